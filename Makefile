@@ -1,0 +1,90 @@
+# Everything a newcomer needs, with make and Python 3.11 to 3.14. `make` lists it.
+#
+#   PYTHON=/path/to/python   the Python that .venv is made with (the first time)
+#   ARGS='…'                 more arguments for serve, test and lock
+
+VENV := .venv
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --no-input --quiet
+PYTHON ?=
+CANDIDATES := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
+ARGS ?=
+
+# Only `make lock` uses it, in an environment of its own that it throws away.
+UV := uv==0.13.9
+COMPILE := pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+	--generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command 'make lock' $(ARGS)
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install install-dev serve test lint format seeds lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed ## install what the service needs into .venv
+	@:
+
+install-dev: $(VENV)/.installed-dev ## install the tools for tests and linting, too
+	@:
+
+serve: install ## build the warehouse, then serve
+	@$(VENV)/bin/gatehouse build
+	@exec $(VENV)/bin/gatehouse serve $(ARGS)
+
+test: install-dev ## run the tests (one of them: make test ARGS='-k some_words')
+	@$(VENV)/bin/python -m pytest $(ARGS)
+
+lint: install-dev ## check Python (ruff, mypy) and SQL (sqlfluff)
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/sqlfluff lint --disable-progress-bar $(wildcard dbt_project/models dbt_project/tests)
+
+format: install-dev ## put Python into the shape that lint asks for
+	@$(VENV)/bin/ruff check --fix --exit-zero .
+	@$(VENV)/bin/ruff format .
+
+seeds: $(VENV)/bin/python ## make seeds/*.csv again, byte for byte
+	@$(VENV)/bin/python seeds/generate.py
+
+lock: $(VENV)/bin/python ## make requirements/*.txt again (newest versions: ARGS=--upgrade)
+	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT \
+	&& $(VENV)/bin/python -m venv "$$scratch" \
+	&& "$$scratch/bin/python" -m pip --disable-pip-version-check --quiet install '$(UV)' \
+	&& "$$scratch/bin/uv" $(COMPILE) pyproject.toml -o requirements/runtime.txt \
+	&& "$$scratch/bin/uv" $(COMPILE) --group build -o requirements/build.txt \
+	&& "$$scratch/bin/uv" $(COMPILE) --group dev -c requirements/runtime.txt -o requirements/dev.txt
+	@! grep -nE '://|^-' requirements/*.txt || { echo 'a lock file names an address' >&2; exit 1; }
+
+clean: ## remove what can be made again (never warehouse/ or backups/)
+	@rm -rf $(VENV) target logs build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find service seeds tests -name __pycache__ -type d -exec rm -rf {} + 2>/dev/null || true
+
+# The first candidate that can make an environment and that every locked package has a wheel for
+# (DuckDB 1.5 has none for Python 3.15).
+$(VENV)/bin/python:
+	@for python in $(CANDIDATES); do \
+	  "$$python" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null || continue; \
+	  "$$python" -m venv $(VENV) && exit 0; \
+	  rm -rf $(VENV); \
+	done; \
+	echo 'no Python 3.11 to 3.14 that can make a virtual environment among: $(CANDIDATES)' >&2; \
+	echo 'HINT: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12 (Debian, Ubuntu: apt install python3-venv)' >&2; \
+	exit 1
+
+# The locks name every package, so pip has nothing to resolve (--no-deps); `pip check` confirms it.
+# A stamp is touched last, so an interrupted installation starts again.
+$(VENV)/.installed: requirements/build.txt requirements/runtime.txt pyproject.toml | $(VENV)/bin/python
+	@echo 'installing what the service needs into $(VENV) …'
+	@$(PIP) install --no-deps --require-hashes -r requirements/build.txt -r requirements/runtime.txt
+	@$(PIP) install --no-index --no-build-isolation --no-deps -e .
+	@$(PIP) check
+	@touch $@
+
+$(VENV)/.installed-dev: requirements/dev.txt $(VENV)/.installed
+	@echo 'installing the tools for tests and linting into $(VENV) …'
+	@$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
+	@$(PIP) check
+	@touch $@
