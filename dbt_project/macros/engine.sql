@@ -1,0 +1,137 @@
+{#- What differs between engines, each in one small macro: another engine is another prefix here. -#}
+
+{% macro full_match(text, form) -%}
+    {{ return(adapter.dispatch('full_match')(text, form)) }}
+{%- endmacro %}
+
+{% macro default__full_match(text, form) -%}
+    {{ return("regexp_full_match(" ~ text ~ ", '" ~ form ~ "')") }}
+{%- endmacro %}
+
+{% macro is_finite(number) -%}
+    {{ return(adapter.dispatch('is_finite')(number)) }}
+{%- endmacro %}
+
+{% macro default__is_finite(number) -%}
+    {{ return('isfinite(' ~ number ~ ')') }}
+{%- endmacro %}
+
+{#- A text with an offset must never be cast to a plain timestamp: the offset would be dropped. -#}
+{% macro utc_timestamp(text) -%}
+    {{ return(adapter.dispatch('utc_timestamp')(text)) }}
+{%- endmacro %}
+
+{% macro default__utc_timestamp(text) -%}
+    case
+        when {{ text }} like '%Z' then try_cast(left({{ text }}, length({{ text }}) - 1) as timestamp)
+        when timezone('UTC', try_cast({{ text }} as timestamptz))
+            between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999999'
+            then timezone('UTC', try_cast({{ text }} as timestamptz))
+    end
+{%- endmacro %}
+
+{#- One row per element of a list of violations (NULL where a rule holds). -#}
+{% macro unnested(violations) -%}
+    {{ return(adapter.dispatch('unnested')(violations)) }}
+{%- endmacro %}
+
+{% macro default__unnested(violations) -%}
+    unnest([
+        {{ violations | join(',\n        ') }}
+    ])
+{%- endmacro %}
+
+{#- A violation as a struct; `place` orders the violations of a row as the dictionary does. -#}
+{% macro violation(place, column, rule, message, value) -%}
+    {{ return(adapter.dispatch('violation')(place, column, rule, message, value)) }}
+{%- endmacro %}
+
+{% macro default__violation(place, column, rule, message, value) -%}
+    {'place': {{ place }}, 'column': {{ column }}, 'rule': '{{ rule }}', 'message': {{ message }}, 'value': {{ value }}}
+{%- endmacro %}
+
+{% macro violations_as_json(violation) -%}
+    {{ return(adapter.dispatch('violations_as_json')(violation)) }}
+{%- endmacro %}
+
+{% macro default__violations_as_json(violation) -%}
+    cast(to_json(list(
+        {'column': {{ violation }}.column, 'rule': {{ violation }}.rule, 'message': {{ violation }}.message, 'value': {{ violation }}.value}
+        order by {{ violation }}.place
+    )) as varchar)
+{%- endmacro %}
+
+{#- A row as a JSON object; `rest` is a column that joins it only where it is not NULL. -#}
+{% macro row_as_json(columns, rest) -%}
+    {{ return(adapter.dispatch('row_as_json')(columns, rest)) }}
+{%- endmacro %}
+
+{% macro default__row_as_json(columns, rest) -%}
+    {% set pairs = [] %}
+    {% for name in columns %}{% do pairs.append(adapter.quote(name) ~ ' := ' ~ adapter.quote(name)) %}{% endfor %}
+    cast(case
+        when {{ rest }} is null then to_json(struct_pack({{ pairs | join(', ') }}))
+        else to_json(struct_pack({{ pairs | join(', ') }}, {{ rest }} := {{ rest }}))
+    end as varchar)
+{%- endmacro %}
+
+{#- The lines of a CSV file, as text and numbered in the file's order. A short line is padded with
+    NULL; what a line has too much lands in _rest, so that it can be judged and not be lost. -#}
+{% macro csv_lines(path, columns, header) -%}
+    {{ return(adapter.dispatch('csv_lines')(path, columns, header)) }}
+{%- endmacro %}
+
+{% macro default__csv_lines(path, columns, header) -%}
+    select
+        row_number() over () + {{ 1 if header else 0 }} as line,
+        *
+    from read_csv(
+        '{{ path | replace("'", "''") }}',
+        auto_detect = false, header = {{ header | lower }}, delim = ',', quote = '"', escape = '"',
+        columns = {
+            {%- for name in columns %}'{{ name }}': 'varchar', {% endfor %}'_rest': 'varchar'},
+        null_padding = true, strict_mode = false, parallel = false
+    )
+{%- endmacro %}
+
+{% macro first_line(path) -%}
+    {{ return(adapter.dispatch('first_line')(path)) }}
+{%- endmacro %}
+
+{% macro default__first_line(path) -%}
+    {% set rows = run_query(
+        "select line from read_csv('" ~ path | replace("'", "''") ~ "', auto_detect = false, header = false, delim = '\x01',"
+        ~ " quote = '', escape = '', columns = {'line': 'varchar'}, strict_mode = false, parallel = false) limit 1"
+    ).rows %}
+    {{ return((rows[0][0] if rows else '').split('\r')[0]) }}
+{%- endmacro %}
+
+{#- What tells that a file has changed, as one text; none when there is no such file. A large file is
+    told by its size and time of change, which DuckDB knows to the second. -#}
+{% macro file_state(path) -%}
+    {{ return(adapter.dispatch('file_state')(path)) }}
+{%- endmacro %}
+
+{% macro default__file_state(path) -%}
+    {% set quoted = path | replace("'", "''") %}
+    {% if run_query("select count(*) from glob('" ~ quoted ~ "')").rows[0][0] == 0 %}
+        {{ return(none) }}
+    {% endif %}
+    {{ return(run_query(
+        "select case when size < 64000000 then md5(content) else size || ' ' || last_modified end from read_blob('" ~ quoted ~ "')"
+    ).rows[0][0]) }}
+{%- endmacro %}
+
+{#- (name, type, is primary key) of each column of a table; nothing when there is no such table. -#}
+{% macro columns_of_table(schema, name) -%}
+    {{ return(adapter.dispatch('columns_of_table')(schema, name)) }}
+{%- endmacro %}
+
+{% macro default__columns_of_table(schema, name) -%}
+    {% set table = "schema_name = '" ~ schema ~ "' and table_name = '" ~ name ~ "'" %}
+    {{ return(run_query(
+        "select column_name, data_type, column_name in (select unnest(constraint_column_names)"
+        ~ " from duckdb_constraints() where constraint_type = 'PRIMARY KEY' and " ~ table ~ ")"
+        ~ " from duckdb_columns() where " ~ table
+    ).rows) }}
+{%- endmacro %}

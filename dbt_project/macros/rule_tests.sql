@@ -1,0 +1,20 @@
+{#- The project's own rule kinds as dbt data tests, which prove them on the rows that are in core. -#}
+
+{% test not_blank(model, column_name) %}
+select * from {{ model }} where {{ rule_not_blank(column_name).violated }}
+{% endtest %}
+
+{% test max_length(model, column_name, length) %}
+select * from {{ model }} where {{ rule_max_length(column_name, {'length': length}).violated }}
+{% endtest %}
+
+{% test in_range(model, column_name, min=none, max=none) %}
+select * from {{ model }} where {{ rule_in_range(column_name, {'min': min, 'max': max}).violated }}
+{% endtest %}
+
+{#- In core the type holds the rule; what is left to prove is that the year can be written. -#}
+{% test utc_datetime(model, column_name) %}
+select *
+from {{ model }}
+where not {{ adapter.quote(column_name) }} between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999999'
+{% endtest %}

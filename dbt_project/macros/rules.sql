@@ -1,0 +1,72 @@
+{#-
+    The rule kinds, in SQL. Each macro rule_<kind>(name, args, text) answers
+      violated: a condition on the read value {{ name }} (and on what was written, {{ text }}),
+      message:  an expression that says so,
+    and is never asked about a value that is NULL or cannot be read: that is not_null's and type's
+    to say. service/rules.py says the same in Python; tests/ looks for the row on which they differ.
+    A kind that has no macro here fails the build.
+-#}
+
+{#- What counts as white space: the characters that Python's str.isspace() knows. -#}
+{% macro blank_form() -%}
+    {{ return('[\\t-\\r\\x1c-\\x20\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}]*') }}
+{%- endmacro %}
+
+{% macro rule_not_blank(name, args={}, text=none) -%}
+    {{ return({
+        'violated': full_match(adapter.quote(name), blank_form()),
+        'message': "'" ~ name ~ " is blank'"
+    }) }}
+{%- endmacro %}
+
+{% macro rule_max_length(name, args, text=none) -%}
+    {{ return({
+        'violated': 'length(' ~ adapter.quote(name) ~ ') > ' ~ args.length,
+        'message': "'" ~ name ~ " is longer than " ~ args.length ~ " characters'"
+    }) }}
+{%- endmacro %}
+
+{% macro rule_in_range(name, args, text=none) -%}
+    {% set column = adapter.quote(name) %}
+    {% set outside, bounds = [], [] %}
+    {% if args.min is not none and args.min is defined %}
+        {% do outside.append(column ~ ' < ' ~ args.min) %}
+        {% do bounds.append('at least ' ~ args.min) %}
+    {% endif %}
+    {% if args.max is not none and args.max is defined %}
+        {% do outside.append(column ~ ' > ' ~ args.max) %}
+        {% do bounds.append('at most ' ~ args.max) %}
+    {% endif %}
+    {{ return({
+        'violated': '(' ~ outside | join(' or ') ~ ')',
+        'message': "'" ~ name ~ " must be " ~ bounds | join(' and ') ~ "'"
+    }) }}
+{%- endmacro %}
+
+{% macro rule_accepted_values(name, args, text=none) -%}
+    {% set values = [] %}
+    {% for value in args['values'] %}
+        {% do values.append("'" ~ value | string | replace("'", "''") ~ "'") %}
+    {% endfor %}
+    {{ return({
+        'violated': 'cast(' ~ adapter.quote(name) ~ ' as varchar) not in (' ~ values | join(', ') ~ ')',
+        'message': "'" ~ name ~ " must be one of " ~ (args['values'] | join(', ')) | replace("'", "''") ~ "'"
+    }) }}
+{%- endmacro %}
+
+{#- Judges what was written: once read, every timestamp is in UTC. -#}
+{% macro rule_utc_datetime(name, args={}, text=none) -%}
+    {{ return({
+        'violated': (text ~ " not like '%T%Z'") if text else 'false',
+        'message': "'" ~ name ~ " must be in UTC, written like 2021-07-27T16:02:08Z'"
+    }) }}
+{%- endmacro %}
+
+{#- The rules that need other rows are judged by set (see judge_keys); here is only what they say. -#}
+{% macro rule_unique(name, args={}, text=none) -%}
+    {{ return({'message': "'" ~ name ~ " ' || " ~ adapter.quote(name) ~ " || ' is taken by another row'"}) }}
+{%- endmacro %}
+
+{% macro rule_relationships(name, args, text=none) -%}
+    {{ return({'message': "'" ~ args.parent ~ " has no row with " ~ args.field ~ " ' || " ~ adapter.quote(name)}) }}
+{%- endmacro %}

@@ -1,0 +1,51 @@
+{#-
+    How a text is read as a column's type: in SQL here, in Python in service/column_types.py,
+    and nowhere else. A cast alone would lie ('12.5' becomes 13, an offset is dropped), so a
+    regular expression guards each. NULL comes out of what cannot be read. Years are 0001 to 9999.
+-#}
+{% macro column_type(data_type, where) %}
+    {% set day = '(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})-[0-9]{2}-[0-9]{2}' %}
+    {% set types = {
+        'integer': {'form': '-?[0-9]+(\\.0+)?', 'reads': 'a whole number of 32 bits'},
+        'bigint': {'form': '-?[0-9]+(\\.0+)?', 'reads': 'a whole number of 64 bits'},
+        'double': {'form': '-?[0-9]+(\\.[0-9]+)?([eE][+-]?[0-9]+)?', 'reads': 'a number'},
+        'boolean': {'form': '[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]', 'reads': 'true or false'},
+        'date': {'form': day, 'reads': 'an ISO 8601 date'},
+        'timestamp': {
+            'form': day ~ '[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?'
+                ~ '(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?',
+            'reads': 'an ISO 8601 date and time'
+        },
+        'varchar': {'form': none, 'reads': 'text'}
+    } %}
+    {% if data_type | lower not in types %}
+        {{ exceptions.raise_compiler_error(
+            where ~ ": data_type '" ~ data_type ~ "' is not known; known are " ~ types.keys() | join(', ')
+        ) }}
+    {% endif %}
+    {{ return(types[data_type | lower]) }}
+{% endmacro %}
+
+{% macro read_as(data_type, text, where) -%}
+    {%- set type = column_type(data_type, where) -%}
+    {%- if type.form is none -%}
+        {{ text }}
+    {%- else -%}
+        case when {{ full_match(text, type.form) }} then {{ cast_guarded(data_type | lower, text) }} end
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The cast behind the guard. -#}
+{% macro cast_guarded(data_type, text) -%}
+    {%- if data_type in ('integer', 'bigint') -%}
+        try_cast(split_part({{ text }}, '.', 1) as {{ data_type }})
+    {%- elif data_type == 'double' -%}
+        case when {{ is_finite('try_cast(' ~ text ~ ' as double)') }} then try_cast({{ text }} as double) end
+    {%- elif data_type == 'boolean' -%}
+        lower({{ text }}) = 'true'
+    {%- elif data_type == 'date' -%}
+        try_cast({{ text }} as date)
+    {%- elif data_type == 'timestamp' -%}
+        {{ utc_timestamp(text) }}
+    {%- endif -%}
+{%- endmacro %}
