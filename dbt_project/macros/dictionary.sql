@@ -14,35 +14,79 @@
     ) }}
 {%- endmacro %}
 
-{#-
-    The rules of one model as a list of {column, kind, args, place}, by column and kind.
-    Fails the build on a rule that could not be judged on a single row everywhere.
--#}
+{#- The rules of one model as a list of {column, kind, args}, by column and kind. -#}
 {% macro rules_of(model) -%}
     {% set rules = [] %}
     {% for column in model.columns.values() %}
         {% for test in rule_tests_of(model.unique_id) if test.column_name == column.name %}
-            {% set kind = test.test_metadata.name %}
-            {% set where = model.name ~ '.' ~ column.name ~ ': rule ' ~ kind %}
-            {% if kind != 'not_null' and ('rule_' ~ kind) not in context %}
-                {{ exceptions.raise_compiler_error(where ~ ' is not a known kind of rule') }}
-            {% endif %}
-            {% if test.config.where or test.config.severity | lower != 'error' or not test.config.enabled %}
-                {{ exceptions.raise_compiler_error(where ~ ' has where, severity or enabled, which no door could follow') }}
-            {% endif %}
-            {% set args = dict(test.test_metadata.kwargs) %}
-            {% if kind == 'relationships' %}
-                {% do args.update({'parent': parent_of(model, args.to, where)}) %}
-            {% endif %}
-            {% do rules.append({'column': column.name, 'kind': kind, 'args': args}) %}
+            {% do rules.append(rule_of(model, column, test)) %}
         {% endfor %}
     {% endfor %}
-    {% for test in rule_tests_of(model.unique_id) if not test.column_name %}
-        {% if test.test_metadata.name != 'history_accounted_for' %}
-            {{ exceptions.raise_compiler_error(model.name ~ ': rule ' ~ test.test_metadata.name ~ ' is not on a column') }}
-        {% endif %}
-    {% endfor %}
     {{ return(rules) }}
+{%- endmacro %}
+
+{#- One rule. Fails the build when it could not be judged on a single row at every door. -#}
+{% macro rule_of(model, column, test) -%}
+    {% set kind = test.test_metadata.name %}
+    {% set where = model.name ~ '.' ~ column.name ~ ': rule ' ~ kind %}
+    {% set args = dict(test.test_metadata.kwargs) %}
+    {% if kind != 'not_null' and ('rule_' ~ kind) not in context %}
+        {{ exceptions.raise_compiler_error(where ~ ' is not a known kind of rule') }}
+    {% elif test.config.where or test.config.severity | lower != 'error' %}
+        {{ exceptions.raise_compiler_error(where ~ ' has where or severity, which no door could follow') }}
+    {% elif kind == 'relationships' %}
+        {% do args.update({'parent': parent_of(model, args.to, where)}) %}
+    {% endif %}
+    {% if kind != 'not_null' %}
+        {% set judged = context['rule_' ~ kind](column.name, args) %}
+        {% if judged.lacks %}
+            {{ exceptions.raise_compiler_error(where ~ ' needs ' ~ judged.lacks) }}
+        {% elif column.data_type | lower not in judged.types %}
+            {{ exceptions.raise_compiler_error(where ~ ' cannot be on a column of type ' ~ column.data_type) }}
+        {% endif %}
+    {% endif %}
+    {{ return({'column': column.name, 'kind': kind, 'args': args}) }}
+{%- endmacro %}
+
+{#- Fails the build when a door could not follow the dictionary; service/dictionary/manifest.py asks the same. -#}
+{% macro check_dictionary() -%}
+    {% for column in model.columns.values() %}
+        {% do column_type(column.data_type, model.name ~ '.' ~ column.name) %}
+    {% endfor %}
+    {% for test in rule_tests_of(model.unique_id) if not test.column_name and test.test_metadata.name != 'history_accounted_for' %}
+        {{ exceptions.raise_compiler_error(model.name ~ ': rule ' ~ test.test_metadata.name ~ ' is not on a column') }}
+    {% endfor %}
+    {% set rules = rules_of(model) %}
+    {% set kinds_of_key = rules | selectattr('column', 'equalto', primary_key()) | map(attribute='kind') | list %}
+    {% if 'not_null' not in kinds_of_key or 'unique' not in kinds_of_key %}
+        {{ exceptions.raise_compiler_error(
+            model.name ~ '.' ~ primary_key() ~ ': a primary key needs the rules not_null and unique'
+        ) }}
+    {% endif %}
+    {% for rule in rules if rule.kind == 'relationships' %}
+        {% do check_reference(rule, rules) %}
+    {% endfor %}
+{%- endmacro %}
+
+{#- A column refers to one column, which is unique, in core and of the same type. -#}
+{% macro check_reference(rule, rules) -%}
+    {% set where = model.name ~ '.' ~ rule.column ~ ': rule relationships' %}
+    {% set target = graph.nodes['model.' ~ project_name ~ '.' ~ rule.args.parent] %}
+    {% set unique = rule_tests_of(target.unique_id)
+        | selectattr('column_name', 'equalto', rule.args.field)
+        | selectattr('test_metadata.name', 'equalto', 'unique') | list %}
+    {% if not in_core(target) or not unique %}
+        {{ exceptions.raise_compiler_error(
+            where ~ ' needs a unique column ' ~ rule.args.parent ~ '.' ~ rule.args.field ~ ' in core'
+        ) }}
+    {% elif target.columns[rule.args.field].data_type | lower != model.columns[rule.column].data_type | lower %}
+        {{ exceptions.raise_compiler_error(
+            where ~ ' needs the type of ' ~ rule.args.parent ~ '.' ~ rule.args.field ~ ', '
+            ~ target.columns[rule.args.field].data_type
+        ) }}
+    {% elif rules | selectattr('column', 'equalto', rule.column) | selectattr('kind', 'equalto', 'relationships') | list | length > 1 %}
+        {{ exceptions.raise_compiler_error(where ~ ' stands twice') }}
+    {% endif %}
 {%- endmacro %}
 
 {#- `ref('departments')` → departments; the model must depend on it, or dbt would not build it first. -#}

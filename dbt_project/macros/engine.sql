@@ -75,21 +75,27 @@
     end as varchar)
 {%- endmacro %}
 
-{#- The lines of a CSV file, as text and numbered in the file's order. A short line is padded with
-    NULL; what a line has too much lands in _rest, so that it can be judged and not be lost. -#}
+{#- The lines of a CSV file, as text and numbered in the file's order; an empty field is NULL. A short
+    line is padded with NULL; what a line has too much (empty fields, too; the first eight) lands in
+    _rest, so that it can be judged and not be lost. -#}
 {% macro csv_lines(path, columns, header) -%}
     {{ return(adapter.dispatch('csv_lines')(path, columns, header)) }}
 {%- endmacro %}
 
 {% macro default__csv_lines(path, columns, header) -%}
+    {%- set surplus = ['_1', '_2', '_3', '_4', '_5', '_6', '_7', '_8'] -%}
     select
         row_number() over () + {{ 1 if header else 0 }} as line,
-        *
+        {%- for name in columns %}
+        nullif({{ adapter.quote(name) }}, '') as {{ adapter.quote(name) }},
+        {%- endfor %}
+        case when _1 is not null then concat_ws(',', {{ surplus | join(', ') }}) end as _rest
     from read_csv(
         '{{ path | replace("'", "''") }}',
         auto_detect = false, header = {{ header | lower }}, delim = ',', quote = '"', escape = '"',
         columns = {
-            {%- for name in columns %}'{{ name }}': 'varchar', {% endfor %}'_rest': 'varchar'},
+            {%- for name in columns + surplus %}'{{ name }}': 'varchar'{{ ', ' if not loop.last }}{% endfor %}},
+        nullstr = '{{ '\x1a\x1a' }}', -- of nothing: an empty field too many is told from none
         null_padding = true, strict_mode = false, parallel = false
     )
 {%- endmacro %}

@@ -54,6 +54,7 @@ where not exists (
 
 {% macro judge_history() -%}
 {% if execute %}
+    {% do check_dictionary() %}
     {% do check_table_fits() %}
     {% set state = history_state() %}
     {% set is_new = history_is_new(state) %}
@@ -203,7 +204,7 @@ where not exists (
     {% set rules = rules_of(model) %}
     {% set uniques = rules | selectattr('kind', 'equalto', 'unique') | list %}
     {% set key = adapter.quote(primary_key()) %}
-    {% set table = load_relation(this) or '(select * from ' ~ typed_lines() ~ ' limit 0)' %}
+    {% set table = kept_rows() %}
 with typed as (
     select * from {{ typed_lines() }}
 ),
@@ -253,14 +254,6 @@ first_{{ rule.column }} as (
     group by {{ column }}
 ),
 {% endfor %}
-repeated as (
-    select typed.line
-    from typed
-    inner join first_{{ primary_key() }} as first on typed.{{ key }} = first.taken and typed.line > first.line
-    inner join typed as earlier on first.line = earlier.line
-    where typed.clean and {{ same_content('typed', 'earlier') }}
-),
-
 taken as (
     {%- for rule in uniques %}
     {%- set column = adapter.quote(rule.column) %}
@@ -275,6 +268,17 @@ taken as (
         )
     )
     {%- endfor %}
+),
+
+-- What an earlier line says that is accepted.
+repeated as (
+    select typed.line
+    from typed
+    inner join first_{{ primary_key() }} as first on typed.{{ key }} = first.taken and typed.line > first.line
+    inner join typed as earlier on first.line = earlier.line
+    where
+        typed.clean and {{ same_content('typed', 'earlier') }}
+        and not exists (select 1 from taken where taken.line = earlier.line)
 ),
 
 there_already as (
@@ -298,6 +302,19 @@ broken as (
 select line, 'rejected' as state, violations from broken
 union all
 select line, 'already_present' as state, '[]' as violations from there_already
+{%- endmacro %}
+
+{#- The table as it will be: before its first build it is empty, a new column is NULL in every row. -#}
+{% macro kept_rows() -%}
+    {% set kept = columns_of_table(this.schema, this.identifier) | map(attribute=0) | list %}
+    {% set added = [] %}
+    {% for column in model.columns.values() if column.name not in kept %}
+        {% do added.append('cast(null as ' ~ column.data_type ~ ') as ' ~ adapter.quote(column.name)) %}
+    {% endfor %}
+    {% if not kept %}
+        {{ return('(select * from ' ~ typed_lines() ~ ' limit 0)') }}
+    {% endif %}
+    {{ return('(select ' ~ (['*'] + added) | join(', ') ~ ' from ' ~ this ~ ')' if added else this) }}
 {%- endmacro %}
 
 {% macro static_violations_or_null() -%}

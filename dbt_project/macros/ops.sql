@@ -79,7 +79,8 @@ create table if not exists ops.dictionary (
         {% elif node.resource_type == 'test' and node.attached_node %}
             {% do nodes.update({node.unique_id: {
                 'resource_type': 'test', 'attached_node': node.attached_node, 'column_name': node.column_name,
-                'test_metadata': node.test_metadata
+                'test_metadata': node.test_metadata,
+                'config': {'where': node.config.where, 'severity': node.config.severity}
             }}) %}
         {% endif %}
     {% endfor %}

@@ -2,9 +2,11 @@
     The rule kinds, in SQL. Each macro rule_<kind>(name, args, text) answers
       violated: a condition on the read value {{ name }} (and on what was written, {{ text }}),
       message:  an expression that says so,
+      types:    those of the columns that it can be a rule of,
+      lacks:    what is missing among its arguments, if anything is,
     and is never asked about a value that is NULL or cannot be read: that is not_null's and type's
-    to say. service/rules.py says the same in Python; tests/ looks for the row on which they differ.
-    A kind that has no macro here fails the build.
+    to say. service/dictionary/rules.py says the same in Python; tests/ looks for the row on which
+    they differ. A kind that has no macro here fails the build.
 -#}
 
 {#- What counts as white space: the characters that Python's str.isspace() knows. -#}
@@ -15,31 +17,34 @@
 {% macro rule_not_blank(name, args={}, text=none) -%}
     {{ return({
         'violated': full_match(adapter.quote(name), blank_form()),
-        'message': "'" ~ name ~ " is blank'"
+        'message': "'" ~ name ~ " is blank'",
+        'types': ['varchar']
     }) }}
 {%- endmacro %}
 
 {% macro rule_max_length(name, args, text=none) -%}
     {{ return({
         'violated': 'length(' ~ adapter.quote(name) ~ ') > ' ~ args.length,
-        'message': "'" ~ name ~ " is longer than " ~ args.length ~ " characters'"
+        'message': "'" ~ name ~ " is longer than " ~ args.length ~ " characters'",
+        'types': ['varchar'],
+        'lacks': none if args.length is integer else 'length, a whole number'
     }) }}
 {%- endmacro %}
 
 {% macro rule_in_range(name, args, text=none) -%}
     {% set column = adapter.quote(name) %}
-    {% set outside, bounds = [], [] %}
-    {% if args.min is not none and args.min is defined %}
-        {% do outside.append(column ~ ' < ' ~ args.min) %}
-        {% do bounds.append('at least ' ~ args.min) %}
-    {% endif %}
-    {% if args.max is not none and args.max is defined %}
-        {% do outside.append(column ~ ' > ' ~ args.max) %}
-        {% do bounds.append('at most ' ~ args.max) %}
-    {% endif %}
+    {% set outside, bounds, limits = [], [], [] %}
+    {% for end, sign, words in [('min', '<', 'at least '), ('max', '>', 'at most ')] if args[end] is not none and args[end] is defined %}
+        {% do limits.append(args[end]) %}
+        {% do outside.append(column ~ ' ' ~ sign ~ ' ' ~ args[end]) %}
+        {% do bounds.append(words ~ args[end]) %}
+    {% endfor %}
+    {% set whole = limits | reject('integer') | list | length == 0 %}
     {{ return({
         'violated': '(' ~ outside | join(' or ') ~ ')',
-        'message': "'" ~ name ~ " must be " ~ bounds | join(' and ') ~ "'"
+        'message': "'" ~ name ~ " must be " ~ bounds | join(' and ') ~ "'",
+        'types': ['integer', 'bigint', 'double'] if whole else ['double'],
+        'lacks': none if limits and limits | reject('number') | list | length == 0 else 'min or max, numbers'
     }) }}
 {%- endmacro %}
 
@@ -48,9 +53,14 @@
     {% for value in args['values'] %}
         {% do values.append("'" ~ value | string | replace("'", "''") ~ "'") %}
     {% endfor %}
+    {#- YAML reads NO as false. -#}
+    {% set texts = args['values'] | reject('string') | list | length == 0 %}
+    {% set whole = args['values'] | reject('integer') | list | length == 0 %}
     {{ return({
         'violated': 'cast(' ~ adapter.quote(name) ~ ' as varchar) not in (' ~ values | join(', ') ~ ')',
-        'message': "'" ~ name ~ " must be one of " ~ (args['values'] | join(', ')) | replace("'", "''") ~ "'"
+        'message': "'" ~ name ~ " must be one of " ~ (args['values'] | join(', ')) | replace("'", "''") ~ "'",
+        'types': ['varchar'] if texts else ['integer', 'bigint'],
+        'lacks': none if args['values'] and (texts or whole) else 'values, all texts or all whole numbers'
     }) }}
 {%- endmacro %}
 
@@ -58,15 +68,22 @@
 {% macro rule_utc_datetime(name, args={}, text=none) -%}
     {{ return({
         'violated': (text ~ " not like '%T%Z'") if text else 'false',
-        'message': "'" ~ name ~ " must be in UTC, written like 2021-07-27T16:02:08Z'"
+        'message': "'" ~ name ~ " must be in UTC, written like 2021-07-27T16:02:08Z'",
+        'types': ['timestamp']
     }) }}
 {%- endmacro %}
 
 {#- The rules that need other rows are judged by set (see judge_keys); here is only what they say. -#}
 {% macro rule_unique(name, args={}, text=none) -%}
-    {{ return({'message': "'" ~ name ~ " ' || " ~ adapter.quote(name) ~ " || ' is taken by another row'"}) }}
+    {{ return({
+        'message': "'" ~ name ~ " ' || " ~ adapter.quote(name) ~ " || ' is taken by another row'",
+        'types': ['varchar', 'integer', 'bigint']
+    }) }}
 {%- endmacro %}
 
 {% macro rule_relationships(name, args, text=none) -%}
-    {{ return({'message': "'" ~ args.parent ~ " has no row with " ~ args.field ~ " ' || " ~ adapter.quote(name)}) }}
+    {{ return({
+        'message': "'" ~ args.parent ~ " has no row with " ~ args.field ~ " ' || " ~ adapter.quote(name),
+        'types': ['varchar', 'integer', 'bigint']
+    }) }}
 {%- endmacro %}

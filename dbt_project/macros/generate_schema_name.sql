@@ -1,4 +1,0 @@
-{#- A layer's schema is called by its own name: core, not main_core. -#}
-{% macro generate_schema_name(custom_schema_name, node) -%}
-    {{ custom_schema_name or target.schema }}
-{%- endmacro %}

@@ -1,0 +1,81 @@
+"""What the service answers with, as types: responses are encoded from them, OpenAPI shows them."""
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from service.api.describing import Problem
+from service.door.judge import Violation
+from service.warehouse.admission import Verdict
+from service.warehouse.work import Outcome
+
+
+class RejectedRow(msgspec.Struct):
+    """A row that was kept out; `row` is its 0-based position in the request."""
+
+    row: int
+    rejection_id: str | None
+    violations: list[Violation]
+
+
+class TableOutcome(msgspec.Struct):
+    """What became of the rows of one table."""
+
+    received: int
+    accepted: int
+    rejected: int
+    rejections: list[RejectedRow]
+
+
+class InsertAnswer(msgspec.Struct):
+    """What became of the rows of a request for one table; `load_id` is null after a dry run."""
+
+    load_id: str | None
+    table: str
+    received: int
+    accepted: int
+    rejected: int
+    rejections: list[RejectedRow]
+
+
+class InsertManyAnswer(msgspec.Struct):
+    """What became of the rows of a request for several tables."""
+
+    load_id: str | None
+    tables: dict[str, TableOutcome]
+
+
+class InsertProblem(Problem):
+    """Nothing went in: the problem, with what an answer says where rows were judged."""
+
+    load_id: str | UnsetType | None = UNSET
+    table: str | UnsetType | None = UNSET
+    received: int | UnsetType = UNSET
+    accepted: int | UnsetType = UNSET
+    rejected: int | UnsetType = UNSET
+    rejections: list[RejectedRow] | UnsetType = UNSET
+    tables: dict[str, TableOutcome] | UnsetType = UNSET
+
+
+def outcome_of_table(outcome: Outcome, verdict: Verdict) -> TableOutcome:
+    """One table's part of an outcome, for the client."""
+    name, received = verdict.batch.table.name, verdict.batch.received
+    accepted = outcome.accepted(verdict)
+    rejections = [
+        RejectedRow(position, outcome.rejection_ids.get((name, position)), violations)
+        for position, violations in sorted(verdict.rejected.items())
+    ]
+    return TableOutcome(received, accepted, received - accepted, rejections)
+
+
+def status_of(outcome: Outcome) -> int:
+    """201 when all rows went in, 207 when some did, 422 when none did."""
+    accepted = sum(map(outcome.accepted, outcome.verdicts))
+    received = sum(verdict.batch.received for verdict in outcome.verdicts)
+    return 201 if accepted == received else 207 if accepted else 422
+
+
+def encoded(answer: Any) -> bytes:
+    """`answer` in JSON; values that JSON does not know are written as text."""
+    return msgspec.json.encode(answer, enc_hook=repr)

@@ -1,0 +1,43 @@
+"""The Litestar application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.di import Provide
+
+from service.api import problems
+from service.api.controllers import CONTROLLERS
+from service.api.requests import RequestMiddleware
+from service.gate import Gate
+from service.settings import Settings
+
+
+def create_app(settings: Settings) -> Litestar:
+    """The service as an ASGI application; its lifespan opens and closes the warehouse."""
+
+    @asynccontextmanager
+    async def opened(app: Litestar) -> AsyncIterator[None]:
+        app.state.gate = gate = Gate(settings)
+        gate.open()
+        try:
+            yield
+        finally:
+            gate.close()
+
+    return Litestar(
+        route_handlers=CONTROLLERS,
+        lifespan=[opened],
+        dependencies={"gate": Provide(gate_of, sync_to_thread=False)},
+        exception_handlers=problems.HANDLERS,
+        middleware=[RequestMiddleware()],
+        openapi_config=None,
+        logging_config=None,  # logs.py has the say
+        request_max_body_size=settings.max_body_bytes,
+    )
+
+
+def gate_of(state: State) -> Gate:
+    """The parts of the service, for handlers that ask for `gate`."""
+    return state.gate  # type: ignore[no-any-return]

@@ -1,0 +1,86 @@
+"""Small JSON bodies of requests, and large ones that go straight to a file."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import msgspec
+from litestar import Request
+
+from service.backups.catalogue import Catalogue
+from service.backups.durable_files import TEMPORARY, HashingFile, disk_may_be_full, make_folder
+from service.door.formats import decoding
+from service.errors import MalformedBody, TooLarge, UnsupportedFormat
+
+T = TypeVar("T")
+MOST_JSON = 64 * 1024  # bytes of a body that says what to do
+PIECE = 1 << 20  # bytes that are written at once
+
+
+def media_type(request: Request[Any, Any, Any]) -> str:
+    """The Content-Type without its parameters; empty when there is none."""
+    return request.headers.get("content-type", "").split(";")[0].strip().lower()
+
+
+async def json_body(request: Request[Any, Any, Any], kind: type[T]) -> tuple[bytes, T]:
+    """A body of `kind` in JSON, as it was sent and as it is read; an empty one counts as ``{}``.
+
+    Raises:
+        UnsupportedFormat: it is something else.
+        MalformedBody: it is not JSON, or not of `kind`.
+        TooLarge: it is more than such a body can have to say.
+    """
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MOST_JSON:
+            raise TooLarge(f"the body is larger than {MOST_JSON} bytes", limit=MOST_JSON)
+    if body.strip() and media_type(request) not in ("", "application/json"):
+        raise UnsupportedFormat(f"the body comes as application/json, not {media_type(request)}")
+    try:
+        with decoding():
+            return body, msgspec.json.decode(body.strip() or b"{}", type=kind)
+    except msgspec.ValidationError as error:
+        raise MalformedBody(f"the body does not fit: {error}") from None
+
+
+@asynccontextmanager
+async def streamed(
+    request: Request[Any, Any, Any], catalogue: Catalogue, table: str, limit: int
+) -> AsyncIterator[HashingFile]:
+    """The body as a file of at most `limit` bytes in the backups' folder, gone after the block.
+
+    Its name is that of an unfinished backup: one that a killed process leaves is swept away.
+
+    Raises:
+        TooLarge: it is larger.
+        NoSpace: it does not fit on the disk.
+    """
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit)
+    path = catalogue.new_path(catalogue.new_id(table))
+    await asyncio.to_thread(make_folder, path.parent)
+    with disk_may_be_full(), HashingFile(path.with_name(path.name + TEMPORARY)) as file:
+        try:
+            await _receive(request, file, limit)
+            yield file
+        finally:
+            file.path.unlink(missing_ok=True)
+
+
+async def _receive(request: Request[Any, Any, Any], file: HashingFile, limit: int) -> None:
+    waiting = bytearray()
+    async for piece in request.stream():
+        waiting += piece
+        if file.size + len(waiting) > limit:
+            raise _too_large(limit)
+        if len(waiting) >= PIECE:
+            await asyncio.to_thread(file.write, bytes(waiting))
+            waiting.clear()
+    await asyncio.to_thread(file.write, bytes(waiting))
+    await asyncio.to_thread(file.settle)
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"the file is larger than {limit} bytes", limit=limit)

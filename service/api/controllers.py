@@ -1,0 +1,33 @@
+"""All controllers, in the order of the contract."""
+
+from service.api.backups import BackupController
+from service.api.builds import BuildController
+from service.api.health import HealthController
+from service.api.index import IndexController
+from service.api.inserting import InsertController
+from service.api.loads import LoadController
+from service.api.openapi import SchemaController
+from service.api.reading import ReadController
+from service.api.rejections import RejectionController
+from service.api.reports import ReportController
+from service.api.restoring import RestoreController
+from service.api.tables import TableController
+
+
+class RowController(ReadController, InsertController):
+    """Rows, out and in: Litestar wants the methods of one path in one controller."""
+
+
+CONTROLLERS = [
+    TableController,
+    RowController,
+    LoadController,
+    RejectionController,
+    BackupController,
+    RestoreController,
+    BuildController,
+    ReportController,
+    HealthController,
+    SchemaController,
+    IndexController,
+]

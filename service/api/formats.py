@@ -1,0 +1,92 @@
+"""The formats that rows go out in, chosen by ``Accept`` (RFC 9110, section 12.5.1)."""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+from litestar import Request, Response
+
+from service.errors import Problem
+from service.warehouse.reading import Rows
+
+JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
+MSGPACK = "application/msgpack"  # rows come in it, and do not go out
+OFFERED = (JSON, CSV, NDJSON)
+_is_weight = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?").fullmatch
+_encoder = msgspec.json.Encoder()
+
+
+class NotAcceptable(Problem):
+    """The client accepts none of the formats there are."""
+
+    status: ClassVar[int] = 406
+    slug: ClassVar[str] = "not-acceptable"
+    title: ClassVar[str] = "Not acceptable"
+
+
+def chosen(accept: str, offered: Sequence[str] = OFFERED) -> str:
+    """The format that a client likes best; the first of `offered` where it has no preference.
+
+    Raises:
+        NotAcceptable: it wants none of them.
+    """
+    if not accept.strip():
+        return offered[0]
+    ranges = dict(_ranges(accept))
+    weights = {name: _weight(ranges, name) for name in offered}
+    best = max(offered, key=weights.__getitem__)
+    if not weights[best]:
+        raise NotAcceptable(f"there are {', '.join(offered)}", offered=list(offered))
+    return best
+
+
+def _ranges(accept: str) -> Iterator[tuple[str, float]]:
+    """Media ranges with their weights; a weight that cannot be read counts as none."""
+    for part in accept.lower().split(","):
+        name, *parameters = (piece.strip() for piece in part.split(";"))
+        said = dict(parameter.partition("=")[::2] for parameter in parameters)
+        weight = said.get("q", "1")
+        yield name, float(weight) if _is_weight(weight) else 1.0
+
+
+def _weight(ranges: Mapping[str, float], name: str) -> float:
+    """By the most specific range: ``text/csv;q=0, */*`` accepts everything but CSV."""
+    specific_first = (name, f"{name.split('/')[0]}/*", "*/*")
+    return next((ranges[each] for each in specific_first if each in ranges), 0.0)
+
+
+def wanted(request: Request[Any, Any, Any]) -> str:
+    """The format that the request is to be answered in; raises NotAcceptable."""
+    return chosen(",".join(request.headers.getall("accept", [])))
+
+
+def answer_with(
+    rows: Rows,
+    name: str,
+    envelope: Callable[[list[dict[str, Any]]], Any],
+    headers: Mapping[str, str] | None = None,
+) -> Response[bytes]:
+    """The rows in the format `name`; in JSON within what `envelope` makes of them."""
+    if name == CSV:
+        body = _csv(rows)
+    elif name == NDJSON:
+        body = _encoder.encode_lines(rows.dicts())
+    else:
+        body = _encoder.encode(envelope(rows.dicts()))
+    return Response(body, media_type=name, headers={"Vary": "Accept", **(headers or {})})
+
+
+def _csv(rows: Rows) -> bytes:
+    """As RFC 4180 has it, with a header, in UTF-8; a missing value is an empty field."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(rows.names)
+    writer.writerows([map(_field, row) for row in rows.values])
+    return text.getvalue().encode()
+
+
+def _field(value: Any) -> Any:
+    return str(value).lower() if value is True or value is False else value

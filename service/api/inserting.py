@@ -1,0 +1,201 @@
+"""POST of rows: one table or several, lenient or strict, for real or as a dry run."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+import duckdb
+import msgspec
+from litestar import Controller, Request, Response, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
+
+from service.api.answers import (
+    InsertAnswer,
+    InsertManyAnswer,
+    InsertProblem,
+    encoded,
+    outcome_of_table,
+    status_of,
+)
+from service.api.describing import Shape, described
+from service.api.formats import CSV, JSON, MSGPACK, NDJSON
+from service.api.once import again, asked_by, kept
+from service.api.problems import CONTENT_TYPE, problem
+from service.api.requests import header
+from service.door.encodings import decompressed
+from service.door.formats import by_table, preference, rows_of
+from service.door.judge import Batch, Judge, check_number
+from service.errors import UnknownTable, WrongNumberOfRows
+from service.gate import Gate
+from service.warehouse import books
+from service.warehouse.work import Insert, Outcome, Replayed, utc_now
+
+LARGE = 1 << 20  # bytes; a body from here on is judged in a thread, so that others are served
+ROWS_IN: Any = {"problems": (413, 507), "once": True, "prefer": True, "encodings": True}
+
+
+class InsertController(Controller):
+    """New rows."""
+
+    path = "/v1"
+    tags = ("rows",)
+
+    @post(
+        "/tables/{table:str}/rows",
+        operation_id="insert_rows",
+        status_code=201,
+        opt=described(
+            answers={201: InsertAnswer, 207: InsertAnswer, 422: {CONTENT_TYPE: InsertProblem}},
+            body={JSON: Shape.ROWS, NDJSON: Shape.TEXT, CSV: Shape.TEXT, MSGPACK: Shape.ROWS},
+            **ROWS_IN,
+        ),
+    )
+    async def insert_rows(
+        self,
+        request: Request[Any, Any, Any],
+        gate: NamedDependency[Gate],
+        table: FromPath[str],
+        dry_run: FromQuery[bool] = False,
+    ) -> Response[bytes]:
+        """Inserts 1 to 1000 rows; each that does not fit is kept out, with every reason."""
+        judge = _known(gate.judges, table)
+        body = await read_body(request, gate)
+
+        def judged() -> list[Batch]:
+            rows = rows_of(body, header(request, "content-type") or "")
+            return [judge.judge(rows, gate.settings.max_rows)]
+
+        return await _insert(request, gate, body, judged, dry_run, table)
+
+    @post(
+        "/rows",
+        operation_id="insert_rows_of_tables",
+        status_code=201,
+        opt=described(
+            answers={
+                201: InsertManyAnswer,
+                207: InsertManyAnswer,
+                422: {CONTENT_TYPE: InsertProblem},
+            },
+            body={JSON: Shape.ROWS_BY_TABLE, MSGPACK: Shape.ROWS_BY_TABLE},
+            **ROWS_IN,
+        ),
+    )
+    async def insert_rows_of_tables(
+        self,
+        request: Request[Any, Any, Any],
+        gate: NamedDependency[Gate],
+        dry_run: FromQuery[bool] = False,
+    ) -> Response[bytes]:
+        """Inserts 1 to 1000 rows of several tables in one transaction, parents first."""
+        body = await read_body(request, gate)
+
+        def judged() -> list[Batch]:
+            tables = by_table(body, header(request, "content-type") or "")
+            judges = gate.judges  # of one dictionary, parents first, even if a build ends now
+            for name in tables:
+                _known(judges, name)
+            check_number(sum(map(len, tables.values())), gate.settings.max_rows)
+            return [judges[name].judge(tables[name]) for name in judges if name in tables]
+
+        return await _insert(request, gate, body, judged, dry_run, None)
+
+
+def _known(judges: Mapping[str, Judge], table: str) -> Judge:
+    if table not in judges:
+        raise UnknownTable(table, list(judges))
+    return judges[table]
+
+
+async def read_body(request: Request[Any, Any, Any], gate: Gate) -> bytes:
+    """The decompressed body.
+
+    Raises:
+        TooLarge, UnsupportedFormat, MalformedBody: as `decompressed` does.
+    """
+    body = await request.body()
+    encoding = header(request, "content-encoding")
+    if not encoding:
+        return body  # Litestar has looked at its size
+    # In a thread, since a small body may well be a large one.
+    return await asyncio.to_thread(decompressed, body, encoding, gate.settings.max_body_bytes)
+
+
+async def _insert(
+    request: Request[Any, Any, Any],
+    gate: Gate,
+    body: bytes,
+    judged: Any,
+    dry_run: bool,
+    table: str | None,
+) -> Response[bytes]:
+    handling = preference(header(request, "prefer") or "", "handling", ("lenient", "strict"))
+    asked = None if dry_run else asked_by(request, body)
+    try:
+        batches = await asyncio.to_thread(judged) if len(body) > LARGE else judged()
+    except WrongNumberOfRows as error:
+        if dry_run:
+            raise
+        return await _refuse(gate, error, asked, table)
+    insert = Insert(batches, handling == "strict", dry_run, idempotency=asked)
+    insert.render = lambda outcome: kept(asked, _response(outcome, handling, table))
+    done = await asyncio.wrap_future(gate.writer.insert(insert))
+    if isinstance(done, Replayed):
+        return again(done)
+    if not dry_run:
+        _count(gate, done)
+    return _response(done, handling, table)
+
+
+def _response(outcome: Outcome, handling: str, table: str | None) -> Response[bytes]:
+    tables = {
+        verdict.batch.table.name: outcome_of_table(outcome, verdict) for verdict in outcome.verdicts
+    }
+    answer: Any = (
+        InsertManyAnswer(outcome.load_id, tables)
+        if table is None
+        else InsertAnswer(outcome.load_id, table, **msgspec.structs.asdict(tables[table]))
+    )
+    status = status_of(outcome)
+    headers = {"Preference-Applied": f"handling={handling}"}
+    if status != 422:
+        return Response(
+            encoded(answer), status_code=status, headers=headers, media_type="application/json"
+        )
+    kept_out = sum(each.rejected for each in tables.values())
+    detail = f"none of {kept_out} row{'s' if kept_out > 1 else ''} went in"
+    document = problem(
+        422, "rows-rejected", "Rows rejected", detail, **msgspec.structs.asdict(answer)
+    )
+    return Response(document, status_code=422, headers=headers, media_type=CONTENT_TYPE)
+
+
+async def _refuse(
+    gate: Gate, error: WrongNumberOfRows, asked: Any, table: str | None
+) -> Response[bytes]:
+    """Puts on record that a request of no or of too many rows was refused."""
+    received, now, load_id = error.members["received"], utc_now(), str(uuid4())
+    load = books.Load(
+        load_id, table or "", "batch", None, "refused", received, 0, received, 0, now, now, None
+    )
+    counts = {"received": received, "accepted": 0, "rejected": received, "rejections": []}
+    body = problem(
+        422, error.slug, error.title, error.detail, load_id=load_id, table=table, **counts
+    )
+    response = Response(body, status_code=422, media_type=CONTENT_TYPE)
+
+    def record(connection: duckdb.DuckDBPyConnection) -> None:
+        books.write(connection, [load])
+
+    done = gate.writer.run_once(record, (), asked, lambda _: kept(asked, response))
+    found = await asyncio.wrap_future(done)
+    return again(found) if isinstance(found, Replayed) else response
+
+
+def _count(gate: Gate, outcome: Outcome) -> None:
+    for verdict in outcome.verdicts:
+        name, accepted = verdict.batch.table.name, outcome.accepted(verdict)
+        gate.metrics.rows.labels(name, "accepted").inc(accepted)
+        gate.metrics.rows.labels(name, "rejected").inc(verdict.batch.received - accepted)

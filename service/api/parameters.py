@@ -1,0 +1,38 @@
+"""Query parameters: a guard against those that no one asked for, and those given twice."""
+
+from litestar.connection import ASGIConnection
+from litestar.handlers.base import BaseRouteHandler
+from litestar.params import QueryParameter
+from litestar.typing import FieldDefinition
+
+from service.errors import BadRequest
+
+
+def of_query(handler: BaseRouteHandler) -> dict[str, FieldDefinition]:
+    """The query parameters that a handler takes, by name."""
+    given = handler.parsed_fn_signature.parameters
+    return {
+        name: field
+        for name, field in given.items()
+        if isinstance(field.kwarg_definition, QueryParameter)
+    }
+
+
+def only_known(
+    connection: ASGIConnection[BaseRouteHandler, object, object, object],  # type: ignore[type-var]
+    handler: BaseRouteHandler,
+) -> None:
+    """A guard: a filter that is misspelt must not be taken for no filter.
+
+    Raises:
+        BadRequest: a parameter is not one of the handler's, or is there twice.
+    """
+    known = of_query(handler)
+    seen: set[str] = set()
+    for name, _ in connection.query_params.multi_items():
+        if name not in known:
+            words = f"there are {', '.join(known)}" if known else "there is none here"
+            raise BadRequest(f"there is no parameter {name!r}; {words}", known=list(known))
+        if name in seen:
+            raise BadRequest(f"the parameter {name} is there twice")
+        seen.add(name)

@@ -1,0 +1,77 @@
+"""The one place that turns what went wrong into an HTTP answer: problem documents (RFC 9457)."""
+
+from typing import Any
+
+import msgspec
+from litestar import MediaType, Request, Response
+from litestar.exceptions import HTTPException
+
+from service.errors import NoSpace, Problem, Unavailable
+from service.logs import get_logger
+
+log = get_logger(__name__)
+CONTENT_TYPE = "application/problem+json"
+WORDS = {400: "Bad request", 404: "Not found", 405: "Method not allowed", 413: "Body too large"}
+
+
+def problem(status: int, slug: str, title: str, detail: str, **members: Any) -> bytes:
+    """A problem document in JSON; `members` are the project's own."""
+    document = {
+        "type": f"urn:gatehouse:problem:{slug}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        **members,
+    }
+    return msgspec.json.encode(document, enc_hook=repr)
+
+
+def _response(status: int, body: bytes, headers: dict[str, str] | None = None) -> Response[bytes]:
+    return Response(body, status_code=status, media_type=CONTENT_TYPE, headers=headers)
+
+
+def of_problem(_: Request[Any, Any, Any], error: Problem) -> Response[bytes]:
+    """What the service says of a trouble that it knows."""
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Unavailable) else None
+    body = problem(error.status, error.slug, error.title, error.detail, **error.members)
+    return _response(error.status, body, headers)
+
+
+def of_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """What the framework says: wrong path, method or parameter."""
+    title = WORDS.get(error.status_code, "Refused")
+    members = {"errors": error.extra} if error.extra else {}
+    slug = title.lower().replace(" ", "-")
+    body = problem(error.status_code, slug, title, _detail(error) or title, **members)
+    return _response(error.status_code, body, error.headers)
+
+
+def _detail(error: HTTPException) -> str:
+    """What is wrong with which parameter, where it says so; its own words repeat the whole URL."""
+    if not isinstance(error.extra, list):
+        return error.detail
+    return "; ".join(f"{each['key']}: {each['message']}" for each in error.extra)
+
+
+def of_os_error(request: Request[Any, Any, Any], error: OSError) -> Response[bytes]:
+    """The disk, mostly."""
+    if error.errno in NoSpace.ERRNOS:
+        return of_problem(request, NoSpace("the disk is full; nothing was changed"))
+    return of_anything(request, error)
+
+
+def of_anything(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """A fault of ours: logged in full, told without any of it."""
+    log.error("request_failed", path=request.url.path, exc_info=error)
+    title = "Something went wrong here"
+    body = problem(500, "internal", title, "the service's log says more; nothing was changed")
+    return _response(500, body)
+
+
+HANDLERS: Any = {
+    Problem: of_problem,
+    HTTPException: of_http,
+    OSError: of_os_error,
+    Exception: of_anything,
+}
+JSON = MediaType.JSON

@@ -1,0 +1,188 @@
+"""Restore: a table, or all tables of a set, become again what their backups hold."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+import msgspec
+from litestar import Controller, Request, Response, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from service.api.answers import encoded
+from service.api.bodies import json_body
+from service.api.describing import described
+from service.api.once import again, asked_by, kept
+from service.api.parameters import only_known
+from service.backups.backing_up import back_up
+from service.backups.catalogue import Entry
+from service.backups.restoring import restore
+from service.errors import Unprocessable
+from service.gate import Gate
+from service.warehouse.work import Replayed
+
+
+class RestoreRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Which backup; ``latest`` is the newest of the table that was not taken by a restore."""
+
+    backup_id: str
+    dry_run: bool = False
+
+
+class RestoreSetRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Which set of backups."""
+
+    set_id: str
+    dry_run: bool = False
+
+
+class Restored(msgspec.Struct):
+    """What a restore did to a table, or would do.
+
+    `safety_backup_id` is the backup that was taken of it before; it and `load_id` are null after
+    a dry run.
+    """
+
+    table: str
+    backup_id: str
+    rows_before: int
+    rows_after: int
+    added: int
+    removed: int
+    changed: int
+    safety_backup_id: str | None
+    load_id: str | None
+
+
+class RestoredSet(msgspec.Struct):
+    """What a restore did to every table of a set, or would do."""
+
+    set_id: str
+    tables: list[Restored]
+
+
+class RestoreController(Controller):
+    """Restore. A backup of what is there is taken first, and stays if the restore is done."""
+
+    path = "/v1"
+    tags = ("backups",)
+    guards = (only_known,)
+
+    @post(
+        "/tables/{table:str}/restore",
+        operation_id="restore_table",
+        status_code=200,
+        opt=described(
+            answers={200: Restored},
+            body={"application/json": RestoreRequest},
+            problems=(409, 415, 422, 507),
+            once=True,
+        ),
+    )
+    async def restore_table(
+        self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], table: FromPath[str]
+    ) -> Response[bytes]:
+        """Makes a table exactly what one of its backups holds, in one transaction."""
+        found = gate.table(table)
+        body, asked = await json_body(request, RestoreRequest)
+        entry = await asyncio.to_thread(_entry, gate, found.name, asked.backup_id)
+
+        def response(results: Sequence[Restored]) -> Response[bytes]:
+            return Response(encoded(results[0]), status_code=200, media_type="application/json")
+
+        return await _restore(request, gate, body, [entry], asked.dry_run, response)
+
+    @post(
+        "/restore",
+        operation_id="restore_set",
+        status_code=200,
+        opt=described(
+            answers={200: RestoredSet},
+            body={"application/json": RestoreSetRequest},
+            problems=(404, 409, 415, 422, 507),
+            once=True,
+        ),
+    )
+    async def restore_set(
+        self, request: Request[Any, Any, Any], gate: NamedDependency[Gate]
+    ) -> Response[bytes]:
+        """Makes every table of a set exactly what the set holds, in one transaction."""
+        body, asked = await json_body(request, RestoreSetRequest)
+        entries = await asyncio.to_thread(gate.catalogue.of_set, asked.set_id)
+
+        def response(results: Sequence[Restored]) -> Response[bytes]:
+            answer = encoded(RestoredSet(asked.set_id, list(results)))
+            return Response(answer, status_code=200, media_type="application/json")
+
+        return await _restore(request, gate, body, entries, asked.dry_run, response)
+
+
+def _entry(gate: Gate, table: str, backup_id: str) -> Entry:
+    """The backup of that id, or the latest of the table."""
+    if backup_id == "latest":
+        return gate.catalogue.latest(table)
+    entry = gate.catalogue.get(backup_id)
+    if entry.table != table:
+        detail = f"it is a backup of {entry.table}, not of {table}"
+        raise Unprocessable(detail, backup_id=backup_id, table=entry.table)
+    return entry
+
+
+async def _restore(
+    request: Request[Any, Any, Any],
+    gate: Gate,
+    body: bytes,
+    entries: Sequence[Entry],
+    dry_run: bool,
+    response: Any,
+) -> Response[bytes]:
+    for entry in entries:
+        gate.table(entry.table)
+
+    def change(connection: duckdb.DuckDBPyConnection) -> list[Restored]:
+        return _change(connection, gate, entries, dry_run)
+
+    asked = None if dry_run else asked_by(request, body)
+    touched = [] if dry_run else [entry.table for entry in entries]
+    done = gate.writer.run_once(
+        change, touched, asked, lambda results: kept(asked, response(results))
+    )
+    found = await asyncio.wrap_future(done)
+    return again(found) if isinstance(found, Replayed) else response(found)
+
+
+def _change(
+    connection: duckdb.DuckDBPyConnection, gate: Gate, entries: Sequence[Entry], dry_run: bool
+) -> list[Restored]:
+    """Restores in the open transaction, after a backup of what is there.
+
+    When the restore fails, that backup is removed: the tables still hold the same. Should only
+    the commit fail, it stays, and does no harm.
+    """
+    safety = {} if dry_run else _safety(connection, gate, entries)
+    try:
+        results = restore(connection, gate.dictionary, entries, gate.catalogue, dry_run=dry_run)
+    except BaseException:
+        for backup_id in safety.values():
+            gate.catalogue.discard(backup_id)
+        raise
+    return [
+        Restored(**msgspec.structs.asdict(each), safety_backup_id=safety.get(each.table))
+        for each in results
+    ]
+
+
+def _safety(
+    connection: duckdb.DuckDBPyConnection, gate: Gate, entries: Sequence[Entry]
+) -> dict[str, str]:
+    """The ids, by table, of backups of the tables as they are."""
+    taken = back_up(
+        connection,
+        [gate.table(entry.table) for entry in entries],
+        gate.catalogue,
+        gate.settings.codec,
+        dictionary_version=gate.dictionary.version,
+        kind="safety",
+    )
+    return {entry.table: entry.backup_id for entry in taken}

@@ -1,0 +1,1 @@
+"""Backups as Avro files: written, kept, checked and restored."""

@@ -1,0 +1,224 @@
+"""Takes backups, takes in those made elsewhere, and reads them again."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import duckdb
+import msgspec
+import pyarrow as pa
+
+from service.backups.avro_files import BATCH_ROWS, DEFAULT_CODEC, AvroFile, Written, write
+from service.backups.catalogue import Catalogue, Entry, Kind
+from service.backups.checking import Findings, byte_problems
+from service.backups.durable_files import HashingFile, Steps, made_whole, no_steps, open_plain
+from service.dictionary import Table
+from service.errors import DamagedBackup
+from service.warehouse.database import core, quoted
+
+
+class Verification(msgspec.Struct, frozen=True):
+    """What reading a backup again has shown; `rows` are those that could be read."""
+
+    ok: bool
+    rows: int
+    sha256: str
+    problems: list[str]
+
+
+def back_up(
+    connection: duckdb.DuckDBPyConnection,
+    tables: Sequence[Table],
+    catalogue: Catalogue,
+    codec: str = DEFAULT_CODEC,
+    *,
+    dictionary_version: str,
+    set_id: str | None = None,
+    kind: Kind = "manual",
+    steps: Steps = no_steps,
+) -> list[Entry]:
+    """Backs `tables` up from the one snapshot that `connection`, in a transaction, sees.
+
+    All of them become backups (of one set, if there are several) or none. Rows are ordered by
+    primary key. A safety backup is taken so on the write connection, in the restore's transaction.
+
+    Raises:
+        NoSpace: they do not fit on the disk.
+    """
+    if len(tables) > 1 and set_id is None:
+        set_id = catalogue.new_set_id()
+    taken = _Taken(
+        dictionary_version,
+        _snapshot_time(connection),
+        kind,
+        set_id,
+        len(tables) if set_id is not None else None,
+    )
+    entries: list[Entry] = []
+    with _all_or_none(catalogue) as begun:
+        for table in tables:
+            begun.append(catalogue.new_id(table.name))
+            path = catalogue.new_path(begun[-1])
+            written = _write(connection, table, path, codec, taken)
+            entries.append(taken.entry(table, path, codec, written))
+            steps(f"data {table.name}")
+        if set_id is not None:
+            catalogue.add_set(set_id, entries, steps)
+        else:
+            for entry in entries:
+                catalogue.add(entry)
+    return entries
+
+
+@contextmanager
+def _all_or_none(catalogue: Catalogue) -> Iterator[list[str]]:
+    """The ids of backups that have begun, none of which stays if the block fails."""
+    begun: list[str] = []
+    try:
+        yield begun
+    except BaseException:
+        for backup_id in begun:
+            catalogue.discard(backup_id)
+        raise
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """What the catalogue says alike of all backups that were taken together."""
+
+    dictionary_version: str
+    created_at: str
+    kind: Kind
+    set_id: str | None = None
+    set_size: int | None = None
+
+    def entry(self, table: Table, path: Path, codec: str, written: Written) -> Entry:
+        return Entry(
+            backup_id=path.stem,
+            table=table.name,
+            rows=written.rows,
+            bytes=written.bytes,
+            sha256=written.sha256,
+            codec=codec,
+            schema_fingerprint=written.schema_fingerprint,
+            dictionary_version=self.dictionary_version,
+            created_at=self.created_at,
+            file=path.name,
+            set_id=self.set_id,
+            kind=self.kind,
+            set_size=self.set_size,
+        )
+
+
+def _snapshot_time(connection: duckdb.DuckDBPyConnection) -> str:
+    # now() is when the transaction began.
+    found = connection.execute("select timezone('UTC', now())").fetchall()
+    return _iso(found[0][0])
+
+
+def _iso(moment: datetime) -> str:
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection, table: Table, path: Path, codec: str, taken: _Taken
+) -> Written:
+    about = {
+        "gatehouse.backup_id": path.stem,
+        "gatehouse.dictionary_version": taken.dictionary_version,
+        "gatehouse.created_at": taken.created_at,
+    }
+    lacking = _lacking(connection, table)
+    return write(path, table, _batches(connection, table), codec, about, nullable=lacking)
+
+
+def _batches(connection: duckdb.DuckDBPyConnection, table: Table) -> Iterator[pa.RecordBatch]:
+    columns = ", ".join(map(quoted, table.column_names))
+    connection.execute(
+        f"select {columns} from {core(table.name)} order by {quoted(table.primary_key)}"
+    )
+    yield from connection.to_arrow_reader(BATCH_ROWS)
+
+
+def _lacking(connection: duckdb.DuckDBPyConnection, table: Table) -> frozenset[str]:
+    """Required columns that rows from before that rule lack: a backup keeps what is there."""
+    names = [column.name for column in table.columns if column.required]
+    counts = ", ".join(f"count(*) - count({quoted(name)})" for name in names)
+    found = connection.execute(f"select {counts} from {core(table.name)}").fetchall()
+    return frozenset(name for name, missing in zip(names, found[0], strict=True) if missing)
+
+
+def import_file(
+    source: Path | BinaryIO,
+    table: Table,
+    catalogue: Catalogue,
+    *,
+    dictionary_version: str,
+    steps: Steps = no_steps,
+) -> Entry:
+    """Takes an Avro file from elsewhere in as a backup of `table`, as it is.
+
+    It is read to its end before: what could not be restored is not taken in. Relations to other
+    rows (``unique``, ``relationships``) are judged by the restore.
+
+    Raises:
+        DamagedBackup: it cannot be read, or its schema does not resolve to the table's.
+        RulesBroken: a row does not fit the dictionary.
+        NoSpace: it does not fit on the disk.
+    """
+    with _all_or_none(catalogue) as begun:
+        begun.append(catalogue.new_id(table.name))
+        path = catalogue.new_path(begun[0])
+        with made_whole(path) as file:
+            _copy(source, file)
+            file.settle()
+            rows, codec, fingerprint = _read_through(file.path, table)
+        steps(f"data {table.name}")
+        taken = _Taken(dictionary_version, _iso(datetime.now(UTC)), "import")
+        written = Written(rows, file.size, file.sha256, fingerprint)
+        entry = taken.entry(table, path, codec, written)
+        catalogue.add(entry)
+    return entry
+
+
+def _copy(source: Path | BinaryIO, file: HashingFile) -> None:
+    if isinstance(source, Path):
+        with open_plain(source) as opened:
+            shutil.copyfileobj(opened, file, 1 << 20)
+    else:
+        shutil.copyfileobj(source, file, 1 << 20)
+
+
+def _read_through(path: Path, table: Table) -> tuple[int, str, str]:
+    """The number of rows, the codec and the fingerprint of a file whose rows all fit."""
+    findings, rows = Findings(table), 0
+    with open_plain(path) as file:
+        avro = AvroFile(file, table)
+        for batch in avro.batches():
+            findings.look_at(batch)
+            rows += batch.num_rows
+    findings.raise_if_any()
+    return rows, avro.codec, avro.schema_fingerprint
+
+
+def verify(entry: Entry, table: Table, catalogue: Catalogue) -> Verification:
+    """Reads a backup of `table` again, to its last row, and compares it with the catalogue."""
+    problems: list[str] = []
+    sha256, rows = "", 0
+    try:
+        with catalogue.open(entry) as file:
+            sha256, problems = byte_problems(entry, file)
+            avro = AvroFile(file, table)
+            if avro.schema_fingerprint != entry.schema_fingerprint:
+                problems.append("its schema is not the one that the catalogue says")
+            for batch in avro.batches():
+                rows += batch.num_rows
+            if rows != entry.rows:
+                problems.append(f"it has {rows} rows, the catalogue says {entry.rows}")
+    except DamagedBackup as error:
+        problems.append(error.detail)
+    return Verification(not problems, rows, sha256, problems)

@@ -1,0 +1,123 @@
+"""Whether a backup can be believed, and whether its rows follow the rules."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import BufferedReader
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from service.backups.avro_files import AvroFile
+from service.backups.catalogue import Catalogue, Entry
+from service.dictionary import Rule, Table
+from service.errors import DamagedBackup, RulesBroken
+
+FIRST_IDS = 10  # how many rows of a violation are named
+
+
+def byte_problems(entry: Entry, file: BufferedReader) -> tuple[str, list[str]]:
+    """The file's SHA-256, and in what its bytes differ from what the catalogue says."""
+    file.seek(0)
+    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    size = file.tell()
+    file.seek(0)
+    problems = []
+    if size != entry.bytes:
+        problems.append(f"it has {size} bytes, the catalogue says {entry.bytes}")
+    if sha256 != entry.sha256:
+        problems.append("its bytes are not those that were backed up (the SHA-256 differs)")
+    return sha256, problems
+
+
+@contextmanager
+def named(entry: Entry) -> Iterator[None]:
+    """Says in DamagedBackup which backup it is."""
+    try:
+        yield
+    except DamagedBackup as error:
+        members = {"backup_id": entry.backup_id, "table": entry.table, **error.members}
+        raise DamagedBackup(f"backup {entry.backup_id}: {error.detail}", **members) from error
+
+
+@contextmanager
+def trusted(entry: Entry, table: Table, catalogue: Catalogue) -> Iterator[AvroFile]:
+    """The backup's rows, once its bytes and its schema are known to be those of the catalogue.
+
+    Raises:
+        DamagedBackup: they are not, or the rows (read in the block) turn out to be unreadable.
+    """
+    with named(entry), catalogue.open(entry) as file:
+        _, problems = byte_problems(entry, file)
+        if problems:
+            raise DamagedBackup("; ".join(problems))
+        rows = AvroFile(file, table)
+        if rows.schema_fingerprint != entry.schema_fingerprint:
+            raise DamagedBackup("its schema is not the one that the catalogue says")
+        yield rows
+
+
+@dataclass
+class Breach:
+    """Rows that break one rule; `first_ids` are primary keys."""
+
+    rule: Rule
+    count: int = 0
+    first_ids: list[Any] = field(default_factory=list)
+
+    def described(self) -> dict[str, Any]:
+        """As problem details show it."""
+        said = {"column": self.rule.column, "rule": self.rule.kind}
+        return {**said, "count": self.count, "first_ids": self.first_ids}
+
+
+class Findings:
+    """Which rows of a table, seen batch by batch, break rules that concern each row on its own."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._breaches = {
+            (column.name, rule.kind): Breach(rule)
+            for column in table.columns
+            for rule in column.own_rules
+        }
+
+    def __bool__(self) -> bool:
+        return any(breach.count for breach in self._breaches.values())
+
+    def look_at(self, batch: pa.RecordBatch) -> None:
+        """Judges the rows of `batch`, whose columns are the table's."""
+        for breach in self._breaches.values():
+            values = batch.column(breach.rule.column)
+            broken = breach.rule.breaks(values, values)  # null where there is no value
+            if count := pc.sum(broken).as_py():
+                keys = batch.column(self._table.primary_key).filter(broken)
+                breach.first_ids += keys.slice(0, FIRST_IDS - len(breach.first_ids)).to_pylist()
+                breach.count += count
+
+    def raise_if_any(self) -> None:
+        """Says so, if there are any.
+
+        Raises:
+            RulesBroken: names table, column, rule, count and first rows of the first; all of them
+                are among its ``violations``.
+        """
+        raise_if_broken(self._table, [each for each in self._breaches.values() if each.count])
+
+
+def raise_if_broken(table: Table, breaches: list[Breach]) -> None:
+    """Raises RulesBroken if there are breaches."""
+    if not breaches:
+        return
+    first = breaches[0]
+    words = "is taken by another row" if first.rule.kind == "unique" else first.rule.message()
+    shown = ", ".join(map(str, first.first_ids))
+    raise RulesBroken(
+        f"{first.count} rows of {table.name} break {first.rule.kind} of {first.rule.column}"
+        f" ({words}), first those with {table.primary_key} {shown}",
+        table=table.name,
+        **first.described(),
+        violations=[breach.described() for breach in breaches],
+    )

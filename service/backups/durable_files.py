@@ -1,0 +1,155 @@
+"""Files that are there whole and on the disk, or not at all. Knows POSIX and no format."""
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeAlias
+
+from service.errors import DamagedBackup, NoSpace
+
+TEMPORARY = ".tmp"  # ends the name of a file that is still being written
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+# Called with a name between the steps of a long operation; tests make it fail there.
+Steps: TypeAlias = Callable[[str], None]
+
+
+def no_steps(_name: str) -> None:
+    """Nothing happens between the steps."""
+
+
+@contextmanager
+def disk_may_be_full() -> Iterator[None]:
+    """The one place where the operating system's "no space" becomes ours.
+
+    Raises:
+        NoSpace: the disk, the quota or the largest size of a file is used up.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _DISK_FULL:
+            raise NoSpace("no space is left for the backup; nothing of it was kept") from error
+        raise
+
+
+class HashingFile:
+    """A new file, open for writing, that knows its SHA-256 and size in bytes as it grows."""
+
+    def __init__(self, path: Path) -> None:
+        """Makes the file at `path`, for its owner alone: backups name people.
+
+        Raises:
+            FileExistsError: something is there.
+        """
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._file = os.fdopen(os.open(path, flags, 0o600), "wb", buffering=1 << 20)
+        self._hash = hashlib.sha256()
+        self.path = path
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        """Adds `data` at the end."""
+        self._file.write(data)
+        self._hash.update(data)
+        self.size += len(data)
+
+    @property
+    def sha256(self) -> str:
+        """Of all that was written, in hexadecimal."""
+        return self._hash.hexdigest()
+
+    def settle(self) -> None:
+        """Returns when all that was written is on the disk."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        try:
+            self._file.close()
+        except OSError:  # what is buffered does not fit either; the first error says why
+            if error is None:
+                raise
+
+
+@contextmanager
+def made_whole(path: Path) -> Iterator[HashingFile]:
+    """A file to write, which appears at `path` when the block ends well.
+
+    Whatever fails, neither it nor its temporary file is left.
+
+    Raises:
+        NoSpace: it does not fit.
+    """
+    temporary = path.with_name(path.name + TEMPORARY)
+    with disk_may_be_full():
+        make_folder(path.parent)
+        file = HashingFile(temporary)  # another writer's is not touched
+        try:
+            with file:
+                yield file
+                file.settle()
+            temporary.rename(path)  # the commit point of the file
+            sync_folder(path.parent)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            raise
+
+
+def make_folder(folder: Path) -> None:
+    """Makes `folder` durably, and those it is in, where there is none."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Returns when the names in `folder` are on the disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def remove_durably(path: Path) -> None:
+    """Removes the file at `path`, if there is one."""
+    path.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def open_plain(path: Path) -> BufferedReader:
+    """Opens a plain file for reading; never follows a symbolic link, never waits for a pipe.
+
+    Raises:
+        DamagedBackup: there is none, or something else in its place.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        handle = os.open(path, flags)
+    except FileNotFoundError as error:
+        raise DamagedBackup("its file is missing") from error
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise DamagedBackup("its file is not a plain file") from error
+        raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise DamagedBackup("its file is not a plain file")
+    return os.fdopen(handle, "rb")

@@ -1,0 +1,173 @@
+"""Puts backups back into the tables of record, inside the writer's transaction.
+
+The rows are staged beside the tables and judged there, alone and together with all that they
+would meet; only then are the tables changed, by no more rows than differ.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import duckdb
+import msgspec
+
+from service.backups.catalogue import Catalogue, Entry
+from service.backups.durable_files import Steps, no_steps
+from service.backups.staging import check_references, drop_staged, one_row, stage, staged
+from service.dictionary import Dictionary, Table
+from service.errors import UnknownTable, Unprocessable
+from service.warehouse import books
+from service.warehouse.database import core, quoted
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What a restore did to one table, or would do; `changed` rows kept their key."""
+
+    table: str
+    backup_id: str
+    rows_before: int
+    rows_after: int
+    added: int
+    removed: int
+    changed: int
+    load_id: str | None  # None after a dry run
+
+
+def restore(
+    connection: duckdb.DuckDBPyConnection,
+    dictionary: Dictionary,
+    entries: Sequence[Entry],
+    catalogue: Catalogue,
+    *,
+    dry_run: bool = False,
+    actor: str | None = None,
+    steps: Steps = no_steps,
+) -> list[Result]:
+    """Makes each table exactly what its backup holds, all of them together, parents first.
+
+    To be called within a transaction on the write connection. Whatever is raised, the caller
+    rolls back and everything is as before. A dry run finds out the same and changes no table.
+
+    Raises:
+        UnknownTable: the dictionary has a table no more.
+        DamagedBackup: a backup is not what the catalogue says, cannot be read or resolved.
+        RulesBroken: its rows do not fit the dictionary as it is now.
+        DanglingReferences: rows, of these tables or of others, would refer to rows that are gone.
+    """
+    started_at = _utc_now()
+    chosen = _parents_first(dictionary, entries)
+    for table, entry in chosen:
+        stage(connection, table, entry, catalogue)
+        steps(f"staged {table.name}")
+    names = [table.name for table, _ in chosen]
+    check_references(connection, dictionary, names)
+    steps("judged")
+    load_id = None if dry_run else str(uuid4())
+    results = [_compare(connection, table, entry, load_id) for table, entry in chosen]
+    if not dry_run:
+        for (table, _), result in zip(chosen, results, strict=True):
+            _apply(connection, table)
+            _record(connection, result, started_at, actor)
+            steps(f"applied {table.name}")
+    drop_staged(connection, names)
+    return results
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _parents_first(dictionary: Dictionary, entries: Sequence[Entry]) -> list[tuple[Table, Entry]]:
+    by_table = {entry.table: entry for entry in entries}
+    if len(by_table) < len(entries):
+        raise Unprocessable("a table can be restored from one backup at a time")
+    for name in by_table:
+        if name not in dictionary.tables:
+            raise UnknownTable(name, list(dictionary.tables))
+    return [
+        (table, by_table[name]) for name, table in dictionary.tables.items() if name in by_table
+    ]
+
+
+def _compare(
+    connection: duckdb.DuckDBPyConnection, table: Table, entry: Entry, load_id: str | None
+) -> Result:
+    key = quoted(table.primary_key)
+    added, removed, changed, before, after = one_row(
+        connection,
+        f"""
+        select
+            count(*) filter (where kept.{key} is null),
+            count(*) filter (where backup.{key} is null),
+            count(*) filter (
+                where kept.{key} is not null and backup.{key} is not null and {_differs(table)}
+            ),
+            count(kept.{key}),
+            count(backup.{key})
+        from {core(table.name)} as kept
+        full outer join {staged(table.name)} as backup on kept.{key} = backup.{key}
+        """,
+    )
+    return Result(table.name, entry.backup_id, before, after, added, removed, changed, load_id)
+
+
+def _content(table: Table) -> list[str]:
+    return [quoted(name) for name in table.column_names if name != table.primary_key]
+
+
+def _differs(table: Table) -> str:
+    differences = (f"kept.{name} is distinct from backup.{name}" for name in _content(table))
+    return f"({' or '.join(differences) or 'false'})"
+
+
+def _apply(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Removes, changes and adds only the rows that differ.
+
+    Of 100,000 rows, 20,000 of them different, DuckDB 1.5.6 does so in 60 ms and commits in 15;
+    to delete and insert all takes 125 ms and 130 (measured with a primary key, after earlier
+    updates and with older snapshots open, which is no trouble to either).
+    """
+    kept, backup = core(table.name), staged(table.name)
+    key, columns = quoted(table.primary_key), ", ".join(map(quoted, table.column_names))
+    connection.execute(
+        f"delete from {kept} as kept where not exists"
+        f" (select 1 from {backup} as backup where backup.{key} = kept.{key})"
+    )
+    if content := _content(table):
+        values = ", ".join(f"{name} = backup.{name}" for name in content)
+        connection.execute(
+            f"update {kept} as kept set {values} from {backup} as backup"
+            f" where kept.{key} = backup.{key} and {_differs(table)}"
+        )
+    connection.execute(
+        f"insert into {kept} ({columns}) select {columns} from {backup} as backup where not exists"
+        f" (select 1 from {kept} as kept where kept.{key} = backup.{key})"
+    )
+
+
+def _record(
+    connection: duckdb.DuckDBPyConnection,
+    result: Result,
+    started_at: datetime,
+    actor: str | None,
+) -> None:
+    """The load record; and the next build looks at the table's history again."""
+    assert result.load_id is not None
+    accepted = result.added + result.changed
+    load = books.Load(
+        load_id=result.load_id,
+        table_name=result.table,
+        kind="restore",
+        source=result.backup_id,
+        status="done",
+        received=result.rows_after,
+        accepted=accepted,
+        rejected=0,
+        already_present=result.rows_after - accepted,
+        started_at=started_at,
+        finished_at=_utc_now(),
+        actor=actor,
+        detail=msgspec.json.encode({"removed": result.removed}).decode(),
+    )
+    books.write(connection, [load])
+    connection.execute("delete from ops.history where table_name = ?", [result.table])

@@ -1,0 +1,254 @@
+"""dbt, inside this process. The one place that knows dbt's runner and its events.
+
+dbt is imported when the first build is asked for: that takes over a second.
+"""
+
+import os
+import queue
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import uuid4
+
+import msgspec
+
+from service.dictionary import DictionaryError
+from service.dictionary.manifest import read_dictionary
+from service.errors import Conflict, NotFound
+from service.logs import get_logger
+from service.settings import Settings
+from service.warehouse.work import utc_now
+from service.warehouse.writer import Writer
+
+log = get_logger(__name__)
+LOCK_LINE = "gatehouse: take the writer's lock for "  # macros/history.sql logs it
+KEPT_BUILDS = 100
+MOST_WAITING = 8
+
+
+class Node(msgspec.Struct):
+    """One model, test or hook of a build."""
+
+    name: str
+    kind: str
+    status: str
+    seconds: float
+    failures: int | None = None
+    message: str | None = None
+
+
+class BuildResult(msgspec.Struct):
+    """A build and how far it is."""
+
+    build_id: str
+    status: str  # queued, running, done or failed
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    nodes: list[Node] = msgspec.field(default_factory=list)
+    message: str | None = None
+
+
+class WritersLock(Protocol):
+    """What a build holds while dbt writes a table of record."""
+
+    def take(self) -> None:
+        """Waits until no one else writes."""
+
+    def release(self, table: str | None) -> None:
+        """Lets others write again; `table` was written. Does nothing when it is not held."""
+
+
+class NoLock:
+    """No one else writes."""
+
+    def take(self) -> None: ...
+
+    def release(self, table: str | None) -> None: ...
+
+
+class HeldFromWriter:
+    """The lock of the service's writer, for one build at a time."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._held = False
+
+    def take(self) -> None:
+        if not self._held:
+            self._writer.lock.acquire()
+            self._held = True
+
+    def release(self, table: str | None) -> None:
+        if self._held:
+            if table in self._writer.dictionary.tables:
+                self._writer.may_have_grown(str(table))
+            self._held = False
+            self._writer.lock.release()
+
+
+def run(
+    settings: Settings,
+    build: BuildResult,
+    lock: WritersLock,
+    on_node: Callable[[Node], None],
+    after: Callable[[], None] = lambda: None,
+) -> None:
+    """Runs ``dbt build`` and writes its course into `build`; never raises for what dbt reports.
+
+    `after` is called when dbt has ended, before `build` says so.
+    """
+    build.status, build.started_at = "running", utc_now()
+    status = "failed"
+    try:
+        _run_dbt(settings, build, lock, on_node)
+        status = "done" if build.message is None else "failed"
+        after()
+    except (_Failed, DictionaryError) as error:
+        build.message = str(error)
+    finally:
+        build.finished_at = utc_now()
+        build.status = status
+
+
+def _run_dbt(
+    settings: Settings, build: BuildResult, lock: WritersLock, on_node: Callable[[Node], None]
+) -> None:
+    from dbt.cli.main import dbtRunner
+
+    def listen(event: Any) -> None:
+        name, data = event.info.name, event.data
+        if name.startswith("JinjaLog") and data.msg.startswith(LOCK_LINE):
+            lock.take()
+        elif name == "NodeFinished":
+            lock.release(data.node_info.node_name)
+            build.nodes.append(node := _node(data))
+            on_node(node)
+
+    _tell_dbt(settings)
+    try:
+        parsed = dbtRunner().invoke(["parse", *_options(settings)])
+        if not parsed.success:
+            raise _Failed(str(parsed.exception))
+        manifest: Any = parsed.result
+        _check(manifest)
+        runner = dbtRunner(manifest=manifest, callbacks=[listen])
+        result = runner.invoke(["build", *_options(settings)])
+        if result.exception is not None:
+            raise _Failed(str(result.exception))
+        build.message = None if result.success else _failures(build)
+    finally:
+        lock.release(None)
+
+
+class _Failed(Exception):
+    pass
+
+
+def _tell_dbt(settings: Settings) -> None:
+    """profiles.yml and the macros read these; dbt knows no other way to be told."""
+    settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
+    os.environ["GATEHOUSE_WAREHOUSE"] = str(settings.warehouse)
+    os.environ["GATEHOUSE_SEEDS"] = str(settings.seeds)
+    os.environ["DO_NOT_TRACK"] = "1"
+
+
+def _options(settings: Settings) -> list[str]:
+    project = str(settings.project)
+    return [
+        *("--project-dir", project, "--profiles-dir", project),
+        *("--target-path", str(settings.target), "--log-level-file", "none"),
+        *("--log-level", "none", "--quiet", "--no-version-check"),
+    ]
+
+
+def _check(manifest: Any) -> None:
+    """Raises DictionaryError when the service could not follow the dictionary."""
+    nodes = {
+        key: node.to_dict(omit_none=False)
+        for key, node in manifest.nodes.items()
+        if node.package_name == manifest.metadata.project_name
+        and (node.resource_type == "model" or getattr(node, "attached_node", None))
+    }
+    read_dictionary(nodes)
+
+
+def _node(data: Any) -> Node:
+    said, result = data.node_info, data.run_result
+    return Node(
+        said.node_name,
+        said.resource_type,
+        said.node_status,
+        round(result.execution_time, 3),
+        result.num_failures or None,
+        result.message or None,
+    )
+
+
+def _failures(build: BuildResult) -> str:
+    bad = [node for node in build.nodes if node.status in ("error", "fail", "runtime error")]
+    return "\n".join(f"{node.name}: {node.message}" for node in bad) or "dbt reports a failure"
+
+
+def build_offline(
+    settings: Settings, on_node: Callable[[Node], None] = lambda node: None
+) -> BuildResult:
+    """Builds where no service runs; this process is then the only one that writes."""
+    build = BuildResult(str(uuid4()), "queued")
+    run(settings, build, NoLock(), on_node)
+    return build
+
+
+class Builds:
+    """The service's builds: one at a time, a few may wait, the last hundred are remembered."""
+
+    def __init__(self, settings: Settings, writer: Writer, after: Callable[[], None]) -> None:
+        """`after` is called when a build has ended, before it is told as ended."""
+        self._settings, self._writer, self._after = settings, writer, after
+        self._builds: dict[str, BuildResult] = {}
+        self._queue: queue.Queue[BuildResult | None] = queue.Queue(MOST_WAITING)
+        self._thread: threading.Thread | None = None
+
+    def ask(self) -> BuildResult:
+        """Asks for a build; raises Conflict when too many wait."""
+        build = BuildResult(str(uuid4()), "queued")
+        try:
+            self._queue.put_nowait(build)
+        except queue.Full:
+            raise Conflict(f"{MOST_WAITING} builds are waiting already") from None
+        self._builds[build.build_id] = build
+        for old in list(self._builds)[:-KEPT_BUILDS]:
+            del self._builds[old]
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._loop, name="builds", daemon=True)
+            self._thread.start()
+        return build
+
+    def get(self, build_id: str) -> BuildResult:
+        """One build; raises NotFound."""
+        if build_id not in self._builds:
+            raise NotFound("there is no such build")
+        return self._builds[build_id]
+
+    def newest_first(self) -> list[BuildResult]:
+        """All that are remembered."""
+        return list(reversed(self._builds.values()))
+
+    def stop(self) -> None:
+        """Waits for the build that runs; those that wait are dropped."""
+        with suppress(queue.Empty):
+            while True:
+                self._queue.get_nowait()
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+
+    def _loop(self) -> None:
+        while (build := self._queue.get()) is not None:
+            lock = HeldFromWriter(self._writer)
+            try:
+                run(self._settings, build, lock, lambda node: None, self._after)
+            except Exception as error:
+                log.exception("build_failed", build_id=build.build_id)
+                build.message = build.message or f"the build ended by {type(error).__name__}"

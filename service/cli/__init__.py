@@ -1,0 +1,42 @@
+"""The `gatehouse` command. Its modules import what is heavy only when a command runs."""
+
+import click
+
+from service import __version__
+from service.cli import backups, builds, insert, reading, rejections, serving
+
+EPILOG = """\b
+Exit codes:
+  0  all is well
+  1  something was refused, rejected, or failed
+  2  the command line or a setting is wrong
+  3  the service or the warehouse cannot be reached: not built, locked, taken
+
+Every setting can be given as GATEHOUSE_<NAME> or in gatehouse.toml; see docs/settings.md.
+"""
+
+
+@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="gatehouse")
+def main() -> None:
+    """One rulebook, every door: build, serve and look after the warehouse.
+
+    Where a service runs for this warehouse, commands ask it; where none runs, they do the same
+    by themselves.
+    """
+
+
+for each in (
+    serving.serve,
+    builds.build,
+    reading.tables,
+    insert.insert,
+    rejections.rejections,
+    reading.loads,
+    reading.reports,
+    backups.backup,
+    backups.backups,
+    backups.verify,
+    backups.restore,
+):
+    main.add_command(each)

@@ -1,0 +1,174 @@
+"""The service, for commands: over HTTP where one runs, else the same app inside this process.
+
+Either way it is the same requests to the same app, so a command answers the same by construction.
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from functools import partial
+from typing import Any
+
+import httpx
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from service.cli import output
+from service.cli.failures import Refused, Unreachable
+from service.running import find
+from service.settings import Settings
+
+# Builds and backups take their time; only a connection has to come quickly.
+TIMEOUT = httpx.Timeout(None, connect=5)
+# How often a request is sent before its failure is told, and how long to wait for a warehouse
+# that another command has open.
+ATTEMPTS, PATIENCE_SECONDS = 4, 5.0
+PAGE = 10_000
+
+
+class Client:
+    """Requests, one at a time. Each raises Refused for a problem, Unreachable for no answer."""
+
+    def __init__(self, portal: BlockingPortal, http: httpx.AsyncClient) -> None:
+        self._portal = portal
+        self._http = http
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        """What GET answers; parameters that are None are left out."""
+        given = {name: value for name, value in parameters.items() if value is not None}
+        return self.send("GET", path, params=given).json()
+
+    def post(self, path: str, content: Any = None, **parameters: Any) -> Any:
+        """What POST answers to `content` as JSON."""
+        body = {} if content is None else {"json": content}
+        return self.send("POST", path, params=parameters, **body).json()
+
+    def delete(self, path: str) -> None:
+        """DELETE."""
+        self.send("DELETE", path)
+
+    def pages(self, path: str, member: str, limit: int, **parameters: Any) -> list[Any]:
+        """The first `limit` of what a paged list has under `member`."""
+        found: list[Any] = []
+        after = None
+        while len(found) < limit:
+            size = min(limit - len(found), PAGE)
+            page = self.get(path, limit=size, after=after, **parameters)
+            found += page[member]
+            after = page.get("next")
+            if after is None:
+                break
+        return found
+
+    def send(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, **options: Any
+    ) -> httpx.Response:
+        """The answer to a request, which is repeated when it is lost or the service is busy.
+
+        The Idempotency-Key sees to it that a repeated request writes nothing twice.
+        """
+        key = {"Idempotency-Key": str(uuid.uuid4())} if method == "POST" else {}
+        options["headers"] = {**key, **(headers or {})}
+        for attempt in range(1, ATTEMPTS):
+            answer = self._try(method, path, options)
+            if answer is not None and not _is_busy(answer):
+                return _checked(answer)
+            time.sleep(_pause(answer, attempt))
+        return _checked(self._portal.call(partial(self._send, method, path, options)))
+
+    def _try(self, method: str, path: str, options: dict[str, Any]) -> httpx.Response | None:
+        """The answer, or None when it got lost on its way."""
+        try:
+            return self._portal.call(partial(self._send, method, path, options))
+        except _Lost:
+            return None
+
+    async def _send(self, method: str, path: str, options: dict[str, Any]) -> httpx.Response:
+        try:
+            return await self._http.request(method, path, **options)
+        except httpx.ConnectError as error:
+            raise Unreachable(*_no_answer(self._http)) from error
+        except httpx.TransportError as error:
+            raise _Lost(*_no_answer(self._http)) from error
+
+
+class _Lost(Unreachable):
+    """The connection broke before the answer was here; what was asked may have been done."""
+
+
+def _no_answer(http: httpx.AsyncClient) -> tuple[str, str]:
+    return f"no service answers at {http.base_url}", "`gatehouse serve` starts one"
+
+
+def _is_busy(answer: httpx.Response) -> bool:
+    return answer.status_code in (429, 503) and "Retry-After" in answer.headers
+
+
+def _pause(answer: httpx.Response | None, attempt: int) -> float:
+    """Seconds to wait before the next attempt."""
+    asked = answer.headers["Retry-After"] if answer is not None else ""
+    return min(float(asked), 10.0) if asked.isdigit() else 0.2 * attempt
+
+
+def _checked(answer: httpx.Response) -> httpx.Response:
+    if answer.is_success:
+        return answer
+    try:
+        problem = answer.json()
+    except ValueError:
+        problem = None
+    if not isinstance(problem, dict):
+        problem = {"title": answer.reason_phrase or f"status {answer.status_code}"}
+    raise Refused(answer.status_code, problem)
+
+
+@contextmanager
+def connect(settings: Settings, url: str | None = None) -> Iterator[Client]:
+    """A client of the service at `url`, or of the one that has the warehouse of `settings`.
+
+    Raises:
+        Unreachable: no service runs, and the warehouse cannot be opened here either.
+    """
+    with start_blocking_portal() as portal, ExitStack() as stack:
+        opened = portal.wrap_async_context_manager(_opened(settings, url))
+        http = opened.__enter__()
+        # What goes wrong in a command is no trouble of the app's: that is closed in order.
+        stack.callback(opened.__exit__, None, None, None)
+        yield Client(portal, http)
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, url: str | None) -> AsyncIterator[httpx.AsyncClient]:
+    headers = {"Authorization": f"Bearer {settings.key}"} if settings.key else {}
+    async with AsyncExitStack() as stack:
+        transport: httpx.AsyncBaseTransport | None = None  # by way of a proxy, if there is one
+        if url is None:
+            url, transport = await _here(settings, stack)
+        http = httpx.AsyncClient(
+            base_url=url, transport=transport, headers=headers, timeout=TIMEOUT
+        )
+        yield await stack.enter_async_context(http)
+
+
+async def _here(settings: Settings, stack: AsyncExitStack) -> tuple[str, httpx.AsyncBaseTransport]:
+    """Where the service answers that has the warehouse, or the app in this process."""
+    until = None
+    while True:
+        if found := find(settings):
+            return found, httpx.AsyncHTTPTransport(retries=3)  # it may be just starting
+        from service.cli.inside import Locked, opened_app
+
+        try:
+            app = await stack.enter_async_context(opened_app(settings))
+        except Locked as locked:
+            if until is None:
+                until = time.monotonic() + PATIENCE_SECONDS
+                output.note(
+                    f"{locked.message}; waiting up to {PATIENCE_SECONDS:.0f} seconds for it"
+                )
+            elif time.monotonic() > until:
+                raise
+            await asyncio.sleep(0.2)
+        else:
+            return settings.url, httpx.ASGITransport(app, raise_app_exceptions=False)

@@ -1,0 +1,92 @@
+"""What can go wrong for someone at a terminal: one line, a hint, an exit code."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from service.cli import output
+from service.errors import Problem
+
+REJECTED, USAGE, UNREACHABLE = 1, 2, 3
+# By the last part of a problem's type, or by its status: what the reader can do about it.
+HINTS = {
+    "401": "set GATEHOUSE_KEY to a key of this service",
+    "403": "set GATEHOUSE_KEY to a key with a larger role",
+    "unknown-table": "`gatehouse tables` lists the tables",
+    "dangling-references": "restore the tables that refer to it too: `gatehouse restore --set`",
+    "damaged-backup": "`gatehouse verify` says which backups are whole",
+    "too-large": "send fewer rows at once, or a file with POST /v1/tables/{table}/files",
+}
+
+
+class Failure(Exception):
+    """Something that ends the command with `code`, and what the reader can do about it."""
+
+    code: ClassVar[int] = REJECTED
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class WrongSettings(Failure):
+    """A setting or an argument cannot be used."""
+
+    code = USAGE
+
+
+class Unreachable(Failure):
+    """There is no service to talk to, or no warehouse that could be opened."""
+
+    code = UNREACHABLE
+
+
+class Refused(Failure):
+    """The service answered with a problem document (RFC 9457)."""
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        message = str(problem.get("detail") or problem.get("title") or f"status {status}")
+        slug = str(problem.get("type", "")).rpartition("/")[2].rpartition(":")[2]
+        super().__init__(
+            message[:1].lower() + message[1:], HINTS.get(slug) or HINTS.get(str(status))
+        )
+        self.status = status
+        self.problem = problem
+
+    @property
+    def exit_code(self) -> int:
+        """3 where the warehouse is not there yet or not now, else 1."""
+        return UNREACHABLE if self.status == 503 else REJECTED
+
+
+@contextmanager
+def told(as_json: bool) -> Iterator[None]:
+    """Tells a failure on stderr (a problem document on stdout too, with --json) and exits."""
+    try:
+        yield
+    except Refused as refused:
+        if as_json:
+            output.print_json(refused.problem)
+        _tell(refused, violations=refused.problem.get("violations") or [])
+        sys.exit(refused.exit_code)
+    except Problem as problem:
+        _tell(Unreachable(problem.detail))
+        sys.exit(UNREACHABLE)
+    except Failure as failure:
+        _tell(failure)
+        sys.exit(failure.code)
+    except BrokenPipeError:
+        raise  # click ends the command quietly: no one reads on
+    except OSError as error:
+        _tell(Failure(f"{error.filename}: {error.strerror}" if error.filename else str(error)))
+        sys.exit(REJECTED)
+
+
+def _tell(failure: Failure, violations: Any = ()) -> None:
+    output.note(f"error: {failure.message}")
+    for violation in violations:
+        output.note("  " + ": ".join(str(violation[key]) for key in violation if key != "value"))
+    if failure.hint:
+        output.note(f"HINT: {failure.hint}")

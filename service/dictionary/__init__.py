@@ -1,0 +1,120 @@
+"""The data dictionary: tables, columns and rules, as dbt's YAML says them."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from service.dictionary.column_types import ColumnType
+from service.dictionary.rules import Rule
+
+__all__ = ["Column", "Dictionary", "DictionaryError", "Report", "Rule", "Table"]
+
+
+class DictionaryError(Exception):
+    """The dictionary says something that no door could follow; names model, column and rule."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table of record."""
+
+    name: str
+    type: ColumnType
+    description: str
+    rules: tuple[Rule, ...]
+    example: Any = None
+
+    @cached_property
+    def required(self) -> bool:
+        """Whether a row must have a value here."""
+        return any(rule.kind == "not_null" for rule in self.rules)
+
+    @cached_property
+    def own_rules(self) -> tuple[Rule, ...]:
+        """The rules that a row is judged by on its own."""
+        return tuple(rule for rule in self.rules if not rule.needs_other_rows)
+
+    @cached_property
+    def is_unique(self) -> bool:
+        """Whether no two rows may have the same value here."""
+        return any(rule.kind == "unique" for rule in self.rules)
+
+    @cached_property
+    def reference(self) -> Rule | None:
+        """The ``relationships`` rule, where the column names a row of another table."""
+        return next((rule for rule in self.rules if rule.kind == "relationships"), None)
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of record; `columns` are in the order of the dictionary."""
+
+    name: str
+    description: str
+    primary_key: str
+    columns: tuple[Column, ...]
+
+    def column(self, name: str) -> Column:
+        """The column of that name; KeyError if there is none."""
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Column]:
+        return {column.name: column for column in self.columns}
+
+    @cached_property
+    def column_names(self) -> tuple[str, ...]:
+        """In the order of the dictionary."""
+        return tuple(column.name for column in self.columns)
+
+    @cached_property
+    def parents(self) -> frozenset[str]:
+        """The tables that rows of this one refer to."""
+        return frozenset(c.reference.args["parent"] for c in self.columns if c.reference)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes when a column, a type or a rule does: 16 hexadecimal digits."""
+        said = [(c.name, c.type.name, [r.described() for r in c.rules]) for c in self.columns]
+        return hashlib.sha256(msgspec.json.encode([self.name, said])).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A question answered from a mart, as the mart's YAML says (``meta.reports``)."""
+
+    name: str
+    description: str
+    model: str
+    parameters: tuple[str, ...]
+    columns: tuple[str, ...]
+    order_by: tuple[str, ...]
+    where: str | None = None
+    scalars: dict[str, Any] = field(default_factory=dict)  # name -> value when there are no rows
+
+
+@dataclass(frozen=True)
+class Dictionary:
+    """Everything the service derives its types, schemas and words from."""
+
+    tables: Mapping[str, Table]  # parents before children
+    reports: Mapping[str, Report]
+
+    @cached_property
+    def version(self) -> str:
+        """Changes when any table does: 16 hexadecimal digits."""
+        prints = sorted(table.fingerprint for table in self.tables.values())
+        return hashlib.sha256("".join(prints).encode()).hexdigest()[:16]
+
+    def children(self, name: str) -> list[tuple[Table, Column]]:
+        """The columns of other tables that refer to this one."""
+        return [
+            (table, column)
+            for table in self.tables.values()
+            for column in table.columns
+            if column.reference and column.reference.args["parent"] == name
+        ]

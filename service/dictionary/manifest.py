@@ -1,0 +1,160 @@
+"""dbt's manifest, the one place that knows its form.
+
+Reads what macros/ops.sql keeps in ``ops.dictionary`` (the same nodes as in ``manifest.json``:
+https://schemas.getdbt.com/dbt/manifest/v12.json).
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from service.dictionary import Column, Dictionary, DictionaryError, Report, Rule, Table
+from service.dictionary.column_types import TYPES
+from service.dictionary.rules import KINDS
+
+# Data tests that are about a table as a whole and judge no row.
+TABLE_TESTS = {"history_accounted_for"}
+Node = Mapping[str, Any]
+
+
+def read_dictionary(nodes: Mapping[str, Node]) -> Dictionary:
+    """The dictionary that the manifest's `nodes` (by unique id) describe.
+
+    Raises:
+        DictionaryError: a type or a rule is not known, or could not be judged at every door.
+    """
+    tests = [node for node in nodes.values() if node["resource_type"] == "test"]
+    models = {key: node for key, node in nodes.items() if node["resource_type"] == "model"}
+    tables = {
+        node["name"]: _table(node, [test for test in tests if test["attached_node"] == key])
+        for key, node in models.items()
+        if node["schema"] == "core"
+    }
+    _check_references(tables)
+    reports = {
+        name: _report(name, node["name"], said)
+        for node in models.values()
+        for name, said in node["config"]["meta"].get("reports", {}).items()
+    }
+    return Dictionary({name: tables[name] for name in _parents_first(tables)}, reports)
+
+
+def _table(node: Node, tests: Iterable[Node]) -> Table:
+    own = list(tests)
+    for test in own:
+        if test["column_name"] is None and test["test_metadata"]["name"] not in TABLE_TESTS:
+            raise DictionaryError(
+                f"{node['name']}: rule {test['test_metadata']['name']} is not on a column"
+            )
+    keys = [
+        name
+        for name, column in node["columns"].items()
+        if any(constraint["type"] == "primary_key" for constraint in column["constraints"])
+    ]
+    if len(keys) != 1:
+        raise DictionaryError(f"{node['name']}: one column must have the constraint primary_key")
+    columns = [_column(node["name"], said, own) for said in node["columns"].values()]
+    key = next(column for column in columns if column.name == keys[0])
+    if not (key.required and key.is_unique):
+        raise DictionaryError(
+            f"{node['name']}.{key.name}: a primary key needs the rules not_null and unique"
+        )
+    return Table(node["name"], node["description"], key.name, tuple(columns))
+
+
+def _column(table: str, said: Node, tests: Iterable[Node]) -> Column:
+    where = f"{table}.{said['name']}"
+    type_name = (said["data_type"] or "").lower()
+    if type_name not in TYPES:
+        raise DictionaryError(
+            f"{where}: data_type {type_name!r} is not known; known are {', '.join(TYPES)}"
+        )
+    # By kind, as macros/dictionary.sql sorts them: the order of dbt's graph is not a promise.
+    rules = sorted(
+        (
+            _rule(where, type_name, said["name"], test)
+            for test in tests
+            if test["column_name"] == said["name"]
+        ),
+        key=lambda rule: rule.kind,
+    )
+    example = said.get("config", {}).get("meta", {}).get("example")
+    return Column(said["name"], TYPES[type_name], said["description"], tuple(rules), example)
+
+
+def _rule(place: str, type_name: str, column: str, test: Node) -> Rule:
+    said, config = test["test_metadata"], test.get("config") or {}
+    kind, where = KINDS.get(said["name"]), f"{place}: rule {said['name']}"
+    if kind is None:
+        raise DictionaryError(f"{where} is not a known kind of rule")
+    if config.get("where") or (config.get("severity") or "error").lower() != "error":
+        raise DictionaryError(f"{where} has where or severity, which no door could follow")
+    if kind.types is not None and type_name not in kind.types:
+        raise DictionaryError(f"{where} cannot be on a column of type {type_name}")
+    args = {
+        key: value
+        for key, value in said["kwargs"].items()
+        if key not in ("model", "column_name") and value is not None
+    }
+    if unknown := args.keys() - kind.arguments:
+        raise DictionaryError(f"{where} has no argument {', '.join(sorted(unknown))}")
+    if lacks := kind.lacks(args, type_name):
+        raise DictionaryError(f"{where} needs {lacks}")
+    if said["name"] == "relationships":
+        args["parent"] = _referred(where, args["to"])
+    return Rule(said["name"], column, args)
+
+
+def _referred(where: str, to: str) -> str:
+    found = re.fullmatch(r"\s*ref\(\s*['\"](\w+)['\"]\s*\)\s*", to)
+    if not found:
+        raise DictionaryError(f"{where} must go to: ref('<table>'), not {to}")
+    return found.group(1)
+
+
+def _check_references(tables: Mapping[str, Table]) -> None:
+    for table in tables.values():
+        for column in table.columns:
+            references = [rule for rule in column.rules if rule.kind == "relationships"]
+            where = f"{table.name}.{column.name}: rule relationships"
+            if len(references) > 1:
+                raise DictionaryError(f"{where} stands twice")
+            for rule in references:
+                _check_reference(where, column, rule.args["field"], tables.get(rule.args["parent"]))
+
+
+def _check_reference(where: str, column: Column, field: str, target: Table | None) -> None:
+    if target is None or field not in target.column_names or not target.column(field).is_unique:
+        parent = column.reference.args["parent"] if column.reference else ""
+        raise DictionaryError(f"{where} needs a unique column {parent}.{field} in core")
+    if target.column(field).type is not column.type:
+        raise DictionaryError(
+            f"{where} needs the type of {target.name}.{field}, {target.column(field).type.name}"
+        )
+
+
+def _parents_first(tables: Mapping[str, Table]) -> list[str]:
+    try:
+        return list(
+            TopologicalSorter(
+                {name: sorted(tables[name].parents) for name in sorted(tables)}
+            ).static_order()
+        )
+    except CycleError as error:
+        raise DictionaryError(
+            f"tables refer to each other in a circle: {' → '.join(error.args[1])}"
+        ) from error
+
+
+def _report(name: str, model: str, said: Node) -> Report:
+    return Report(
+        name,
+        said.get("description", ""),
+        model,
+        tuple(said.get("parameters", ())),
+        tuple(said["columns"]),
+        tuple(said["order_by"]),
+        said.get("where"),
+        dict(said.get("scalars", {})),
+    )

@@ -1,0 +1,198 @@
+"""The rule kinds, in Python. The SQL side is macros/rules.sql; tests look for the row on which
+they differ.
+
+A rule judges a whole column at once, as Arrow arrays: the same definition serves a request's
+rows and a backup's. It is never asked about a value that is missing or cannot be read: that is
+``not_null``'s and ``type``'s to say.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+# What counts as white space: the characters that str.isspace() knows, as RE2 writes them.
+BLANK = (
+    r"^[\t-\r\x1c-\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}"
+    r"\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]*$"
+)
+TEXT = frozenset({"varchar"})
+WHOLE = frozenset({"integer", "bigint"})
+NUMBERS = WHOLE | {"double"}
+UTC_FORM = r"^.{10}T.*Z$"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of one column; ``args`` are those of its data test in the dictionary."""
+
+    kind: str
+    column: str
+    args: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def needs_other_rows(self) -> bool:
+        """Whether the writer must judge it, since the answer depends on what is in the tables."""
+        return self.kind in ("unique", "relationships")
+
+    def breaks(self, read: pa.Array, written: pa.Array) -> pa.Array:
+        """Booleans: which of the column's values break the rule. Where there is none, only
+        ``not_null`` does.
+
+        `read` has the column's Arrow type; `written` is text, as it was sent, and only looked at
+        by rules about the writing (timestamps); else it may be `read` itself.
+        """
+        broken = KINDS[self.kind].breaks(self.args, read, written)
+        if self.kind == "not_null":
+            return broken
+        return pc.fill_null(pc.and_kleene(broken, pc.is_valid(read)), False)
+
+    def message(self, value: Any = None) -> str:
+        """Why `value` is kept out, for people."""
+        return KINDS[self.kind].message(self.column, self.args, value)
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """msgspec.Meta arguments that say the same: msgspec judges them while decoding."""
+        return KINDS[self.kind].meta(self.args)
+
+    @property
+    def judged_by_decoding(self) -> bool:
+        """Whether a struct that msgspec has decoded is known to fit."""
+        return KINDS[self.kind].judged_by_decoding
+
+    def described(self) -> dict[str, Any]:
+        """The rule as the dictionary page shows it: ``{rule, …arguments}``."""
+        return {"rule": self.kind, **self.args}
+
+
+def _nothing_breaks(_args: dict[str, Any], read: pa.Array, _written: pa.Array) -> pa.Array:
+    return pa.repeat(False, len(read))
+
+
+def _out_of_range(args: dict[str, Any], read: pa.Array, _written: pa.Array) -> pa.Array:
+    below = pc.less(read, args["min"]) if "min" in args else pa.repeat(False, len(read))
+    return pc.or_(below, pc.greater(read, args["max"])) if "max" in args else below
+
+
+def _range_message(column: str, args: dict[str, Any], _value: Any) -> str:
+    bounds = [
+        f"at {word} {args[end]}" for end, word in (("min", "least"), ("max", "most")) if end in args
+    ]
+    return f"{column} must be {' and '.join(bounds)}"
+
+
+def _range_meta(args: dict[str, Any]) -> dict[str, Any]:
+    return {limit: args[end] for end, limit in (("min", "ge"), ("max", "le")) if end in args}
+
+
+def _not_written_in_utc(_args: dict[str, Any], read: pa.Array, written: pa.Array) -> pa.Array:
+    if not pa.types.is_string(written.type):  # it was never text: a moment is a moment
+        return pa.repeat(False, len(read))
+    return pc.invert(pc.match_substring_regex(written, UTC_FORM))
+
+
+def _no_meta(_args: dict[str, Any]) -> dict[str, Any]:
+    return {}
+
+
+def _nothing_lacks(_args: dict[str, Any], _type_name: str) -> str | None:
+    return None
+
+
+def _lacks_length(args: dict[str, Any], _type_name: str) -> str | None:
+    return None if type(args.get("length")) is int else "length, a whole number"
+
+
+def _lacks_bounds(args: dict[str, Any], type_name: str) -> str | None:
+    known = (int,) if type_name in WHOLE else (int, float)
+    bounds = [args[end] for end in ("min", "max") if end in args]
+    if bounds and all(type(bound) in known for bound in bounds):
+        return None
+    return f"min or max, {'whole ' if type_name in WHOLE else ''}numbers"
+
+
+def _lacks_values(args: dict[str, Any], type_name: str) -> str | None:
+    known = int if type_name in WHOLE else str  # YAML reads NO as false
+    if args.get("values") and all(type(value) is known for value in args["values"]):
+        return None
+    return f"values, {'whole numbers' if known is int else 'texts'}"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a kind of rule means: its arguments, its judgement, its words."""
+
+    message: Callable[[str, dict[str, Any], Any], str]
+    breaks: Callable[[dict[str, Any], pa.Array, pa.Array], pa.Array] = _nothing_breaks
+    meta: Callable[[dict[str, Any]], dict[str, Any]] = _no_meta
+    judged_by_decoding: bool = False
+    arguments: frozenset[str] = frozenset()
+    lacks: Callable[[dict[str, Any], str], str | None] = _nothing_lacks  # among its arguments
+    types: frozenset[str] | None = None  # of the columns it can be a rule of; None: any
+
+
+KINDS: dict[str, Kind] = {
+    "not_null": Kind(
+        message=lambda column, args, value: f"{column} is missing",
+        breaks=lambda args, read, written: pc.is_null(read),
+        judged_by_decoding=True,
+    ),
+    "not_blank": Kind(
+        message=lambda column, args, value: f"{column} is blank",
+        breaks=lambda args, read, written: pc.match_substring_regex(read, BLANK),
+        meta=lambda args: {"min_length": 1},
+        types=TEXT,
+    ),
+    "max_length": Kind(
+        message=lambda column, args, value: f"{column} is longer than {args['length']} characters",
+        breaks=lambda args, read, written: pc.greater(pc.utf8_length(read), args["length"]),
+        meta=lambda args: {"max_length": args["length"]},
+        judged_by_decoding=True,
+        arguments=frozenset({"length"}),
+        lacks=_lacks_length,
+        types=TEXT,
+    ),
+    "in_range": Kind(
+        message=_range_message,
+        breaks=_out_of_range,
+        meta=_range_meta,
+        judged_by_decoding=True,
+        arguments=frozenset({"min", "max"}),
+        lacks=_lacks_bounds,
+        types=NUMBERS,
+    ),
+    "accepted_values": Kind(
+        message=lambda column, args, value: (
+            f"{column} must be one of {', '.join(map(str, args['values']))}"
+        ),
+        breaks=lambda args, read, written: pc.invert(
+            pc.is_in(pc.cast(read, pa.string()), pa.array(map(str, args["values"]), pa.string()))
+        ),
+        meta=lambda args: {"extra_json_schema": {"enum": args["values"]}},
+        arguments=frozenset({"values", "quote"}),
+        lacks=_lacks_values,
+        types=TEXT | WHOLE,
+    ),
+    "utc_datetime": Kind(
+        message=lambda column, args, value: (
+            f"{column} must be in UTC, written like 2021-07-27T16:02:08Z"
+        ),
+        breaks=_not_written_in_utc,
+        judged_by_decoding=True,  # ColumnType.form lets no other text pass unread
+        types=frozenset({"timestamp"}),
+    ),
+    "unique": Kind(
+        message=lambda column, args, value: f"{column} {value} is taken by another row",
+        types=TEXT | WHOLE,
+    ),
+    "relationships": Kind(
+        message=lambda column, args, value: (
+            f"{args['parent']} has no row with {args['field']} {value}"
+        ),
+        arguments=frozenset({"to", "field", "parent"}),
+        types=TEXT | WHOLE,
+    ),
+}

@@ -1,0 +1,93 @@
+"""The fields of one row, where a plain decoder would not do.
+
+It drops all but the last of two fields of the same name, and gives up on numbers that no type
+has room for.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from service.errors import MalformedBody
+
+DEEPEST = 64  # levels of a row; what is nested more deeply could not be told in an answer
+
+
+class FieldName:
+    """The name of a field; no two are equal, so that none is dropped from a dict of them."""
+
+    def __init__(self, text: Any) -> None:
+        self.text = str(text)
+
+
+class Unread(str):
+    """A value as it was written, which no type has room for. It does not count as text."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+Fields = dict[FieldName, msgspec.Raw]
+
+
+def _field_name(_: type, text: Any) -> FieldName:
+    return FieldName(text)
+
+
+fields_of_json = msgspec.json.Decoder(Fields, dec_hook=_field_name).decode
+fields_of_msgpack = msgspec.msgpack.Decoder(Fields, dec_hook=_field_name).decode
+
+
+def repeated(fields: Callable[[msgspec.Raw], Fields], row: msgspec.Raw) -> list[str]:
+    """The names that stand in `row` more than once."""
+    try:
+        times = Counter(name.text for name in fields(row))
+    except msgspec.ValidationError:  # it is not an object
+        return []
+    return [name for name, count in times.items() if count > 1]
+
+
+def entries(packed: bytes | msgspec.Raw) -> int:
+    """How many entries a MessagePack map says that it has."""
+    head = memoryview(packed)[:5]
+    size = {0xDE: 2, 0xDF: 4}.get(head[0])
+    return int.from_bytes(head[1 : 1 + size]) if size else head[0] & 0x0F
+
+
+def plain_from_json(row: msgspec.Raw) -> Any:
+    """`row` in plain Python values, whatever its numbers."""
+    try:
+        return not_too_deep(msgspec.json.decode(row))
+    except msgspec.ValidationError:
+        pass
+    try:
+        return {name.text: _value(value) for name, value in fields_of_json(row).items()}
+    except msgspec.ValidationError:  # it is not an object
+        return _value(row)
+
+
+def _value(raw: msgspec.Raw) -> Any:
+    try:
+        return not_too_deep(msgspec.json.decode(raw))
+    except msgspec.ValidationError:
+        return Unread(bytes(raw).decode().strip())
+
+
+def not_too_deep(value: Any) -> Any:
+    """`value`; MalformedBody when it is nested so deeply that an answer could not repeat it."""
+    level: list[Any] = [value]
+    for _ in range(DEEPEST):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return value
+    raise MalformedBody(f"a row is nested deeper than {DEEPEST} levels")
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return (*value, *value.values())  # a key of MessagePack may be a list
+    return value if isinstance(value, list | tuple) else ()

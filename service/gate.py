@@ -1,0 +1,77 @@
+"""The service's parts, put together: opened once, closed once."""
+
+from datetime import timedelta
+
+from service.backups.catalogue import Catalogue
+from service.builds import Builds
+from service.dictionary import Dictionary, Table
+from service.door.judge import Judge
+from service.errors import UnknownTable
+from service.metrics import Metrics
+from service.settings import Settings
+from service.warehouse import books
+from service.warehouse.database import Database
+from service.warehouse.work import utc_now
+from service.warehouse.writer import Writer
+
+
+class Gate:
+    """Everything a request may need; `open` it before and `close` it after use."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.catalogue = Catalogue(settings.backups)
+
+    def open(self) -> None:
+        """Opens the warehouse and starts the writer.
+
+        Raises:
+            NotBuilt: there is no warehouse, or no build has finished in it.
+        """
+        self.database = Database(self.settings.warehouse)
+        try:
+            dictionary = self.database.dictionary()
+            self.writer = Writer(
+                self.database,
+                dictionary,
+                self.settings.queue_requests,
+                self.settings.group_rows,
+            )
+            self._adopt(dictionary)
+            self.writer.start()
+        except BaseException:
+            self.database.close()
+            raise
+        self.catalogue.sweep()
+        self.builds = Builds(self.settings, self.writer, self.reload)
+        self.forget_old_answers()
+
+    def close(self) -> None:
+        """Lets what is under way come to its end, then lets go of the warehouse."""
+        self.builds.stop()
+        self.writer.stop()
+        self.database.close()
+
+    def _adopt(self, dictionary: Dictionary) -> None:
+        judges = {name: Judge(table) for name, table in dictionary.tables.items()}
+        # The writer first: what was judged by another dictionary than its own, it refuses.
+        if dictionary.version != self.writer.dictionary.version:
+            self.writer.adopt(dictionary).result()
+        self.dictionary, self.judges = dictionary, judges
+
+    def reload(self) -> None:
+        """Takes up the dictionary of the build that has just ended."""
+        self._adopt(self.database.dictionary())
+
+    def table(self, name: str) -> Table:
+        """The table of that name; UnknownTable when there is none."""
+        table = self.dictionary.tables.get(name)
+        if table is None:
+            raise UnknownTable(name, list(self.dictionary.tables))
+        return table
+
+    def forget_old_answers(self) -> None:
+        """Forgets the answers to requests with an Idempotency-Key that are old enough."""
+        before = utc_now() - timedelta(hours=self.settings.idempotency_hours)
+        self.writer.run(lambda connection: books.forget_answers(connection, before)).result()

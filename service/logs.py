@@ -1,0 +1,98 @@
+"""Structured logs on stderr: one event a line, whatever characters its values hold.
+
+What the standard library's loggers say (uvicorn's, for one) comes out in the same form. Bind what
+an event belongs to with `bound(request_id=…)` or `bound(load_id=…)`: it follows the thread or task.
+"""
+
+import json
+import logging
+import sys
+import traceback
+from typing import Any, TextIO
+
+import structlog
+from structlog.contextvars import bound_contextvars as bound
+from structlog.stdlib import BoundLogger, ProcessorFormatter
+from structlog.typing import EventDict, ExcInfo, Processor
+
+from service.printable import printable
+from service.settings import Settings
+
+__all__ = ["bound", "configure", "get_logger"]
+
+# Events of structlog and of the standard library pass these alike.
+BOTH: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+# One list for good: loggers keep the one they first saw, and tests change it in place.
+FIRST: list[Processor] = [
+    structlog.stdlib.filter_by_level,
+    *BOTH,
+    ProcessorFormatter.wrap_for_formatter,
+]
+
+
+def get_logger(name: str) -> BoundLogger:
+    """The logger of the module `name`: ``log.info("build finished", build_id=…, seconds=…)``."""
+    return structlog.stdlib.get_logger(name)
+
+
+def configure(settings: Settings) -> None:
+    """Sends every event of this process to stderr, in the form and from the level of `settings`."""
+    structlog.configure(
+        processors=FIRST,
+        wrapper_class=BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        ProcessorFormatter(
+            processors=[ProcessorFormatter.remove_processors_meta, *_rendering(settings)],
+            foreign_pre_chain=BOTH,
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log_level.upper())
+    _quieten()
+
+
+def _quieten() -> None:
+    # uvicorn brings handlers of its own; ours is to be the only one.
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+    # These would log each request that `gatehouse` makes, and each statement of dbt.
+    for name in ("httpx", "httpcore", "asyncio", "dbt"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _rendering(settings: Settings) -> list[Processor]:
+    if settings.log_format == "json":
+        return [structlog.processors.format_exc_info, _as_json]
+    console = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(),
+        repr_native_str=True,  # a quoted value cannot end its line
+        exception_formatter=_indented_traceback,
+    )
+    return [_one_line_event, console]
+
+
+def _as_json(_logger: Any, _method: str, event: EventDict) -> str:
+    # ASCII only: neither a line separator of Unicode nor a terminal's control code gets through.
+    return json.dumps({"event": event.pop("event"), **event}, default=repr)
+
+
+def _one_line_event(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    event["event"] = printable(str(event["event"]))
+    return event
+
+
+def _indented_traceback(out: TextIO, exc_info: ExcInfo) -> None:
+    """Every line indented, so that a message with line breaks cannot pass for an event."""
+    for part in traceback.format_exception(*exc_info):
+        out.writelines(f"\n  | {printable(line)}" for line in part.splitlines())

@@ -1,0 +1,32 @@
+"""What the service counts, for Prometheus."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+
+class Metrics:
+    """The counters of one service (each has a registry of its own)."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.rows = Counter(
+            "gatehouse_rows",
+            "Rows by table and what became of them.",
+            ["table", "outcome"],
+            registry=self.registry,
+        )
+        self.requests = Histogram(
+            "gatehouse_request_seconds",
+            "Time to answer a request, by route, method and status.",
+            ["route", "method", "status"],
+            registry=self.registry,
+        )
+        self.waiting = Gauge(
+            "gatehouse_writer_queue", "Requests that wait for the writer.", registry=self.registry
+        )
+        self.table_rows = Gauge(
+            "gatehouse_table_rows", "Rows in a table.", ["table"], registry=self.registry
+        )
+
+    def text(self) -> bytes:
+        """The Prometheus text format, version 0.0.4."""
+        return generate_latest(self.registry)

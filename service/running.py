@@ -1,0 +1,124 @@
+"""The mark of a running service: ``<warehouse>.service``, locked for as long as it runs.
+
+Who wants to know whether one runs asks for the lock and not for the file: the system lets go of a
+lock when its process ends, however it ends, while a file would stay behind.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from service.errors import Conflict
+from service.settings import Settings
+
+# How often and how long to ask again: `find` holds a lock for microseconds, and a service that
+# has just taken one has not yet written its address.
+ATTEMPTS, PAUSE_SECONDS = 20, 0.01
+
+
+class Marker(msgspec.Struct, frozen=True):
+    """What the file says."""
+
+    pid: int
+    url: str
+    started_at: datetime
+
+
+class AlreadyRunning(Conflict):
+    """A service has this warehouse; `members` has its ``url`` and ``pid`` where they are known."""
+
+    slug, title = "already-running", "Already running"
+
+    def __init__(self, marker: Marker | None) -> None:
+        if marker is None:
+            super().__init__("a service that is just starting has this warehouse")
+        else:
+            detail = f"a service has this warehouse: {marker.url} (process {marker.pid})"
+            super().__init__(detail, url=marker.url, pid=marker.pid)
+
+
+@contextmanager
+def hold(settings: Settings, url: str | None = None) -> Iterator[None]:
+    """Marks the service at `url` (default: that of `settings`) as the warehouse's, until the exit.
+
+    Raises:
+        AlreadyRunning: another service has it.
+    """
+    path = _path(settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = _lock(path)
+    try:
+        marker = Marker(os.getpid(), url or settings.url, datetime.now(UTC))
+        os.truncate(descriptor, 0)
+        os.write(descriptor, msgspec.json.encode(marker) + b"\n")
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def find(settings: Settings) -> str | None:
+    """Where the service that has the warehouse answers, or None when none runs.
+
+    Raises:
+        AlreadyRunning: one has it and does not say where.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            descriptor = os.open(_path(settings), os.O_RDONLY)
+        except FileNotFoundError:
+            return None
+        try:
+            if _take(descriptor, fcntl.LOCK_SH):
+                return None
+            if marker := _read(descriptor):
+                return marker.url
+        finally:
+            os.close(descriptor)
+        time.sleep(PAUSE_SECONDS)
+    raise AlreadyRunning(None)
+
+
+def _path(settings: Settings) -> Path:
+    return settings.warehouse.with_name(f"{settings.warehouse.name}.service")
+
+
+def _lock(path: Path) -> int:
+    marker = None
+    for _ in range(ATTEMPTS):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        if _take(descriptor, fcntl.LOCK_EX) and _is_at(path, descriptor):
+            return descriptor
+        marker = _read(descriptor)
+        os.close(descriptor)
+        time.sleep(PAUSE_SECONDS)
+    raise AlreadyRunning(marker)
+
+
+def _take(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Whether the file is still the one at `path`: who ends, removes it."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _read(descriptor: int) -> Marker | None:
+    try:
+        return msgspec.json.decode(os.pread(descriptor, 4096, 0), type=Marker)
+    except msgspec.DecodeError:
+        return None

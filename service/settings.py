@@ -1,0 +1,164 @@
+"""Every setting: environment over ``gatehouse.toml`` over defaults. docs/settings.md lists them."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import msgspec
+from msgspec import Meta
+
+PREFIX = "GATEHOUSE_"
+# Names of the environment that are no fields of Settings, and what they are for.
+OTHER_NAMES = {
+    "GATEHOUSE_CONFIG": "The settings file; its keys are the names of this page.",
+    "GATEHOUSE_URL": "The service that `gatehouse` talks to, instead of the one that runs here.",
+}
+CHECKOUT = Path(__file__).resolve().parent.parent
+DEFAULT_WAREHOUSE = Path("warehouse/gatehouse.duckdb")
+MiB = 1024 * 1024
+
+Count = Annotated[int, Meta(ge=1)]
+
+
+class SettingsError(Exception):
+    """A setting cannot be used; the message names it and where it was said."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How this installation is set up. All paths are absolute; relative ones start at `project`."""
+
+    project: Annotated[Path, Meta(description="The folder with `dbt_project.yml`.")] = CHECKOUT
+    warehouse: Annotated[Path, Meta(description="The DuckDB file with everything in it.")] = (
+        DEFAULT_WAREHOUSE
+    )
+    backups: Annotated[Path, Meta(description="The folder of the Avro backups.")] = Path("backups")
+    seeds: Annotated[
+        Path, Meta(description="The folder of the history: one `<table>.csv` for each table.")
+    ] = Path("seeds")
+    host: Annotated[str, Meta(min_length=1, description="The address to listen at.")] = "127.0.0.1"
+    port: Annotated[
+        int, Meta(ge=0, le=65535, description="The port to listen at; 0 takes one that is free.")
+    ] = 8000
+    key: Annotated[
+        str, Meta(description="The key that `gatehouse` shows to the service, where it wants one.")
+    ] = ""
+    max_body_bytes: Annotated[
+        Count, Meta(description="The largest body of a request, in bytes, after decompression.")
+    ] = 16 * MiB
+    max_rows: Annotated[Count, Meta(description="The most rows of one request.")] = 1000
+    max_import_bytes: Annotated[
+        Count, Meta(description="The largest Avro file that is taken in as a backup, in bytes.")
+    ] = 1024 * MiB
+    queue_requests: Annotated[
+        Count, Meta(description="How many requests may wait for the writer; others get a 503.")
+    ] = 1000
+    group_rows: Annotated[
+        Count, Meta(description="The most rows that the writer commits at once.")
+    ] = 20_000
+    codec: Annotated[
+        Literal["deflate", "zstandard"],
+        Meta(description="How backups are compressed; every Avro reader knows deflate."),
+    ] = "deflate"
+    log_format: Annotated[
+        Literal["console", "json"],
+        Meta(description="Logs as lines for people, or as one JSON object a line."),
+    ] = "console"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="The least important events that are logged."),
+    ] = "info"
+    idempotency_hours: Annotated[
+        int, Meta(ge=24, description="How long an Idempotency-Key is remembered, in hours.")
+    ] = 24
+    disk_floor_bytes: Annotated[
+        int, Meta(ge=0, description="With less free disk than this, in bytes, it is not ready.")
+    ] = 64 * MiB
+    shutdown_seconds: Annotated[
+        int, Meta(ge=0, description="How long a stop waits for requests under way, in seconds.")
+    ] = 30
+
+    def __post_init__(self) -> None:
+        for name in ("project", "warehouse", "backups", "seeds"):
+            # joining an absolute path leaves it as it is
+            path = (self.project / getattr(self, name)).resolve()
+            msgspec.structs.force_setattr(self, name, path)
+
+    def __repr__(self) -> str:
+        """Without the key: settings end up in logs."""
+        said = {name: getattr(self, name) for name in self.__struct_fields__ if name != "key"}
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in said.items())})"
+
+    @property
+    def target(self) -> Path:
+        """The folder of dbt's artefacts, one folder for each warehouse: builds must not collide."""
+        if self.warehouse == (self.project / DEFAULT_WAREHOUSE).resolve():
+            return self.project / "target"
+        return self.warehouse.with_name(f"{self.warehouse.stem}.dbt")
+
+    @property
+    def url(self) -> str:
+        """Where a client on this machine reaches the service."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+
+TYPES = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+
+
+def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings that `environ` and the settings file say; an empty variable says nothing.
+
+    Raises:
+        SettingsError: a value does not fit, or there is no setting of that name.
+    """
+    said = dict(_from_environment(environ))
+    project = said.get("project", CHECKOUT)
+    return Settings(**{**dict(_from_file(environ.get("GATEHOUSE_CONFIG"), project)), **said})
+
+
+def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    for name, value in environ.items():
+        if name.startswith(PREFIX) and name not in OTHER_NAMES and value:
+            setting = name.removeprefix(PREFIX).lower()
+            yield setting, _read(name, setting if name.isupper() else name, value, Path.cwd())
+
+
+def _from_file(named: str | None, project: Path) -> Iterator[tuple[str, Any]]:
+    path = Path(named) if named else project / "gatehouse.toml"
+    if not named and not path.exists():
+        return
+    import tomllib
+
+    try:
+        said = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SettingsError(f"{path} cannot be read: {reason}") from error
+    for name, value in said.items():
+        yield name, _read(f"{name} in {path}", name, value, path.resolve().parent)
+
+
+def _read(where: str, setting: str, value: Any, folder: Path) -> Any:
+    """`value` as the type of `setting`; relative paths start at `folder`."""
+    if setting not in TYPES:
+        raise SettingsError(f"{where}: there is no such setting; docs/settings.md lists them")
+    try:
+        return msgspec.convert(
+            value, TYPES[setting], strict=False, dec_hook=lambda _, path: _path(folder, path)
+        )
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{where} is {value!r}: {_expected(setting, error)}") from error
+
+
+def _expected(setting: str, error: msgspec.ValidationError) -> str:
+    kind = get_args(TYPES[setting])[0]
+    if get_origin(kind) is Literal:
+        return f"expected {' or '.join(get_args(kind))}"
+    return str(error).split(", got")[0].replace("Expected", "expected")
+
+
+def _path(folder: Path, value: Any) -> Path:
+    if not isinstance(value, str):
+        raise TypeError("expected a path")
+    return folder / Path(value).expanduser()

@@ -1,0 +1,96 @@
+"""The warehouse's own books (schema ``ops``), made by macros/ops.sql and kept by the writer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, get_args, get_type_hints
+
+import duckdb
+import pyarrow as pa
+
+from service.warehouse.database import insert_arrow
+
+
+@dataclass(frozen=True)
+class Load:
+    """What became of the rows of one table in one load; times are UTC without time zone."""
+
+    load_id: str
+    table_name: str
+    kind: str
+    source: str | None
+    status: str
+    received: int
+    accepted: int
+    rejected: int
+    already_present: int
+    started_at: datetime
+    finished_at: datetime | None
+    actor: str | None
+    detail: str | None = None
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A row that was kept out; `payload` and `violations` are JSON."""
+
+    rejection_id: str
+    load_id: str
+    table_name: str
+    source: str | None
+    position: int
+    payload: str
+    violations: str
+    rejected_at: datetime
+    status: str = "open"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to a request with an Idempotency-Key; `request` tells one request from another."""
+
+    key: str
+    request: str
+    status: int
+    headers: str
+    body: bytes
+    created_at: datetime
+
+
+_NAMES: dict[type, str] = {
+    Load: "ops.loads",
+    Rejection: "ops.rejections",
+    Answer: "ops.idempotency_keys",
+}
+_ARROW = {str: pa.string(), int: pa.int64(), bytes: pa.binary(), datetime: pa.timestamp("us")}
+
+
+def _schema(kind: type) -> pa.Schema:
+    """The Arrow schema of a book, from its entries' annotations (`T` or `T | None`)."""
+    hints = get_type_hints(kind).items()
+    return pa.schema([(name, _ARROW[(get_args(hint) or (hint,))[0]]) for name, hint in hints])
+
+
+_SCHEMAS = {kind: _schema(kind) for kind in _NAMES}
+
+
+def write(connection: duckdb.DuckDBPyConnection, entries: Sequence[Any]) -> None:
+    """Adds entries, all of one kind, to their book, as part of the open transaction."""
+    if not entries:
+        return
+    schema = _SCHEMAS[type(entries[0])]
+    columns = [
+        pa.array([getattr(entry, book.name) for entry in entries], book.type) for book in schema
+    ]
+    insert_arrow(connection, _NAMES[type(entries[0])], pa.table(columns, schema=schema))
+
+
+def answer_to(connection: duckdb.DuckDBPyConnection, key: str) -> Answer | None:
+    """The answer that was given for an Idempotency-Key, if it is still kept."""
+    row = connection.execute("select * from ops.idempotency_keys where key = ?", [key]).fetchone()
+    return Answer(*row) if row else None
+
+
+def forget_answers(connection: duckdb.DuckDBPyConnection, before: datetime) -> None:
+    """Forgets the answers given before a time (UTC)."""
+    connection.execute("delete from ops.idempotency_keys where created_at < ?", [before])

@@ -1,0 +1,122 @@
+"""The values of the key columns, in memory: what is taken, and what can be referred to.
+
+Whole numbers are held in roaring bitmaps (10 million ids take about 2 MB), text in sets. They
+change only after a commit; the primary key in DuckDB is the backstop.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import duckdb
+import numpy as np
+from pyroaring import BitMap, BitMap64
+
+from service.dictionary import Dictionary, Table
+from service.warehouse.database import core, quoted
+
+KeySet = Any  # BitMap, BitMap64 or set: all know isdisjoint, -, |=, in and len
+Place = tuple[str, str]  # table and column
+
+
+def key_set(type_name: str, values: Iterable[Any]) -> KeySet:
+    """The `values` (no None among them) of a column of that type, as a set."""
+    if type_name == "varchar":
+        return set(values)
+    kind, mask = (BitMap, 0xFFFFFFFF) if type_name == "integer" else (BitMap64, (1 << 64) - 1)
+    try:
+        return kind(values)
+    except (OverflowError, TypeError, ValueError):  # negative ones: bitmaps have no sign
+        return kind([value & mask for value in values])
+
+
+def _unsigned(type_name: str, value: Any) -> Any:
+    if type_name == "varchar" or value >= 0:
+        return value
+    return value & (0xFFFFFFFF if type_name == "integer" else (1 << 64) - 1)
+
+
+def key_columns(table: Table) -> list[tuple[str, str]]:
+    """Name and type of the columns of a table that no two rows may agree in."""
+    return [(column.name, column.type.name) for column in table.columns if column.is_unique]
+
+
+class Keys:
+    """A set of values per key column; `base` is asked too where there is one.
+
+    Layers make a transaction: the committed keys, those of the group on top, those of one
+    request on top of that. A layer is absorbed by the one below when it holds.
+    """
+
+    def __init__(self, dictionary: Dictionary, base: "Keys | None" = None) -> None:
+        self._dictionary = dictionary
+        self._base = base
+        self._sets: dict[Place, KeySet] = {}
+
+    def _type(self, place: Place) -> str:
+        return self._dictionary.tables[place[0]].column(place[1]).type.name
+
+    def _layers(self, place: Place) -> Iterable[KeySet]:
+        layer: Keys | None = self
+        while layer is not None:
+            if (own := layer._sets.get(place)) is not None:
+                yield own
+            layer = layer._base
+
+    def all_new(self, place: Place, values: list[Any]) -> bool:
+        """Whether no value stands twice, nor is taken."""
+        new = key_set(self._type(place), values)
+        return len(new) == len(values) and all(own.isdisjoint(new) for own in self._layers(place))
+
+    def all_known(self, place: Place, values: list[Any]) -> bool:
+        """Whether every value can be referred to."""
+        missing = key_set(self._type(place), values)
+        for own in self._layers(place):
+            missing = missing - own
+        return len(missing) == 0
+
+    def has(self, place: Place, value: Any) -> bool:
+        """Whether the value is there."""
+        value = _unsigned(self._type(place), value)
+        return any(value in own for own in self._layers(place))
+
+    def add(self, place: Place, values: Iterable[Any]) -> None:
+        """Takes the values (no None among them) into this layer."""
+        new = key_set(self._type(place), values)
+        if place in self._sets:
+            self._sets[place] |= new
+        else:
+            self._sets[place] = new
+
+    def absorb(self, layer: "Keys") -> None:
+        """Takes all that `layer` holds on top of this one."""
+        for place, values in layer._sets.items():
+            if place in self._sets:
+                self._sets[place] |= values
+            else:
+                self._sets[place] = values
+
+    def load(self, connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
+        """Reads the keys of `tables` as they are in the warehouse."""
+        for name in tables:
+            for column, type_name in key_columns(self._dictionary.tables[name]):
+                self._sets[name, column] = _stored(connection, name, column, type_name)
+
+    def counts(self) -> Mapping[str, int]:
+        """The number of rows of each table, by its primary key."""
+        tables = self._dictionary.tables.values()
+        return {t.name: len(self._sets.get((t.name, t.primary_key), ())) for t in tables}
+
+
+def _stored(
+    connection: duckdb.DuckDBPyConnection, table: str, column: str, type_name: str
+) -> KeySet:
+    found = connection.execute(
+        f"select {quoted(column)} as key from {core(table)} where {quoted(column)} is not null"
+    )
+    if type_name == "varchar":
+        return {row[0] for row in found.fetchall()}
+    keys = key_set(type_name, ())
+    unsigned = np.uint32 if type_name == "integer" else np.uint64
+    for batch in found.to_arrow_reader(1_000_000):
+        keys |= type(keys)(batch.column(0).to_numpy(zero_copy_only=False).view(unsigned))
+    return keys

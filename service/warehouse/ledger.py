@@ -1,0 +1,138 @@
+"""Reads the warehouse's books: the loads and the rejections, newest first, page after page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+import duckdb
+
+from service.errors import Conflict, NotFound
+from service.warehouse.books import Load, Rejection
+
+_NEWEST_LOAD = "order by started_at desc, load_id desc, table_name"
+_NEWEST_REJECTION = "order by rejected_at desc, position desc, rejection_id desc"
+
+
+@dataclass(frozen=True)
+class Found:
+    """One page; `more` when others follow."""
+
+    entries: Sequence[Any]
+    more: bool
+
+
+class _Conditions:
+    """Conditions that must all hold, and the values in them; those for None are left out."""
+
+    def __init__(self) -> None:
+        self.sql, self.values = "true", list[Any]()
+
+    def add(self, sql: str, *values: Any) -> "_Conditions":
+        if None not in values:
+            self.sql += f" and {sql}"
+            self.values += values
+        return self
+
+
+def loads(
+    connection: duckdb.DuckDBPyConnection,
+    limit: int,
+    after: tuple[datetime, str] | None = None,
+    *,
+    kind: str | None = None,
+    table: str | None = None,
+    status: str | None = None,
+) -> Found:
+    """At most `limit` loads, each as the entries of its tables, from that after time and id."""
+    where = (
+        _Conditions()
+        .add("kind = ?", kind)
+        .add("table_name = ?", table)
+        .add("status = ?", status)
+        .add("(started_at, load_id) < (?, ?)", *(after or [None]))
+    )
+    # A load has an entry for each of its tables, all begun at one moment: so many entries have
+    # the loads of the page among them, and not all entries need to be grouped.
+    counted = connection.execute("select count(distinct table_name) from ops.loads").fetchall()
+    entries = connection.execute(
+        f"select load_id from ops.loads where {where.sql} {_NEWEST_LOAD} limit ?",
+        [*where.values, (limit + 1) * counted[0][0]],
+    ).fetchall()
+    ids = list(dict.fromkeys(load_id for (load_id,) in entries))
+    found = _entries(connection, ids[:limit])
+    return Found(found, len(ids) > limit)
+
+
+def load(connection: duckdb.DuckDBPyConnection, load_id: str) -> list[Load]:
+    """The entries of one load; raises NotFound."""
+    found = _entries(connection, [load_id])
+    if not found:
+        raise NotFound("there is no such load")
+    return found[0]
+
+
+def _entries(connection: duckdb.DuckDBPyConnection, load_ids: list[str]) -> list[list[Load]]:
+    names = ", ".join(Load.__dataclass_fields__)
+    found = connection.execute(
+        f"select {names} from ops.loads where load_id in (select unnest(?)) {_NEWEST_LOAD}",
+        [load_ids],
+    ).fetchall()
+    entries = [Load(*row) for row in found]
+    return [list(group) for _, group in groupby(entries, key=lambda entry: entry.load_id)]
+
+
+def rejections(
+    connection: duckdb.DuckDBPyConnection,
+    limit: int,
+    after: tuple[datetime, int, str] | None = None,
+    *,
+    table: str | None = None,
+    rule: str | None = None,
+    load_id: str | None = None,
+    status: str | None = None,
+) -> Found:
+    """At most `limit` rejections, from that after time, position and id; `rule` is any it broke."""
+    where = (
+        _Conditions()
+        .add("table_name = ?", table)
+        .add("load_id = ?", load_id)
+        .add("status = ?", status)
+        .add("list_contains(json_extract_string(violations, '$[*].rule'), ?)", rule)
+        .add("(rejected_at, position, rejection_id) < (?, ?, ?)", *(after or [None]))
+    )
+    # Sorting ids alone and fetching the wide rows afterwards is several times as fast.
+    found = connection.execute(
+        f"{_SELECT_REJECTIONS} where rowid in (select rowid from ops.rejections"
+        f" where {where.sql} {_NEWEST_REJECTION} limit ?) {_NEWEST_REJECTION}",
+        [*where.values, limit + 1],
+    ).fetchall()
+    return Found([Rejection(*row) for row in found[:limit]], len(found) > limit)
+
+
+_SELECT_REJECTIONS = f"select {', '.join(Rejection.__dataclass_fields__)} from ops.rejections"
+
+
+def rejection(connection: duckdb.DuckDBPyConnection, rejection_id: str) -> Rejection:
+    """One rejection; raises NotFound."""
+    found = connection.execute(
+        f"{_SELECT_REJECTIONS} where rejection_id = ?", [rejection_id]
+    ).fetchone()
+    if found is None:
+        raise NotFound("there is no such rejection")
+    return Rejection(*found)
+
+
+def dismiss(connection: duckdb.DuckDBPyConnection, rejection_id: str) -> None:
+    """Says, in the open transaction, that a row stays out; once more changes nothing.
+
+    Raises:
+        NotFound: there is no such rejection.
+        Conflict: its row went in later.
+    """
+    if rejection(connection, rejection_id).status == "accepted":
+        raise Conflict("its row has gone in; what is in cannot be dismissed")
+    connection.execute(
+        "update ops.rejections set status = 'dismissed' where rejection_id = ?", [rejection_id]
+    )

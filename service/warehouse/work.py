@@ -1,0 +1,132 @@
+"""What the writer is asked to do, what it answers, and what one transaction is made of."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+import msgspec
+import pyarrow as pa
+
+from service.door.judge import Batch
+from service.errors import KeyReused
+from service.warehouse import books
+from service.warehouse.admission import Verdict
+from service.warehouse.keys import Keys
+
+
+def utc_now() -> datetime:
+    """Now in UTC, without time zone, as the warehouse keeps times."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+@dataclass(frozen=True)
+class Idempotency:
+    """The client's key and a digest of what it asks for."""
+
+    key: str
+    request: str
+
+
+@dataclass
+class Insert:
+    """A request for rows to go in: `batches` of different tables, parents first."""
+
+    batches: Sequence[Batch]
+    strict: bool = False
+    dry_run: bool = False
+    kind: str = "batch"
+    source: str | None = None
+    actor: str | None = None
+    idempotency: Idempotency | None = None
+    render: "Callable[[Outcome], books.Answer] | None" = None  # the answer to keep for a repeat
+    started_at: datetime = field(default_factory=utc_now)
+
+
+@dataclass
+class Outcome:
+    """What became of an Insert. `load_id` is None after a dry run."""
+
+    load_id: str | None
+    verdicts: Sequence[Verdict]
+    refused: bool
+    rejection_ids: dict[tuple[str, int], str]  # by table and position
+
+    def accepted(self, verdict: Verdict) -> int:
+        """How many rows of a table went in (or would)."""
+        return 0 if self.refused else verdict.accepted.num_rows
+
+
+@dataclass
+class Replayed:
+    """The request came before: its answer, again."""
+
+    answer: books.Answer
+
+
+@dataclass
+class Run:
+    """A change of another kind, in a transaction of its own; `touches` are read anew."""
+
+    function: Callable[[duckdb.DuckDBPyConnection], Any]
+    touches: Iterable[str] = ()
+    idempotency: Idempotency | None = None
+    render: Callable[[Any], books.Answer] | None = None
+
+
+@dataclass
+class Group:
+    """What one transaction is going to write."""
+
+    keys: Keys
+    rows: defaultdict[str, list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
+    loads: list[books.Load] = field(default_factory=list)
+    rejections: list[books.Rejection] = field(default_factory=list)
+    answers: dict[str, books.Answer] = field(default_factory=dict)
+
+    def take(self, insert: Insert, outcome: Outcome, verdict: Verdict) -> None:
+        """Adds one table's part of an insert that is decided."""
+        batch, accepted = verdict.batch, outcome.accepted(verdict)
+        if accepted:
+            self.rows[batch.table.name].append(verdict.accepted)
+        load_id, now = outcome.load_id or "", utc_now()
+        self.loads.append(
+            books.Load(
+                load_id,
+                batch.table.name,
+                insert.kind,
+                insert.source,
+                "refused" if outcome.refused else "done",
+                batch.received,
+                accepted,
+                batch.received - accepted,
+                0,
+                insert.started_at,
+                now,
+                insert.actor,
+            )
+        )
+        for position, violations in sorted(verdict.rejected.items()):
+            rejection_id = f"{load_id}-{len(outcome.rejection_ids)}"
+            outcome.rejection_ids[batch.table.name, position] = rejection_id
+            self.rejections.append(
+                books.Rejection(
+                    rejection_id,
+                    load_id,
+                    batch.table.name,
+                    insert.source,
+                    position,
+                    batch.payload(position),
+                    msgspec.json.encode(violations, enc_hook=repr).decode(),
+                    now,
+                )
+            )
+
+
+def replayed(before: books.Answer, asked: Idempotency) -> Replayed | KeyReused:
+    """The first answer under the same key, or the complaint that the request was another."""
+    if before.request != asked.request:
+        return KeyReused("this Idempotency-Key came before with another request")
+    return Replayed(before)

@@ -1,0 +1,331 @@
+"""The one writer: a thread that owns the write connection and commits in groups.
+
+Requests wait in a queue; the writer takes as many as there are, writes them in one transaction,
+and answers each after the commit. A group that fails is rolled back and done again one by one,
+so that what fails, fails alone (DuckDB has no savepoints).
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import duckdb
+import pyarrow as pa
+
+from service.dictionary import Dictionary
+from service.door.judge import Batch
+from service.errors import KeyReused, NoSpace, Problem, Unavailable
+from service.logs import get_logger
+from service.warehouse import books
+from service.warehouse.admission import admit
+from service.warehouse.database import Database, core, count_rows, insert_arrow
+from service.warehouse.keys import Keys
+from service.warehouse.work import (
+    Group,
+    Idempotency,
+    Insert,
+    Outcome,
+    Replayed,
+    Run,
+    replayed,
+)
+
+T = TypeVar("T")
+log = get_logger(__name__)
+
+
+Answer = Outcome | Replayed | Problem
+Work = tuple[Insert | Run, "Future[Any]"]
+# The key is there already; the second, when it came in while the transaction was open.
+CONFLICTS = (duckdb.ConstraintException, duckdb.TransactionException)
+
+
+class Writer:
+    """Start it with `start`, hand it work with `insert` and `run`, end it with `stop`."""
+
+    def __init__(
+        self, database: Database, dictionary: Dictionary, waiting: int, group_rows: int
+    ) -> None:
+        """At most `waiting` requests wait; at most about `group_rows` rows share a commit."""
+        self._database = database
+        self._queue: queue.Queue[Work | None] = queue.Queue(waiting)
+        self._group_rows = group_rows
+        self._stale: set[str] = set()  # tables whose keys are to be read anew
+        self._grown: set[str] = set()  # tables that are stale if they have more rows than keys
+        self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
+        self._stopping = False
+        self._taking = threading.Lock()  # so that nothing is queued behind the end
+        self._left_over: Work | None = None
+        # Held for each transaction; a build holds it while dbt writes a table of record.
+        self.lock = threading.Lock()
+        self.dictionary = dictionary
+        self.keys = Keys(dictionary)
+
+    def start(self) -> None:
+        """Reads the keys and begins to write."""
+        self._connection = self._database.connect()
+        self.keys.load(self._connection, self.dictionary.tables)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Takes no more work, finishes what waits, and ends."""
+        with self._taking:
+            self._stopping = True
+        self._queue.put(None)
+        self._thread.join()
+        self._connection.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take work."""
+        return self._thread.is_alive() and not self._stopping
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait."""
+        return self._queue.qsize()
+
+    def insert(self, insert: Insert) -> "Future[Outcome | Replayed]":
+        """Hands rows in; the future is done after the commit that they were part of.
+
+        Raises:
+            Unavailable: too many requests wait already, or the writer ends.
+        """
+        return self._submit(insert)
+
+    def run(
+        self, function: Callable[[duckdb.DuckDBPyConnection], T], touches: Iterable[str] = ()
+    ) -> "Future[T]":
+        """Has `function` change the warehouse in a transaction of its own.
+
+        Whatever it raises rolls everything back and is the future's exception. `touches` names
+        the tables of record that it may change.
+        """
+        return self._submit(Run(function, tuple(touches)))
+
+    def run_once(
+        self,
+        function: Callable[[duckdb.DuckDBPyConnection], T],
+        touches: Iterable[str],
+        idempotency: Idempotency | None,
+        render: Callable[[T], books.Answer],
+    ) -> "Future[T | Replayed]":
+        """As `run`, but a repeat under the same Idempotency-Key gets the first answer."""
+        return self._submit(Run(function, tuple(touches), idempotency, render))
+
+    def may_have_grown(self, table: str) -> None:
+        """Has the keys of `table` read anew if rows were added to it; call with `lock` held."""
+        self._grown.add(table)
+
+    def adopt(self, dictionary: Dictionary) -> "Future[None]":
+        """Judges by another dictionary from now on."""
+
+        def take_up(connection: duckdb.DuckDBPyConnection) -> None:
+            keys = Keys(dictionary)
+            keys.load(connection, dictionary.tables)
+            self.dictionary, self.keys = dictionary, keys
+
+        return self.run(take_up)
+
+    def _submit(self, work: Insert | Run) -> "Future[Any]":
+        future: Future[Any] = Future()
+        with self._taking:
+            if not self.alive:
+                raise Unavailable("the service is shutting down")
+            try:
+                self._queue.put_nowait((work, future))
+            except queue.Full:
+                raise Unavailable("too many requests are waiting to be written") from None
+        return future
+
+    # What follows runs in the writer's thread.
+
+    def _loop(self) -> None:
+        while (work := self._next()) is not None:
+            try:
+                with self.lock:
+                    if isinstance(work[0], Run):
+                        self._do(work[0], work[1])
+                    else:
+                        self._write(self._group(work))
+            except BaseException as error:
+                log.exception("writer_failed")
+                if not work[1].done():
+                    work[1].set_exception(error)
+
+    def _next(self) -> Work | None:
+        left_over, self._left_over = self._left_over, None
+        if left_over is not None:
+            return left_over
+        while (work := self._queue.get()) is not None:
+            if _begun(work):
+                return work
+        return None
+
+    def _group(self, first: Work) -> list[Work]:
+        group, rows = [first], _rows(first)
+        while rows < self._group_rows:
+            try:
+                work = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if work is None:
+                self._queue.put(None)
+                break
+            if isinstance(work[0], Run):
+                self._left_over = work if _begun(work) else None
+                break
+            if not _begun(work):
+                continue
+            group.append(work)
+            rows += _rows(work)
+        return group
+
+    def _write(self, group: list[Work]) -> None:
+        try:
+            self._refresh()
+            answers = self._transaction([work for work, _ in group])  # type: ignore[misc]
+        except Exception as error:  # noqa: BLE001 - it is told to whom it concerns
+            self._roll_back()
+            self._write_one_by_one(group, error)
+            return
+        for (_, future), answer in zip(group, answers, strict=True):
+            _tell(future, answer)
+
+    def _write_one_by_one(self, group: list[Work], error: Exception) -> None:
+        if len(group) > 1:
+            for work in group:
+                self._write([work])
+            return
+        insert, future = group[0]
+        if isinstance(error, CONFLICTS) and not self._stale:
+            # A key came in that the bitmaps do not know: read them anew and judge again, once.
+            assert isinstance(insert, Insert)
+            self._stale.update(batch.table.name for batch in insert.batches)
+            try:
+                self._refresh()
+                _tell(future, self._transaction([insert])[0])
+                return
+            except Exception as second:  # noqa: BLE001 - as above
+                self._roll_back()
+                error = second
+        log.error("write_failed", error=str(error))
+        future.set_exception(as_problem(error))
+
+    def _refresh(self) -> None:
+        if self._grown:
+            known = self.keys.counts()
+            self._stale |= {
+                name for name in self._grown if count_rows(self._connection, name) != known[name]
+            }
+            self._grown.clear()
+        if self._stale:
+            self.keys.load(self._connection, self._stale)
+            self._stale.clear()
+
+    def _roll_back(self) -> None:
+        with suppress(duckdb.Error):  # there may be no transaction left
+            self._connection.rollback()
+
+    def _transaction(self, inserts: Sequence[Insert]) -> list[Answer]:
+        group = Group(Keys(self.dictionary, base=self.keys))
+        self._connection.execute("begin")
+        answers = [self._answer(insert, group) for insert in inserts]
+        for table, parts in group.rows.items():
+            insert_arrow(self._connection, f"{core(table)} by name", pa.concat_tables(parts))
+        books.write(self._connection, group.loads)
+        books.write(self._connection, group.rejections)
+        books.write(self._connection, list(group.answers.values()))
+        self._connection.execute("commit")  # the commit point: from here on it is so
+        self.keys.absorb(group.keys)
+        return answers
+
+    def _answer(self, insert: Insert, group: Group) -> Answer:
+        if not all(map(self._judges_like, insert.batches)):
+            return Unavailable("the dictionary has just changed; try again")
+        if insert.idempotency:
+            before = group.answers.get(insert.idempotency.key) or books.answer_to(
+                self._connection, insert.idempotency.key
+            )
+            if before is not None:
+                return replayed(before, insert.idempotency)
+        outcome = self._decide(insert, group)
+        if insert.idempotency and insert.render and not insert.dry_run:
+            group.answers[insert.idempotency.key] = insert.render(outcome)
+        return outcome
+
+    def _judges_like(self, batch: Batch) -> bool:
+        table = self.dictionary.tables.get(batch.table.name)
+        return table is not None and table.fingerprint == batch.table.fingerprint
+
+    def _decide(self, insert: Insert, group: Group) -> Outcome:
+        own = Keys(self.dictionary, base=group.keys)
+        verdicts = [admit(batch, own) for batch in insert.batches]
+        refused = insert.strict and any(verdict.rejected for verdict in verdicts)
+        if insert.dry_run:
+            return Outcome(None, verdicts, refused, {})
+        outcome = Outcome(str(uuid4()), verdicts, refused, {})
+        if not refused:
+            group.keys.absorb(own)
+        for verdict in verdicts:
+            group.take(insert, outcome, verdict)
+        return outcome
+
+    def _do(self, run: Run, future: "Future[Any]") -> None:
+        try:
+            self._refresh()
+            self._connection.execute("begin")
+            result = self._once(run)
+            self._connection.execute("commit")  # the commit point
+        except Exception as error:  # noqa: BLE001 - it is told to whom it concerns
+            self._roll_back()
+            future.set_exception(as_problem(error))
+            return
+        self._stale.update(run.touches)
+        with suppress(duckdb.Error):  # it is done; the next transaction tries to read them again
+            self._refresh()
+        future.set_result(result)
+
+    def _once(self, run: Run) -> Any:
+        if run.idempotency is None or run.render is None:
+            return run.function(self._connection)
+        before = books.answer_to(self._connection, run.idempotency.key)
+        if before is not None:
+            answer = replayed(before, run.idempotency)
+            if isinstance(answer, KeyReused):
+                raise answer
+            return answer
+        result = run.function(self._connection)
+        books.write(self._connection, [run.render(result)])
+        return result
+
+
+def _begun(work: Work) -> bool:
+    """Whether the work is still wanted; from here on, it can no longer be cancelled."""
+    return work[1].set_running_or_notify_cancel()
+
+
+def _tell(future: "Future[Any]", answer: Answer) -> None:
+    if isinstance(answer, Exception):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)
+
+
+def _rows(work: Work) -> int:
+    insert = work[0]
+    assert isinstance(insert, Insert)
+    return sum(batch.received for batch in insert.batches)
+
+
+def as_problem(error: Exception) -> Exception:
+    """What a client is told when DuckDB fails: never its words, which name files and SQL."""
+    if isinstance(error, Problem) or not isinstance(error, duckdb.Error | OSError):
+        return error
+    if "No space left" in str(error) or "file too large" in str(error).lower():
+        return NoSpace("the disk is full; nothing was written")
+    return Unavailable("the warehouse could not write; nothing was written")
