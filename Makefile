@@ -1,13 +1,15 @@
 # Everything a newcomer needs, with make and Python 3.11 to 3.14. `make` lists it.
 #
 #   PYTHON=/path/to/python   the Python that .venv is made with (the first time)
-#   ARGS='…'                 more arguments for serve, test and lock
+#   ARGS='…'                 more arguments for serve, test, bench and lock
 
 VENV := .venv
-PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --no-input --quiet
+QUIET_PIP := -m pip --disable-pip-version-check --no-input --quiet
+PIP := $(VENV)/bin/python $(QUIET_PIP)
 PYTHON ?=
 CANDIDATES := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 ARGS ?=
+BENCH := benchmarks/.venv
 
 # Only `make lock` uses it, in an environment of its own that it throws away.
 UV := uv==0.13.9
@@ -18,7 +20,7 @@ COMPILE := pip compile --quiet --universal --python-version 3.11 --fork-strategy
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-dev serve test lint format seeds lock clean
+.PHONY: help install install-dev serve test lint format bench seeds lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +48,9 @@ format: install-dev ## put Python into the shape that lint asks for
 	@$(VENV)/bin/ruff check --fix --exit-zero .
 	@$(VENV)/bin/ruff format .
 
+bench: install $(BENCH)/.installed ## measure, beside peers (what and how: make bench ARGS=--help)
+	@$(VENV)/bin/python -m benchmarks.run $(ARGS)
+
 seeds: $(VENV)/bin/python ## make seeds/*.csv again, byte for byte
 	@$(VENV)/bin/python seeds/generate.py
 
@@ -55,12 +60,13 @@ lock: $(VENV)/bin/python ## make requirements/*.txt again (newest versions: ARGS
 	&& "$$scratch/bin/python" -m pip --disable-pip-version-check --quiet install '$(UV)' \
 	&& "$$scratch/bin/uv" $(COMPILE) pyproject.toml -o requirements/runtime.txt \
 	&& "$$scratch/bin/uv" $(COMPILE) --group build -o requirements/build.txt \
-	&& "$$scratch/bin/uv" $(COMPILE) --group dev -c requirements/runtime.txt -o requirements/dev.txt
+	&& "$$scratch/bin/uv" $(COMPILE) --group dev -c requirements/runtime.txt -o requirements/dev.txt \
+	&& "$$scratch/bin/uv" $(COMPILE) --group bench -o requirements/bench.txt
 	@! grep -nE '://|^-' requirements/*.txt || { echo 'a lock file names an address' >&2; exit 1; }
 
 clean: ## remove what can be made again (never warehouse/ or backups/)
-	@rm -rf $(VENV) target logs build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	@find service seeds tests -name __pycache__ -type d -exec rm -rf {} + 2>/dev/null || true
+	@rm -rf $(VENV) $(BENCH) target logs build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find service seeds tests benchmarks -name __pycache__ -type d -exec rm -rf {} + 2>/dev/null || true
 
 # The first candidate that can make an environment and that every locked package has a wheel for
 # (DuckDB 1.5 has none for Python 3.15).
@@ -87,4 +93,12 @@ $(VENV)/.installed-dev: requirements/dev.txt $(VENV)/.installed
 	@echo 'installing the tools for tests and linting into $(VENV) …'
 	@$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
 	@$(PIP) check
+	@touch $@
+
+# What the peers of the benchmarks need; the service must not see it.
+$(BENCH)/.installed: requirements/bench.txt $(VENV)/.installed
+	@echo "installing what the benchmarks' peers need into $(BENCH) …"
+	@$(VENV)/bin/python -m venv $(BENCH)
+	@$(BENCH)/bin/python $(QUIET_PIP) install --no-deps --require-hashes -r requirements/bench.txt
+	@$(BENCH)/bin/python $(QUIET_PIP) check
 	@touch $@

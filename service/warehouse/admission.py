@@ -4,7 +4,7 @@ The same definition as in macros/history.sql (judge_keys): a value is taken by a
 table, or by an earlier row of the request that breaks no rule but, at most, unique ones.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,29 +26,19 @@ class Verdict:
 
 def admit(batch: Batch, keys: Keys) -> Verdict:
     """Judges `batch` against `keys` and adds the keys of what is accepted to them."""
-    table = batch.table
-    if _all_fit(batch, keys):
-        rejected = {
-            position: _in_order(table, broken.violations + _of_broken(batch, position, keys))
-            for position, broken in batch.broken.items()
-        }
-        _take(batch.keys, table, keys, None)
-        return Verdict(batch, batch.fitting, rejected)
-    return _row_by_row(batch, keys)
-
-
-def _all_fit(batch: Batch, keys: Keys) -> bool:
-    for column in batch.table.columns:
-        values = batch.keys.get(column.name)
-        if values is None:
-            continue
-        if not column.required:
-            values = [value for value in values if value is not None]
-        if column.is_unique and not keys.all_new((batch.table.name, column.name), values):
-            return False
-        if column.reference and not keys.all_known(_parent(column), values):
-            return False
-    return True
+    orphans = _orphans(batch, keys)
+    claims = _Claims(batch, keys, orphans)
+    rejected = {
+        position: _in_order(batch.table, violations)
+        for position, violations in _violations(batch, keys, orphans, claims)
+    }
+    accepted, going_in = batch.fitting, None
+    if orphans or claims.losers:
+        lost = orphans.keys() | claims.losers
+        going_in = [i for i in range(len(batch.positions)) if i not in lost]
+        accepted = batch.fitting.take(pa.array(going_in, pa.int64()))
+    _take(batch, keys, going_in)
+    return Verdict(batch, accepted, rejected)
 
 
 def _parent(column: Column) -> tuple[str, str]:
@@ -56,67 +46,102 @@ def _parent(column: Column) -> tuple[str, str]:
     return column.reference.args["parent"], column.reference.args["field"]
 
 
-def _of_broken(batch: Batch, position: int, keys: Keys) -> list[Violation]:
-    """What is wrong with the keys of a row that is broken already, when all other rows go in."""
-    found = _of_references(batch.table, batch.broken[position].keys, keys)
+def _orphans(batch: Batch, keys: Keys) -> dict[int, list[Column]]:
+    """The rows of `fitting` with a reference that leads nowhere, and by which columns."""
+    orphans: dict[int, list[Column]] = {}
     for column in batch.table.columns:
-        value = batch.broken[position].keys.get(column.name)
-        if column.is_unique and value is not None:
-            taken = keys.has((batch.table.name, column.name), value)
-            if taken or _first(batch, column.name, value, position):
-                found.append(_violation(column, "unique", value))
-    return found
+        if column.reference is None:
+            continue
+        values = _values(batch.keys[column.name], column)
+        if keys.all_known(_parent(column), values):
+            continue
+        unknown = keys.unknown(_parent(column), values)
+        for i, value in enumerate(batch.keys[column.name]):
+            if value in unknown:
+                orphans.setdefault(i, []).append(column)
+    return orphans
 
 
-def _first(batch: Batch, column: str, value: Any, position: int) -> bool:
-    values = batch.keys[column]
-    return value in values and batch.positions[values.index(value)] < position
+class _Claims:
+    """Who has the unique values that the rows of a batch want.
+
+    A row claims its values unless it breaks another rule; `losers` are the rows of `fitting` that
+    want a value which is taken.
+    """
+
+    def __init__(self, batch: Batch, keys: Keys, orphans: Mapping[int, Any]) -> None:
+        self._batch, self._keys, self._orphans = batch, keys, orphans
+        self._first: dict[str, dict[Any, int]] = {}
+        self.losers: set[int] = set()
+        for column in batch.table.columns:
+            if column.is_unique and not self._all_free(column):
+                self._find_losers(column)
+
+    def _all_free(self, column: Column) -> bool:
+        values = _values(self._batch.keys[column.name], column)
+        return self._keys.all_new((self._batch.table.name, column.name), values)
+
+    def _find_losers(self, column: Column) -> None:
+        first = self._first_of(column)
+        taken = self._keys.taken((self._batch.table.name, column.name), first)
+        for i, value in enumerate(self._batch.keys[column.name]):
+            if value is not None and (value in taken or first.get(value, i) < i):
+                self.losers.add(i)
+
+    def _first_of(self, column: Column) -> dict[Any, int]:
+        """Each value with the first row of `fitting` that claims it."""
+        if column.name not in self._first:
+            first: dict[Any, int] = {}
+            for i, value in enumerate(self._batch.keys[column.name]):
+                if value is not None and i not in self._orphans:
+                    first.setdefault(value, i)
+            self._first[column.name] = first
+        return self._first[column.name]
+
+    def lost(self, column: Column, value: Any, position: int) -> bool:
+        """Whether the row at `position` of the request cannot have the value."""
+        if self._keys.has((self._batch.table.name, column.name), value):
+            return True
+        claimant = self._first_of(column).get(value)
+        return claimant is not None and self._batch.positions[claimant] < position
 
 
-def _of_references(table: Table, row: Mapping[str, Any], keys: Keys) -> list[Violation]:
+def _violations(
+    batch: Batch, keys: Keys, orphans: Mapping[int, list[Column]], claims: _Claims
+) -> Iterator[tuple[int, list[Violation]]]:
+    """The violations of every row that has some, by its position in the request."""
+    for i in orphans.keys() | claims.losers:
+        row = {name: values[i] for name, values in batch.keys.items()}
+        found = [_violation(column, "relationships", row) for column in orphans.get(i, ())]
+        position = batch.positions[i]
+        yield position, found + _of_unique(batch.table, row, claims, position)
+    for position, broken in batch.broken.items():
+        found = broken.violations + [
+            _violation(column, "relationships", broken.keys)
+            for column in batch.table.columns
+            if column.reference
+            and broken.keys.get(column.name) is not None
+            and not keys.has(_parent(column), broken.keys[column.name])
+        ]
+        yield position, found + _of_unique(batch.table, broken.keys, claims, position)
+
+
+def _of_unique(
+    table: Table, row: Mapping[str, Any], claims: _Claims, position: int
+) -> list[Violation]:
     return [
-        _violation(column, "relationships", row[column.name])
+        _violation(column, "unique", row)
         for column in table.columns
-        if column.reference
+        if column.is_unique
         and row.get(column.name) is not None
-        and not keys.has(_parent(column), row[column.name])
+        and claims.lost(column, row[column.name], position)
     ]
 
 
-def _violation(column: Column, kind: str, value: Any) -> Violation:
+def _violation(column: Column, kind: str, row: Mapping[str, Any]) -> Violation:
     rule = next(rule for rule in column.rules if rule.kind == kind)
+    value = row[column.name]
     return Violation(column.name, kind, rule.message(value), value)
-
-
-def _row_by_row(batch: Batch, keys: Keys) -> Verdict:
-    table = batch.table
-    claimed: dict[str, set[Any]] = {c.name: set() for c in table.columns if c.is_unique}
-    places = {position: i for i, position in enumerate(batch.positions)}
-    rejected: dict[int, list[Violation]] = {}
-    going_in: list[int] = []
-    for position in range(batch.received):
-        broken = batch.broken.get(position)
-        row = (
-            broken.keys
-            if broken
-            else {name: values[places[position]] for name, values in batch.keys.items()}
-        )
-        found = (broken.violations if broken else []) + _of_references(table, row, keys)
-        fits_but_for_unique = not found
-        for column in table.columns:
-            value = row.get(column.name)
-            if not column.is_unique or value is None:
-                continue
-            if value in claimed[column.name] or keys.has((table.name, column.name), value):
-                found.append(_violation(column, "unique", value))
-            if fits_but_for_unique:
-                claimed[column.name].add(value)
-        if found:
-            rejected[position] = _in_order(table, found)
-        else:
-            going_in.append(places[position])
-    _take(batch.keys, table, keys, going_in)
-    return Verdict(batch, batch.fitting.take(pa.array(going_in, pa.int64())), rejected)
 
 
 def _in_order(table: Table, violations: list[Violation]) -> list[Violation]:
@@ -129,14 +154,14 @@ def _in_order(table: Table, violations: list[Violation]) -> list[Violation]:
     )
 
 
-def _take(
-    values: Mapping[str, list[Any]], table: Table, keys: Keys, rows: list[int] | None
-) -> None:
-    for column in table.columns:
+def _values(values: list[Any], column: Column) -> list[Any]:
+    return values if column.required else [value for value in values if value is not None]
+
+
+def _take(batch: Batch, keys: Keys, rows: list[int] | None) -> None:
+    for column in batch.table.columns:
         if column.is_unique:
-            taken = values[column.name]
+            taken = batch.keys[column.name]
             if rows is not None:
                 taken = [taken[i] for i in rows]
-            if not column.required:
-                taken = [value for value in taken if value is not None]
-            keys.add((table.name, column.name), taken)
+            keys.add((batch.table.name, column.name), _values(taken, column))

@@ -67,12 +67,24 @@ class Keys:
         new = key_set(self._type(place), values)
         return len(new) == len(values) and all(own.isdisjoint(new) for own in self._layers(place))
 
+    def taken(self, place: Place, values: Iterable[Any]) -> set[Any]:
+        """Those of `values` that are there."""
+        return {value for value in values if self.has(place, value)}
+
     def all_known(self, place: Place, values: list[Any]) -> bool:
         """Whether every value can be referred to."""
+        return len(self._missing(place, values)) == 0
+
+    def unknown(self, place: Place, values: list[Any]) -> set[Any]:
+        """Those of `values` that cannot be referred to."""
+        type_name, missing = self._type(place), self._missing(place, values)
+        return {value for value in set(values) if _unsigned(type_name, value) in missing}
+
+    def _missing(self, place: Place, values: list[Any]) -> KeySet:
         missing = key_set(self._type(place), values)
         for own in self._layers(place):
             missing = missing - own
-        return len(missing) == 0
+        return missing
 
     def has(self, place: Place, value: Any) -> bool:
         """Whether the value is there."""

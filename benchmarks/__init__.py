@@ -1,0 +1,1 @@
+"""How fast Gatehouse is, beside its peers and the machine's limits. docs/benchmarks.md explains."""

@@ -1,0 +1,86 @@
+"""Ours, as `gatehouse serve` starts it; it logs warnings only, as the peers do."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from sys import executable
+
+import duckdb
+
+from benchmarks.contestants.contestant import CHECKOUT, Contestant, Served
+from benchmarks.loading import Target
+from benchmarks.processes import Command, Program, free_port, running, status_of, timed
+from seeds import generate
+
+PATH = "/v1/tables/hired_employees/rows"
+MORE_HIRES = """
+    insert into core.hired_employees
+    select
+        range,
+        'Name ' || range % 7919 || ' Surname ' || range % 104729,
+        timestamp '2021-01-01' + interval (range * 7907 % 35510400) second,
+        range % 12 + 1,
+        range * 7 % 183 + 1
+    from range(2, {rows} + 1)
+"""
+
+
+def environ(folder: Path) -> dict[str, str]:
+    """The environment of a `gatehouse` that has all its files in `folder`."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("GATEHOUSE_", "DBT_"))}
+    return inherited | {
+        "GATEHOUSE_PROJECT": str(CHECKOUT),
+        "GATEHOUSE_WAREHOUSE": str(folder / "gatehouse.duckdb"),
+        "GATEHOUSE_SEEDS": str(folder / "seeds"),
+        "GATEHOUSE_BACKUPS": str(folder / "backups"),
+        "GATEHOUSE_LOG_LEVEL": "warning",
+        "PYTHONPATH": str(CHECKOUT),
+    }
+
+
+def build(folder: Path) -> tuple[float, float]:
+    """Runs `gatehouse build`: its seconds and its peak memory in MB.
+
+    Raises:
+        Failed: the build failed.
+    """
+    command: Command = [executable, "-m", "service", "build", "--json"]
+    return timed(command, environ(folder))[:2]
+
+
+def open_warehouse(folder: Path) -> duckdb.DuckDBPyConnection:
+    """The warehouse in `folder`, while no service has it."""
+    return duckdb.connect(str(folder / "gatehouse.duckdb"))
+
+
+class Gatehouse(Contestant):
+    """The service of this checkout."""
+
+    name, title, is_peer = "gatehouse", "Gatehouse", False
+
+    def make(self, folder: Path, rows: int) -> None:
+        """Builds it from a history of one hire; more are put in by SQL."""
+        (folder / "backups").mkdir()
+        generate.write_seeds(folder / "seeds", generate.FEWEST_HIRES)
+        hires = folder / "seeds" / "hired_employees.csv"
+        hires.write_text("".join(hires.read_text().splitlines(keepends=True)[:2]))
+        build(folder)
+        with open_warehouse(folder) as connection:
+            connection.execute(MORE_HIRES.format(rows=rows))
+            connection.execute("checkpoint")
+
+    @contextmanager
+    def serving(self, folder: Path) -> Iterator[Served]:
+        """Serves the warehouse in `folder`."""
+        port = free_port()
+        command: Command = [executable, "-m", "service", "serve", "--port", str(port)]
+        program = Program(command, folder / "log", environ(folder))
+        with running(program):
+            program.wait_for(lambda: status_of(port, "/health/ready") == 200, self.title)
+            yield Served(Target(port, PATH), [program.pid])
+
+    def count(self, folder: Path) -> int:
+        """As the file says once the service has let go of it."""
+        with open_warehouse(folder) as connection:
+            return connection.sql("select count(*) from core.hired_employees").fetchall()[0][0]  # type: ignore[no-any-return]

@@ -1,0 +1,287 @@
+"""Backups over HTTP: made, taken in, listed, read, checked, removed."""
+
+import hashlib
+import io
+import json
+import threading
+
+import fastavro
+import msgspec
+import pytest
+
+from tests.api.conftest import all_pages, files_in, is_problem
+
+AVRO = {"Content-Type": "application/avro"}
+JOBS = "/v1/tables/jobs/backups"
+
+
+def rows_of(content: bytes) -> list[object]:
+    return list(fastavro.reader(io.BytesIO(content)))
+
+
+def test_a_backup_says_what_it_is_and_its_file_holds_the_rows(client):
+    made = client.post(JOBS)
+
+    assert made.status_code == 201
+    backup = made.json()
+    file = client.get(f"/v1/backups/{backup['backup_id']}/file")
+    assert file.headers["content-type"] == "application/avro"
+    assert file.headers["content-disposition"] == f'attachment; filename="{backup["file"]}"'
+    assert int(file.headers["content-length"]) == backup["bytes"] == len(file.content)
+    assert hashlib.sha256(file.content).hexdigest() == backup["sha256"]
+    rows = client.get("/v1/tables/jobs/rows?limit=10000").json()["rows"]
+    assert rows_of(file.content) == rows
+    assert (backup["table"], backup["rows"], backup["codec"]) == ("jobs", len(rows), "deflate")
+    assert (backup["kind"], backup["set_id"]) == ("manual", None)
+    assert client.get(f"/v1/backups/{backup['backup_id']}").json() == backup
+
+
+def test_a_backup_may_choose_its_codec(client):
+    assert client.post(JOBS, json={"codec": "zstandard"}).json()["codec"] == "zstandard"
+    assert client.post(JOBS, json={}).json()["codec"] == "deflate"
+
+
+def test_a_set_has_every_table_from_one_snapshot(client):
+    made = client.post("/v1/backups")
+    assert made.status_code == 201
+    backups = made.json()["backups"]
+    assert [each["table"] for each in backups] == ["departments", "jobs", "hired_employees"]
+    assert {each["set_id"] for each in backups} == {made.json()["set_id"]}
+    assert len({each["created_at"] for each in backups}) == 1
+
+
+def test_backups_are_listed_newest_first_page_after_page(client):
+    made = [client.post(JOBS).json() for _ in range(3)]
+    others = client.post("/v1/backups").json()["backups"]
+    for limit in (1, 2, 100):
+        everything = all_pages(client, "/v1/backups", "backups", limit=limit)
+        assert everything == [*made, *others][::-1]
+        of_jobs = all_pages(client, JOBS, "backups", limit=limit)
+        assert of_jobs == [others[1], *made[::-1]]
+
+
+def test_a_backup_that_is_verified_is_whole(client):
+    backup = client.post(JOBS).json()
+    answer = client.post(f"/v1/backups/{backup['backup_id']}/verify")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "ok": True,
+        "rows": backup["rows"],
+        "sha256": backup["sha256"],
+        "problems": [],
+    }
+
+
+def test_a_backup_that_was_damaged_is_found_out(client, settings):
+    backup = client.post(JOBS).json()
+    path = settings.backups / "jobs" / backup["file"]
+    content = bytearray(path.read_bytes())
+    content[-20] ^= 1
+    path.write_bytes(content)
+
+    answer = client.post(f"/v1/backups/{backup['backup_id']}/verify").json()
+
+    assert answer["ok"] is False
+    assert answer["problems"]
+    assert answer["sha256"] != backup["sha256"]
+
+
+def test_a_backup_whose_file_is_gone_is_told_and_not_sent(client, settings):
+    backup = client.post(JOBS).json()
+    (settings.backups / "jobs" / backup["file"]).unlink()
+    answer = client.get(f"/v1/backups/{backup['backup_id']}/file")
+    assert is_problem(answer, 422, "damaged-backup")
+    assert str(settings.backups) not in answer.text
+
+
+def test_a_removed_backup_is_gone_with_its_file(client, settings):
+    backup = client.post(JOBS).json()
+    path = f"/v1/backups/{backup['backup_id']}"
+
+    assert client.delete(path).status_code == 204
+
+    assert client.get(path).status_code == 404
+    assert client.get(JOBS).json()["backups"] == []
+    assert client.delete(path).status_code == 404
+    assert files_in(settings.backups) == set()
+
+
+def test_a_file_from_elsewhere_becomes_a_backup_as_it_is(client):
+    first = client.post(JOBS).json()
+    content = client.get(f"/v1/backups/{first['backup_id']}/file").content
+    client.delete(f"/v1/backups/{first['backup_id']}")
+
+    answer = client.post(JOBS, content=content, headers=AVRO)
+
+    assert answer.status_code == 201
+    backup = answer.json()
+    assert (backup["kind"], backup["sha256"]) == ("import", first["sha256"])
+    assert backup["rows"] == first["rows"]
+    assert client.get(f"/v1/backups/{backup['backup_id']}/file").content == content
+
+
+def test_a_file_that_comes_in_pieces_without_its_length_is_taken_in(client):
+    first = client.post(JOBS).json()
+    content = client.get(f"/v1/backups/{first['backup_id']}/file").content
+    pieces = (content[i : i + 100] for i in range(0, len(content), 100))
+    answer = client.post(JOBS, content=pieces, headers=AVRO)
+    assert answer.json()["sha256"] == first["sha256"]
+
+
+def foreign(rows: list[object]) -> bytes:
+    fields = [{"name": "id", "type": "int"}, {"name": "job", "type": "string"}]
+    file = io.BytesIO()
+    fastavro.writer(file, {"type": "record", "name": "x", "fields": fields}, rows)
+    return file.getvalue()
+
+
+UNFIT = [
+    (b"", "damaged-backup"),
+    (b"not Avro", "damaged-backup"),
+    (b"Obj\x01" + b"\xff" * 100, "damaged-backup"),
+    (foreign([{"id": 1, "job": "A"}])[:-1], "damaged-backup"),
+    (foreign([{"id": 1, "job": " "}]), "rules-broken"),
+    (foreign([{"id": 0, "job": "A"}]), "rules-broken"),
+]
+
+
+def test_a_file_that_could_not_be_restored_is_not_taken_in(client, settings):
+    for content, slug in UNFIT:
+        answer = client.post(JOBS, content=content, headers=AVRO)
+        assert is_problem(answer, 422, slug), content
+        assert client.get("/v1/backups").json()["backups"] == []
+        assert files_in(settings.backups) == set()
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_file_that_is_too_large_is_refused_and_leaves_nothing(settings, serve, announced):
+    settings = msgspec.structs.replace(settings, max_import_bytes=1000)
+    with serve(settings) as client:
+        content = b"x" * 3_000_000
+        body = content if announced else iter([content])
+        answer = client.post(JOBS, content=body, headers=AVRO)
+        assert is_problem(answer, 413, "too-large")
+        assert answer.json()["limit"] == 1000
+    assert files_in(settings.backups) == set()
+
+
+def test_a_file_may_be_larger_than_other_bodies(settings, serve):
+    settings = msgspec.structs.replace(settings, max_body_bytes=100)
+    with serve(settings) as client:
+        content = foreign([{"id": number, "job": "A"} for number in range(1, 1000)])
+        assert client.post(JOBS, content=content, headers=AVRO).status_code == 201
+
+
+JSON = {"Content-Type": "application/json"}
+UNCLEAR = [
+    ({"Content-Type": "text/plain"}, b"x", 415),
+    (JSON, b"{", 400),
+    (JSON, b"[]", 400),
+    (JSON, b'{"codec": "lz4"}', 400),
+    (JSON, b'{"kodec": "deflate"}', 400),
+    (JSON, b"[" * 60_000, 400),
+    (JSON, b" " * 100_000, 413),
+    ({**AVRO, "Content-Encoding": "gzip"}, b"x", 415),
+]
+
+
+def test_a_body_that_asks_for_no_backup_makes_none(client, settings):
+    for headers, content, status in UNCLEAR:
+        answer = client.post(JOBS, content=content, headers=headers)
+        assert answer.status_code == status, answer.text
+        assert files_in(settings.backups) == set()
+
+
+HOSTILE_IDS = [
+    "x",
+    "..",
+    "%2e%2e%2f%2e%2e%2fetc%2fpasswd",
+    "%00",
+    "%FF",
+    "9" * 5000,
+    "latest",
+    "20260101T000000000000Z-..-000000000000",
+    "20260101T000000000000Z-jobs-000000000000",
+    "20260101T000000000000Z-jobs-000000000000%0a",
+]
+
+
+def test_an_id_that_is_no_backups_is_not_found(client):
+    for backup_id in HOSTILE_IDS:
+        path = f"/v1/backups/{backup_id}"
+        answers = [
+            client.get(path),
+            client.get(f"{path}/file"),
+            client.post(f"{path}/verify"),
+            client.delete(path),
+        ]
+        # An id with a slash or dots is another path, which may know other methods.
+        assert {answer.status_code for answer in answers} <= {404, 405}, backup_id
+
+
+def test_a_backup_of_a_table_that_is_no_more_can_be_read_but_not_verified(client, settings):
+    backup = client.post(JOBS).json()
+    content = client.get(f"/v1/backups/{backup['backup_id']}/file").content
+    gone_id = backup["backup_id"].replace("jobs", "gone")
+    entry = {**backup, "backup_id": gone_id, "table": "gone", "file": f"{gone_id}.avro"}
+    folder = settings.backups / "gone"
+    folder.mkdir()
+    (folder / f"{gone_id}.avro").write_bytes(content)
+    (folder / f"{gone_id}.json").write_text(json.dumps(entry))
+
+    path = f"/v1/backups/{gone_id}"
+    assert client.get(path).json() == entry
+    assert client.get(f"{path}/file").content == content
+    assert is_problem(client.post(f"{path}/verify"), 404, "unknown-table")
+    assert is_problem(client.get("/v1/tables/gone/backups"), 404, "unknown-table")
+
+
+def test_a_repeated_request_makes_no_second_backup(client):
+    key = {"Idempotency-Key": "once"}
+    first, second = (client.post(JOBS, headers=key) for _ in range(2))
+    assert second.status_code == first.status_code == 201
+    assert second.json() == first.json()
+    assert second.headers["idempotency-replayed"] == "true"
+    assert "idempotency-replayed" not in first.headers
+    assert len(client.get(JOBS).json()["backups"]) == 1
+
+
+def test_the_key_of_one_request_is_not_for_another(client):
+    key = {"Idempotency-Key": "once"}
+    client.post(JOBS, headers=key)
+    for answer in (
+        client.post(JOBS, json={"codec": "zstandard"}, headers=key),
+        client.post(JOBS, content=foreign([]), headers={**AVRO, **key}),
+        client.post("/v1/backups", headers=key),
+    ):
+        assert is_problem(answer, 422, "idempotency-key-reused")
+    assert len(client.get("/v1/backups").json()["backups"]) == 1
+
+
+def test_an_imported_file_is_taken_in_once_under_one_key(client, settings):
+    headers = {**AVRO, "Idempotency-Key": "once"}
+    content = foreign([{"id": 1, "job": "A"}])
+    first, second = (client.post(JOBS, content=content, headers=headers) for _ in range(2))
+    assert second.json() == first.json()
+    assert second.headers["idempotency-replayed"] == "true"
+    assert len(files_in(settings.backups)) == 2  # the backup and its entry
+
+
+def test_two_requests_under_one_key_at_once_make_one_backup(client):
+    key = {"Idempotency-Key": "once"}
+    answers = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(client.post("/v1/backups", headers=key)))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({answer.json()["set_id"] for answer in answers}) == 1
+    assert len(client.get("/v1/backups").json()["backups"]) == 3
+
+
+@pytest.mark.parametrize("query", ["limit=0", "after=x", "after=WzFd", "table=jobs"])
+def test_what_is_no_filter_of_backups_is_a_bad_request(reader, query):
+    assert is_problem(reader.get(f"/v1/backups?{query}"), 400, "bad-request")

@@ -1,0 +1,121 @@
+"""GET /v1/reports: the answers, as they are at this moment."""
+
+import csv
+import io
+import json
+from collections import Counter
+
+import pytest
+
+from tests.api.conftest import is_problem
+
+QUARTERS = "/v1/reports/hires_by_quarter"
+ABOVE = "/v1/reports/departments_above_mean"
+
+
+def hires_in(truth, year):
+    """Department id, department, job and quarter of every hire of a year, counted in Python."""
+    departments = dict(truth("select id, department from core.departments"))
+    jobs = dict(truth("select id, job from core.jobs"))
+    for moment, department_id, job_id in truth(
+        "select datetime, department_id, job_id from core.hired_employees"
+    ):
+        if moment.year == year:
+            quarter = (moment.month + 2) // 3
+            yield department_id, departments[department_id], jobs[job_id], quarter
+
+
+@pytest.mark.parametrize("year", [2021, 2022])
+def test_hires_are_counted_by_department_job_and_quarter(reader, truth, year):
+    counted = Counter((name, job, quarter) for _, name, job, quarter in hires_in(truth, year))
+    names = sorted({key[:2] for key in counted}, key=lambda pair: tuple(map(str.encode, pair)))
+    expected = [(*pair, *(counted[*pair, q] for q in (1, 2, 3, 4))) for pair in names]
+
+    rows = reader.get(QUARTERS, params={"year": year}).json()["rows"]
+
+    assert list(rows[0]) == ["department", "job", "q1", "q2", "q3", "q4"]
+    assert [tuple(row.values()) for row in rows] == expected
+
+
+@pytest.mark.parametrize("year", [2021, 2022])
+def test_departments_above_the_mean_of_all_are_listed_by_hires_then_id(reader, truth, year):
+    departments = dict(truth("select id, department from core.departments"))
+    counted = Counter(department_id for department_id, *_ in hires_in(truth, year))
+    mean = sum(counted.values()) / len(departments)  # those without hires count, too
+    above = [id_ for id_ in departments if counted[id_] > mean]
+    above.sort(key=lambda id_: (-counted[id_], id_))
+
+    answer = reader.get(ABOVE, params={"year": year}).json()
+
+    assert answer["mean"] == pytest.approx(mean, abs=1e-4)
+    assert answer["rows"] == [
+        {"id": id_, "department": departments[id_], "hired": counted[id_]} for id_ in above
+    ]
+
+
+def test_a_year_without_hires_has_no_rows_and_a_mean_of_zero(reader):
+    assert reader.get(f"{ABOVE}?year=1066").json() == {"mean": 0.0, "rows": []}
+    assert reader.get(f"{QUARTERS}?year=1066").json() == {"rows": []}
+
+
+def test_a_hire_counts_as_soon_as_it_is_in(client):
+    hire = {"id": 9001, "name": "A", "datetime": "1999-12-31T23:59:59Z"}
+    client.post("/v1/tables/hired_employees/rows", json={**hire, "department_id": 1, "job_id": 1})
+    rows = client.get(f"{QUARTERS}?year=1999").json()["rows"]
+    assert [list(row.values())[2:] for row in rows] == [[0, 0, 0, 1]]
+    assert client.get(f"{ABOVE}?year=1999").json()["rows"][0]["hired"] == 1
+
+
+def test_reports_are_listed_with_what_they_take_and_show(reader):
+    listed = {report["name"]: report for report in reader.get("/v1/reports").json()}
+    assert listed["departments_above_mean"] == {
+        "name": "departments_above_mean",
+        "description": "Departments that hired more employees in one year than the mean"
+        " of all departments.",
+        "parameters": ["year"],
+        "columns": ["id", "department", "hired"],
+        "href": ABOVE,
+    }
+    assert set(listed) == {"departments_above_mean", "hires_by_quarter"}
+
+
+def test_csv_and_ndjson_have_the_rows_alone(reader):
+    rows = reader.get(f"{ABOVE}?year=2021").json()["rows"]
+    as_csv = reader.get(f"{ABOVE}?year=2021", headers={"Accept": "text/csv"}).text
+    as_lines = reader.get(f"{ABOVE}?year=2021", headers={"Accept": "application/x-ndjson"}).text
+    assert list(csv.DictReader(io.StringIO(as_csv))) == [
+        {name: str(value) for name, value in row.items()} for row in rows
+    ]
+    assert [json.loads(line) for line in as_lines.splitlines()] == rows
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"),
+    [
+        ("", "year"),
+        ("?year=", "year"),
+        ("?year=x", "year"),
+        ("?year=20.5", "year"),
+        ("?year=99999999999", "year"),
+        ("?year=" + "9" * 5000, "year"),
+        ("?year=%00", "year"),
+        ("?year=2021&year=2022", "year"),
+        ("?year=2021&mouth=1", "mouth"),
+        ("?Year=2021", "Year"),
+    ],
+)
+def test_a_parameter_that_is_missing_or_wrong_is_named(reader, query, parameter):
+    answer = reader.get(ABOVE + query)
+    assert is_problem(answer, 400, "bad-request")
+    assert answer.json()["parameter"] == parameter
+
+
+def test_an_unknown_report_is_told_with_the_known_ones(reader):
+    answer = reader.get("/v1/reports/nope")
+    assert is_problem(answer, 404, "not-found")
+    assert set(answer.json()["known"]) == {"departments_above_mean", "hires_by_quarter"}
+
+
+def test_a_format_that_no_one_can_make_is_not_acceptable(reader):
+    answer = reader.get(f"{ABOVE}?year=2021", headers={"Accept": "image/png"})
+    assert is_problem(answer, 406, "not-acceptable")

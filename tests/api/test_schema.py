@@ -1,0 +1,237 @@
+"""GET /schema: the OpenAPI document says all, and nothing that is not so."""
+
+import warnings
+
+import pytest
+from litestar.routes import HTTPRoute
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from service.api.app import create_app
+from service.api.describing import description_of
+from tests.api.contract import operations
+from tests.conftest import serving
+from tests.projects import Project
+
+JSON = {"Content-Type": "application/json"}
+TABLES = ("departments", "jobs", "hired_employees")
+
+
+@pytest.fixture(scope="session")
+def document(reader):
+    return reader.get("/schema").json()
+
+
+@pytest.fixture(scope="session")
+def handlers(built):
+    """Every path, method and handler of the application."""
+    return [
+        (route.path, method, handler)
+        for route in create_app(built).routes
+        if isinstance(route, HTTPRoute)
+        for handler in route.route_handlers
+        for method in handler.http_methods - {"OPTIONS"}
+    ]
+
+
+def test_it_is_openapi_3_1(document):
+    assert document["openapi"] == "3.1.0"
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+
+
+def test_every_route_is_in_it_once_for_each_table_or_report(document, handlers):
+    described = {(path, method) for path, method, _ in operations(document)}
+    expected = set()
+    for path, method, _ in handlers:
+        shown = path.replace(":str}", "}")
+        names: tuple[str, ...] = TABLES if "{table}" in shown else ("",)
+        if shown == "/v1/reports/{name}":
+            shown = "/v1/reports/{table}"
+            names = ("departments_above_mean", "hires_by_quarter")
+        expected |= {(shown.replace("{table}", name), method.lower()) for name in names}
+    assert described == expected
+
+
+def test_every_route_has_a_name_of_its_own(document, handlers):
+    given = [handler.operation_id for _, _, handler in handlers]
+    shown = [operation["operationId"] for _, _, operation in operations(document)]
+    assert None not in given
+    assert len(set(given)) == len(given)
+    assert len(set(shown)) == len(shown)
+
+
+def test_every_call_says_what_it_does_and_what_it_answers(document):
+    for path, method, operation in operations(document):
+        assert operation["summary"].endswith((".", "on.", "so."))
+        assert operation["tags"], path
+        successes = [s for s in operation["responses"] if s.startswith("2")]
+        assert successes, (path, method)
+        for status in successes:
+            response = operation["responses"][status]
+            assert ("content" in response) == (status != "204"), (path, method)
+            for medium in response.get("content", {}).values():
+                # Bytes that JSON would have to wrap are a sign of an answer left undescribed.
+                assert medium.get("schema", {}).get("contentEncoding") != "base64", (path, method)
+
+
+def test_every_other_answer_is_a_problem_document(document):
+    for path, method, operation in operations(document):
+        for status, said in operation["responses"].items():
+            if status.startswith("2") or (path, status) == ("/health/ready", "503"):
+                continue
+            name = said.get("$ref", "").split("/")[-1]
+            response = document["components"]["responses"].get(name, said)
+            assert list(response["content"]) == ["application/problem+json"], (path, method)
+
+
+def test_every_post_that_writes_takes_an_idempotency_key(document):
+    for path, method, operation in operations(document):
+        if method == "post" and not path.endswith("/verify"):
+            names = [parameter["name"] for parameter in operation["parameters"]]
+            assert "Idempotency-Key" in names, path
+
+
+def test_a_link_to_the_next_page_is_announced_where_there_are_pages(document):
+    for path, method, operation in operations(document):
+        paged = "after" in [parameter["name"] for parameter in operation["parameters"]]
+        for status, response in operation["responses"].items():
+            if status.startswith("2"):
+                assert ("Link" in response.get("headers", {})) == paged, (path, method)
+
+
+def test_each_tables_rows_are_shown_with_descriptions_and_limits(document, reader):
+    for table in TABLES:
+        body = document["paths"][f"/v1/tables/{table}/rows"]["post"]["requestBody"]["content"]
+        assert list(body) == [
+            "application/json",
+            "application/x-ndjson",
+            "text/csv",
+            "application/msgpack",
+        ]
+        many, one = body["application/json"]["schema"]["anyOf"]
+        assert (many["minItems"], many["maxItems"], many["items"]) == (1, 1000, one)
+        row = document["components"]["schemas"][one["$ref"].split("/")[-1]]
+        page = reader.get(f"/v1/tables/{table}").json()
+        assert row["description"] == page["description"]
+        assert row["required"] == [c["name"] for c in page["columns"] if not c["nullable"]]
+        assert row["additionalProperties"] is False
+        for column in page["columns"]:
+            assert row["properties"][column["name"]]["description"] == column["description"]
+    name = document["components"]["schemas"]["HiredEmployeesRow"]["properties"]["name"]
+    assert (name["minLength"], name["maxLength"]) == (1, 255)
+
+
+def test_a_row_that_the_schema_refuses_is_refused_by_the_service(client, contract):
+    judge = contract.validator({"$ref": "#/components/schemas/JobsRow"})
+    rows = [
+        {"id": 900, "job": "A"},
+        {"id": 0, "job": "A"},
+        {"id": 2**31, "job": "A"},
+        {"id": 901, "job": ""},
+        {"id": 902, "job": "A" * 256},
+        {"id": 903},
+        {"id": 904, "job": "A", "z": 1},
+        {"id": "905", "job": "A"},
+        {"id": 906, "job": None},
+    ]
+    answer = client.post("/v1/tables/jobs/rows", json=rows).json()
+    rejected = {each["row"] for each in answer["rejections"]}
+    assert rejected == {i for i, row in enumerate(rows) if not judge.is_valid(row)}
+    assert rejected == set(range(1, len(rows)))
+
+
+def test_reports_take_their_parameters_and_show_their_columns(document):
+    report = document["paths"]["/v1/reports/departments_above_mean"]["get"]
+    (year,) = report["parameters"]
+    assert (year["name"], year["in"], year["required"]) == ("year", "query", True)
+    row = document["components"]["schemas"]["DepartmentsAboveMeanRow"]["properties"]
+    assert list(row) == ["id", "department", "hired"]
+
+
+def test_every_call_answers_as_the_document_says(client, contract, document):
+    """The client's answers are all checked; here each call has to come to its success once."""
+    contract.answered.clear()
+    _ask_everything(client)
+    succeeded = {name for name, status in contract.answered if status < 300}
+    assert succeeded == {operation["operationId"] for _, _, operation in operations(document)}
+
+
+def _ask_everything(client):
+    for path in ("/", "/schema", "/health/live", "/health/ready", "/metrics", "/v1/tables"):
+        client.get(path)
+    client.post("/v1/rows", json={"departments": [{"id": 70, "department": "A"}]})
+    for table in TABLES:
+        _ask_table(client, table)
+    set_id = client.post("/v1/backups").json()["set_id"]
+    client.post("/v1/restore", json={"set_id": set_id})
+    backup_id = client.get("/v1/backups?limit=2").json()["backups"][0]["backup_id"]
+    client.post(f"/v1/backups/{backup_id}/verify")
+    for path in ("", "/file"):
+        client.get(f"/v1/backups/{backup_id}{path}")
+    client.delete(f"/v1/backups/{backup_id}")
+    for kind in ("load", "rejection"):
+        found = client.get(f"/v1/{kind}s").json()[f"{kind}s"]
+        client.get(f"/v1/{kind}s/{found[0][f'{kind}_id']}")
+    client.delete(f"/v1/rejections/{found[0]['rejection_id']}")
+    for report in client.get("/v1/reports").json():
+        client.get(report["href"], params={"year": 2021})
+    client.get(client.post("/v1/builds").json()["href"])
+    client.get("/v1/builds")
+
+
+def _ask_table(client, table):
+    path = f"/v1/tables/{table}"
+    row = client.get(f"{path}/rows?limit=1").json()["rows"][0]
+    client.get(path)
+    client.get(f"{path}/rows/{row['id']}")
+    client.post(f"{path}/rows", json=[{**row, "id": 9999}, {}])
+    client.post(f"{path}/backups")
+    client.get(f"{path}/backups")
+    client.post(f"{path}/restore", json={"backup_id": "latest"})
+
+
+def test_every_type_of_column_can_be_shown(odd):
+    schemas = odd.get("/schema").json()["components"]["schemas"]
+    row = schemas["OddThingsRow"]["properties"]
+    assert row["code"]["type"] == "string"
+    assert {"type": "null"} in row["seen_at"]["anyOf"]
+    assert "format" in str(row["found_on"])
+    path = odd.get("/schema").json()["paths"]["/v1/tables/odd_things/rows/{row_id}"]
+    assert path["get"]["parameters"][0]["schema"]["type"] == "string"
+
+
+def test_nothing_of_the_framework_is_used_that_it_will_drop(built):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        create_app(built)
+
+
+def test_no_description_says_what_the_route_does_not(handlers):
+    """Parameters that have a meaning only with others: a prefer or an encoding without a body."""
+    for _, method, handler in handlers:
+        said = description_of(handler)
+        assert method == "POST" or not (said.body or said.once or said.prefer or said.encodings)
+
+
+@pytest.mark.slow
+def test_it_follows_the_dictionary_that_a_build_takes_up(tmp_path):
+    project = Project(tmp_path)
+    for table, header in (
+        ("departments", "id,department"),
+        ("jobs", "id,job"),
+        ("hired_employees", "id,name,datetime,department_id,job_id"),
+    ):
+        project.write(table, f"{header}\n")
+    project.build()
+    with serving(project.settings) as client:
+        assert (
+            client.get("/schema").json()["components"]["schemas"]["JobsRow"]["properties"]["job"][
+                "maxLength"
+            ]
+            == 255
+        )
+        project.change("jobs", "length: 255", "length: 60")
+        href = client.post("/v1/builds").json()["href"]
+        while client.get(href).json()["status"] in ("queued", "running"):
+            pass
+        job = client.get("/schema").json()["components"]["schemas"]["JobsRow"]["properties"]["job"]
+        assert job["maxLength"] == 60

@@ -1,0 +1,53 @@
+"""A warehouse, a catalogue and backups of a test's own."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from service.backups.backing_up import back_up
+from service.backups.catalogue import Catalogue, Entry
+from service.dictionary import Dictionary
+from tests.backups import world
+
+
+@pytest.fixture
+def dictionary() -> Dictionary:
+    return world.dictionary()
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path, dictionary: Dictionary) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB file with a few rows in every table."""
+    root = duckdb.connect(tmp_path / "warehouse.duckdb")
+    world.create(root, *dictionary.tables.values())
+    world.fill(root)
+    yield root
+    root.close()
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Catalogue:
+    return Catalogue(tmp_path / "backups")
+
+
+@pytest.fixture
+def take(
+    warehouse: duckdb.DuckDBPyConnection, catalogue: Catalogue, dictionary: Dictionary
+) -> Callable[..., list[Entry]]:
+    """Backs up the tables named."""
+
+    def take(*names: str, codec: str = "deflate", **other: str) -> list[Entry]:
+        tables = [dictionary.tables[name] for name in names]
+        with world.snapshot(warehouse) as connection:
+            return back_up(
+                connection,
+                tables,
+                catalogue,
+                codec,
+                dictionary_version=dictionary.version,
+                **other,  # type: ignore[arg-type]
+            )
+
+    return take

@@ -1,0 +1,489 @@
+"""A table is exactly what its backup holds, and nothing dangles; or nothing has changed at all."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+import pytest
+
+from service.backups.backing_up import back_up, import_file
+from service.backups.catalogue import Catalogue, Entry
+from service.backups.restoring import Result, restore
+from service.dictionary import Dictionary
+from service.errors import (
+    DamagedBackup,
+    DanglingReferences,
+    Problem,
+    RulesBroken,
+    UnknownTable,
+    Unprocessable,
+)
+from tests.backups import world
+from tests.backups.foreign import field, foreign_file
+from tests.backups.world import (
+    DEPARTMENTS,
+    HIRED,
+    JOBS,
+    SAMPLES,
+    column,
+    everything,
+    key,
+    reference,
+    rows,
+    snapshot,
+    table,
+    writing,
+)
+
+Take = Callable[..., list[Entry]]
+Put = Callable[..., list[Result]]
+
+
+@pytest.fixture
+def put(warehouse: duckdb.DuckDBPyConnection, catalogue: Catalogue, dictionary: Dictionary) -> Put:
+    """Restores entries, as the writer would."""
+
+    def put(*entries: Entry, by: Dictionary = dictionary, **other: Any) -> list[Result]:
+        with writing(warehouse) as connection:
+            return restore(connection, by, entries, catalogue, **other)
+
+    return put
+
+
+def counts(result: Result) -> tuple[int, ...]:
+    r = result
+    return (r.rows_before, r.rows_after, r.added, r.removed, r.changed)
+
+
+def change(warehouse: duckdb.DuckDBPyConnection) -> None:
+    """One row changed, one removed, two added in samples."""
+    warehouse.execute("update core.samples set text = 'changed' where id = 0")
+    warehouse.execute("delete from core.samples where id = 1")
+    warehouse.execute("insert into core.samples (id) values (5), (6)")
+
+
+@pytest.mark.parametrize("codec", ["deflate", "zstandard"])
+def test_a_table_is_exactly_what_the_backup_holds(
+    warehouse: duckdb.DuckDBPyConnection, take: Take, put: Put, codec: str
+):
+    before = rows(warehouse, "samples")
+    (entry,) = take("samples", codec=codec)
+    change(warehouse)
+    (result,) = put(entry)
+    assert rows(warehouse, "samples") == before
+    assert counts(result) == (5, 4, 1, 2, 1)
+    assert (result.table, result.backup_id) == ("samples", entry.backup_id)
+
+
+def test_a_value_that_became_null_and_one_that_was_null_are_changes(
+    warehouse: duckdb.DuckDBPyConnection, take: Take, put: Put
+):
+    (entry,) = take("samples")
+    before = rows(warehouse, "samples")
+    warehouse.execute("update core.samples set small = null where id = 0")
+    warehouse.execute("update core.samples set small = 1 where id = 1")
+    (result,) = put(entry)
+    assert counts(result) == (4, 4, 0, 0, 2)
+    assert rows(warehouse, "samples") == before
+
+
+def test_restoring_what_is_there_changes_nothing(
+    warehouse: duckdb.DuckDBPyConnection, take: Take, put: Put
+):
+    (entry,) = take("samples")
+    (result,) = put(entry)
+    assert counts(result) == (4, 4, 0, 0, 0)
+
+
+@pytest.mark.parametrize("emptied", [True, False])
+def test_an_empty_table_and_an_empty_backup_can_be_restored(
+    warehouse: duckdb.DuckDBPyConnection, take: Take, put: Put, emptied: bool
+):
+    if emptied:
+        (entry,) = take("samples")
+        warehouse.execute("delete from core.samples")
+        assert counts(put(entry)[0]) == (0, 4, 4, 0, 0)
+    else:
+        kept = rows(warehouse, "samples")
+        warehouse.execute("delete from core.samples")
+        (entry,) = take("samples")
+        warehouse.executemany(
+            "insert into core.samples values (?, ?, ?, ?, ?, ?, ?, ?)", [list(r) for r in kept]
+        )
+        assert counts(put(entry)[0]) == (4, 0, 0, 4, 0)
+        assert rows(warehouse, "samples") == []
+
+
+def test_a_table_of_nothing_but_keys_can_be_restored(tmp_path: Path, catalogue: Catalogue):
+    only = table("only", key())
+    root = duckdb.connect(tmp_path / "w.duckdb")
+    world.create(root, only)
+    root.execute("insert into core.only from range(10)")
+    with snapshot(root) as connection:
+        entries = back_up(connection, [only], catalogue, dictionary_version="v")
+    root.execute("delete from core.only where id < 5")
+    root.execute("insert into core.only values (77)")
+    with writing(root) as connection:
+        (result,) = restore(connection, world.dictionary(only), entries, catalogue)
+    assert counts(result) == (6, 10, 5, 1, 0)
+    assert rows(root, "only") == [(i,) for i in range(10)]
+    root.close()
+
+
+def test_the_restore_is_in_the_books_and_the_history_is_looked_at_again(
+    warehouse: duckdb.DuckDBPyConnection, take: Take, put: Put
+):
+    warehouse.execute("insert into ops.history values ('samples', 's', '', 'l')")
+    warehouse.execute("insert into ops.history values ('jobs', 's', '', 'l')")
+    (entry,) = take("samples")
+    change(warehouse)
+    (result,) = put(entry, actor="olga")
+    (load,) = warehouse.execute("select * from ops.loads").fetchall()
+    assert load[:9] == (
+        result.load_id, "samples", "restore", entry.backup_id, "done", 4, 2, 0, 2,
+    )  # fmt: skip
+    assert load[9] <= load[10]
+    assert (load[11], msgspec.json.decode(load[12])) == ("olga", {"removed": 2})
+    left = warehouse.execute("select table_name from ops.history").fetchall()
+    assert left == [("jobs",)]
+
+
+def test_a_set_is_restored_together_parents_first_under_one_load(
+    warehouse: duckdb.DuckDBPyConnection, take: Take, put: Put
+):
+    before = {name: rows(warehouse, name) for name in ("departments", "jobs", "hired_employees")}
+    entries = take("hired_employees", "departments", "jobs")
+    warehouse.execute("delete from core.hired_employees where id > 1")
+    warehouse.execute("delete from core.departments where id > 1")
+    results = put(*entries)
+    assert {name: rows(warehouse, name) for name in before} == before
+    assert [result.table for result in results] == ["departments", "jobs", "hired_employees"]
+    assert len({result.load_id for result in results}) == 1
+    assert warehouse.execute("select count(*) from ops.loads").fetchone() == (3,)
+
+
+def test_a_dry_run_counts_the_same_and_changes_nothing(
+    warehouse: duckdb.DuckDBPyConnection, take: Take, put: Put
+):
+    (entry,) = take("samples")
+    change(warehouse)
+    before = everything(warehouse)
+    (planned,) = put(entry, dry_run=True)  # committed, even
+    assert planned.load_id is None
+    assert everything(warehouse) == before
+    assert counts(planned) == counts(put(entry)[0])
+
+
+def test_nothing_temporary_is_left_and_leftovers_do_not_matter(
+    warehouse: duckdb.DuckDBPyConnection, take: Take, catalogue: Catalogue, dictionary: Dictionary
+):
+    (entry,) = take("samples")
+
+    def fail(step: str) -> None:
+        raise RuntimeError(step)
+
+    with snapshot(warehouse) as connection:
+        connection.commit()
+        connection.begin()
+        with pytest.raises(RuntimeError, match="staged samples"):
+            restore(connection, dictionary, [entry], catalogue, dry_run=False, steps=fail)
+        connection.rollback()
+        connection.execute("create or replace temp table restored__samples (odd integer)")
+        for _ in range(2):
+            connection.begin()
+            restore(connection, dictionary, [entry], catalogue, dry_run=False)
+            connection.commit()
+        left = connection.execute("select table_name from duckdb_tables() where temporary")
+        assert left.fetchall() == []
+
+
+def orphaned(error: DanglingReferences) -> list[tuple[Any, ...]]:
+    assert error.members["rule"] == "relationships"
+    names = ("table", "column", "parent", "count", "first_ids")
+    found = [tuple(each[name] for name in names) for each in error.members["references"]]
+    assert tuple(error.members[name] for name in names) == found[0]
+    return found
+
+
+def test_a_row_whose_parent_would_be_missing_is_refused(
+    warehouse: duckdb.DuckDBPyConnection, take: Take, put: Put
+):
+    (entry,) = take("hired_employees")
+    warehouse.execute("delete from core.hired_employees")
+    warehouse.execute("delete from core.departments where id = 2")
+    before = everything(warehouse)
+    with pytest.raises(DanglingReferences) as error:
+        put(entry)
+    assert orphaned(error.value) == [("hired_employees", "department_id", "departments", 2, [2, 3])]
+    assert error.value.status == 409
+    assert everything(warehouse) == before
+
+
+def test_a_row_that_would_lose_its_parent_is_refused(
+    warehouse: duckdb.DuckDBPyConnection, take: Take, put: Put
+):
+    (entry,) = take("departments")
+    warehouse.execute("insert into core.departments values (9, 'nine')")
+    warehouse.execute(
+        "insert into core.hired_employees select 100 + i, 'x', timestamp '2021-01-01', 9, 1"
+        " from range(15) r(i)"
+    )
+    before = everything(warehouse)
+    for dry_run in (True, False):
+        with pytest.raises(DanglingReferences) as error:
+            put(entry, dry_run=dry_run)
+        assert orphaned(error.value) == [
+            ("hired_employees", "department_id", "departments", 15, list(range(100, 110)))
+        ]
+    assert everything(warehouse) == before
+
+
+def test_a_set_is_judged_by_what_it_makes_of_all_its_tables(
+    warehouse: duckdb.DuckDBPyConnection, take: Take, put: Put
+):
+    old = take("departments", "hired_employees")
+    warehouse.execute("delete from core.hired_employees")
+    warehouse.execute("delete from core.departments")
+    warehouse.execute("insert into core.departments values (9, 'nine')")
+    warehouse.execute("insert into core.hired_employees values (1, 'x', '2021-01-01', 9, 1)")
+    for entry in old:  # alone, either would leave orphans
+        with pytest.raises(DanglingReferences):
+            put(entry)
+    put(*old)
+    assert len(rows(warehouse, "hired_employees")) == 4
+
+
+def test_every_reference_that_would_dangle_is_named(
+    warehouse: duckdb.DuckDBPyConnection, take: Take, put: Put
+):
+    warehouse.execute("delete from core.hired_employees")
+    entries = take("departments", "jobs")
+    warehouse.execute("insert into core.departments values (9, 'nine')")
+    warehouse.execute("insert into core.jobs values (9, 'nine')")
+    warehouse.execute("insert into core.hired_employees values (1, 'x', '2021-01-01', 9, 9)")
+    with pytest.raises(DanglingReferences) as error:
+        put(*entries)
+    assert [found[1] for found in orphaned(error.value)] == ["department_id", "job_id"]
+
+
+def test_a_table_that_refers_to_itself_is_judged_by_its_own_backup(
+    tmp_path: Path, catalogue: Catalogue
+):
+    boss = column("boss_id", "integer", relationships=reference("", "people").reference.args)  # type: ignore[union-attr]
+    people = table("people", key(), boss)
+    root = duckdb.connect(tmp_path / "w.duckdb")
+    world.create(root, people)
+    root.execute("insert into core.people values (1, null), (2, 1)")
+    with snapshot(root) as connection:
+        good = back_up(connection, [people], catalogue, dictionary_version="v")
+    root.execute("insert into core.people values (4, 3)")
+    with snapshot(root) as connection:
+        bad = back_up(connection, [people], catalogue, dictionary_version="v")
+    with writing(root) as connection:
+        restore(connection, world.dictionary(people), good, catalogue)
+    with pytest.raises(DanglingReferences) as error, writing(root) as connection:
+        restore(connection, world.dictionary(people), bad, catalogue)
+    assert orphaned(error.value) == [("people", "boss_id", "people", 1, [4])]
+    assert rows(root, "people") == [(1, None), (2, 1)]
+    root.close()
+
+
+def test_rows_that_break_a_rule_of_today_are_refused(
+    warehouse: duckdb.DuckDBPyConnection, take: Take, put: Put
+):
+    warehouse.execute("insert into core.jobs values (7, repeat('x', 51)), (8, null)")
+    (entry,) = take("jobs")
+    warehouse.execute("delete from core.jobs where id > 3")
+    before = everything(warehouse)
+    with pytest.raises(RulesBroken) as error:
+        put(entry)
+    assert error.value.members["violations"] == [
+        {"column": "job", "rule": "not_null", "count": 1, "first_ids": [8]},
+        {"column": "job", "rule": "max_length", "count": 1, "first_ids": [7]},
+    ]
+    assert error.value.members["table"] == "jobs"
+    assert everything(warehouse) == before
+
+
+def test_a_repeated_value_in_a_unique_column_is_refused(
+    tmp_path: Path, warehouse: duckdb.DuckDBPyConnection, catalogue: Catalogue, put: Put
+):
+    fields = [field("id", "long"), field("code", "string")]
+    twice = [{"id": i, "code": code} for i, code in enumerate("abcabx")] + [{"id": 5, "code": "y"}]
+    path = foreign_file(tmp_path / "x.avro", fields, twice)
+    entry = import_file(path, SAMPLES, catalogue, dictionary_version="v")
+    before = everything(warehouse)
+    with pytest.raises(RulesBroken) as error:
+        put(entry)
+    assert error.value.members["violations"] == [
+        {"column": "id", "rule": "unique", "count": 1, "first_ids": [5]},
+        {"column": "code", "rule": "unique", "count": 2, "first_ids": [0, 1, 3, 4]},
+    ]
+    assert everything(warehouse) == before
+
+
+def test_values_of_a_unique_column_may_change_places(
+    warehouse: duckdb.DuckDBPyConnection, take: Take, put: Put
+):
+    before = rows(warehouse, "samples")
+    (entry,) = take("samples")
+    warehouse.execute(
+        "update core.samples set code = case code when 'a' then 'b' when 'b' then 'a' end"
+    )
+    assert counts(put(entry)[0]) == (4, 4, 0, 0, 2)
+    assert rows(warehouse, "samples") == before
+
+
+def test_an_older_backup_is_restored_into_the_table_of_today(
+    warehouse: duckdb.DuckDBPyConnection, take: Take, put: Put
+):
+    (entry,) = take("departments")
+    today = table(
+        "departments",
+        key(type_name="bigint"),
+        column("floor", "integer"),
+        column("department", "varchar", not_null={}),
+    )
+    warehouse.execute("delete from core.hired_employees")
+    warehouse.execute(
+        "create or replace table core.departments"
+        " (id bigint primary key, floor integer, department varchar)"
+    )
+    warehouse.execute("insert into core.departments values (1, 4, 'one')")
+    (result,) = put(entry, by=world.dictionary(today, JOBS, HIRED))
+    assert rows(warehouse, "departments") == [
+        (1, None, "one"),
+        (2, None, "two"),
+        (3, None, "three"),
+    ]
+    assert counts(result) == (1, 3, 2, 0, 1)
+
+
+def test_an_older_backup_without_a_column_that_is_required_now_is_refused(
+    warehouse: duckdb.DuckDBPyConnection, take: Take, put: Put
+):
+    (entry,) = take("departments")
+    today = table("departments", *DEPARTMENTS.columns, column("floor", "integer", not_null={}))
+    before = everything(warehouse)
+    with pytest.raises(DamagedBackup, match="no column floor") as error:
+        put(entry, by=world.dictionary(today, JOBS, HIRED))
+    assert error.value.members == {
+        "backup_id": entry.backup_id,
+        "table": "departments",
+        "column": "floor",
+    }
+    assert everything(warehouse) == before
+
+
+def test_a_table_that_the_dictionary_does_not_know_is_named(take: Take, put: Put):
+    (entry,) = take("departments")
+    with pytest.raises(UnknownTable):
+        put(entry, by=world.dictionary(JOBS))
+
+
+def test_a_table_cannot_be_restored_from_two_backups_at_once(take: Take, put: Put):
+    with pytest.raises(Unprocessable):
+        put(*take("departments"), *take("departments"))
+
+
+def test_a_flipped_byte_anywhere_is_refused(
+    warehouse: duckdb.DuckDBPyConnection, take: Take, put: Put, catalogue: Catalogue
+):
+    (entry,) = take("samples")
+    change(warehouse)
+    before = everything(warehouse)
+    path = catalogue.path_of(entry)
+    whole = path.read_bytes()
+    for at in range(0, len(whole), 17):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
+        with pytest.raises(DamagedBackup) as error:
+            put(entry)
+        assert error.value.members["backup_id"] == entry.backup_id
+    for size in range(0, len(whole), len(whole) // 50):
+        path.write_bytes(whole[:size])
+        with pytest.raises(DamagedBackup):
+            put(entry)
+    assert everything(warehouse) == before
+
+
+def test_fewer_and_more_rows_than_the_catalogue_says_are_refused(take: Take, put: Put):
+    (entry,) = take("samples")
+    for said in (3, 5):
+        with pytest.raises(DamagedBackup, match="rows that the catalogue says"):
+            put(msgspec.structs.replace(entry, rows=said))
+    with pytest.raises(DamagedBackup, match="schema"):
+        put(msgspec.structs.replace(entry, schema_fingerprint="0123456789abcdef"))
+
+
+def test_no_message_says_where_the_files_are(
+    take: Take, put: Put, catalogue: Catalogue, tmp_path: Path
+):
+    (entry,) = take("departments")
+    path = catalogue.path_of(entry)
+    for damage in (lambda: path.write_bytes(b""), path.unlink, lambda: path.symlink_to("x")):
+        damage()
+        with pytest.raises(Problem) as error:
+            put(entry)
+        assert str(tmp_path) not in str(error.value) + str(error.value.members)
+
+
+def test_readers_see_the_old_rows_until_the_commit(
+    warehouse: duckdb.DuckDBPyConnection, take: Take, catalogue: Catalogue, dictionary: Dictionary
+):
+    (entry,) = take("samples")
+    change(warehouse)
+    now = rows(warehouse, "samples")
+    with snapshot(warehouse) as before:
+        assert rows(before, "samples") == now
+        with writing(warehouse) as connection:
+            restore(connection, dictionary, [entry], catalogue, dry_run=False)
+            assert rows(warehouse, "samples") == now
+        assert rows(before, "samples") == now
+    assert rows(warehouse, "samples") != now
+
+
+@pytest.fixture
+def large(warehouse: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """A hundred thousand hires."""
+    warehouse.execute(
+        "insert into core.hired_employees select i, 'name ' || i,"
+        " timestamp '2021-01-01' + to_seconds(i), 1 + i % 3, 1 + i % 3 from range(10, 100010) r(i)"
+    )
+    return warehouse
+
+
+def test_a_hundred_thousand_rows_are_restored_after_commits_of_every_kind(
+    large: duckdb.DuckDBPyConnection, take: Take, put: Put
+):
+    before = rows(large, "hired_employees")
+    (entry,) = take("hired_employees")
+    with snapshot(large) as old:
+        assert len(rows(old, "hired_employees")) == 100_004
+        for _ in range(2):
+            large.execute("delete from core.hired_employees where id % 5 = 0")
+            large.execute("update core.hired_employees set name = 'x' where id % 3 = 0")
+            large.execute("update core.hired_employees set id = id + 1000000 where id % 7 = 1")
+            with snapshot(large) as between:
+                assert len(rows(between, "hired_employees")) < 100_004
+                (result,) = put(entry)
+            assert rows(large, "hired_employees") == before
+            assert result.rows_after == result.rows_before - result.removed + result.added
+        assert len(rows(old, "hired_employees")) == 100_004
+    found = large.execute("select name from core.hired_employees where id = 77777").fetchall()
+    assert found == [("name 77777",)]
+
+
+def test_files_of_several_blocks_stay_restorable_after_the_warehouse_is_opened_again(
+    large: duckdb.DuckDBPyConnection, take: Take, put: Put, tmp_path: Path
+):
+    before = rows(large, "hired_employees")
+    (entry,) = take("hired_employees")
+    large.execute("delete from core.hired_employees where id % 2 = 0")
+    put(entry)
+    large.close()
+    with duckdb.connect(tmp_path / "warehouse.duckdb") as again:
+        assert rows(again, "hired_employees") == before
+        with pytest.raises(duckdb.ConstraintException):
+            again.execute("insert into core.hired_employees values (20, 'x', '2021-01-01', 1, 1)")

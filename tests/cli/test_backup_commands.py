@@ -1,0 +1,92 @@
+"""Backups from the command line, and back."""
+
+import pytest
+
+
+def rows(asking, table):
+    return {each["name"]: each["rows"] for each in asking("tables", "--json").json}[table]
+
+
+@pytest.fixture
+def more_jobs(tmp_path):
+    path = tmp_path / "jobs.json"
+    path.write_text('[{"id": 9001, "job": "Smith"}, {"id": 9002, "job": "Miller"}]')
+    return path
+
+
+def test_one_table_is_backed_up_changed_and_restored(asking, more_jobs):
+    (made,) = asking("backup", "jobs", "--json").json["backups"]
+    assert (made["table"], made["rows"]) == ("jobs", 183)
+    asking("insert", "jobs", more_jobs)
+    plan = asking("restore", "jobs", "--dry-run", "--json").json
+    assert (plan["rows_before"], plan["rows_after"], plan["removed"]) == (185, 183, 2)
+    assert rows(asking, "jobs") == 185
+    done = asking("restore", "jobs", made["backup_id"], "--json").json
+    assert (done["backup_id"], done["removed"]) == (made["backup_id"], 2)
+    assert rows(asking, "jobs") == 183
+    asking("restore", "jobs", done["safety_backup_id"])
+    assert rows(asking, "jobs") == 185
+
+
+def test_without_names_all_tables_are_backed_up_as_one_set_and_restored_as_one(asking, more_jobs):
+    made = asking("backup", "--json").json
+    assert {each["table"] for each in made["backups"]} == {"departments", "jobs", "hired_employees"}
+    assert {each["set_id"] for each in made["backups"]} == {made["set_id"]}
+    asking("insert", "jobs", more_jobs)
+    assert asking("restore", "--set", made["set_id"], "--dry-run").code == 0
+    assert rows(asking, "jobs") == 185
+    header, *lines = asking("restore", "--set", made["set_id"]).lines
+    assert header.startswith("table\tbackup id\trows before\trows after")
+    assert len(lines) == 3
+    assert rows(asking, "jobs") == 183
+
+
+def test_backups_are_listed_newest_first(asking):
+    ids = [asking("backup", "jobs", "--json").json["backups"][0]["backup_id"] for _ in range(2)]
+    asking("backup", "departments")
+    listed = asking("backups", "jobs", "--json").json
+    assert [each["backup_id"] for each in listed] == ids[::-1]
+    assert len(asking("backups").lines) == 1 + 3
+
+
+def test_every_backup_is_verified_and_a_damaged_one_exits_1(asking, settings):
+    good, bad = (
+        asking("backup", table, "--json").json["backups"][0] for table in ("jobs", "departments")
+    )
+    assert asking("verify").code == 0
+    (damaged,) = settings.backups.rglob(bad["file"].rpartition("/")[2])
+    damaged.write_bytes(damaged.read_bytes()[:-3])
+    answer = asking("verify", "--json")
+    assert answer.code == 1
+    found = {each["backup_id"]: each["ok"] for each in answer.json}
+    assert found == {good["backup_id"]: True, bad["backup_id"]: False}
+    assert asking("verify", good["backup_id"]).code == 0
+
+
+def test_a_restore_that_would_leave_dangling_rows_is_refused_with_a_hint(asking, tmp_path):
+    asking("backup", "jobs")
+    (tmp_path / "job.json").write_text('{"id": 9001, "job": "Smith"}')
+    row = (
+        '{"id":90000,"name":"A","datetime":"2021-01-01T00:00:00Z","department_id":1,"job_id":9001}'
+    )
+    (tmp_path / "hire.json").write_text(row)
+    asking("insert", "jobs", tmp_path / "job.json")
+    assert asking("insert", "hired_employees", tmp_path / "hire.json").code == 0
+    answer = asking("restore", "jobs", "latest")
+    assert answer.code == 1
+    assert answer.err.startswith("error: ")
+    assert "`gatehouse restore --set`" in answer.err
+    assert rows(asking, "jobs") == 184
+
+
+@pytest.mark.parametrize("arguments", [[], ["jobs", "--set", "x"]])
+def test_a_restore_is_of_a_table_or_of_a_set(asking, arguments):
+    answer = asking("restore", *arguments)
+    assert answer.code == 2
+    assert "name either a TABLE or a --set" in answer.err
+
+
+def test_without_a_service_a_backup_is_restored_just_the_same(alone):
+    assert alone("backup", "jobs").code == 0
+    assert alone("restore", "jobs", "latest", "--json").json["rows_after"] == 183
+    assert alone("verify").code == 0

@@ -1,0 +1,67 @@
+"""Building from the command line, with and without a service."""
+
+import multiprocessing
+
+import duckdb
+
+
+def test_where_there_is_nothing_a_build_makes_the_warehouse(alone, settings):
+    settings.warehouse.unlink()
+    answer = alone("build")
+    assert answer.code == 0, answer.err
+    assert any(line.startswith("success") and "departments" in line for line in answer.lines)
+    assert "departments 12 rows (12 accepted, 0 rejected, 0 already present)" in answer.lines
+    assert alone("tables").code == 0
+
+
+def test_a_second_build_finds_no_new_history(alone):
+    answer = alone("build")
+    assert answer.code == 0
+    assert "departments 12 rows (no new history)" in answer.lines
+
+
+def test_a_running_service_builds_and_says_the_same(asking, settings):
+    with (settings.seeds / "jobs.csv").open("a") as file:
+        file.write("9001,Smith\n")
+    answer = asking("build", "--json")
+    assert answer.code == 0
+    said = answer.json
+    assert said["status"] == "done"
+    assert {"name", "kind", "status", "seconds", "failures", "message"} <= said["nodes"][0].keys()
+    (load,) = [load for load in said["loads"] if load["table"] == "jobs"]
+    assert (load["received"], load["accepted"], load["already_present"]) == (184, 1, 183)
+    assert said["tables"]["jobs"] == 184
+    assert asking("build").lines[-3] == "departments 12 rows (no new history)"
+
+
+def test_a_build_that_fails_says_why_and_exits_1(alone, settings):
+    (settings.seeds / "jobs.csv").write_text("id,title\n1,Smith\n")
+    for arguments in (["build"], ["build", "--json"]):
+        answer = alone(*arguments)
+        assert answer.code == 1
+        assert "does not name columns of jobs" in answer.err
+        assert "error: the build failed\nHINT: " in answer.err
+    assert answer.json["status"] == "failed"
+
+
+def _hold(path, opened, end):
+    with duckdb.connect(path):
+        opened.set()
+        end.wait(60)
+
+
+def test_a_warehouse_that_another_process_has_open_exits_3(alone, settings):
+    context = multiprocessing.get_context("spawn")
+    opened, end = context.Event(), context.Event()
+    other = context.Process(target=_hold, args=(str(settings.warehouse), opened, end))
+    other.start()
+    try:
+        assert opened.wait(60)
+        answer = alone("build")
+        assert (answer.code, answer.err.count("another process has")) == (3, 1)
+        answer = alone("tables")
+        assert (answer.code, answer.out) == (3, "")
+        assert "waiting up to" in answer.err
+    finally:
+        end.set()
+        other.join()

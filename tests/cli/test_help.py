@@ -1,0 +1,77 @@
+"""What one meets first: the help, wrong settings, nobody there."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from service.cli import main
+from service.cli.rejections import rejections
+
+EVERY = {
+    **main.commands,
+    **{f"rejections {name}": command for name, command in rejections.commands.items()},
+}
+
+
+def test_the_help_comes_at_once_and_says_the_exit_codes():
+    def seconds():
+        began = time.perf_counter()
+        command = [sys.executable, "-m", "service.cli", "--help"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert "Exit codes:" in done.stdout
+        return time.perf_counter() - began
+
+    assert min(seconds() for _ in range(5)) < 0.3
+
+
+def test_nothing_heavy_is_imported_before_a_command_runs():
+    code = "import sys, service.cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"httpx", "rich", "litestar", "duckdb", "pyarrow", "structlog", "dbt", "msgspec"}
+    assert not heavy & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_command_says_what_it_does_and_speaks_json(name):
+    assert EVERY[name].help
+    options = {option for parameter in EVERY[name].params for option in parameter.opts}
+    assert "--json" in options
+    assert ("--url" in options) == (name != "serve")
+
+
+@pytest.mark.parametrize("module", ["service", "service.cli"])
+def test_the_package_runs_as_a_command_too(module):
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("gatehouse, version ")
+
+
+def test_a_wrong_setting_is_named_and_exits_2(alone):
+    answer = alone("tables", GATEHOUSE_PORT="http")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.splitlines() == [
+        "error: GATEHOUSE_PORT is 'http': expected `int`",
+        "HINT: docs/settings.md explains every setting",
+    ]
+
+
+def test_a_wrong_url_exits_2(alone):
+    answer = alone("tables", "--url", "localhost:8000")
+    assert answer.code == 2
+    assert "localhost:8000 does not start with http:// or https://" in answer.err
+
+
+def test_a_service_that_does_not_answer_exits_3(alone):
+    answer = alone("tables", "--url", "http://127.0.0.1:9", "--json")
+    assert (answer.code, answer.out) == (3, "")
+    assert answer.err.startswith("error: no service answers at http://127.0.0.1:9\nHINT: ")
+
+
+def test_a_warehouse_that_is_not_built_exits_3_and_names_the_command(alone, settings):
+    settings.warehouse.unlink()
+    answer = alone("tables")
+    assert (answer.code, answer.out) == (3, "")
+    assert "`gatehouse build`" in answer.err

@@ -1,0 +1,91 @@
+"""Commands that look; with and without a service they say the same."""
+
+import pytest
+
+SAME = [
+    ["tables"],
+    ["tables", "hired_employees"],
+    ["tables", "hired_employees", "--json"],
+    ["rejections", "--table", "hired_employees"],
+    ["rejections", "--limit", "3", "--json"],
+    ["loads", "--json"],
+    ["reports"],
+    ["reports", "hires_by_quarter"],
+    ["reports", "departments_above_mean", "--year", "2021", "--json"],
+    ["tables", "nothing"],
+    ["rejections", "show", "nothing", "--json"],
+]
+
+
+@pytest.mark.parametrize("arguments", SAME, ids=" ".join)
+def test_with_and_without_a_service_the_answer_is_the_same(arguments, settings, alone, serve):
+    without = alone(*arguments)
+    with serve(settings) as client:
+        assert alone(*arguments, "--url", client.base_url) == without
+    assert without.out or without.code
+
+
+def test_tables_are_listed_with_their_rows(asking):
+    header, *lines = asking("tables").lines
+    assert header.split("\t")[:4] == ["name", "rows", "columns", "primary key"]
+    assert [line.split("\t")[0] for line in lines] == ["departments", "jobs", "hired_employees"]
+    listed = {table["name"]: table["rows"] for table in asking("tables", "--json").json}
+    assert listed["departments"] == 12
+
+
+def test_a_table_is_shown_with_its_rules(asking):
+    title, header, *lines = asking("tables", "jobs").lines
+    assert title.startswith("jobs: 183 rows. One row per job")
+    assert header.split("\t") == ["name", "type", "nullable", "rules", "description"]
+    job = next(line for line in lines if line.startswith("job\t"))
+    assert "max_length (length: 255)" in job
+
+
+def test_an_unknown_table_is_refused_with_the_ones_there_are(asking):
+    answer = asking("tables", "nothing", "--json")
+    assert answer.code == 1
+    assert answer.json["status"] == 404
+    assert answer.err.startswith("error: there is no table 'nothing'; there are departments")
+    assert "HINT: `gatehouse tables` lists the tables" in answer.err
+
+
+def test_a_name_is_one_segment_of_a_path_whatever_is_in_it(asking):
+    assert asking("tables", "../backups?x=1", "--json").json["status"] == 404
+
+
+def test_rejections_say_why(asking):
+    header, *lines = asking("rejections", "--rule", "not_null", "--limit", "2").lines
+    assert header.split("\t") == ["rejection id", "table", "position", "status", "why"]
+    assert len(lines) == 2
+    assert all("not_null: " in line for line in lines)
+
+
+def test_a_rejection_is_shown_and_dismissed(asking):
+    (found,) = asking("rejections", "--limit", "1", "--json").json
+    name = found["rejection_id"]
+    shown = asking("rejections", "show", name)
+    assert "payload: {" in shown.out
+    assert found["violations"][0]["message"] in shown.out
+    dismissed = asking("rejections", "--json", "dismiss", name)
+    assert dismissed.json == {"rejection_id": name, "status": "dismissed"}
+    listed = asking("rejections", "--status", "dismissed", "--json").json
+    assert [rejection["rejection_id"] for rejection in listed] == [name]
+
+
+def test_pages_are_joined(asking):
+    every = asking("rejections", "--limit", "1000000", "--json").json
+    assert len({rejection["rejection_id"] for rejection in every}) == len(every) > 70
+
+
+def test_loads_add_up(asking):
+    for load in asking("loads", "--kind", "history", "--json").json:
+        parts = load["accepted"] + load["rejected"] + load["already_present"]
+        assert load["received"] == parts
+
+
+def test_a_report_shows_its_rows_and_what_stands_beside_them(asking):
+    lines = asking("reports", "departments_above_mean").lines
+    assert lines[0].startswith("mean: ")
+    assert lines[1].split("\t") == ["id", "department", "hired"]
+    names = [report["name"] for report in asking("reports", "--json").json]
+    assert names == ["departments_above_mean", "hires_by_quarter"]

@@ -1,0 +1,87 @@
+"""On a terminal: tables are drawn, a restore is asked for."""
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from service.cli import output
+
+
+@pytest.fixture
+def typing(settings):
+    """Runs `gatehouse` on a terminal, types `keys`, gives the exit code and the screen."""
+
+    def run(environ, *arguments, keys=""):
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "service.cli", *arguments],
+            env={**environ, "TERM": "xterm", "COLUMNS": "200"},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        os.write(ours, keys.encode())
+        screen = b""
+        try:
+            while part := os.read(ours, 4096):
+                screen += part
+        except OSError:  # how Linux says that the other end is closed
+            pass
+        os.close(ours)
+        return process.wait(60), screen.decode()
+
+    return run
+
+
+@pytest.fixture
+def on_terminal(typing, client, settings):
+    """`typing`, asking a service that runs on a warehouse of this test's own."""
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("GATEHOUSE_")}
+    environ["GATEHOUSE_URL"] = str(client.base_url)
+    return lambda *arguments, **more: typing(environ, *arguments, **more)
+
+
+def test_tables_are_drawn(on_terminal):
+    code, screen = on_terminal("tables")
+    assert code == 0
+    assert "───" in screen
+    assert "departments" in screen
+
+
+def test_a_restore_shows_what_would_change_and_asks(on_terminal, client):
+    client.post("/v1/tables/jobs/backups")
+    client.post("/v1/tables/jobs/rows", json={"id": 9001, "job": "Smith"})
+    code, screen = on_terminal("restore", "jobs", keys="n\n")
+    assert "jobs: 184 rows become 183 (0 added, 1 removed, 0 changed)" in screen
+    assert "Restore? [y/N]" in screen
+    assert code == 1
+    assert client.get("/v1/tables/jobs").json()["rows"] == 184
+    code, _ = on_terminal("restore", "jobs", keys="y\n")
+    assert code == 0
+    assert client.get("/v1/tables/jobs").json()["rows"] == 183
+
+
+def test_yes_means_no_question(on_terminal, client):
+    client.post("/v1/tables/jobs/backups")
+    code, screen = on_terminal("restore", "jobs", "--yes")
+    assert code == 0
+    assert "Restore?" not in screen
+
+
+def test_progress_is_shown_and_does_not_stay(on_terminal, tmp_path):
+    lines = "\n".join(f'{{"id": {9000 + i}, "job": "Job"}}' for i in range(3000))
+    (tmp_path / "rows.ndjson").write_text(lines)
+    code, screen = on_terminal("insert", "jobs", str(tmp_path / "rows.ndjson"))
+    assert code == 0
+    assert "inserting" in screen
+    assert screen.rstrip().endswith("jobs 3000 rows (3000 accepted, 0 rejected)")
+
+
+def test_in_a_pipe_a_table_is_lines_that_other_programs_can_cut(capsys):
+    output.table([{"a_b": "x\ty\n", "c": None}, {"a_b": 1, "c": ["p", "q"]}], ["a_b", "c"])
+    assert capsys.readouterr().out == "a b\tc\nx\\ty\\n\t\n1\tp; q\n"

@@ -1,0 +1,116 @@
+"""Real parts for every test: a warehouse that dbt has built, a server on a socket."""
+
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.builds import build_offline
+from service.settings import Settings
+
+CHECKOUT = Path(__file__).parent.parent
+CHALLENGE = CHECKOUT.parent / "shared" / "data" / "challenge"
+sys.path.insert(0, str(CHECKOUT / "seeds"))
+
+HEADERS = {
+    "departments": "id,department",
+    "jobs": "id,job",
+    "hired_employees": "id,name,datetime,department_id,job_id",
+}
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a warehouse that was built from the shipped seeds; copy it, do not change it."""
+    folder = tmp_path_factory.mktemp("built")
+    shutil.copytree(CHECKOUT / "seeds", folder / "seeds")
+    settings = settings_in(folder)
+    build = build_offline(settings)
+    assert build.status == "done", build.message
+    return settings
+
+
+@pytest.fixture
+def settings(built: Settings, tmp_path: Path) -> Settings:
+    """Settings of a copy of the built warehouse, for this test alone."""
+    own = settings_in(tmp_path)
+    shutil.copytree(built.seeds, own.seeds)
+    shutil.copy(built.warehouse, own.warehouse)
+    return own
+
+
+def settings_in(folder: Path, **other: object) -> Settings:
+    """Settings with everything inside `folder`."""
+    (folder / "backups").mkdir(exist_ok=True)
+    return Settings(
+        project=CHECKOUT,
+        warehouse=folder / "gatehouse.duckdb",
+        backups=folder / "backups",
+        seeds=folder / "seeds",
+        port=0,
+        **other,  # type: ignore[arg-type]
+    )
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[httpx.Client]:
+    """A client of a real server on a real socket; afterwards the server is shut down in order."""
+    import uvicorn
+
+    from service.api.app import create_app
+    from service.api.server import Server, listening
+
+    ready = threading.Event()
+    config = uvicorn.Config(
+        create_app(settings), lifespan="on", log_config=None, access_log=False
+    )
+    with listening(settings) as listener:
+        server = Server(config, ready.set)
+        thread = threading.Thread(target=_run, args=(server, listener, ready))
+        thread.start()
+        assert ready.wait(60)
+        assert server.started, "the service did not start"
+        port = listener.getsockname()[1]
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def _run(server: object, listener: object, ready: threading.Event) -> None:
+    try:
+        server.run(sockets=[listener])  # type: ignore[attr-defined]
+    finally:
+        ready.set()
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[httpx.Client]:
+    """A client of a service on a warehouse of this test's own."""
+    with serving(settings) as client:
+        yield client
+
+
+@pytest.fixture
+def serve() -> Callable[[Settings], AbstractContextManager[httpx.Client]]:
+    """For tests that start services themselves."""
+    return serving
+
+
+@pytest.fixture(scope="session")
+def challenge(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real history, with headers; skips the test where it is not there."""
+    if not CHALLENGE.exists():
+        pytest.skip("the real history is not here")
+    folder = tmp_path_factory.mktemp("challenge")
+    for table, header in HEADERS.items():
+        text = (CHALLENGE / f"{table}.csv").read_text()
+        (folder / f"{table}.csv").write_text(f"{header}\n{text}")
+    return folder

@@ -1,0 +1,364 @@
+"""What builds make of history files that change, or that have a form of their own."""
+
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import pytest
+
+from tests.projects import Project
+
+DEPARTMENTS = "id,department\n1,Archives\n2,Treasury\n"
+JOBS = "id,job\n1,Welder\n2,Translator\n"
+HIRES = """id,name,datetime,department_id,job_id
+1,Aino Paavola,2021-01-01T00:00:00Z,1,1
+2,Ilse Okafor,2021-06-14T09:30:00Z,2,2
+3,Juno Rowan,2021-12-31T23:59:59Z,,2
+4,Ivo Moana,2021-02-03T04:05:06Z,3,1
+"""
+HIRE = "Liv Sato,2021-03-04T05:06:07Z,1,1"
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Built once; `project` is a copy that a test may change."""
+    project = Project(tmp_path_factory.mktemp("base"))
+    project.write("departments", DEPARTMENTS)
+    project.write("jobs", JOBS)
+    project.write("hired_employees", HIRES)
+    project.build()
+    return project
+
+
+@pytest.fixture
+def project(base: Project, tmp_path: Path) -> Project:
+    project = Project(tmp_path / "copy")
+    shutil.copy(base.settings.warehouse, project.settings.warehouse)
+    shutil.copytree(base.settings.target, project.settings.target)
+    shutil.copytree(base.seeds, project.seeds, dirs_exist_ok=True)
+    return project
+
+
+def changed(project: Project, sql: str) -> None:
+    """Changes the warehouse by hand."""
+    with duckdb.connect(str(project.settings.warehouse)) as connection:
+        connection.execute(sql)
+
+
+def test_the_first_build_takes_in_what_fits_and_says_why_the_rest_is_kept_out(
+    base: Project,
+) -> None:
+    assert base.query("select id from core.hired_employees order by id") == [(1,), (2,)]
+    assert base.last_load("hired_employees") == (4, 2, 2, 0)
+    assert base.rejections("hired_employees") == [
+        (4, "department_id", "not_null"),
+        (5, "department_id", "relationships"),
+    ]
+
+
+def test_a_new_row_is_taken_up_and_what_was_known_is_already_present(project: Project) -> None:
+    project.append("hired_employees", f"5,{HIRE}")
+    project.build()
+    assert project.last_load("hired_employees") == (5, 1, 2, 2)
+    assert project.query("select name from core.hired_employees where id = 5") == [("Liv Sato",)]
+    assert len(project.rejections("hired_employees")) == 2, "each rejection is there once"
+
+
+def test_an_id_with_other_content_is_rejected_and_with_the_same_already_present(
+    project: Project,
+) -> None:
+    project.append("departments", "1,Vaults", "02.0,Treasury", "3,Docks", "3,Docks", "3,Piers")
+    project.build()
+    assert project.last_load("departments") == (7, 1, 2, 4)
+    assert project.rejections("departments") == [(4, "id", "unique"), (8, "id", "unique")]
+    assert project.query("select * from core.departments order by id") == [
+        (1, "Archives"),
+        (2, "Treasury"),
+        (3, "Docks"),
+    ]
+
+
+def test_a_line_that_repeats_a_rejected_one_is_not_already_present(project: Project) -> None:
+    project.model(
+        "badges",
+        """
+- name: id
+  data_type: integer
+  description: Number.
+  constraints: [{type: primary_key}]
+  data_tests: [not_null, unique]
+- name: code
+  data_type: varchar
+  description: What is printed on it.
+  data_tests: [unique]
+""",
+    )
+    project.write("badges", "id,code\n1,a\n2,a\n2,a\n3,\n4,\n")
+    project.build()
+    assert project.last_load("badges") == (5, 3, 2, 0)
+    assert project.rejections("badges") == [
+        (3, "code", "unique"),
+        (4, "id", "unique"),
+        (4, "code", "unique"),
+    ]
+
+
+def test_the_next_build_takes_in_a_row_whose_parent_has_come_in_the_parents_history(
+    project: Project,
+) -> None:
+    project.append("departments", "3,Docks")
+    project.build()
+    assert project.last_load("hired_employees") == (4, 1, 1, 2)
+    assert project.rejections("hired_employees", "accepted") == [
+        (5, "department_id", "relationships")
+    ]
+    assert project.rejections("hired_employees") == [(4, "department_id", "not_null")]
+
+
+def test_the_next_build_takes_in_a_row_whose_parent_has_come_live(project: Project) -> None:
+    changed(project, "insert into core.departments values (3, 'Docks')")
+    project.build()
+    assert project.query("select id from core.hired_employees order by id") == [(1,), (2,), (4,)]
+    assert len(project.rejections("hired_employees", "accepted")) == 1
+
+
+def test_a_line_that_has_been_corrected_is_accepted_and_so_is_its_rejection(
+    project: Project,
+) -> None:
+    project.write("hired_employees", HIRES.replace("59Z,,2", "59Z,1,2"))
+    project.build()
+    assert project.rejections("hired_employees") == [(5, "department_id", "relationships")]
+    assert project.rejections("hired_employees", "accepted") == [(4, "department_id", "not_null")]
+
+
+def test_a_table_without_history_is_built_empty_and_fills_later(project: Project) -> None:
+    project.model("sites", SITES)
+    project.build()
+    assert project.query("select * from core.sites") == []
+    assert project.query("select * from ops.loads where table_name = 'sites'") == []
+    project.write("sites", "id,name\n7,Quay\n")
+    project.build()
+    assert project.query("select * from core.sites") == [(7, "Quay", None)]
+    (project.seeds / "sites.csv").unlink()
+    project.build()
+    assert project.query("select * from core.sites") == [(7, "Quay", None)]
+
+
+def test_a_full_refresh_keeps_what_came_in_live(project: Project) -> None:
+    changed(
+        project, "insert into core.hired_employees values (9, 'Live', timestamp '2022-01-01', 1, 1)"
+    )
+    before = project.books()
+    build = project.dbt("build", "--full-refresh")
+    assert build.returncode == 0, build.stdout
+    assert project.books() == before
+    assert project.query("select id from core.hired_employees order by id") == [(1,), (2,), (9,)]
+
+
+def test_a_column_that_the_dictionary_adds_is_added_to_the_table(project: Project) -> None:
+    path = project.core / "departments.yml"
+    path.write_text(
+        path.read_text() + "      - {name: floor, data_type: integer, description: Where it is.}\n"
+    )
+    project.build()
+    assert project.query("select * from core.departments order by id") == [
+        (1, "Archives", None),
+        (2, "Treasury", None),
+    ]
+    project.write("departments", "floor,id,department\n4,3,Docks\n")
+    project.build()
+    assert project.query("select * from core.departments where id = 3") == [(3, "Docks", 4)]
+
+
+@pytest.mark.parametrize(
+    ("table", "old", "new", "says"),
+    [
+        (
+            "hired_employees",
+            "name: id\n        data_type: integer",
+            "name: id\n        data_type: bigint",
+            "id is INTEGER primary key in the warehouse and bigint primary key in the dictionary",
+        ),
+        (
+            "jobs",
+            "data_type: varchar",
+            "data_type: varchar\n        constraints: [{type: primary_key}]",
+            "id is INTEGER primary key in the warehouse and integer in the dictionary",
+        ),
+        (
+            "departments",
+            "data_type: varchar",
+            "data_type: double",
+            "department is VARCHAR in the warehouse and double in the dictionary",
+        ),
+    ],
+)
+def test_what_cannot_be_changed_in_a_table_is_said_and_changes_nothing(
+    project: Project, table: str, old: str, new: str, says: str
+) -> None:
+    if table == "departments":  # rules that numbers cannot have
+        project.change(table, "- not_blank", "")
+        project.change(table, "- max_length: {arguments: {length: 255}}", "")
+    if table == "jobs":
+        project.change(table, "constraints: [{type: primary_key}]", "")
+        project.change(table, "- not_blank", "- unique")
+    project.change(table, old, new)
+    before = project.books()
+    message = project.build_fails().message or ""
+    assert f"{table}.{says}: back the table up, drop it, build, and restore it" in message
+    assert project.books() == before
+
+
+def test_a_build_with_a_broken_table_leaves_the_dictionary_as_it_was(project: Project) -> None:
+    before = project.query("select content from ops.dictionary")
+    project.change("departments", "length: 255", "length: 99")
+    (project.core / "jobs.sql").write_text("{{ table_of_record() }} where no_such_column = 1\n")
+    assert "no_such_column" in (project.build_fails().message or "")
+    assert project.query("select content from ops.dictionary") == before
+
+
+def test_the_data_tests_find_what_was_put_into_core_by_hand(project: Project) -> None:
+    changed(
+        project,
+        """
+        insert into core.hired_employees values
+            (90, 'Dangling', timestamp '2021-01-01', 77, 1),
+            (-1, 'Below', timestamp '2021-01-01', 1, 1),
+            (91, '  ', timestamp '2021-01-01', 1, 1),
+            (92, repeat('x', 256), timestamp '2021-01-01', 1, 1),
+            (93, 'Early', timestamp '0044-03-15 (BC)', 1, 1),
+            (94, null, timestamp '2021-01-01', 1, null);
+        delete from core.hired_employees where id = 1
+        """,
+    )
+    tests = project.dbt("test", "--select", "hired_employees")
+    assert tests.returncode == 1
+    found = {
+        line.split("FAIL")[1].split()[1] for line in tests.stdout.splitlines() if " FAIL " in line
+    }
+    assert found == {
+        "relationships_hired_employees_department_id__id__ref_departments_",
+        "in_range_hired_employees_id__1",
+        "not_blank_hired_employees_name",
+        "max_length_hired_employees_name__255",
+        "utc_datetime_hired_employees_datetime",
+        "not_null_hired_employees_name",
+        "not_null_hired_employees_job_id",
+        "history_accounted_for_hired_employees_",
+    }
+
+
+def test_the_docs_site_is_generated(project: Project) -> None:
+    docs = project.dbt("docs", "generate", "--static")
+    assert docs.returncode == 0, docs.stdout
+    page = (project.settings.target / "static_index.html").read_text()
+    assert "One row per hire of an employee" in page
+
+
+SITES = """
+- name: id
+  data_type: integer
+  description: Number.
+  constraints: [{type: primary_key}]
+  data_tests: [not_null, unique]
+- name: name
+  data_type: varchar
+  description: Name.
+  data_tests: [not_null]
+- name: note
+  data_type: varchar
+  description: Whatever.
+"""
+
+
+class Form(NamedTuple):
+    """A history file of a form of its own, what goes in, and what is kept out: (line, rule)."""
+
+    file: bytes
+    rows: list[tuple[int, str, str | None]]
+    rejected: list[tuple[int, str]] = []  # noqa: RUF012 - never changed
+
+
+PLAIN: list[tuple[int, str, str | None]] = [(1, "a", "x"), (2, "b", None)]
+FORMS = {
+    "plain": Form(b"id,name,note\n1,a,x\n2,b,\n", PLAIN),
+    "without_header": Form(b"1,a,x\n2,b,\n", PLAIN),
+    "without_header_with_bom": Form(b"\xef\xbb\xbf1,a,x\r\n2,b,\r\n", PLAIN),
+    "other_order": Form(b"note,id,name\nx,1,a\n,2,b\n", PLAIN),
+    "fewer_columns": Form(b"name,id\na,1\n", [(1, "a", None)]),
+    "header_in_capitals": Form(b'ID, "Name" ,NOTE\n1,a,x\n2,b,\n', PLAIN),
+    "crlf": Form(b"id,name,note\r\n1,a,x\r\n2,b,\r\n", PLAIN),
+    "header_lf_rows_crlf": Form(b"id,name,note\n1,a,x\r\n2,b,\r\n", PLAIN),
+    "header_crlf_rows_lf": Form(b"id,name,note\r\n1,a,x\n2,b,\n", PLAIN),
+    "line_ends_at_random": Form(b"id,name,note\n1,a,x\r\n2,b,\n3,c,\r\n", [*PLAIN, (3, "c", None)]),
+    "bom": Form(b"\xef\xbb\xbfid,name,note\n1,a,x\n2,b,\n", PLAIN),
+    "bom_before_quotes": Form(b'\xef\xbb\xbf"id","name","note"\n1,a,x\n2,b,\n', PLAIN),
+    "no_last_line_end": Form(b"id,name,note\n1,a,x\n2,b", PLAIN),
+    "empty_lines": Form(b"id,name,note\n1,a,x\n\n2,b,\n\n\n", PLAIN),
+    "header_alone": Form(b"id,name,note\n", []),
+    "short_line": Form(b"id,name,note\n1,a,x\n2,b\n", PLAIN),
+    "quoted": Form(
+        b'id,name,note\n1,"a, b","say ""hi"""\n2,"c\nd","e\r\nf"\n3,"",x\n"4",g,""\n',
+        [(1, "a, b", 'say "hi"'), (2, "c\nd", "e\r\nf"), (4, "g", None)],
+        [(4, "not_null")],
+    ),
+    "quoted_crlf": Form(
+        b'id,name,note\r\n1,"c\r\nd",x\r\n2,b,\r\n', [(1, "c\r\nd", "x"), (2, "b", None)]
+    ),
+    "spaces_are_part_of_a_value": Form(
+        b"id,name,note\n1, a ,x\n 2,b,\n", [(1, " a ", "x")], [(3, "type")]
+    ),
+    "too_many_fields": Form(
+        b"id,name,note\n1,a,x\n2,b,,\n3,c,x,y\n4,d,x,y,z,,z,z,z,z,z,z,z\n5,e\n",
+        [(1, "a", "x"), (5, "e", None)],
+        [(3, "unknown_field"), (4, "unknown_field"), (5, "unknown_field")],
+    ),
+    "too_few_for_the_rules": Form(b"id,name,note\n1,a,x\n2\n", [(1, "a", "x")], [(3, "not_null")]),
+}
+
+
+@pytest.fixture(scope="module")
+def forms(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """One table for each form, in one build."""
+    project = Project(tmp_path_factory.mktemp("it's a folder"))
+    for name, form in FORMS.items():
+        project.model(name, SITES)
+        project.write(name, form.file)
+    project.build()
+    return project
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_history_file_is_read_whatever_its_form(forms: Project, name: str) -> None:
+    form = FORMS[name]
+    assert forms.query(f"select * from core.{name} order by id") == form.rows
+    assert [(line, rule) for line, _, rule in forms.rejections(name)] == form.rejected
+    received = len(form.rows) + len(form.rejected)
+    assert forms.last_load(name) == (received, len(form.rows), len(form.rejected), 0)
+
+
+UNFIT = {
+    "nothing_at_all": (b"", "its first line () does not name columns of"),
+    "unknown_column": (b"id,name,colour\n1,a,red\n", "(id, name, colour) does not name columns of"),
+    "required_column_missing": (b"id,note\n1,x\n", "it has no column name"),
+    "column_twice": (b"id,name,name\n1,a,b\n", "(id, name, name) does not name columns of"),
+    "other_delimiter": (b"id;name;note\n1;a;x\n", "does not name columns of"),
+    "other_width": (b"1,a\n2,b\n", "does not name columns of"),
+    "other_encoding": ("id,name,note\n1,ä,\n".encode("latin-1"), "utf-8"),
+}
+
+
+def test_a_file_that_does_not_fit_fails_the_build_and_loads_nothing(project: Project) -> None:
+    for name, (file, _) in UNFIT.items():
+        project.model(name, SITES)
+        project.write(name, file)
+    project.write("jobs", b"id,job,number\n9,Archivist,9\n")
+    before = project.books()
+    build = project.build_fails()
+    said = {node.name: node.message or "" for node in build.nodes if node.status == "error"}
+    assert said.keys() == {*UNFIT, "jobs"}
+    for name, (_, words) in UNFIT.items():
+        assert words in said[name]
+        assert f"{name}.csv" in said[name]
+    assert project.books() == before

@@ -1,0 +1,182 @@
+"""What each type reads and what each rule breaks, once for every judge.
+
+`test_one_verdict.py` asks the SQL of macros/, the request's judge and the rules' Arrow masks.
+"""
+
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+NOTHING = None  # it cannot be read
+
+
+class Reading(NamedTuple):
+    """How a text is read as a type."""
+
+    type: str
+    text: str
+    value: Any
+
+
+class Ruling(NamedTuple):
+    """Whether a text, written in a column of a type, breaks a rule."""
+
+    kind: str
+    args: dict[str, Any]
+    type: str
+    text: str
+    broken: bool
+
+
+def utc(moment: str) -> datetime:
+    """A moment in UTC as the warehouse keeps it: without a time zone."""
+    return datetime.fromisoformat(moment)
+
+
+READINGS = [
+    Reading("integer", "8", 8),
+    Reading("integer", "-8", -8),
+    Reading("integer", "8.0", 8),
+    Reading("integer", "8.00", 8),
+    Reading("integer", "007", 7),
+    Reading("integer", "-0", 0),
+    Reading("integer", "2147483647", 2_147_483_647),
+    Reading("integer", "2147483648", NOTHING),
+    Reading("integer", "-2147483648", -2_147_483_648),
+    Reading("integer", "-2147483649", NOTHING),
+    Reading("integer", "12.5", NOTHING),
+    Reading("integer", "8.", NOTHING),
+    Reading("integer", "+8", NOTHING),
+    Reading("integer", "1e3", NOTHING),
+    Reading("integer", "0x10", NOTHING),
+    Reading("integer", "1_000", NOTHING),
+    Reading("integer", " 8", NOTHING),
+    Reading("integer", "8\n", NOTHING),
+    Reading("integer", "٣", NOTHING),
+    Reading("integer", "true", NOTHING),
+    Reading("integer", "9" * 5_000, NOTHING),
+    Reading("integer", "0" * 5_000 + "8", 8),
+    Reading("bigint", "9223372036854775807", 9_223_372_036_854_775_807),
+    Reading("bigint", "9223372036854775808", NOTHING),
+    Reading("bigint", "-9223372036854775808", -9_223_372_036_854_775_808),
+    Reading("bigint", "-9223372036854775809", NOTHING),
+    Reading("bigint", "9007199254740993.0", 9_007_199_254_740_993),  # no double can be this
+    Reading("bigint", "1e3", NOTHING),
+    Reading("double", "8", 8.0),
+    Reading("double", "-0.5", -0.5),
+    Reading("double", "1e3", 1_000.0),
+    Reading("double", "1E-3", 0.001),
+    Reading("double", "0.1", 0.1),
+    Reading("double", "5e-324", 5e-324),
+    Reading("double", "1e-400", 0.0),
+    Reading("double", "1e309", NOTHING),
+    Reading("double", "9" * 400, NOTHING),
+    Reading("double", ".5", NOTHING),
+    Reading("double", "5.", NOTHING),
+    Reading("double", "NaN", NOTHING),
+    Reading("double", "inf", NOTHING),
+    Reading("double", "-Infinity", NOTHING),
+    Reading("double", "0x10", NOTHING),
+    Reading("double", "1,5", NOTHING),
+    Reading("boolean", "true", True),
+    Reading("boolean", "False", False),
+    Reading("boolean", "TRUE", True),
+    Reading("boolean", "t", NOTHING),
+    Reading("boolean", "1", NOTHING),
+    Reading("boolean", "yes", NOTHING),
+    Reading("boolean", "falſe", NOTHING),  # its lower case is not ASCII's
+    Reading("boolean", " true", NOTHING),
+    Reading("date", "2020-02-29", date(2020, 2, 29)),
+    Reading("date", "2021-02-29", NOTHING),
+    Reading("date", "1900-02-29", NOTHING),
+    Reading("date", "2000-02-29", date(2000, 2, 29)),
+    Reading("date", "0001-01-01", date(1, 1, 1)),
+    Reading("date", "0000-12-31", NOTHING),
+    Reading("date", "9999-12-31", date(9999, 12, 31)),
+    Reading("date", "10000-01-01", NOTHING),
+    Reading("date", "2021-13-01", NOTHING),
+    Reading("date", "2021-1-1", NOTHING),
+    Reading("date", "2021/01/01", NOTHING),
+    Reading("date", "20210101", NOTHING),
+    Reading("date", "2021-W01-1", NOTHING),
+    Reading("date", "2021-01-01 BC", NOTHING),
+    Reading("date", "2021-01-01T00:00:00Z", NOTHING),
+    Reading("date", "infinity", NOTHING),
+    Reading("date", "epoch", NOTHING),
+    Reading("timestamp", "2021-07-27T16:02:08Z", utc("2021-07-27T16:02:08")),
+    Reading("timestamp", "2021-07-27 16:02:08", utc("2021-07-27T16:02:08")),
+    Reading("timestamp", "2021-07-27T16:02:08+02:00", utc("2021-07-27T14:02:08")),
+    Reading("timestamp", "2021-07-27T16:02:08-03:30", utc("2021-07-27T19:32:08")),
+    Reading("timestamp", "2021-07-27T16:02:08.5Z", utc("2021-07-27T16:02:08.500000")),
+    Reading("timestamp", "2021-07-27T16:02:08.123456Z", utc("2021-07-27T16:02:08.123456")),
+    Reading("timestamp", "2021-07-27T16:02:08.1234567Z", NOTHING),
+    Reading("timestamp", "2021-07-27t16:02:08z", NOTHING),
+    Reading("timestamp", "2021-07-27T24:00:00Z", NOTHING),
+    Reading("timestamp", "2021-07-27T23:59:60Z", NOTHING),
+    Reading("timestamp", "2021-07-27T16:02Z", NOTHING),
+    Reading("timestamp", "2021-07-27", NOTHING),
+    Reading("timestamp", "2021-07-27T16:02:08 Z", NOTHING),
+    Reading("timestamp", "2021-07-27T16:02:08+02", NOTHING),
+    Reading("timestamp", "2021-07-27T16:02:08+0200", NOTHING),
+    Reading("timestamp", "2021-07-27T16:02:08+24:00", NOTHING),
+    Reading("timestamp", "2021-07-27T16:02:08Europe/Berlin", NOTHING),
+    Reading("timestamp", "2021-02-30T08:15:00Z", NOTHING),
+    Reading("timestamp", "0001-01-01T00:00:00Z", utc("0001-01-01T00:00:00")),
+    Reading("timestamp", "0001-01-01T00:00:00+00:01", NOTHING),  # it is the year 0 in UTC
+    Reading("timestamp", "0000-12-31T23:59:59-01:00", NOTHING),  # it is the year 1 in UTC
+    Reading("timestamp", "9999-12-31T23:59:59.999999Z", utc("9999-12-31T23:59:59.999999")),
+    Reading("timestamp", "9999-12-31T23:59:59-00:01", NOTHING),
+    Reading("timestamp", "1636253322", NOTHING),
+    Reading("timestamp", "infinity", NOTHING),
+    Reading("varchar", "any\ntext, of 👍", "any\ntext, of 👍"),
+    Reading("varchar", " ", " "),
+    Reading("varchar", "\x00", "\x00"),
+    Reading("varchar", "NULL", "NULL"),
+]
+
+COLOURS = {"values": ["red", "it's", "grün, hell"]}
+GRADES = {"values": [1, 2, 8], "quote": False}
+RULINGS = [
+    *(
+        Ruling("not_blank", {}, "varchar", mark * 3, True)
+        for mark in (" ", "\t", "\n", "\r", "\x0b", "\x1c", "\x85", "\xa0", "\u2003", "\u3000")
+    ),
+    *(
+        Ruling("not_blank", {}, "varchar", text, False)
+        for text in ("a", " a ", "\u200b", "\u2060", "\ufeff", "\x00", "\u2800", "0")
+    ),
+    Ruling("max_length", {"length": 5}, "varchar", "aaaaa", False),
+    Ruling("max_length", {"length": 5}, "varchar", "aaaaaa", True),
+    Ruling("max_length", {"length": 5}, "varchar", "👍👍👍👍👍", False),
+    Ruling("max_length", {"length": 5}, "varchar", "e\u0301e\u0301e\u0301", True),  # 6 code points
+    Ruling("max_length", {"length": 5}, "varchar", "      ", True),
+    Ruling("in_range", {"min": 1}, "integer", "1", False),
+    Ruling("in_range", {"min": 1}, "integer", "0", True),
+    Ruling("in_range", {"min": 1}, "integer", "-1.0", True),
+    Ruling("in_range", {"min": -2, "max": 2}, "integer", "-2", False),
+    Ruling("in_range", {"min": -2, "max": 2}, "integer", "3", True),
+    Ruling("in_range", {"max": 9_223_372_036_854_775_806}, "bigint", "9223372036854775807", True),
+    Ruling("in_range", {"max": 9_223_372_036_854_775_806}, "bigint", "9223372036854775806", False),
+    Ruling("in_range", {"min": 0, "max": 0.1}, "double", "0.1", False),
+    Ruling("in_range", {"min": 0, "max": 0.1}, "double", "0.10000000000000002", True),
+    Ruling("in_range", {"min": 0, "max": 0.1}, "double", "-5e-324", True),
+    Ruling("in_range", {"min": 0, "max": 0.1}, "double", "-0.0", False),
+    Ruling("in_range", {"max": 1e30}, "double", "1.1e30", True),
+    *(Ruling("accepted_values", COLOURS, "varchar", each, False) for each in COLOURS["values"]),
+    Ruling("accepted_values", COLOURS, "varchar", "Red", True),
+    Ruling("accepted_values", COLOURS, "varchar", "red ", True),
+    Ruling("accepted_values", COLOURS, "varchar", "it''s", True),
+    Ruling("accepted_values", GRADES, "integer", "8", False),
+    Ruling("accepted_values", GRADES, "integer", "8.0", False),
+    Ruling("accepted_values", GRADES, "bigint", "02", False),
+    Ruling("accepted_values", GRADES, "integer", "3", True),
+    Ruling("utc_datetime", {}, "timestamp", "2021-07-27T16:02:08Z", False),
+    Ruling("utc_datetime", {}, "timestamp", "2021-07-27T16:02:08.123Z", False),
+    Ruling("utc_datetime", {}, "timestamp", "2021-07-27 16:02:08Z", True),
+    Ruling("utc_datetime", {}, "timestamp", "2021-07-27T16:02:08", True),
+    Ruling("utc_datetime", {}, "timestamp", "2021-07-27T16:02:08+00:00", True),
+    Ruling("utc_datetime", {}, "timestamp", "2021-07-27T16:02:08+02:00", True),
+    # What cannot be read is for the type to say, and for no rule.
+    Ruling("in_range", {"min": 1}, "integer", "none", False),
+    Ruling("accepted_values", GRADES, "integer", "2.5", False),
+    Ruling("utc_datetime", {}, "timestamp", "2021-02-30T08:15:00", False),
+]

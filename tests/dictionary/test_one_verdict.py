@@ -1,0 +1,206 @@
+"""Every judge of values, by one table of cases, and by texts that Hypothesis makes up."""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import duckdb
+import msgspec
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from service.dictionary import Column, Rule, Table
+from service.dictionary.column_types import DATE, TIMESTAMP, TYPES, Unreadable
+from service.dictionary.rules import KINDS
+from service.door.formats import rows_of
+from service.door.judge import Judge
+from tests.dictionary.cases import READINGS, RULINGS, Ruling
+from tests.projects import Project
+
+RULES = {json.dumps(ruling[:3]): ruling for ruling in RULINGS}
+KINDS_OF_SETS = {"unique", "relationships", "not_null"}  # they have no value to judge alone
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """The macros' SQL as dbt writes it: by type, and by rule (kind, arguments, type)."""
+    from dbt.cli.main import dbtRunner
+
+    project = Project(tmp_path_factory.mktemp("compiled"))
+    jinja = "{% set found = {} %}"
+    for name in TYPES:
+        jinja += f"{{% do found.update({{'{name}': read_as('{name}', 'written', 'case')}}) %}}"
+    for key, (kind, args, *_) in RULES.items():
+        call = f"rule_{kind}('c', {args!r}, 'written').violated"
+        jinja += f"{{% do found.update({{{key!r}: {call}}}) %}}"
+    compiled: Any = dbtRunner().invoke(
+        [
+            *("compile", "--inline", jinja + "{{ tojson(found) }}"),
+            *("--project-dir", str(project.folder), "--profiles-dir", str(project.folder)),
+            *("--target-path", str(project.settings.target), "--log-path", str(project.folder)),
+            *("--quiet", "--no-version-check"),
+        ]
+    )
+    assert compiled.success, compiled.exception
+    return json.loads(compiled.result.results[0].node.compiled_code)  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        yield connection
+
+
+Read = Callable[[str, Sequence[str]], list[Any]]
+
+
+@pytest.fixture(scope="module")
+def read_by_sql(compiled: Mapping[str, str], connection: duckdb.DuckDBPyConnection) -> Read:
+    def read(type_name: str, texts: Sequence[str]) -> list[Any]:
+        lines = pa.table({"i": range(len(texts)), "written": pa.array(texts, pa.string())})
+        sql = f"select {compiled[type_name]} from lines order by i"
+        found = [value for (value,) in connection.execute(sql).fetchall()]
+        del lines
+        return found
+
+    return read
+
+
+def read_by_python(type_name: str, texts: Sequence[str]) -> list[Any]:
+    """As a request's text is read, through Arrow to what DuckDB hands out again."""
+    read: list[Any] = []
+    for text in texts:
+        try:
+            read.append(TYPES[type_name].from_text(text))
+        except Unreadable:
+            read.append(None)
+    return TYPES[type_name].array(read).to_pylist()  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("type_name", TYPES)
+def test_a_text_is_read_as_its_case_says_in_sql_and_in_python(
+    type_name: str, read_by_sql: Read
+) -> None:
+    own = [reading for reading in READINGS if reading.type == type_name]
+    expected = {reading.text: reading.value for reading in own}
+    assert len(own) >= 4
+    assert dict(zip(expected, read_by_sql(type_name, list(expected)), strict=True)) == expected
+    assert dict(zip(expected, read_by_python(type_name, list(expected)), strict=True)) == expected
+
+
+@pytest.mark.parametrize("key", RULES)
+def test_a_rule_breaks_on_what_its_cases_say_in_sql_and_as_a_mask_and_in_a_request(
+    key: str, compiled: Mapping[str, str], connection: duckdb.DuckDBPyConnection
+) -> None:
+    own = [ruling for ruling in RULINGS if json.dumps(ruling[:3]) == key]
+    kind, args, type_name, *_ = own[0]
+    expected = {ruling.text: ruling.broken for ruling in own}
+    texts = list(expected)
+    lines = pa.table({"i": range(len(texts)), "written": texts})
+    by_sql = connection.execute(
+        f"select c is not null and ({compiled[key]}) from"
+        f" (select *, {compiled[type_name]} as c from lines) order by i"
+    ).fetchall()
+    del lines
+    assert dict(zip(expected, (broken for (broken,) in by_sql), strict=True)) == expected
+    read = TYPES[type_name].array(_read(type_name, texts))
+    mask = Rule(kind, "c", args).breaks(read, pa.array(texts, pa.string()))
+    assert dict(zip(expected, mask.to_pylist(), strict=True)) == expected
+    for sent in (_as_csv, _as_json):
+        assert dict(zip(expected, _judged(own[0], sent(own)), strict=True)) == expected
+
+
+def _read(type_name: str, texts: Sequence[str]) -> list[Any]:
+    """Read values, as `ColumnType.array` takes them."""
+    read: list[Any] = []
+    for text in texts:
+        try:
+            read.append(TYPES[type_name].from_text(text))
+        except Unreadable:
+            read.append(None)
+    return read
+
+
+def _as_csv(own: Sequence[Ruling]) -> tuple[bytes, str]:
+    lines = (f'"{ruling.text}"\n' for ruling in own)
+    return ("c\n" + "".join(lines)).encode(), "text/csv"
+
+
+def _as_json(own: Sequence[Ruling]) -> tuple[bytes, str]:
+    values = [
+        value if isinstance(value, int | float) else ruling.text
+        for ruling, value in zip(own, _read(own[0].type, [r.text for r in own]), strict=True)
+    ]
+    return msgspec.json.encode([{"c": value} for value in values]), "application/json"
+
+
+def _judged(ruling: Ruling, body: tuple[bytes, str]) -> list[bool]:
+    """Which rows of a request break the rule."""
+    rule = Rule(ruling.kind, "c", ruling.args)
+    table = Table("t", "One row per case.", "c", (Column("c", TYPES[ruling.type], "", (rule,)),))
+    batch = Judge(table).judge(rows_of(*body))
+    broken = {
+        place: {violation.rule for violation in row.violations}
+        for place, row in batch.broken.items()
+    }
+    return [ruling.kind in broken.get(place, ()) for place in range(batch.received)]
+
+
+def test_every_kind_of_rule_has_cases_of_both_verdicts() -> None:
+    judged = {(ruling.kind, ruling.broken) for ruling in RULINGS}
+    assert judged == {
+        (kind, broken) for kind in set(KINDS) - KINDS_OF_SETS for broken in (True, False)
+    }
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"not_null"}))
+def test_no_rule_but_not_null_says_anything_of_a_value_that_is_missing(kind: str) -> None:
+    args = {"length": 1, "min": 1, "values": ["a"], "parent": "t", "field": "id"}
+    type_name = min(KINDS[kind].types or {"varchar"})
+    read = TYPES[type_name].array([None])
+    written = pa.array([None], pa.string())
+    assert Rule(kind, "c", args).breaks(read, written).to_pylist() == [False]
+    assert Rule("not_null", "c").breaks(read, written).to_pylist() == [True]
+
+
+NEARLY_NUMBERS = st.from_regex(
+    r"[-+]?[0-9]{0,20}(\.[0-9]{0,20})?([eE][-+]?[0-9]{0,4})?", fullmatch=True
+)
+TWISTED = st.text(alphabet="0123456789-+.:eETZtz /_,xN\n\u0661\u2212\xa0\x00", max_size=30)
+TEXTS = {
+    "integer": NEARLY_NUMBERS | st.integers().map(str) | TWISTED,
+    "bigint": NEARLY_NUMBERS | st.integers(-(2**70), 2**70).map(str) | TWISTED,
+    "double": NEARLY_NUMBERS | st.floats().map(repr) | TWISTED,
+    "boolean": st.text(alphabet="trueTRUEfalsFALS ſ10", max_size=6)
+    | st.sampled_from(["true", "False"]),
+    "date": st.from_regex(DATE, fullmatch=True) | st.dates().map(str) | TWISTED,
+    "timestamp": st.from_regex(TIMESTAMP, fullmatch=True)
+    | st.datetimes(timezones=st.timezones()).map(str)
+    | st.tuples(st.datetimes().map(lambda each: each.isoformat()), TWISTED).map("".join)
+    | TWISTED,
+    "varchar": st.text(),
+}
+
+
+@pytest.mark.parametrize("type_name", TYPES)
+def test_no_text_is_read_in_two_ways(type_name: str, read_by_sql: Read) -> None:
+    @settings(
+        max_examples=60,
+        deadline=None,
+        database=None,
+        derandomize="DOORS_SEED" not in os.environ,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+    @given(st.lists(TEXTS[type_name], min_size=1, max_size=60))
+    def judge(texts: list[str]) -> None:
+        by_sql, by_python = read_by_sql(type_name, texts), read_by_python(type_name, texts)
+        differing = [
+            each for each in zip(texts, by_sql, by_python, strict=True) if each[1] != each[2]
+        ]
+        assert not differing, "text, SQL, Python"
+
+    judge()

@@ -1,0 +1,31 @@
+"""A writer on a DuckDB file of the test's own, with keys of every type."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from service.warehouse.database import Database
+from service.warehouse.writer import Writer
+from tests.backups import world
+from tests.warehouse.tables import DICTIONARY
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    path = tmp_path / "warehouse.duckdb"
+    with duckdb.connect(path) as connection:
+        world.create(connection, *DICTIONARY.tables.values())
+        connection.execute("insert into core.departments values (1, 'one'), (2, 'two')")
+    database = Database(path)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def writer(database: Database) -> Iterator[Writer]:
+    writer = Writer(database, DICTIONARY, waiting=1000, group_rows=20_000)
+    writer.start()
+    yield writer
+    writer.stop()

@@ -1,0 +1,100 @@
+"""Tables with every kind of key, and requests for them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import duckdb
+import msgspec
+
+from service.dictionary import Column, Dictionary
+from service.door.formats import rows_of
+from service.door.judge import Batch, Judge
+from service.warehouse import books
+from service.warehouse.database import Database
+from service.warehouse.work import Idempotency, Insert, Outcome, utc_now
+from tests.backups.world import DEPARTMENTS, column, key, table
+
+Row = dict[str, Any]
+
+
+def _reference(name: str, type_name: str, parent: str, field: str) -> Column:
+    to = {"to": f"ref('{parent}')", "parent": parent, "field": field}
+    return column(name, type_name, relationships=to)
+
+
+BADGES = table(
+    "badges",
+    key(type_name="bigint"),
+    column("code", "varchar", not_null={}, unique={}, max_length={"length": 8}),
+    column("locker", "integer", unique={}),  # nullable
+    _reference("department_id", "integer", "departments", "id"),  # nullable
+)
+VISITS = table("visits", key("id", "varchar"), _reference("badge", "varchar", "badges", "code"))
+DICTIONARY = Dictionary({each.name: each for each in (DEPARTMENTS, BADGES, VISITS)}, {})
+JUDGES = {name: Judge(each) for name, each in DICTIONARY.tables.items()}
+
+
+def department(number: int | None, name: str = "Fleet") -> Row:
+    return {"id": number, "department": name}
+
+
+def judged(name: str, *rows: Any) -> Batch:
+    """The batch of a request that brings `rows`."""
+    return JUDGES[name].judge(rows_of(msgspec.json.encode(rows), ""))
+
+
+def insert(name: str, *rows: Any, **options: Any) -> Insert:
+    """A request that brings rows of one table."""
+    return Insert([judged(name, *rows)], **options)
+
+
+def named(
+    request: Insert, key: str, asks: str = "this", during: Callable[[], Any] = lambda: None
+) -> Insert:
+    """The same request with an Idempotency-Key; `during` is called within its transaction."""
+
+    def render(outcome: Outcome) -> books.Answer:
+        during()
+        return answer(key, asks, str(outcome.load_id))
+
+    return replace(request, idempotency=Idempotency(key, asks), render=render)
+
+
+def answer(key: str, asks: str, body: str) -> books.Answer:
+    return books.Answer(key, asks, 201, "{}", body.encode(), utc_now())
+
+
+def violations(outcome: Outcome) -> dict[int, list[tuple[str | None, str]]]:
+    """Column and rule of what is wrong, by position, of a request for one table."""
+    [verdict] = outcome.verdicts
+    return {
+        position: [(each.column, each.rule) for each in found]
+        for position, found in verdict.rejected.items()
+    }
+
+
+@dataclass
+class Books:
+    """What the warehouse says, to a connection that sees nothing uncommitted."""
+
+    database: Database
+
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        with self.database.reading() as connection:
+            return connection.execute(query).fetchall()
+
+    def ids(self, name: str) -> list[Any]:
+        return [row[0] for row in self.ask(f"select * from core.{name} order by 1")]
+
+    def count(self, book: str) -> int:
+        [(count,)] = self.ask(f"select count(*) from {book}")
+        return int(count)
+
+
+def behind_the_back(database: Database, *departments: int) -> None:
+    """Puts departments into the warehouse without the writer's knowledge."""
+    connection: duckdb.DuckDBPyConnection = database.connect()
+    for number in departments:
+        connection.execute("insert into core.departments values (?, 'behind')", [number])
+    connection.close()
