@@ -66,9 +66,7 @@ def serving(settings: Settings) -> Iterator[httpx.Client]:
     from service.api.server import Server, listening
 
     ready = threading.Event()
-    config = uvicorn.Config(
-        create_app(settings), lifespan="on", log_config=None, access_log=False
-    )
+    config = uvicorn.Config(create_app(settings), lifespan="on", log_config=None, access_log=False)
     with listening(settings) as listener:
         server = Server(config, ready.set)
         thread = threading.Thread(target=_run, args=(server, listener, ready))

@@ -17,6 +17,7 @@ import msgspec
 import zstandard
 
 from service.settings import Settings
+from tests.api.conftest import is_problem
 from tests.backups.world import everything
 from tests.conftest import serving, settings_in
 
@@ -124,6 +125,14 @@ class Door:
         content = body if isinstance(body, bytes) else msgspec.json.encode(body)
         sent = {"content-type": JSON, **(headers or {})}
         return self.client.post("/v1/rows", content=content, headers=sent, params=query)
+
+    def refuses(self, status: int, slug: str, *request: Any, **options: Any) -> dict[str, Any]:
+        """The problem that is answered to a request of which nothing may be kept."""
+        before = self.everything()
+        answer = self.rows(*request, **options)
+        assert is_problem(answer, status, slug), (answer.status_code, answer.text)
+        assert self.everything() == before
+        return dict(answer.json())
 
     def ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """What the warehouse says; the service runs in this process, so that it can be asked."""
