@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -10,7 +10,7 @@ import msgspec
 
 from service.door.fields import (
     Fields,
-    entries,
+    all_there,
     fields_of_json,
     fields_of_msgpack,
     not_too_deep,
@@ -33,11 +33,8 @@ class Rows(Protocol):
     def structs(self, struct: type[msgspec.Struct]) -> list[Any]:
         """All rows as structs; msgspec.ValidationError when one of them does not fit."""
 
-    def struct(self, position: int, decode: Callable[[Any], Any]) -> Any:
-        """One row, decoded by what `decoder` made; msgspec.ValidationError when it is unfit."""
-
-    def decoder(self, struct: type[msgspec.Struct]) -> Callable[[Any], Any]:
-        """A decoder for `struct`."""
+    def each(self, struct: type[msgspec.Struct]) -> list[Any]:
+        """Each row as a struct, or None where it does not fit."""
 
     def repeated(self, position: int) -> list[str]:
         """The fields that one row has more than once; `plain` has the last value of each."""
@@ -61,19 +58,17 @@ class JsonRows:
 
     def structs(self, struct: type[msgspec.Struct]) -> list[Any]:
         decoded = _decoder(struct, many=not self._one)(self._body)
-        # Of two equal fields msgspec drops the first. Outside of text a body has one colon for
-        # each field, so as many come out again only if none was dropped (null is left out).
-        if b"\\u003" in self._body or _in_json(decoded).count(b":") != self._body.count(b":"):
+        structs = [decoded] if self._one else decoded
+        if not all_there(self._body, structs):
             raise msgspec.ValidationError("a field may be repeated")
-        return [decoded] if self._one else decoded
+        return structs
 
-    def decoder(self, struct: type[msgspec.Struct]) -> Callable[[Any], Any]:
-        return _decoder(struct)
-
-    def struct(self, position: int, decode: Callable[[Any], Any]) -> Any:
-        if self.repeated(position):
-            raise msgspec.ValidationError("a field is repeated")
-        return decode(self.raws[position])
+    def each(self, struct: type[msgspec.Struct]) -> list[Any]:
+        structs = _one_by_one(_decoder(struct), self.raws)
+        fitting = [raw for raw, kept in zip(self.raws, structs, strict=True) if kept is not None]
+        if not all_there(b"".join(fitting), [kept for kept in structs if kept is not None]):
+            structs = [None if self.repeated(i) else kept for i, kept in enumerate(structs)]
+        return structs
 
     def repeated(self, position: int) -> list[str]:
         return repeated(fields_of_json, self.raws[position])
@@ -126,20 +121,22 @@ class MsgpackRows:
         return len(self._raws)
 
     def structs(self, struct: type[msgspec.Struct]) -> list[Any]:
-        decode = self.decoder(struct)
-        structs = [decode(raw) for raw in self._raws]
-        for sent, kept in zip(self._raws, structs, strict=True):
-            if entries(sent) != entries(_in_msgpack(kept)):
-                raise msgspec.ValidationError("a field may be repeated")
+        structs = self.each(struct)
+        if None in structs:
+            raise msgspec.ValidationError("not all rows fit")
         return structs
 
-    def decoder(self, struct: type[msgspec.Struct]) -> Callable[[Any], Any]:
-        return msgspec.msgpack.Decoder(struct).decode
+    def each(self, struct: type[msgspec.Struct]) -> list[Any]:
+        structs = _one_by_one(msgspec.msgpack.Decoder(struct).decode, self._raws)
+        for position, kept in enumerate(structs):
+            if kept is not None and not self._has_all(position, kept) and self.repeated(position):
+                structs[position] = None
+        return structs
 
-    def struct(self, position: int, decode: Callable[[Any], Any]) -> Any:
-        if self.repeated(position):
-            raise msgspec.ValidationError("a field is repeated")
-        return decode(self._raws[position])
+    def _has_all(self, position: int, kept: msgspec.Struct) -> bool:
+        # A map of up to 15 fields says in its first byte how many there are.
+        first = _in_msgpack(kept)[0]
+        return first == memoryview(self._raws[position])[0] and first < 0x90
 
     def repeated(self, position: int) -> list[str]:
         return repeated(fields_of_msgpack, self._raws[position])
@@ -175,11 +172,8 @@ class CsvRows:
     def structs(self, struct: type[msgspec.Struct]) -> list[Any]:
         raise msgspec.ValidationError("text has to be read value by value")
 
-    def decoder(self, struct: type[msgspec.Struct]) -> Callable[[Any], Any]:
-        return lambda _: self.structs(struct)
-
-    def struct(self, position: int, decode: Callable[[Any], Any]) -> Any:
-        return decode(position)
+    def each(self, struct: type[msgspec.Struct]) -> list[Any]:
+        return [None] * len(self)
 
     def repeated(self, position: int) -> list[str]:
         return []  # the header has each name once
@@ -205,8 +199,17 @@ def _decoder(struct: type[msgspec.Struct], many: bool = False) -> Callable[[Any]
 
 
 _one_value = msgspec.json.Decoder(msgspec.Raw).decode
-_in_json = msgspec.json.Encoder().encode
 _in_msgpack = msgspec.msgpack.Encoder().encode
+
+
+def _one_by_one(decode: Callable[[Any], Any], raws: Sequence[msgspec.Raw]) -> list[Any]:
+    structs: list[Any] = []
+    for raw in raws:
+        try:
+            structs.append(decode(raw))
+        except msgspec.ValidationError:
+            structs.append(None)
+    return structs
 
 
 def by_table(body: bytes, content_type: str) -> dict[str, Rows]:

@@ -109,8 +109,7 @@ class Judge:
                 structs = rows.structs(self.struct)
             except msgspec.ValidationError:
                 check_number(len(rows), most)
-                decode = rows.decoder(self.struct)
-                structs = [_struct_or_none(rows, i, decode) for i in range(len(rows))]
+                structs = rows.each(self.struct)
         check_number(len(structs), most)
         return structs
 
@@ -181,13 +180,6 @@ def check_number(received: int, most: int | None) -> None:
         raise WrongNumberOfRows(
             f"a request brings 1 to {most} rows, not {received}", received=received
         )
-
-
-def _struct_or_none(rows: Rows, position: int, decode: Any) -> Any:
-    try:
-        return rows.struct(position, decode)
-    except msgspec.ValidationError:
-        return None
 
 
 def _read_column(
