@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import serving
 from tests.projects import CHECKOUT, Project
 
+pytestmark = pytest.mark.slow
 LOCATIONS = """
 - name: id
   data_type: integer

@@ -1,7 +1,7 @@
 """Restore: a table, or all tables of a set, become again what their backups hold."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -17,10 +17,12 @@ from service.api.once import again, asked_by, kept
 from service.api.parameters import only_known
 from service.backups.backing_up import back_up
 from service.backups.catalogue import Entry
-from service.backups.restoring import restore
+from service.backups.restoring import Result, restore
+from service.dictionary import Table
 from service.errors import Unprocessable
 from service.gate import Gate
 from service.warehouse.work import Replayed
+from service.warehouse.writer import as_problem
 
 
 class RestoreRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -135,54 +137,61 @@ async def _restore(
     body: bytes,
     entries: Sequence[Entry],
     dry_run: bool,
-    response: Any,
+    response: Callable[[Sequence[Restored]], Response[bytes]],
 ) -> Response[bytes]:
-    for entry in entries:
-        gate.table(entry.table)
+    tables = [gate.table(entry.table) for entry in entries]
+    if dry_run:
+        return response(await asyncio.to_thread(_plan, gate, entries))
 
     def change(connection: duckdb.DuckDBPyConnection) -> list[Restored]:
-        return _change(connection, gate, entries, dry_run)
+        return _change(connection, gate, tables, entries)
 
-    asked = None if dry_run else asked_by(request, body)
-    touched = [] if dry_run else [entry.table for entry in entries]
-    done = gate.writer.run_once(
-        change, touched, asked, lambda results: kept(asked, response(results))
-    )
+    asked = asked_by(request, body)
+    touched = [table.name for table in tables]
+    done = gate.writer.run_once(change, touched, asked, lambda made: kept(asked, response(made)))
     found = await asyncio.wrap_future(done)
     return again(found) if isinstance(found, Replayed) else response(found)
 
 
+def _plan(gate: Gate, entries: Sequence[Entry]) -> list[Restored]:
+    """What a restore would do, found out beside the writer: others go on writing meanwhile."""
+    connection = gate.database.connect()
+    try:
+        connection.execute("begin")
+        results = restore(connection, gate.dictionary, entries, gate.catalogue, dry_run=True)
+        return _shown(results, {})
+    except duckdb.Error as error:
+        raise as_problem(error) from error
+    finally:
+        connection.close()  # nothing was committed
+
+
 def _change(
-    connection: duckdb.DuckDBPyConnection, gate: Gate, entries: Sequence[Entry], dry_run: bool
+    connection: duckdb.DuckDBPyConnection,
+    gate: Gate,
+    tables: Sequence[Table],
+    entries: Sequence[Entry],
 ) -> list[Restored]:
     """Restores in the open transaction, after a backup of what is there.
 
     When the restore fails, that backup is removed: the tables still hold the same. Should only
     the commit fail, it stays, and does no harm.
     """
-    safety = {} if dry_run else _safety(connection, gate, entries)
+    version, codec = gate.dictionary.version, gate.settings.codec
+    taken = back_up(
+        connection, tables, gate.catalogue, codec, dictionary_version=version, kind="safety"
+    )
     try:
-        results = restore(connection, gate.dictionary, entries, gate.catalogue, dry_run=dry_run)
+        results = restore(connection, gate.dictionary, entries, gate.catalogue)
     except BaseException:
-        for backup_id in safety.values():
-            gate.catalogue.discard(backup_id)
+        for entry in taken:
+            gate.catalogue.discard(entry.backup_id)
         raise
+    return _shown(results, {entry.table: entry.backup_id for entry in taken})
+
+
+def _shown(results: Sequence[Result], safety: Mapping[str, str]) -> list[Restored]:
     return [
         Restored(**msgspec.structs.asdict(each), safety_backup_id=safety.get(each.table))
         for each in results
     ]
-
-
-def _safety(
-    connection: duckdb.DuckDBPyConnection, gate: Gate, entries: Sequence[Entry]
-) -> dict[str, str]:
-    """The ids, by table, of backups of the tables as they are."""
-    taken = back_up(
-        connection,
-        [gate.table(entry.table) for entry in entries],
-        gate.catalogue,
-        gate.settings.codec,
-        dictionary_version=gate.dictionary.version,
-        kind="safety",
-    )
-    return {entry.table: entry.backup_id for entry in taken}

@@ -1,5 +1,8 @@
 """Restore over HTTP: a table becomes again what a backup holds, or stays as it is."""
 
+from litestar.testing import TestClient
+
+from service.api.app import create_app
 from tests.api.conftest import files_in, is_problem
 
 JOBS = "/v1/tables/jobs"
@@ -220,3 +223,12 @@ def test_a_dry_run_that_is_asked_for_in_the_wrong_place_restores_nothing(client,
     answer = client.post(f"{JOBS}/restore?dry_run=true", json={"backup_id": "latest"})
     assert is_problem(answer, 400, "bad-request")
     assert state(client, settings) == before
+
+
+def test_a_dry_run_waits_for_no_writer(settings):
+    app = create_app(settings)
+    with TestClient(app) as client:
+        backup_id = client.post(f"{JOBS}/backups").json()["backup_id"]
+        with app.state.gate.writer.lock:
+            answer = client.post(f"{JOBS}/restore", json={"backup_id": backup_id, "dry_run": True})
+        assert answer.status_code == 200

@@ -9,6 +9,7 @@ import pytest
 
 from tests.projects import Project
 
+pytestmark = pytest.mark.slow
 DEPARTMENTS = "id,department\n1,Archives\n2,Treasury\n"
 JOBS = "id,job\n1,Welder\n2,Translator\n"
 HIRES = """id,name,datetime,department_id,job_id

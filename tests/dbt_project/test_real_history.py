@@ -7,6 +7,7 @@ import pytest
 
 from tests.projects import CHECKOUT, Project
 
+pytestmark = pytest.mark.slow
 DATA = CHECKOUT.parent / "shared" / "data"
 OUTCOME = {
     "departments": (12, 12, 0, 0),

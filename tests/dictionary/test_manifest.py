@@ -11,6 +11,7 @@ from service.dictionary import DictionaryError
 from service.dictionary.manifest import read_dictionary
 from tests.projects import Project
 
+pytestmark = pytest.mark.slow
 KEY = """
 - name: id
   data_type: integer

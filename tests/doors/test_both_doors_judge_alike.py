@@ -31,6 +31,7 @@ from service.warehouse.keys import Keys
 from tests.doors.dealer import Dealer, Line, as_csv
 from tests.projects import Project
 
+pytestmark = pytest.mark.slow
 SEED = int(os.environ.get("DOORS_SEED", "2021"))
 ROWS = 2_000
 BATCH = 1_000
