@@ -159,7 +159,7 @@ def _options(settings: Settings) -> list[str]:
     return [
         *("--project-dir", project, "--profiles-dir", project),
         *("--target-path", str(settings.target), "--log-level-file", "none"),
-        *("--log-level", "none", "--quiet", "--no-version-check"),
+        *("--log-level", "none", "--quiet", "--no-version-check", "--no-use-colors"),
     ]
 
 

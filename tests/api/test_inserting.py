@@ -222,7 +222,7 @@ def test_an_id_that_is_there_is_taken_even_by_the_same_content(door: Door):
 # Several tables
 
 
-@pytest.mark.parametrize("order", permutations(TABLES), ids="-".join)
+@pytest.mark.parametrize("order", list(permutations(TABLES)), ids="-".join)
 @pytest.mark.parametrize("kind", [JSON, MSGPACK])
 def test_parents_go_in_before_children_whatever_the_order_of_the_tables(door: Door, order, kind):
     of_department, of_job, one, two = door.fresh(4)
@@ -335,7 +335,8 @@ def test_a_dry_run_says_what_would_be_and_writes_nothing(door: Door, kind, handl
     assert dry.headers["preference-applied"] == wet.headers["preference-applied"]
     later = door.rows(rows, kind=kind, headers=headers, dry_run="true")  # its key is not looked at
     assert later.json()["load_id"] is None
-    assert found(later)[0] == [("id", "unique")]
+    went_in = {0: [("id", "unique")]} if handling == "lenient" else {}
+    assert found(later) == found(dry) | went_in
 
 
 def test_a_dry_run_of_several_tables_knows_the_parents_that_would_be(door: Door):

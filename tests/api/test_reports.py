@@ -5,6 +5,7 @@ import io
 import json
 from collections import Counter
 
+import msgspec
 import pytest
 
 from tests.api.conftest import is_problem
@@ -119,3 +120,12 @@ def test_an_unknown_report_is_told_with_the_known_ones(reader):
 def test_a_format_that_no_one_can_make_is_not_acceptable(reader):
     answer = reader.get(f"{ABOVE}?year=2021", headers={"Accept": "image/png"})
     assert is_problem(answer, 406, "not-acceptable")
+
+
+def test_a_warehouse_that_was_renamed_answers_its_reports(settings, serve):
+    renamed = settings.warehouse.with_name("elsewhere.duckdb")
+    settings.warehouse.rename(renamed)
+    with serve(msgspec.structs.replace(settings, warehouse=renamed)) as client:
+        answer = client.get(ABOVE, params={"year": 2021})
+    assert answer.status_code == 200
+    assert answer.json()["rows"]
