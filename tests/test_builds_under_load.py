@@ -19,6 +19,7 @@ from service.gate import Gate
 from tests.api.conftest import is_problem
 from tests.conftest import serving
 from tests.projects import Project
+from tests.warehouse.tables import WatchedLock
 
 BUILDS, NEW, RACED = 5, 300, 60
 LIVE, HIRES = "live", "/v1/tables/hired_employees/rows"
@@ -191,28 +192,6 @@ def late_in_the_history(project: Project) -> set[int]:
     return {number for number, _ in rows}
 
 
-class WatchedLock:
-    """A lock that says when someone has to wait for it."""
-
-    def __init__(self) -> None:
-        self.waited_for = threading.Event()
-        self._lock = threading.Lock()
-
-    def acquire(self) -> None:
-        if not self._lock.acquire(blocking=False):
-            self.waited_for.set()
-            self._lock.acquire()
-
-    def release(self) -> None:
-        self._lock.release()
-
-    def __enter__(self) -> None:
-        self.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
-
-
 def test_a_build_waits_until_the_writer_lets_it_write(project: Project):
     project.append("departments", "3,Three")
     gate = Gate(project.settings)
@@ -337,30 +316,36 @@ BROKEN: dict[Callable[[Project], None], list[str]] = {
 }
 
 
-def models(project: Project) -> list[Path]:
-    return [*(project.folder / "dbt_project" / "models").rglob("*.*")]
+def models(project: Project) -> dict[Path, bytes]:
+    """The project's models and their YAML, to put them back."""
+    folder = project.folder / "dbt_project" / "models"
+    return {path: path.read_bytes() for path in folder.rglob("*.*")}
 
 
-@pytest.mark.parametrize("breaking", BROKEN, ids=lambda breaking: breaking.__name__)
-def test_a_build_that_fails_says_why_and_the_service_goes_on(
-    project: Project, clients: Clients, breaking
-):
-    sound = {path: path.read_bytes() for path in models(project)}
-    breaking(project)
-    clients.insert_something()
-    said = build(clients, clients.insert_something)
-    assert said["status"] == "failed"
-    assert [word for word in BROKEN[breaking] if word not in said["message"]] == [], said["message"]
-    clients.insert_something()  # it would wait for ever if the lock were still held
-    for path in models(project):
-        path.write_bytes(sound[path]) if path in sound else path.unlink()
+def put_back(project: Project, sound: dict[Path, bytes]) -> None:
+    for path in models(project).keys() - sound.keys():
+        path.unlink()
+    for path, content in sound.items():
+        path.write_bytes(content)
+
+
+def test_a_build_that_fails_says_why_and_the_service_goes_on(project: Project, clients: Clients):
+    sound = models(project)
+    for breaking, words in BROKEN.items():
+        breaking(project)
+        said = build(clients, clients.insert_something)
+        clients.insert_something()  # it would wait for ever if the lock were still held
+        assert said["status"] == "failed", breaking.__name__
+        missing = [word for word in words if word not in said["message"]]
+        assert missing == [], (breaking.__name__, said["message"])
+        put_back(project, sound)
     project.append("jobs", "3,Third")
-    again = build(clients, clients.insert_something)
-    assert again["status"] == "done", again["message"]
+    said = build(clients, clients.insert_something)
+    assert said["status"] == "done", said["message"]
     late = clients.client.post("/v1/tables/jobs/rows", json=[{"id": 3, "job": "Third"}])
     assert rules(late) == ["unique"]
-    names = f"select id from core.hired_employees where name = '{LIVE}'"
-    assert {number for (number,) in project.query(names)} == clients.accepted()
+    ids = f"select id from core.hired_employees where name = '{LIVE}'"
+    assert {number for (number,) in project.query(ids)} == clients.accepted()
 
 
 # Afterwards

@@ -40,8 +40,6 @@ log = get_logger(__name__)
 
 Answer = Outcome | Replayed | Problem
 Work = tuple[Insert | Run, "Future[Any]"]
-# The key is there already; the second, when it came in while the transaction was open.
-CONFLICTS = (duckdb.ConstraintException, duckdb.TransactionException)
 
 
 class Writer:
@@ -202,7 +200,7 @@ class Writer:
                 self._write([work])
             return
         insert, future = group[0]
-        if isinstance(error, CONFLICTS) and not self._stale:
+        if _is_conflict(error) and not self._stale:
             # A key came in that the bitmaps do not know: read them anew and judge again, once.
             assert isinstance(insert, Insert)
             self._stale.update(batch.table.name for batch in insert.batches)
@@ -320,6 +318,12 @@ def _rows(work: Work) -> int:
     insert = work[0]
     assert isinstance(insert, Insert)
     return sum(batch.received for batch in insert.batches)
+
+
+def _is_conflict(error: Exception) -> bool:
+    # A key is there already. It is the commit that fails if it came in during the transaction.
+    failed_commit = isinstance(error, duckdb.TransactionException) and "PRIMARY KEY" in str(error)
+    return failed_commit or isinstance(error, duckdb.ConstraintException)
 
 
 def as_problem(error: Exception) -> Exception:

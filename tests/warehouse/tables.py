@@ -1,5 +1,6 @@
 """Tables with every kind of key, and requests for them."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -98,3 +99,26 @@ def behind_the_back(database: Database, *departments: int) -> None:
     for number in departments:
         connection.execute("insert into core.departments values (?, 'behind')", [number])
     connection.close()
+
+
+class WatchedLock:
+    """A lock that says when it was taken, and when someone has to wait for it."""
+
+    def __init__(self) -> None:
+        self.taken, self.waited_for = threading.Event(), threading.Event()
+        self._lock = threading.Lock()
+
+    def acquire(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            self.waited_for.set()
+            self._lock.acquire()
+        self.taken.set()
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()

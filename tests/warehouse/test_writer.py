@@ -1,8 +1,10 @@
 """The writer: what is answered is committed, and what fails, fails alone."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -17,6 +19,7 @@ from tests.backups.world import column, everything, key, table
 from tests.warehouse.tables import (
     DICTIONARY,
     Books,
+    WatchedLock,
     answer,
     behind_the_back,
     department,
@@ -111,6 +114,36 @@ def test_a_key_that_comes_in_while_the_transaction_is_open_is_taken(database, wr
     request = named(insert("departments", department(20)), "key", during=during)
     assert violations(done(writer.insert(request))) == {0: [("id", "unique")]}
     assert books.count("ops.loads") == books.count("ops.idempotency_keys") == 1
+
+
+@dataclass
+class BeforeCommit:
+    """The writer's connection, with something that happens just before its next commit."""
+
+    connection: duckdb.DuckDBPyConnection
+    happens: list[Callable[[], None]]
+
+    def execute(self, query: str, *values: Any) -> duckdb.DuckDBPyConnection:
+        if query == "commit" and self.happens:
+            self.happens.pop()()
+        return self.connection.execute(query, *values)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.connection, name)
+
+
+def test_a_key_that_comes_in_just_before_the_commit_is_taken(database, writer, books):
+    def during() -> None:
+        behind_the_back(database, 21)
+
+    writer._connection = BeforeCommit(writer._connection, [during])
+    said = done(writer.insert(insert("departments", department(21), department(22))))
+    assert violations(said) == {0: [("id", "unique")]}
+    assert books.ask("select id, department from core.departments where id > 2") == [
+        (21, "behind"),
+        (22, "Fleet"),
+    ]
+    assert books.count("ops.loads") == books.count("ops.rejections") == 1
 
 
 def test_two_who_write_the_same_ids_never_both_have_one(database, writer, books):
@@ -378,6 +411,34 @@ def test_whoever_comes_while_it_stops_is_answered_or_refused_never_left_waiting(
             answered = sum(map(done, answers))
         there = [number for number in books.ids("departments") if number >= start]
         assert len(there) == answered
+
+
+def test_the_last_request_before_the_end_is_answered(database, books):
+    let_go = threading.Event()
+
+    class Hesitating(Writer):
+        @property
+        def alive(self) -> bool:
+            said = super().alive
+            assert let_go.wait(60)
+            return said
+
+    def stop() -> None:
+        writer.stop()
+        lock.waited_for.set()
+
+    writer = Hesitating(database, DICTIONARY, waiting=10, group_rows=10)
+    writer._taking = lock = WatchedLock()  # type: ignore[assignment]
+    writer.start()
+    with ThreadPoolExecutor(2) as pool:
+        asking = pool.submit(writer.insert, insert("departments", department(900)))
+        assert lock.taken.wait(60)
+        stopping = pool.submit(stop)
+        assert lock.waited_for.wait(60)  # or it has stopped, and the request would be lost
+        let_go.set()
+        done(stopping)
+        assert violations(done(asking).result(5)) == {}
+    assert books.ids("departments") == [1, 2, 900]
 
 
 def test_threads_that_insert_overlapping_ids_are_all_told_the_truth(writer, books):
