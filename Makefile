@@ -14,7 +14,7 @@ BENCH := benchmarks/.venv
 # Only `make lock` uses it, in an environment of its own that it throws away.
 UV := uv==0.13.9
 COMPILE := pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
-	--generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links \
+	--generate-hashes --no-strip-extras \
 	--custom-compile-command 'make lock' $(ARGS)
 
 MAKEFLAGS += --no-print-directory

@@ -1,0 +1,189 @@
+{#-
+    Which lines of a history file break which rules: static_violations() by a line itself,
+    lines_with_exceptions() together with the tables and with the other lines.
+-#}
+
+{#- The rules that a line breaks or not by itself, as {violated, violation}; place keeps the order. -#}
+{% macro static_violations() -%}
+    {% set found = [] %}
+    {% set rules = rules_of(model) %}
+    {% for column in model.columns.values() %}
+        {% set place = loop.index0 * 100 %}
+        {% set read, text = adapter.quote(column.name), adapter.quote(column.name ~ '__text') %}
+        {% set type = column_type(column.data_type, model.name ~ '.' ~ column.name) %}
+        {% if type.form is not none %}
+            {% do found.append(as_static('(' ~ text ~ ' is not null and ' ~ read ~ ' is null)', place, column.name,
+                'type', "'" ~ column.name ~ ' is not ' ~ type.reads ~ "'")) %}
+        {% endif %}
+        {% for rule in rules if rule.column == column.name and rule.kind not in ('unique', 'relationships') %}
+            {% if rule.kind == 'not_null' %}
+                {% do found.append(as_static('(' ~ text ~ ' is null)', place + loop.index, column.name,
+                    'not_null', "'" ~ column.name ~ " is missing'")) %}
+            {% else %}
+                {% set judged = context['rule_' ~ rule.kind](column.name, rule.args, text) %}
+                {% do found.append(as_static('coalesce(' ~ read ~ ' is not null and ' ~ judged.violated ~ ', false)',
+                    place + loop.index, column.name, rule.kind, judged.message)) %}
+            {% endif %}
+        {% endfor %}
+    {% endfor %}
+    {% do found.append({
+        'violated': '(_rest is not null)',
+        'violation': violation(100 * model.columns | length, 'null', 'unknown_field',
+            "'the line has more fields than " ~ model.name ~ " has columns'", '_rest')
+    }) %}
+    {{ return(found) }}
+{%- endmacro %}
+
+{% macro as_static(violated, place, column, kind, message) -%}
+    {{ return({
+        'violated': violated,
+        'violation': violation(place, "'" ~ column ~ "'", kind, message, adapter.quote(column ~ '__text'))
+    }) }}
+{%- endmacro %}
+
+{#- The place of a rule among those of its column, as static_violations() counts it. -#}
+{% macro place_of(rule) -%}
+    {%- set columns = model.columns.keys() | list -%}
+    {%- set own = rules_of(model) | selectattr('column', 'equalto', rule.column) | list -%}
+    {{ return(columns.index(rule.column) * 100 + 50 + own.index(rule)) }}
+{%- endmacro %}
+
+{% macro same_content(one, other) -%}
+    {%- for column in model.columns.values() %}
+    {{ one }}.{{ adapter.quote(column.name) }} is not distinct from {{ other }}.{{ adapter.quote(column.name) }}
+    {{- ' and ' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
+
+{% macro lines_with_exceptions() -%}
+    {% set rules = rules_of(model) %}
+    {% set uniques = rules | selectattr('kind', 'equalto', 'unique') | list %}
+    {% set key = adapter.quote(primary_key()) %}
+    {% set table = kept_rows() %}
+with typed as (
+    select * from {{ typed_lines() }}
+),
+
+-- What a line says that is there already.
+present as (
+    select typed.line
+    from typed
+    inner join {{ table }} as kept on typed.{{ key }} = kept.{{ key }}
+    where typed.clean and {{ same_content('typed', 'kept') }}
+),
+
+-- What is wrong with a line by itself, or for want of a parent.
+own as (
+    select line, violation
+    from (
+        select line, {{ unnested(static_violations_or_null()) }} as violation
+        from ({{ read_lines() }}) as lines
+        where line in (select line from typed where not clean)
+    ) as judged
+    where violation is not null
+    {%- for rule in rules if rule.kind == 'relationships' %}
+    {%- set column = adapter.quote(rule.column) %}
+    union all
+    select line, {{ key_violation(rule) }} as violation
+    from typed
+    where {{ column }} is not null and not exists (
+        select 1 from {{ ref(rule.args.parent) }} as parent
+        where parent.{{ adapter.quote(rule.args.field) }} = typed.{{ column }}
+    )
+    {%- endfor %}
+),
+
+candidates as (
+    select * from typed
+    where
+        not exists (select 1 from own where own.line = typed.line)
+        and not exists (select 1 from present where present.line = typed.line)
+),
+{% for rule in uniques %}
+{%- set column = adapter.quote(rule.column) %}
+-- The first candidate of each {{ rule.column }} that is written more than once has it.
+first_{{ rule.column }} as (
+    select {{ column }} as taken, min(line) as line
+    from candidates
+    where {{ column }} in (select {{ column }} from typed group by {{ column }} having count(*) > 1)
+    group by {{ column }}
+),
+{% endfor %}
+taken as (
+    {%- for rule in uniques %}
+    {%- set column = adapter.quote(rule.column) %}
+    {{ 'union all' if not loop.first }}
+    select line, {{ key_violation(rule) }} as violation
+    from typed
+    where {{ column }} is not null and (
+        exists (select 1 from {{ table }} as kept where kept.{{ column }} = typed.{{ column }})
+        or exists (
+            select 1 from first_{{ rule.column }} as first
+            where first.taken = typed.{{ column }} and first.line < typed.line
+        )
+    )
+    {%- endfor %}
+),
+
+-- What an earlier line says that is accepted.
+repeated as (
+    select typed.line
+    from typed
+    inner join first_{{ primary_key() }} as first on typed.{{ key }} = first.taken and typed.line > first.line
+    inner join typed as earlier on first.line = earlier.line
+    where
+        typed.clean and {{ same_content('typed', 'earlier') }}
+        and not exists (select 1 from taken where taken.line = earlier.line)
+),
+
+there_already as (
+    select line from present
+    union all
+    select line from repeated
+    where not exists (select 1 from own where own.line = repeated.line)
+),
+
+broken as (
+    select line, {{ violations_as_json('violation') }} as violations
+    from (
+        select * from own
+        union all
+        select * from taken
+    ) as found
+    where not exists (select 1 from there_already where there_already.line = found.line)
+    group by line
+)
+
+select line, 'rejected' as state, violations from broken
+union all
+select line, 'already_present' as state, '[]' as violations from there_already
+{%- endmacro %}
+
+{#- The table as it will be: before its first build it is empty, a new column is NULL in every row. -#}
+{% macro kept_rows() -%}
+    {% set kept = columns_of_table(this.schema, this.identifier) | map(attribute=0) | list %}
+    {% set added = [] %}
+    {% for column in model.columns.values() if column.name not in kept %}
+        {% do added.append('cast(null as ' ~ column.data_type ~ ') as ' ~ adapter.quote(column.name)) %}
+    {% endfor %}
+    {% if not kept %}
+        {{ return('(select * from ' ~ typed_lines() ~ ' limit 0)') }}
+    {% endif %}
+    {{ return('(select ' ~ (['*'] + added) | join(', ') ~ ' from ' ~ this ~ ')' if added else this) }}
+{%- endmacro %}
+
+{% macro static_violations_or_null() -%}
+    {% set cases = [] %}
+    {% for found in static_violations() %}
+        {% do cases.append('case when ' ~ found.violated ~ ' then ' ~ found.violation ~ ' end') %}
+    {% endfor %}
+    {{ return(cases) }}
+{%- endmacro %}
+
+{% macro key_violation(rule) -%}
+    {{ return(violation(
+        place_of(rule), "'" ~ rule.column ~ "'", rule.kind,
+        context['rule_' ~ rule.kind](rule.column, rule.args).message,
+        'cast(' ~ adapter.quote(rule.column) ~ ' as varchar)'
+    )) }}
+{%- endmacro %}
