@@ -11,8 +11,6 @@ from service.api.document import Document
 from service.gate import Gate
 from service.warehouse.reading import report_types
 
-OPENAPI = "application/vnd.oai.openapi+json;version=3.1"
-
 
 class SchemaController(Controller):
     """The description of all this."""
