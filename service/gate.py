@@ -2,10 +2,13 @@
 
 from datetime import timedelta
 
+from litestar.datastructures import State
+
 from service.backups.catalogue import Catalogue
 from service.builds import Builds
 from service.dictionary import Dictionary, Table
 from service.door.judge import Judge
+from service.door.together import Together
 from service.errors import UnknownTable
 from service.metrics import Metrics
 from service.settings import Settings
@@ -59,6 +62,7 @@ class Gate:
         if dictionary.version != self.writer.dictionary.version:
             self.writer.adopt(dictionary).result()
         self.dictionary, self.judges = dictionary, judges
+        self.together = {name: Together(judge) for name, judge in judges.items()}
 
     def reload(self) -> None:
         """Takes up the dictionary of the build that has just ended."""
@@ -75,3 +79,8 @@ class Gate:
         """Forgets the answers to requests with an Idempotency-Key that are old enough."""
         before = utc_now() - timedelta(hours=self.settings.idempotency_hours)
         self.writer.run(lambda connection: books.forget_answers(connection, before)).result()
+
+
+def gate_of(state: State) -> Gate:
+    """The parts of the service, for handlers that ask for `gate`."""
+    return state.gate  # type: ignore[no-any-return]

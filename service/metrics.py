@@ -1,5 +1,7 @@
 """What the service counts, for Prometheus."""
 
+from functools import lru_cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 
@@ -26,6 +28,19 @@ class Metrics:
         self.table_rows = Gauge(
             "gatehouse_table_rows", "Rows in a table.", ["table"], registry=self.registry
         )
+
+        # Looking a labelled series up costs more than to count in it.
+        self._rows = lru_cache(1000)(self.rows.labels)
+        self._requests = lru_cache(1000)(self.requests.labels)
+
+    def judged(self, table: str, accepted: int, rejected: int) -> None:
+        """Counts the rows of a request."""
+        self._rows(table, "accepted").inc(accepted)
+        self._rows(table, "rejected").inc(rejected)
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Counts a request."""
+        self._requests(route, method, status).observe(seconds)
 
     def text(self) -> bytes:
         """The Prometheus text format, version 0.0.4."""

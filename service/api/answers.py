@@ -3,12 +3,39 @@
 from typing import Any
 
 import msgspec
+from litestar import Response
+from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import UNSET, UnsetType
 
 from service.api.describing import Problem
 from service.door.judge import Violation
 from service.warehouse.admission import Verdict
 from service.warehouse.work import Outcome
+
+
+class Sent(Response[bytes]):
+    """A response whose body is ready: it is sent as it is, in half of the time."""
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> ASGIApp:  # type: ignore[override]
+        """Without what Litestar adds to others: there are no cookies and no types to encode."""
+        said = {
+            "content-type": self.media_type or "application/json",
+            "content-length": str(len(self.content)),
+            **self.headers,
+        }
+        headers = [(name.lower().encode(), str(value).encode()) for name, value in said.items()]
+
+        async def send_it(_scope: Scope, _receive: Receive, send: Send) -> None:
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": self.status_code or 200,
+                    "headers": headers,
+                }
+            )
+            await send({"type": "http.response.body", "body": self.content, "more_body": False})
+
+        return send_it
 
 
 class RejectedRow(msgspec.Struct):

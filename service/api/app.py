@@ -4,13 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from litestar import Litestar
-from litestar.datastructures import State
 from litestar.di import Provide
 
 from service.api import problems
 from service.api.controllers import CONTROLLERS
 from service.api.requests import RequestMiddleware
-from service.gate import Gate
+from service.gate import Gate, gate_of
 from service.settings import Settings
 
 
@@ -36,8 +35,3 @@ def create_app(settings: Settings) -> Litestar:
         logging_config=None,  # logs.py has the say
         request_max_body_size=settings.max_body_bytes,
     )
-
-
-def gate_of(state: State) -> Gate:
-    """The parts of the service, for handlers that ask for `gate`."""
-    return state.gate  # type: ignore[no-any-return]

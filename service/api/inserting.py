@@ -8,13 +8,13 @@ from uuid import uuid4
 import duckdb
 import msgspec
 from litestar import Controller, Request, Response, post
-from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from service.api.answers import (
     InsertAnswer,
     InsertManyAnswer,
     InsertProblem,
+    Sent,
     encoded,
     outcome_of_table,
     status_of,
@@ -22,13 +22,14 @@ from service.api.answers import (
 from service.api.describing import Shape, described
 from service.api.formats import CSV, JSON, MSGPACK, NDJSON
 from service.api.once import again, asked_by, kept
+from service.api.parameters import only_known
 from service.api.problems import CONTENT_TYPE, problem
 from service.api.requests import header
 from service.door.encodings import decompressed
 from service.door.formats import by_table, preference, rows_of
 from service.door.judge import Batch, Judge, check_number
 from service.errors import UnknownTable, WrongNumberOfRows
-from service.gate import Gate
+from service.gate import Gate, gate_of
 from service.warehouse import books
 from service.warehouse.work import Insert, Outcome, Replayed, utc_now
 
@@ -55,17 +56,22 @@ class InsertController(Controller):
     async def insert_rows(
         self,
         request: Request[Any, Any, Any],
-        gate: NamedDependency[Gate],
         table: FromPath[str],
         dry_run: FromQuery[bool] = False,
     ) -> Response[bytes]:
         """Inserts 1 to 1000 rows; each that does not fit is kept out, with every reason."""
-        judge = _known(gate.judges, table)
+        gate = gate_of(request.app.state)  # a dependency takes longer than to judge a row
+        await only_known(request, request.route_handler)  # a guard costs a copy of the handler
+        judge, together = _known(gate.judges, table), gate.together[table]
         body = await read_body(request, gate)
+        media_type, most = header(request, "content-type") or "", gate.settings.max_rows
 
-        def judged() -> list[Batch]:
-            rows = rows_of(body, header(request, "content-type") or "")
-            return [judge.judge(rows, gate.settings.max_rows)]
+        async def judged() -> list[Batch]:
+            if len(body) > LARGE:
+                return [
+                    await asyncio.to_thread(lambda: judge.judge(rows_of(body, media_type), most))
+                ]
+            return [await together.judge(rows_of(body, media_type), most)]
 
         return await _insert(request, gate, body, judged, dry_run, table)
 
@@ -86,19 +92,24 @@ class InsertController(Controller):
     async def insert_rows_of_tables(
         self,
         request: Request[Any, Any, Any],
-        gate: NamedDependency[Gate],
         dry_run: FromQuery[bool] = False,
     ) -> Response[bytes]:
         """Inserts 1 to 1000 rows of several tables in one transaction, parents first."""
+        gate = gate_of(request.app.state)
+        await only_known(request, request.route_handler)
         body = await read_body(request, gate)
 
-        def judged() -> list[Batch]:
+        judges = gate.judges  # of one dictionary, parents first, even if a build ends now
+
+        def judge() -> list[Batch]:
             tables = by_table(body, header(request, "content-type") or "")
-            judges = gate.judges  # of one dictionary, parents first, even if a build ends now
             for name in tables:
                 _known(judges, name)
             check_number(sum(map(len, tables.values())), gate.settings.max_rows)
             return [judges[name].judge(tables[name]) for name in judges if name in tables]
+
+        async def judged() -> list[Batch]:
+            return await asyncio.to_thread(judge) if len(body) > LARGE else judge()
 
         return await _insert(request, gate, body, judged, dry_run, None)
 
@@ -134,7 +145,7 @@ async def _insert(
     handling = preference(header(request, "prefer") or "", "handling", ("lenient", "strict"))
     asked = None if dry_run else asked_by(request, body)
     try:
-        batches = await asyncio.to_thread(judged) if len(body) > LARGE else judged()
+        batches = await judged()
     except WrongNumberOfRows as error:
         if dry_run:
             raise
@@ -161,7 +172,7 @@ def _response(outcome: Outcome, handling: str, table: str | None) -> Response[by
     status = status_of(outcome)
     headers = {"Preference-Applied": f"handling={handling}"}
     if status != 422:
-        return Response(
+        return Sent(
             encoded(answer), status_code=status, headers=headers, media_type="application/json"
         )
     kept_out = sum(each.rejected for each in tables.values())
@@ -169,7 +180,7 @@ def _response(outcome: Outcome, handling: str, table: str | None) -> Response[by
     document = problem(
         422, "rows-rejected", "Rows rejected", detail, **msgspec.structs.asdict(answer)
     )
-    return Response(document, status_code=422, headers=headers, media_type=CONTENT_TYPE)
+    return Sent(document, status_code=422, headers=headers, media_type=CONTENT_TYPE)
 
 
 async def _refuse(
@@ -196,6 +207,5 @@ async def _refuse(
 
 def _count(gate: Gate, outcome: Outcome) -> None:
     for verdict in outcome.verdicts:
-        name, accepted = verdict.batch.table.name, outcome.accepted(verdict)
-        gate.metrics.rows.labels(name, "accepted").inc(accepted)
-        gate.metrics.rows.labels(name, "rejected").inc(verdict.batch.received - accepted)
+        accepted = outcome.accepted(verdict)
+        gate.metrics.judged(verdict.batch.table.name, accepted, verdict.batch.received - accepted)

@@ -1,5 +1,7 @@
 """Query parameters: a guard against those that no one asked for, and those given twice."""
 
+from typing import Any
+
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 from litestar.params import QueryParameter
@@ -18,8 +20,8 @@ def of_query(handler: BaseRouteHandler) -> dict[str, FieldDefinition]:
     }
 
 
-def only_known(
-    connection: ASGIConnection[BaseRouteHandler, object, object, object],  # type: ignore[type-var]
+async def only_known(
+    connection: ASGIConnection[Any, Any, Any, Any],
     handler: BaseRouteHandler,
 ) -> None:
     """A guard: a filter that is misspelt must not be taken for no filter.
@@ -27,6 +29,8 @@ def only_known(
     Raises:
         BadRequest: a parameter is not one of the handler's, or is there twice.
     """
+    if not connection.scope["query_string"]:
+        return
     known = of_query(handler)
     seen: set[str] = set()
     for name, _ in connection.query_params.multi_items():

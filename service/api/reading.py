@@ -26,12 +26,12 @@ class ReadController(Controller):
 
     path = "/v1"
     tags = ("rows",)
-    guards = (only_known,)
 
     @get(
         "/tables/{table:str}/rows",
         operation_id="list_rows",
         sync_to_thread=True,
+        guards=[only_known],
         opt=described(answers={200: PAGE}, problems=(406,), links=True),
     )
     def list_rows(
@@ -61,6 +61,7 @@ class ReadController(Controller):
         "/tables/{table:str}/rows/{row_id:str}",
         operation_id="show_row",
         sync_to_thread=True,
+        guards=[only_known],
         opt=described(answers={200: ROW}, problems=(406,)),
     )
     def show_row(

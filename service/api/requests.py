@@ -2,11 +2,11 @@
 
 import re
 import time
+from collections.abc import Iterable
 from typing import Any
 from uuid import uuid4
 
 from litestar import Request
-from litestar.datastructures import MutableScopeHeaders
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,8 +18,14 @@ _is_id = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
 
 def header(request: Request[Any, Any, Any], name: str) -> str | None:
     """The value of a header; lines of the same name are one list (RFC 9110, section 5.3)."""
-    lines = request.headers.getall(name, [])
-    return ", ".join(lines) if lines else None
+    return header_of(request.scope["headers"], name)
+
+
+def header_of(headers: Iterable[tuple[bytes, bytes]], name: str) -> str | None:
+    """The same of what ASGI brings: its names are in lower case."""
+    wanted = name.encode()
+    lines = [value for key, value in headers if key == wanted]
+    return b", ".join(lines).decode("latin-1") if lines else None
 
 
 class RequestMiddleware(ASGIMiddleware):
@@ -27,7 +33,7 @@ class RequestMiddleware(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Serves the request."""
-        given = MutableScopeHeaders(scope).get("x-request-id", "")
+        given = header_of(scope["headers"], "x-request-id") or ""
         request_id = given if _is_id(given) else uuid4().hex
         began, status = time.perf_counter(), 500
 
@@ -35,7 +41,7 @@ class RequestMiddleware(ASGIMiddleware):
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableScopeHeaders(message)["X-Request-ID"] = request_id
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
         with bound(request_id=request_id):
@@ -49,7 +55,7 @@ def _record(scope: Any, status: int, seconds: float) -> None:
     route = scope.get("path_template") or "unknown"
     gate = getattr(scope["litestar_app"].state, "gate", None)
     if gate is not None:
-        gate.metrics.requests.labels(route, scope["method"], status).observe(seconds)
+        gate.metrics.answered(route, scope["method"], status, seconds)
     log.info(
         "request",
         method=scope["method"],

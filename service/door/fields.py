@@ -40,7 +40,6 @@ def _field_name(_: type, text: Any) -> FieldName:
 
 
 fields_of_json = msgspec.json.Decoder(Fields, dec_hook=_field_name).decode
-_in_json = msgspec.json.Encoder().encode
 fields_of_msgpack = msgspec.msgpack.Decoder(Fields, dec_hook=_field_name).decode
 
 
@@ -53,19 +52,8 @@ def repeated(fields: Callable[[msgspec.Raw], Fields], row: msgspec.Raw) -> list[
     return [name for name, count in times.items() if count > 1]
 
 
-def all_there(rows: bytes, structs: list[Any]) -> bool:
-    """Whether no field of the JSON `rows` was dropped when `structs` were decoded from them.
-
-    Outside of text there is one colon for each field. As many come out again if none was dropped,
-    and fewer if one was, or is null: false may be wrong, true never is.
-    """
-    if b"\\" in rows and b"\\u003" in rows:  # a colon in text may be written like that
-        return False
-    return _colons(rows) == _colons(_in_json(structs))
-
-
-def _colons(text: bytes) -> int:
-    # five times as fast as bytes.count()
+def colons(text: bytes) -> int:
+    """How many there are; five times as fast as bytes.count()."""
     return int(np.count_nonzero(np.frombuffer(text, np.uint8) == ord(":")))
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from service.door.fields import (
     Fields,
-    all_there,
+    colons,
     fields_of_json,
     fields_of_msgpack,
     not_too_deep,
@@ -20,6 +20,7 @@ from service.door.fields import (
 from service.errors import BadRequest, MalformedBody, UnsupportedFormat
 
 csv.field_size_limit(2**31 - 1)  # bodies have a limit of their own
+BLOCK = 25  # rows that are decoded at once where a body has rows that do not fit
 CHARSETS = ("utf-8", "utf8", "us-ascii")
 
 
@@ -35,6 +36,13 @@ class Rows(Protocol):
 
     def each(self, struct: type[msgspec.Struct]) -> list[Any]:
         """Each row as a struct, or None where it does not fit."""
+
+    def colons(self, positions: Sequence[int]) -> int | None:
+        """How many colons the rows at `positions` have: one for each field, and those in texts.
+
+        A decoder drops all but the last of two fields of one name: then there are more than what
+        it decoded accounts for. None where no field can have been dropped.
+        """
 
     def repeated(self, position: int) -> list[str]:
         """The fields that one row has more than once; `plain` has the last value of each."""
@@ -58,17 +66,25 @@ class JsonRows:
 
     def structs(self, struct: type[msgspec.Struct]) -> list[Any]:
         decoded = _decoder(struct, many=not self._one)(self._body)
-        structs = [decoded] if self._one else decoded
-        if not all_there(self._body, structs):
-            raise msgspec.ValidationError("a field may be repeated")
-        return structs
+        return [decoded] if self._one else decoded
 
     def each(self, struct: type[msgspec.Struct]) -> list[Any]:
-        structs = _one_by_one(_decoder(struct), self.raws)
-        fitting = [raw for raw, kept in zip(self.raws, structs, strict=True) if kept is not None]
-        if not all_there(b"".join(fitting), [kept for kept in structs if kept is not None]):
-            structs = [None if self.repeated(i) else kept for i, kept in enumerate(structs)]
+        structs: list[Any] = []
+        for start in range(0, len(self.raws), BLOCK):
+            block = self.raws[start : start + BLOCK]
+            try:
+                structs += _decoder(struct, many=True)(b"[%b]" % b",".join(block))
+            except msgspec.ValidationError:
+                structs += _one_by_one(_decoder(struct), block)
         return structs
+
+    def colons(self, positions: Sequence[int]) -> int | None:
+        whole = self._raws is None or len(positions) == len(self._raws)
+        raws = self.raws if not whole else []
+        text = self._body if whole else b"".join([raws[i] for i in positions])
+        if b"\\" in text and b"\\u003" in text:  # a colon in text may be written like that
+            return -1
+        return colons(text)
 
     def repeated(self, position: int) -> list[str]:
         return repeated(fields_of_json, self.raws[position])
@@ -133,6 +149,9 @@ class MsgpackRows:
                 structs[position] = None
         return structs
 
+    def colons(self, positions: Sequence[int]) -> int | None:
+        return None  # `each` has seen to it
+
     def _has_all(self, position: int, kept: msgspec.Struct) -> bool:
         # A map of up to 15 fields says in its first byte how many there are.
         first = _in_msgpack(kept)[0]
@@ -174,6 +193,9 @@ class CsvRows:
 
     def each(self, struct: type[msgspec.Struct]) -> list[Any]:
         return [None] * len(self)
+
+    def colons(self, positions: Sequence[int]) -> int | None:
+        return None
 
     def repeated(self, position: int) -> list[str]:
         return []  # the header has each name once

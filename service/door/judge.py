@@ -5,18 +5,19 @@ columns become Arrow arrays, and the other rules look at whole columns. Only row
 these steps doubts are read value by value, to name every violation.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
+from itertools import accumulate, compress
 from typing import Annotated, Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+from msgspec import UNSET, UnsetType
 
 from service.dictionary import Column, Table
 from service.dictionary.column_types import Unreadable
+from service.door.columns import ColumnReader, Columns, mask
 from service.door.formats import Rows, decoding
 from service.errors import WrongNumberOfRows
 
@@ -50,7 +51,7 @@ class Batch:
     received: int
     fitting: pa.Table
     positions: Sequence[int]
-    keys: dict[str, list[Any]]
+    keys: Mapping[str, Sequence[Any]]
     broken: dict[int, Broken] = field(default_factory=dict)
     rows: Rows | None = None
 
@@ -66,12 +67,7 @@ class Judge:
     def __init__(self, table: Table) -> None:
         self.table = table
         self.struct = struct_of(table)
-        self._getters = {name: attrgetter(name) for name in table.column_names}
-        self._key_columns = [c.name for c in table.columns if c.is_unique or c.reference]
-        self._not_decoded = {
-            column.name: [rule for rule in column.own_rules if not rule.judged_by_decoding]
-            for column in table.columns
-        }
+        self._reader = ColumnReader(table, self.struct)
 
     def judge(self, rows: Rows, most: int | None = None) -> Batch:
         """The rows that fit and those that do not.
@@ -80,30 +76,10 @@ class Judge:
             MalformedBody: the body is not of its format.
             WrongNumberOfRows: there are none, or more than `most`, where that is given.
         """
-        structs = self._decoded(rows, most)
-        broken: dict[int, Broken] = {}
-        doubtful: Iterable[int] = [i for i, struct in enumerate(structs) if struct is None]
-        read: set[int] = set()
-        while True:
-            read.update(doubtful)
-            for position, outcome in self._read_slowly(rows, doubtful):
-                if isinstance(outcome, Broken):
-                    broken[position], structs[position] = outcome, None
-                else:
-                    structs[position] = outcome
-            positions = (
-                [i for i, struct in enumerate(structs) if struct is not None]
-                if broken
-                else range(len(structs))
-            )
-            fitting, keys, doubts = self._columns([structs[i] for i in positions])
-            if fitting is not None:
-                return Batch(self.table, len(structs), fitting, positions, keys, broken, rows)
-            doubtful = [positions[i] for i in doubts]
-            if read.issuperset(doubtful):  # for ever, then
-                raise RuntimeError(f"two judges of {self.table.name} differ on rows {doubtful}")
+        return self.judge_decoded(rows, self.decoded(rows, most))
 
-    def _decoded(self, rows: Rows, most: int | None) -> list[Any]:
+    def decoded(self, rows: Rows, most: int | None) -> list[Any]:
+        """Each row as a struct, or None where it does not fit one; raises as `judge` does."""
         with decoding():
             try:
                 structs = rows.structs(self.struct)
@@ -113,47 +89,52 @@ class Judge:
         check_number(len(structs), most)
         return structs
 
-    def _columns(
-        self, structs: list[Any]
-    ) -> tuple[pa.Table | None, dict[str, list[Any]], Sequence[int]]:
-        """The structs as Arrow columns with the values of the keys, or the rows in doubt."""
-        arrays, keys = [], {}
-        doubts = np.zeros(len(structs), dtype=bool)
-        for column in self.table.columns:
-            values = list(map(self._getters[column.name], structs))
-            if column.name in self._key_columns:
-                keys[column.name] = values
-            try:
-                array, doubted = self._column(column, values)
-            except (pa.ArrowInvalid, OverflowError, UnicodeEncodeError):
-                return None, {}, range(len(structs))
-            doubts |= doubted
-            arrays.append(array)
-        if doubts.any():
-            return None, {}, np.flatnonzero(doubts).tolist()
-        return pa.table(arrays, names=list(self.table.column_names)), keys, ()
+    def judge_decoded(self, rows: Rows, structs: Sequence[Any]) -> Batch:
+        """What `judge` does once the rows are decoded."""
+        positions: Sequence[int] = range(len(structs))
+        if None in structs:
+            positions = [i for i in positions if structs[i] is not None]
+        values = self._reader.values([structs[i] for i in positions])
+        columns = self._reader.columns(values)
+        if rows.colons(positions) not in (None, self._reader.colons(values)):
+            columns.doubted |= [bool(rows.repeated(i)) for i in positions]
+        broken: dict[int, Broken] = {}
+        if columns.doubted.any() or len(positions) < len(structs):
+            positions = list(compress(positions, ~columns.doubted))
+            broken, read = self._read_slowly(rows, set(range(len(structs))).difference(positions))
+            if read:
+                positions = sorted([*positions, *read])
+                values = self._reader.values([read.get(i, structs[i]) for i in positions])
+                columns = self._reader.columns(values)
+            columns = columns.certain()
+            if columns.rows.num_rows < len(positions):
+                raise RuntimeError(f"two judges of {self.table.name} differ")
+        return Batch(self.table, len(structs), columns.rows, positions, columns.keys, broken, rows)
 
-    def _column(self, column: Column, values: list[Any]) -> tuple[pa.Array, Any]:
-        doubted: Any = False
-        written: pa.Array | None = None
-        if column.type.form is not None:
-            written = pa.array(values, pa.string())
-            doubted = _mask(pc.invert(pc.match_substring_regex(written, column.type.form)))
-            if doubted.any():  # `array` may not be given such text
-                return None, doubted
-        array = column.type.array(values)
-        if pa.types.is_floating(array.type):  # MessagePack knows infinity, and what is no number
-            doubted |= _mask(pc.invert(pc.is_finite(array)))
-        for rule in self._not_decoded[column.name]:
-            doubted |= _mask(rule.breaks(array, array if written is None else written))
-        return array, doubted
+    def judge_fitting(self, requests: Sequence[tuple[Rows, Sequence[Any]]]) -> list[Batch] | None:
+        """A batch for each request, if there is no doubt about any row of any."""
+        values = self._reader.values([struct for _, structs in requests for struct in structs])
+        columns = self._reader.columns(values)
+        written = [rows.colons(range(len(structs))) or -1 for rows, structs in requests]
+        # None has fewer than its fields account for; so if all together have as many, each has.
+        if -1 in written or sum(written) != self._reader.colons(values) or columns.doubted.any():
+            return None
+        ends = list(accumulate(len(structs) for _, structs in requests))
+        return [
+            self._part(columns, rows, end - len(structs), len(structs))
+            for (rows, structs), end in zip(requests, ends, strict=True)
+        ]
+
+    def _part(self, columns: Columns, rows: Rows, start: int, length: int) -> Batch:
+        keys = {name: values[start : start + length] for name, values in columns.keys.items()}
+        part = columns.rows.slice(start, length)
+        return Batch(self.table, length, part, range(length), keys, {}, rows)
 
     def _read_slowly(
         self, rows: Rows, positions: Iterable[int]
-    ) -> list[tuple[int, msgspec.Struct | Broken]]:
-        wanted = list(positions)
-        if not wanted:
-            return []
+    ) -> tuple[dict[int, Broken], dict[int, msgspec.Struct]]:
+        """Rows read value by value: those that do not fit, with every reason, and those that do."""
+        wanted = sorted(positions)
         with decoding():
             sent = [rows.plain(position) for position in wanted]
         objects = [row if isinstance(row, dict) else {} for row in sent]
@@ -162,16 +143,16 @@ class Judge:
             column.name: _read_column(column, objects, found, rows.from_text)
             for column in self.table.columns
         }
+        broken: dict[int, Broken] = {}
+        fitting: dict[int, msgspec.Struct] = {}
         for i, position in enumerate(wanted):
             _judge_shape(self.table, sent[i], rows, position, found[i])
-        outcomes: list[tuple[int, msgspec.Struct | Broken]] = []
-        for i, position in enumerate(wanted):
+            values = {name: read[name][i] for name in read}
             if found[i]:
-                keys = {name: read[name][i] for name in self._key_columns}
-                outcomes.append((position, Broken(found[i], keys)))
+                broken[position] = Broken(found[i], self._reader.keys(values))
             else:
-                outcomes.append((position, self.struct(**{n: read[n][i] for n in read})))
-        return outcomes
+                fitting[position] = self.struct(**values)
+        return broken, fitting
 
 
 def check_number(received: int, most: int | None) -> None:
@@ -199,7 +180,7 @@ def _read_column(
     texts = [value if isinstance(value, str) else None for value in written]
     arrays = column.type.array(read), pa.array(map(_encodable, texts), pa.string())
     for rule in column.own_rules:
-        for i in np.flatnonzero(_mask(rule.breaks(*arrays))).tolist():
+        for i in np.flatnonzero(mask(rule.breaks(*arrays))).tolist():
             # A value that could not be read is not missing.
             if (rule.kind == "not_null") == (written[i] is None):
                 message = rule.message(written[i])
@@ -229,24 +210,21 @@ def _judge_shape(
             violations.append(Violation(str(name), "unknown_field", message, row[name]))
 
 
-def _mask(broken: pa.Array) -> Any:
-    return pc.fill_null(broken, False).to_numpy(zero_copy_only=False)
-
-
 def struct_of(table: Table) -> type[msgspec.Struct]:
     """The table's row as msgspec knows it: types, limits and words of the dictionary.
 
     Its JSON schema is what OpenAPI shows; unknown fields are refused.
     """
     required = [(c.name, _field(c)) for c in table.columns if c.required]
-    optional = [(c.name, _field(c) | None, None) for c in table.columns if not c.required]
+    optional = [
+        (c.name, _field(c) | None | UnsetType, UNSET) for c in table.columns if not c.required
+    ]
     name = "".join(part.title() for part in table.name.split("_")) + "Row"
     return msgspec.defstruct(
         name,
         [*required, *optional],
         kw_only=True,
         forbid_unknown_fields=True,
-        omit_defaults=True,
         gc=False,
         namespace={"__doc__": table.description},
     )

@@ -4,7 +4,7 @@ The same definition as in macros/judging.sql: a value is taken by a row of the
 table, or by an earlier row of the request that breaks no rule but, at most, unique ones.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,30 @@ def admit(batch: Batch, keys: Keys) -> Verdict:
         accepted = batch.fitting.take(pa.array(going_in, pa.int64()))
     _take(batch, keys, going_in)
     return Verdict(batch, accepted, rejected)
+
+
+def admit_all(batches: Sequence[Batch], keys: Keys) -> bool:
+    """Whether all rows of the batches, all of one table, go in, whichever comes first.
+
+    If so, their keys are added to `keys`; if not, `admit` says of each batch which do.
+    """
+    table = batches[0].table
+    if any(batch.broken or batch.table is not table for batch in batches):
+        return False
+    columns = [column for column in table.columns if column.is_unique or column.reference]
+    together = [
+        (column, [v for batch in batches for v in _values(batch.keys[column.name], column)])
+        for column in columns
+    ]
+    for column, values in together:
+        if column.reference and not keys.all_known(_parent(column), values):
+            return False
+        if column.is_unique and not keys.all_new((table.name, column.name), values):
+            return False
+    for column, values in together:
+        if column.is_unique:
+            keys.add((table.name, column.name), values)
+    return True
 
 
 def _parent(column: Column) -> tuple[str, str]:
@@ -82,19 +106,24 @@ class _Claims:
         return self._keys.all_new((self._batch.table.name, column.name), values)
 
     def _find_losers(self, column: Column) -> None:
-        first = self._first_of(column)
-        taken = self._keys.taken((self._batch.table.name, column.name), first)
-        for i, value in enumerate(self._batch.keys[column.name]):
+        values = self._batch.keys[column.name]
+        claimed = _values([values[i] for i in self._claimants()], column)
+        taken = self._keys.taken((self._batch.table.name, column.name), claimed)
+        first = self._first_of(column) if len(set(claimed)) < len(claimed) else {}
+        for i, value in enumerate(values):
             if value is not None and (value in taken or first.get(value, i) < i):
                 self.losers.add(i)
+
+    def _claimants(self) -> Sequence[int]:
+        rows = range(len(self._batch.positions))
+        return [i for i in rows if i not in self._orphans] if self._orphans else rows
 
     def _first_of(self, column: Column) -> dict[Any, int]:
         """Each value with the first row of `fitting` that claims it."""
         if column.name not in self._first:
-            first: dict[Any, int] = {}
-            for i, value in enumerate(self._batch.keys[column.name]):
-                if value is not None and i not in self._orphans:
-                    first.setdefault(value, i)
+            values, rows = self._batch.keys[column.name], self._claimants()[::-1]
+            first = dict(zip([values[i] for i in rows], rows, strict=True))  # the last one stays
+            first.pop(None, None)
             self._first[column.name] = first
         return self._first[column.name]
 
@@ -154,7 +183,7 @@ def _in_order(table: Table, violations: list[Violation]) -> list[Violation]:
     )
 
 
-def _values(values: list[Any], column: Column) -> list[Any]:
+def _values(values: Sequence[Any], column: Column) -> Sequence[Any]:
     return values if column.required else [value for value in values if value is not None]
 
 

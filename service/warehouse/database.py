@@ -1,5 +1,6 @@
 """DuckDB, the one place that opens it."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,11 @@ import pyarrow as pa
 from service.dictionary import Dictionary
 from service.dictionary.manifest import read_dictionary
 from service.errors import NotBuilt
+
+# What the WAL holds before it is written into the file, while inserts wait: 2 million rows or so,
+# half a second. DuckDB's own 16 MiB are there every second under load; to replay 64 MiB after a
+# crash takes 1.2 s.
+WAL_BYTES = 64 * 1024 * 1024
 
 
 def quoted(name: str) -> str:
@@ -25,11 +31,10 @@ def core(table: str) -> str:
 
 def insert_arrow(connection: duckdb.DuckDBPyConnection, target: str, rows: pa.Table) -> None:
     """Inserts Arrow rows into `target` without copying them: 300 times faster than executemany."""
-    connection.register("arrow_rows", rows)
-    try:
-        connection.execute(f"insert into {target} select * from arrow_rows")
-    finally:
-        connection.unregister("arrow_rows")
+    # DuckDB finds the local variable by its name. A stream of Arrow's C interface is scanned
+    # without Python: a table takes three times as long to begin, a registered view five times.
+    arrow_rows = rows.__arrow_c_stream__()  # noqa: F841
+    connection.execute(f"insert into {target} select * from arrow_rows")
 
 
 def count_rows(connection: duckdb.DuckDBPyConnection, table: str) -> int:
@@ -57,6 +62,10 @@ class Database:
         self.path = path
         self._root = duckdb.connect(str(path))
         self._root.execute("set global TimeZone = 'UTC'")
+        self._root.execute(f"set global checkpoint_threshold = '{WAL_BYTES} bytes'")
+        (self._cores,) = self._root.execute("select current_setting('threads')").fetchall()[0]
+        self._root.execute("set global threads = 1")
+        self._sharing, self._sharers = threading.Lock(), 0
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own, for one thread; the caller closes it."""
@@ -71,6 +80,27 @@ class Database:
             yield connection
         finally:
             connection.close()
+
+    @contextmanager
+    def all_cores(self) -> Iterator[None]:
+        """Within the block DuckDB spreads a query over all cores, and over one outside of it.
+
+        A batch of rows is too small: handing parts of it to another thread takes a fifth of the
+        time that it takes to write it.
+        """
+        with self._sharing:
+            self._sharers += 1
+            self._let_use(self._cores)
+        try:
+            yield
+        finally:
+            with self._sharing:
+                self._sharers -= 1
+                self._let_use(self._cores if self._sharers else 1)
+
+    def _let_use(self, cores: int) -> None:
+        with self._root.cursor() as connection:
+            connection.execute(f"set global threads = {cores}")
 
     def dictionary(self) -> Dictionary:
         """The dictionary that the warehouse was last built by.

@@ -4,7 +4,7 @@ Whole numbers are held in roaring bitmaps (10 million ids take about 2 MB), text
 change only after a commit; the primary key in DuckDB is the backstop.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -35,6 +35,13 @@ def _unsigned(type_name: str, value: Any) -> Any:
     return value & (0xFFFFFFFF if type_name == "integer" else (1 << 64) - 1)
 
 
+def _signed(type_name: str, keys: KeySet) -> set[Any]:
+    if type_name == "varchar":
+        return set(keys)
+    bits = 32 if type_name == "integer" else 64
+    return {key - (key >> bits - 1 << bits) for key in keys}
+
+
 def key_columns(table: Table) -> list[tuple[str, str]]:
     """Name and type of the columns of a table that no two rows may agree in."""
     return [(column.name, column.type.name) for column in table.columns if column.is_unique]
@@ -62,25 +69,28 @@ class Keys:
                 yield own
             layer = layer._base
 
-    def all_new(self, place: Place, values: list[Any]) -> bool:
+    def all_new(self, place: Place, values: Sequence[Any]) -> bool:
         """Whether no value stands twice, nor is taken."""
         new = key_set(self._type(place), values)
         return len(new) == len(values) and all(own.isdisjoint(new) for own in self._layers(place))
 
-    def taken(self, place: Place, values: Iterable[Any]) -> set[Any]:
+    def taken(self, place: Place, values: Sequence[Any]) -> set[Any]:
         """Those of `values` that are there."""
-        return {value for value in values if self.has(place, value)}
+        wanted = key_set(self._type(place), values)
+        found = key_set(self._type(place), ())
+        for own in self._layers(place):
+            found |= wanted & own
+        return _signed(self._type(place), found)
 
-    def all_known(self, place: Place, values: list[Any]) -> bool:
+    def all_known(self, place: Place, values: Sequence[Any]) -> bool:
         """Whether every value can be referred to."""
         return len(self._missing(place, values)) == 0
 
-    def unknown(self, place: Place, values: list[Any]) -> set[Any]:
+    def unknown(self, place: Place, values: Sequence[Any]) -> set[Any]:
         """Those of `values` that cannot be referred to."""
-        type_name, missing = self._type(place), self._missing(place, values)
-        return {value for value in set(values) if _unsigned(type_name, value) in missing}
+        return _signed(self._type(place), self._missing(place, values))
 
-    def _missing(self, place: Place, values: list[Any]) -> KeySet:
+    def _missing(self, place: Place, values: Sequence[Any]) -> KeySet:
         missing = key_set(self._type(place), values)
         for own in self._layers(place):
             missing = missing - own

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import duckdb
 import msgspec
@@ -43,6 +44,11 @@ class Insert:
     idempotency: Idempotency | None = None
     render: "Callable[[Outcome], books.Answer] | None" = None  # the answer to keep for a repeat
     started_at: datetime = field(default_factory=utc_now)
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether nothing but the rows of one table is to go in."""
+        return len(self.batches) == 1 and not self.dry_run and self.idempotency is None
 
 
 @dataclass
@@ -86,8 +92,14 @@ class Group:
     rejections: list[books.Rejection] = field(default_factory=list)
     answers: dict[str, books.Answer] = field(default_factory=dict)
 
-    def take(self, insert: Insert, outcome: Outcome, verdict: Verdict) -> None:
-        """Adds one table's part of an insert that is decided."""
+    def take(self, insert: Insert, verdicts: Sequence[Verdict], refused: bool) -> Outcome:
+        """Adds what an insert that is decided brings."""
+        outcome = Outcome(str(uuid4()), verdicts, refused, {})
+        for verdict in verdicts:
+            self._take(insert, outcome, verdict)
+        return outcome
+
+    def _take(self, insert: Insert, outcome: Outcome, verdict: Verdict) -> None:
         batch, accepted = verdict.batch, outcome.accepted(verdict)
         if accepted:
             self.rows[batch.table.name].append(verdict.accepted)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
-from uuid import uuid4
 
 import duckdb
 import pyarrow as pa
@@ -21,7 +20,7 @@ from service.door.judge import Batch
 from service.errors import KeyReused, NoSpace, Problem, Unavailable
 from service.logs import get_logger
 from service.warehouse import books
-from service.warehouse.admission import admit
+from service.warehouse.admission import Verdict, admit, admit_all
 from service.warehouse.database import Database, core, count_rows, insert_arrow
 from service.warehouse.keys import Keys
 from service.warehouse.work import (
@@ -66,7 +65,8 @@ class Writer:
     def start(self) -> None:
         """Reads the keys and begins to write."""
         self._connection = self._database.connect()
-        self.keys.load(self._connection, self.dictionary.tables)
+        with self._database.all_cores():
+            self.keys.load(self._connection, self.dictionary.tables)
         self._thread.start()
 
     def stop(self) -> None:
@@ -231,16 +231,27 @@ class Writer:
 
     def _transaction(self, inserts: Sequence[Insert]) -> list[Answer]:
         group = Group(Keys(self.dictionary, base=self.keys))
-        self._connection.execute("begin")
-        answers = [self._answer(insert, group) for insert in inserts]
+        self._connection.begin()
+        answers = self._answers(inserts, group)
         for table, parts in group.rows.items():
             insert_arrow(self._connection, f"{core(table)} by name", pa.concat_tables(parts))
         books.write(self._connection, group.loads)
         books.write(self._connection, group.rejections)
         books.write(self._connection, list(group.answers.values()))
-        self._connection.execute("commit")  # the commit point: from here on it is so
+        self._connection.commit()  # the commit point: from here on it is so
         self.keys.absorb(group.keys)
         return answers
+
+    def _answers(self, inserts: Sequence[Insert], group: Group) -> list[Answer]:
+        """As if one came after the other; most often all that is asked for can be done at once."""
+        usual = all(insert.is_usual and self._judges_like(insert.batches[0]) for insert in inserts)
+        if not (usual and admit_all([insert.batches[0] for insert in inserts], group.keys)):
+            return [self._answer(insert, group) for insert in inserts]
+        return [
+            group.take(insert, [Verdict(batch, batch.fitting, {})], refused=False)
+            for insert in inserts
+            for batch in insert.batches
+        ]
 
     def _answer(self, insert: Insert, group: Group) -> Answer:
         if not all(map(self._judges_like, insert.batches)):
@@ -266,19 +277,16 @@ class Writer:
         refused = insert.strict and any(verdict.rejected for verdict in verdicts)
         if insert.dry_run:
             return Outcome(None, verdicts, refused, {})
-        outcome = Outcome(str(uuid4()), verdicts, refused, {})
         if not refused:
             group.keys.absorb(own)
-        for verdict in verdicts:
-            group.take(insert, outcome, verdict)
-        return outcome
+        return group.take(insert, verdicts, refused)
 
     def _do(self, run: Run, future: "Future[Any]") -> None:
         try:
             self._refresh()
-            self._connection.execute("begin")
+            self._connection.begin()
             result = self._once(run)
-            self._connection.execute("commit")  # the commit point
+            self._connection.commit()  # the commit point
         except Exception as error:  # noqa: BLE001 - it is told to whom it concerns
             self._roll_back()
             future.set_exception(as_problem(error))

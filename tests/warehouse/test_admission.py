@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.door.judge import Batch
-from service.warehouse.admission import admit
+from service.warehouse.admission import admit, admit_all
 from service.warehouse.keys import Keys
 from tests.warehouse.tables import DICTIONARY, judged
 
@@ -176,3 +176,28 @@ def test_the_fast_way_and_the_slow_one_say_what_the_rules_say_row_by_row(rows):
     ids, said = verdict(batch, keys)
     assert ids == accepted
     assert {position: sorted(found, key=str) for position, found in said.items()} == expected
+
+
+@settings(deadline=None, max_examples=300)
+@given(data=st.data())
+def test_all_are_admitted_at_once_when_and_only_when_each_would_be(data):
+    ids, codes = st.sampled_from([1, 2, 3, 4, 5, -1, 10]), st.sampled_from(["a", "b", "ten"])
+    rows = st.builds(badge, ids, st.none() | codes, st.none() | ids, st.none() | ids)
+    requests = data.draw(st.lists(st.lists(rows, min_size=1, max_size=2), min_size=1, max_size=3))
+    batches = [judged("badges", *request) for request in requests]
+    one_by_one, at_once = known(), known()
+    rejected = [verdict(batch, one_by_one)[1] for batch in batches]
+    assert admit_all(batches, at_once) == (not any(rejected))
+    place = ("badges", "id")
+    if not any(rejected):
+        assert at_once.taken(place, [1, 2, 3, 4, 5]) == one_by_one.taken(place, [1, 2, 3, 4, 5])
+    else:
+        assert at_once.taken(place, [1, 2, 3, 4, 5, -1, 10]) == {10}
+
+
+def test_batches_of_two_tables_or_with_broken_rows_are_not_admitted_at_once():
+    sound, keys = judged("departments", {"id": 7, "department": "x"}), known()
+    assert not admit_all([sound, judged("badges", badge(1))], keys)
+    assert not admit_all([sound, judged("departments", {"id": None})], keys)
+    assert admit_all([sound], keys)
+    assert keys.has(("departments", "id"), 7)

@@ -65,6 +65,8 @@ def test_a_set_of_keys_says_what_a_set_of_python_says(data):
     assert keys.all_new(place, asked) == (len(set(asked)) == len(asked) and not model & set(asked))
     assert keys.all_known(place, asked) == model.issuperset(asked)
     assert [keys.has(place, value) for value in asked] == [value in model for value in asked]
+    assert keys.taken(place, asked) == model & set(asked)
+    assert keys.unknown(place, asked) == set(asked) - model
 
 
 def test_a_layer_sees_what_is_below_it_and_not_the_other_way_round():

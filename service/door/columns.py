@@ -1,0 +1,93 @@
+"""Rows that were decoded to structs, as Arrow columns: the quick way to look at all at once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import compress
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+from msgspec import UNSET
+from msgspec.structs import astuple
+
+from service.dictionary import Column, Table
+from service.dictionary.moments import Mask
+from service.door.fields import colons
+
+
+@dataclass
+class Columns:
+    """Rows as an Arrow table, their values in the key columns, and which rows are doubtful."""
+
+    rows: pa.Table
+    keys: Mapping[str, Sequence[Any]]
+    doubted: Mask
+
+    def certain(self) -> "Columns":
+        """Those that are not doubtful."""
+        if not self.doubted.any():
+            return self
+        fit = ~self.doubted
+        keys = {name: list(compress(values, fit)) for name, values in self.keys.items()}
+        return Columns(self.rows.filter(pa.array(fit)), keys, np.zeros(fit.sum(), np.bool_))
+
+
+class ColumnReader:
+    """Reads structs of one table."""
+
+    def __init__(self, table: Table, struct: type[msgspec.Struct]) -> None:
+        self._names = list(table.column_names)
+        self._columns = [table.column(name) for name in struct.__struct_fields__]
+        self._key_columns = [c.name for c in table.columns if c.is_unique or c.reference]
+        self._not_decoded = {
+            column.name: [rule for rule in column.own_rules if not rule.judged_by_decoding]
+            for column in table.columns
+        }
+
+    def values(self, structs: Sequence[msgspec.Struct]) -> list[Sequence[Any]]:
+        """The fields' values, in the order of the struct; UNSET where there is no field."""
+        return list(zip(*map(astuple, structs), strict=True)) or [()] * len(self._columns)
+
+    def colons(self, values: Sequence[Sequence[Any]]) -> int:
+        """How many colons the JSON has that the values were decoded from, if none was dropped:
+        one for each field, and those in texts.
+        """
+        found = 0
+        for column, written in zip(self._columns, values, strict=True):
+            found += len(written)
+            if not column.required:
+                found -= written.count(UNSET)
+            if column.type.struct is str:
+                texts = "".join(written if column.required else filter(None, written))
+                found += colons(texts.encode("utf-8", "surrogatepass"))
+        return found
+
+    def columns(self, values: Sequence[Sequence[Any]]) -> Columns:
+        """The values as columns. Where a row is doubtful, its values can be anything."""
+        doubted = np.zeros(len(values[0]), np.bool_)
+        arrays, keys = {}, {}
+        for column, written in zip(self._columns, values, strict=True):
+            if not column.required and UNSET in written:
+                written = [None if value is UNSET else value for value in written]
+            arrays[column.name], doubts = self._column(column, written)
+            doubted |= doubts
+            if column.name in self._key_columns:
+                keys[column.name] = written
+        rows = pa.table([arrays[name] for name in self._names], names=self._names)
+        return Columns(rows, keys, doubted)
+
+    def keys(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The row's values in the key columns."""
+        return {name: row[name] for name in self._key_columns}
+
+    def _column(self, column: Column, values: Sequence[Any]) -> tuple[pa.Array, Mask]:
+        array, doubted = column.type.decoded(values)
+        for rule in self._not_decoded[column.name]:
+            doubted |= mask(rule.breaks(array, array))
+        return array, doubted
+
+
+def mask(broken: pa.Array) -> Mask:
+    """Booleans of Arrow (no null among them) as numpy's."""
+    return broken.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]

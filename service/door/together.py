@@ -1,0 +1,44 @@
+"""Judges small requests that come at the same time in one go: most of what a row costs on its
+own is the way to its columns and back, which a thousand rows share as well as one.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from service.door.formats import Rows
+from service.door.judge import Batch, Judge
+
+SMALL = 50  # rows; a request of more is judged alone
+
+
+class Together:
+    """Judges for one table, in the event loop."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._waiting: list[tuple[Rows, Sequence[Any], asyncio.Future[Batch]]] = []
+
+    async def judge(self, rows: Rows, most: int) -> Batch:
+        """As Judge.judge."""
+        structs = self._judge.decoded(rows, most)
+        if len(structs) > SMALL or None in structs:
+            return self._judge.judge_decoded(rows, structs)
+        loop = asyncio.get_running_loop()
+        if not self._waiting:  # whoever is ready to run now comes before this
+            loop.call_soon(self._judge_waiting)
+        judged: asyncio.Future[Batch] = loop.create_future()
+        self._waiting.append((rows, structs, judged))
+        return await judged
+
+    def _judge_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        batches = self._judge.judge_fitting([(rows, structs) for rows, structs, _ in waiting])
+        for i, (rows, structs, judged) in enumerate(waiting):
+            if judged.done():  # its request was cancelled
+                continue
+            try:
+                batch = batches[i] if batches else self._judge.judge_decoded(rows, structs)
+                judged.set_result(batch)
+            except Exception as error:  # noqa: BLE001 - it is told to whom it concerns
+                judged.set_exception(error)
