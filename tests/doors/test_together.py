@@ -145,3 +145,12 @@ def test_bad_rows_among_many_are_found_where_they_are():
     assert batch.fitting["id"].to_pylist() == [
         row["id"] for i, row in enumerate(rows) if i not in batch.broken
     ]
+
+
+def test_colons_that_one_request_hides_do_not_hide_fields_that_another_repeats():
+    escaped = b'[{"id":1,"text":"\\u003a","at":"2021-07-27T16:02:08Z"}]'
+    assert sum(each.fitting.num_rows for each in together(escaped)) == 1
+    for times in range(1, 12):
+        repeating = b'[{%b"id":1,"at":"2021-07-27T16:02:08Z"}]' % (b'"id":1,' * times)
+        fitting = [batch.fitting.num_rows for batch in together(escaped, repeating)]
+        assert fitting == [1, 0]
