@@ -1,8 +1,8 @@
 """POST of rows: one table or several, lenient or strict, for real or as a dry run."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import duckdb
@@ -27,12 +27,13 @@ from service.api.problems import CONTENT_TYPE, problem
 from service.api.requests import header
 from service.door.encodings import decompressed
 from service.door.formats import by_table, preference, rows_of
-from service.door.judge import Batch, Judge, check_number
+from service.door.judge import Batch, check_number
 from service.errors import UnknownTable, WrongNumberOfRows
 from service.gate import Gate, gate_of
 from service.warehouse import books
 from service.warehouse.work import Insert, Outcome, Replayed, utc_now
 
+T = TypeVar("T")
 LARGE = 1 << 20  # bytes; a body from here on is judged in a thread, so that others are served
 ROWS_IN: Any = {"problems": (413, 507), "once": True, "prefer": True, "encodings": True}
 
@@ -62,16 +63,15 @@ class InsertController(Controller):
         """Inserts 1 to 1000 rows; each that does not fit is kept out, with every reason."""
         gate = gate_of(request.app.state)  # a dependency takes longer than to judge a row
         await only_known(request, request.route_handler)  # a guard costs a copy of the handler
-        judge, together = _known(gate.judges, table), gate.together[table]
+        together = _known(gate.together, table)
         body = await read_body(request, gate)
         media_type, most = header(request, "content-type") or "", gate.settings.max_rows
 
         async def judged() -> list[Batch]:
-            if len(body) > LARGE:
-                return [
-                    await asyncio.to_thread(lambda: judge.judge(rows_of(body, media_type), most))
-                ]
-            return [await together.judge(rows_of(body, media_type), most)]
+            if len(body) <= LARGE:
+                return [await together.judge(rows_of(body, media_type), most)]
+            judge = together.alone.judge
+            return [await asyncio.to_thread(lambda: judge(rows_of(body, media_type), most))]
 
         return await _insert(request, gate, body, judged, dry_run, table)
 
@@ -98,7 +98,6 @@ class InsertController(Controller):
         gate = gate_of(request.app.state)
         await only_known(request, request.route_handler)
         body = await read_body(request, gate)
-
         judges = gate.judges  # of one dictionary, parents first, even if a build ends now
 
         def judge() -> list[Batch]:
@@ -114,7 +113,7 @@ class InsertController(Controller):
         return await _insert(request, gate, body, judged, dry_run, None)
 
 
-def _known(judges: Mapping[str, Judge], table: str) -> Judge:
+def _known(judges: Mapping[str, T], table: str) -> T:
     if table not in judges:
         raise UnknownTable(table, list(judges))
     return judges[table]
@@ -138,7 +137,7 @@ async def _insert(
     request: Request[Any, Any, Any],
     gate: Gate,
     body: bytes,
-    judged: Any,
+    judged: Callable[[], Awaitable[list[Batch]]],
     dry_run: bool,
     table: str | None,
 ) -> Response[bytes]:

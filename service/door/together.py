@@ -4,6 +4,7 @@ own is the way to its columns and back, which a thousand rows share as well as o
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from service.door.formats import Rows
@@ -16,14 +17,14 @@ class Together:
     """Judges for one table, in the event loop."""
 
     def __init__(self, judge: Judge) -> None:
-        self._judge = judge
+        self.alone = judge
         self._waiting: list[tuple[Rows, Sequence[Any], asyncio.Future[Batch]]] = []
 
     async def judge(self, rows: Rows, most: int) -> Batch:
         """As Judge.judge."""
-        structs = self._judge.decoded(rows, most)
+        structs = self.alone.decoded(rows, most)
         if len(structs) > SMALL or None in structs:
-            return self._judge.judge_decoded(rows, structs)
+            return self.alone.judge_decoded(rows, structs)
         loop = asyncio.get_running_loop()
         if not self._waiting:  # whoever is ready to run now comes before this
             loop.call_soon(self._judge_waiting)
@@ -33,12 +34,14 @@ class Together:
 
     def _judge_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
-        batches = self._judge.judge_fitting([(rows, structs) for rows, structs, _ in waiting])
+        batches: list[Batch] | None = None
+        with suppress(Exception):  # whoever it concerns is told of it below
+            batches = self.alone.judge_fitting([(rows, structs) for rows, structs, _ in waiting])
         for i, (rows, structs, judged) in enumerate(waiting):
             if judged.done():  # its request was cancelled
                 continue
             try:
-                batch = batches[i] if batches else self._judge.judge_decoded(rows, structs)
+                batch = batches[i] if batches else self.alone.judge_decoded(rows, structs)
                 judged.set_result(batch)
             except Exception as error:  # noqa: BLE001 - it is told to whom it concerns
                 judged.set_exception(error)
