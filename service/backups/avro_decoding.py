@@ -28,7 +28,7 @@ _LONGEST_LENGTH = 4  # bytes of the length of a text that fits into a window
 _PADDING = 16  # bytes behind the window, so that no value is read from beyond
 
 
-class Odd(Exception):  # noqa: N818 - it is no error
+class Odd(Exception):
     """The rows are not what this module knows."""
 
 
@@ -54,7 +54,7 @@ class Window:
 
     def rows(self, fields: Sequence[Field], limit: int) -> Numbers:
         """Where the rows begin, `limit` at most, and where the last one ends."""
-        jumps = memoryview(self._jumps(fields))
+        jumps = self._jumps(fields).data  # plain numbers: numpy makes an object of each
         places, place = [0], 0
         for _ in range(limit):
             place = jumps[place]
