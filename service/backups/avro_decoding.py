@@ -1,8 +1,8 @@
 """The bytes of Avro rows to columns, all rows of a window at once.
 
-Where a row ends is known only when its values have been read. So for every byte it is worked out
-where a row would end that began there; then the rows are a chain of jumps. That, and the values,
-is numpy's work, which does not hold the GIL for long.
+Where a row ends is known only when its values have been read. So Python jumps from value to value,
+helped by a list of where numbers end, and that is all that it does for each row: the values are
+numpy's work, which does not hold the GIL for long.
 
 What is rare (a number in more bytes than it needs, a row larger than a window) or wrong is left
 to fastavro, the judge of what Avro is: it gets the same bytes.
@@ -24,8 +24,11 @@ _WIDTHS = {"boolean": 1, "float": 4, "double": 8}  # bytes of what always has as
 _WHOLE = frozenset({"int", "long"})
 _COUNTED = frozenset({"string", "bytes"})
 _LONGEST = 10  # bytes of a number of 64 bits
-_LONGEST_LENGTH = 4  # bytes of the length of a text that fits into a window
 _PADDING = 16  # bytes behind the window, so that no value is read from beyond
+
+
+# A branch that is null, how many numbers follow, or how many bytes; a text where both are 0.
+_Step: TypeAlias = tuple[int | None, int, int]
 
 
 class Odd(Exception):
@@ -33,86 +36,60 @@ class Odd(Exception):
 
 
 class Window:
-    """A part of a block that begins with a row.
-
-    A place is the index of a byte; that behind the last byte is `size`, and the one after it is
-    nowhere: where all jumps lead that are wrong or leave the window.
-    """
+    """A part of a block that begins with a row. A place is the index of a byte."""
 
     def __init__(self, data: bytes | memoryview) -> None:
         read = np.frombuffer(data, np.uint8)
-        self.size = len(read)
-        self._nowhere = self.size + 1
+        self._data, self.size = data, len(read)
         self._bytes = np.concatenate([read, np.zeros(_PADDING, np.uint8)])
         last = read < 0x80  # bytes of numbers
         self._ends = np.flatnonzero(last) + 1
-        self._ended = np.empty(self.size + 2, np.int64)  # numbers that end before each place
-        self._ended[0] = 0
-        np.cumsum(last, out=self._ended[1 : self.size + 1])
-        self._ended[-1] = len(self._ends)
-        self._after_one = self._after(1)
+        self._ended = np.zeros(self.size + 1, np.int32)  # numbers that end before each place
+        np.cumsum(last, out=self._ended[1:])
 
     def rows(self, fields: Sequence[Field], limit: int) -> Numbers:
-        """Where the rows begin, `limit` at most, and where the last one ends."""
-        jumps = self._jumps(fields).data  # plain numbers: numpy makes an object of each
-        places, place = [0], 0
-        for _ in range(limit):
-            place = jumps[place]
-            if place > self.size:
-                break
-            places.append(place)
+        """Where the rows begin, `limit` at most, and where the last whole one ends."""
+        places, steps = [0], _steps(fields)
+        # Their items are plain numbers; numpy would make an object of each.
+        ends, ended = self._ends.data, self._ended.data
+        try:
+            for _ in range(limit):
+                place = self._behind(places[-1], steps, ends, ended)
+                if place > self.size:
+                    break
+                places.append(place)
+        except (IndexError, Odd):  # the last row is not whole, or no row
+            pass
         return np.array(places, np.int64)
 
-    def _jumps(self, fields: Sequence[Field]) -> Numbers:
-        """For each place where a row that begins there ends."""
-        places, numbers = None, 0
-        for field in (*fields, None):
-            if field and field.type in _WHOLE and len(field.branches) == 1:
-                numbers += 1  # several numbers are one jump
-                continue
-            jumps = [self._after(numbers)] if numbers else []
-            jumps += [self._behind(field)] if field else []
-            for jump in jumps:
-                places = jump if places is None else jump[places]
-            numbers = 0
-        assert places is not None
-        return places
-
-    def _after(self, numbers: int) -> Numbers:
-        """For each place where that many numbers end."""
-        ends = np.concatenate([self._ends, np.full(numbers, self._nowhere)])
-        return np.asarray(ends[numbers - 1 :][self._ended])
-
-    def _behind(self, field: Field) -> Numbers:
-        """For each place where a value of the field ends."""
-        if field.type in _COUNTED:
-            behind = self._behind_counted()
-        elif field.type in _WHOLE:
-            behind = self._after_one
-        else:
-            behind = self._bounded(np.arange(self.size + 2) + _WIDTHS[field.type])
-        if len(field.branches) == 1:
-            return behind
-        branch, null = self._bytes[: self.size + 2], _null(field)
-        place = np.arange(1, self.size + 3)
-        place[-2:] = self._nowhere
-        without = np.where(branch == null, place, self._nowhere)
-        return np.where(branch == 2 - null, behind[place], without)
-
-    def _behind_counted(self) -> Numbers:
-        lengths = (self._bytes[: self.size + 2] & 0x7F).astype(np.int64)
-        more = np.flatnonzero(self._bytes[: self.size] >= 0x80)
-        for byte in range(1, _LONGEST_LENGTH):
-            following = self._bytes[more + byte]
-            lengths[more] |= (following & 0x7F).astype(np.int64) << (7 * byte)
-            more = more[following >= 0x80]
-        lengths[more] = 1  # too long
-        behind = self._after_one + (lengths >> 1)
-        behind[(lengths & 1) == 1] = self._nowhere  # a negative length
-        return self._bounded(behind)
-
-    def _bounded(self, places: Numbers) -> Numbers:
-        return np.where(places > self.size, self._nowhere, places)
+    def _behind(
+        self, place: int, steps: Sequence[_Step], ends: Sequence[int], ended: Sequence[int]
+    ) -> int:
+        """Where the row ends that begins at `place`."""
+        data = self._data
+        for null, numbers, width in steps:
+            if null is not None:
+                branch = data[place]
+                place += 1
+                if branch == null:
+                    continue
+                if branch != 2 - null:
+                    raise Odd
+            if numbers:
+                place = ends[ended[place] + numbers - 1]
+            elif width:
+                place += width
+            else:
+                end = ends[ended[place]]
+                size = data[place]
+                if end - place > _LONGEST:
+                    raise Odd
+                for at in range(1, end - place):
+                    size = size & ~(0x80 << 7 * (at - 1)) | data[place + at] << 7 * at
+                if size & 1:  # it is negative
+                    raise Odd
+                place = end + (size >> 1)
+        return place
 
     def columns(self, fields: Sequence[Field], rows: Numbers) -> Mapping[str, pa.Array]:
         """The values of `rows`, by name, of the types in PLAIN.
@@ -154,7 +131,7 @@ class Window:
         return pa.array(floats.astype(np.float64)), places + width
 
     def _numbers(self, places: Numbers) -> tuple[Numbers, Numbers]:
-        behind = self._after_one[places]
+        behind = self._ends[self._ended[places]]
         sizes = behind - places
         longest = int(sizes.max(initial=1))
         if longest > _LONGEST:
@@ -188,3 +165,15 @@ class Window:
 def _null(field: Field) -> int:
     """The byte that says that a value of a union is null; the other one is 2 without it."""
     return 2 * field.branches.index("null")
+
+
+def _steps(fields: Sequence[Field]) -> list[_Step]:
+    steps: list[_Step] = []
+    for field in fields:
+        null = _null(field) if len(field.branches) == 2 else None
+        number = int(field.type in _WHOLE)
+        if number and null is None and steps and steps[-1][1] and steps[-1][0] is None:
+            steps[-1] = (None, steps[-1][1] + 1, 0)  # several numbers are one step
+        else:
+            steps.append((null, number, _WIDTHS.get(field.type, 0)))
+    return steps
