@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import duckdb
@@ -15,13 +16,13 @@ from service.api.bodies import json_body
 from service.api.describing import described
 from service.api.once import again, asked_by, kept
 from service.api.parameters import only_known
-from service.backups.backing_up import back_up
 from service.backups.catalogue import Entry
 from service.backups.restoring import Result, restore
+from service.backups.safety import Safety
 from service.dictionary import Table
 from service.errors import Unprocessable
 from service.gate import Gate
-from service.warehouse.work import Replayed
+from service.warehouse.work import Idempotency, Replayed
 from service.warehouse.writer import as_problem
 
 
@@ -143,14 +144,47 @@ async def _restore(
     if dry_run:
         return response(await asyncio.to_thread(_plan, gate, entries))
 
-    def change(connection: duckdb.DuckDBPyConnection) -> list[Restored]:
-        return _change(connection, gate, tables, entries)
-
-    asked = asked_by(request, body)
-    touched = [table.name for table in tables]
-    done = gate.writer.run_once(change, touched, asked, lambda made: kept(asked, response(made)))
+    done = await asyncio.to_thread(begin, gate, tables, entries, asked_by(request, body), response)
     found = await asyncio.wrap_future(done)
     return again(found) if isinstance(found, Replayed) else response(found)
+
+
+def begin(
+    gate: Gate,
+    tables: Sequence[Table],
+    entries: Sequence[Entry],
+    asked: Idempotency | None,
+    response: Callable[[Sequence[Restored]], Response[bytes]],
+) -> "Future[list[Restored] | Replayed]":
+    """Backs up what is there, then has the writer restore.
+
+    When nothing is restored, that backup is removed: the tables still hold the same. Should only
+    the commit fail, it stays, and does no harm.
+    """
+    safety = Safety(tables, gate.catalogue, gate.settings.codec, gate.dictionary.version)
+    with gate.database.reading() as connection:
+        safety.take(connection)
+
+    def change(connection: duckdb.DuckDBPyConnection) -> list[Restored]:
+        safety.renew(connection)
+        results = restore(connection, gate.dictionary, entries, gate.catalogue)
+        safety.needed = True
+        return _shown(results, {entry.table: entry.backup_id for entry in safety.entries})
+
+    def ended(_done: object) -> None:
+        if not safety.needed:
+            safety.discard()
+
+    touched = [table.name for table in tables]
+    try:
+        done = gate.writer.run_once(
+            change, touched, asked, lambda made: kept(asked, response(made))
+        )
+    except BaseException:
+        safety.discard()
+        raise
+    done.add_done_callback(ended)  # the first one: it is over before the client is answered
+    return done
 
 
 def _plan(gate: Gate, entries: Sequence[Entry]) -> list[Restored]:
@@ -164,30 +198,6 @@ def _plan(gate: Gate, entries: Sequence[Entry]) -> list[Restored]:
         raise as_problem(error) from error
     finally:
         connection.close()  # nothing was committed
-
-
-def _change(
-    connection: duckdb.DuckDBPyConnection,
-    gate: Gate,
-    tables: Sequence[Table],
-    entries: Sequence[Entry],
-) -> list[Restored]:
-    """Restores in the open transaction, after a backup of what is there.
-
-    When the restore fails, that backup is removed: the tables still hold the same. Should only
-    the commit fail, it stays, and does no harm.
-    """
-    version, codec = gate.dictionary.version, gate.settings.codec
-    taken = back_up(
-        connection, tables, gate.catalogue, codec, dictionary_version=version, kind="safety"
-    )
-    try:
-        results = restore(connection, gate.dictionary, entries, gate.catalogue)
-    except BaseException:
-        for entry in taken:
-            gate.catalogue.discard(entry.backup_id)
-        raise
-    return _shown(results, {entry.table: entry.backup_id for entry in taken})
 
 
 def _shown(results: Sequence[Result], safety: Mapping[str, str]) -> list[Restored]:

@@ -4,7 +4,7 @@ With avro_schema and avro_container the one place that knows Avro. Memory is bou
 what is held at a time is a block, and the rows of one batch.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from io import BufferedReader, BytesIO
 from pathlib import Path
@@ -13,19 +13,20 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
-from fastavro import schemaless_reader, schemaless_writer
+from fastavro import schemaless_reader
 from fastavro.schema import parse_schema
 
 from service.backups import avro_container as container
+from service.backups.avro_decoding import Odd, Window
+from service.backups.avro_encoding import encoded
 from service.backups.avro_schema import (
-    Schema,
     fingerprint_of,
     read_schema,
     resolve,
     schema_of,
 )
 from service.backups.durable_files import made_whole
+from service.backups.pipeline import in_order
 from service.dictionary import Table
 from service.errors import DamagedBackup, Unprocessable
 
@@ -35,6 +36,9 @@ CODECS = ("deflate", "zstandard")  # that files are written with
 DEFAULT_CODEC = "deflate"  # every Avro reader knows it
 BATCH_ROWS = 8192
 BLOCK_BYTES = 16 << 20  # of a block's rows in Arrow, unless one row alone has more
+
+LARGEST_AT_ONCE = 4 << 20  # bytes of a block whose rows are decoded before they are asked for
+WINDOW = (4 << 10, 512 << 10)  # bytes that are decoded at once, the least and the most
 
 # What fastavro raises for bytes that are no rows of the schema.
 _NOT_ROWS = (EOFError, IndexError, ValueError, OverflowError, TypeError, KeyError)
@@ -73,16 +77,19 @@ def write(
         NoSpace: it does not fit on the disk.
         Unprocessable: a row is larger than a block may be.
     """
-    schema = schema_of(table, nullable)
-    encode, sync, rows = _Encoder(schema), token_bytes(container.SYNC_BYTES), 0
+    schema, sync, rows = schema_of(table, nullable), token_bytes(container.SYNC_BYTES), 0
+    types = [field["type"] for field in schema["fields"]]
+
+    def block(part: pa.RecordBatch) -> tuple[int, bytes]:
+        return part.num_rows, _payload(codec, encoded(part, types))
+
     with made_whole(path) as file:
         text = msgspec.json.encode(schema)
         file.write(container.written_header(text, codec, dict(metadata or {}), sync))
-        for batch in batches:
-            for part in _parts(batch):
-                payload = _payload(codec, encode(part))
-                file.write(container.written_block(part.num_rows, payload, sync))
-                rows += part.num_rows
+        parts = (part for batch in batches for part in _parts(batch))
+        for count, payload in in_order(block, parts):
+            file.write(container.written_block(count, payload, sync))
+            rows += count
     return Written(rows, file.size, file.sha256, fingerprint_of(schema))
 
 
@@ -103,38 +110,6 @@ def _payload(codec: str, data: bytes) -> bytes:
         raise Unprocessable("a row is larger than a block of a backup may be") from error
 
 
-class _Encoder:
-    """Record batches to the bytes of blocks."""
-
-    def __init__(self, schema: Schema) -> None:
-        fields = [{**field, "type": _plain(field["type"])} for field in schema["fields"]]
-        self._schema = parse_schema({"type": "array", "items": {**schema, "fields": fields}})
-
-    def __call__(self, batch: pa.RecordBatch) -> bytes:
-        names = batch.schema.names
-        columns = [_numbers(column).to_pylist() for column in batch.columns]
-        rows = [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
-        written = BytesIO()
-        schemaless_writer(written, self._schema, rows)
-        # An array is the number of its items, the items and a 0; a block wants the items.
-        return written.getvalue()[len(container.long(len(rows))) : -1]
-
-
-def _plain(said: Any) -> Any:
-    """An Avro type without its logical type: days and moments are given as numbers."""
-    if isinstance(said, list):
-        return [_plain(each) for each in said]
-    return said["type"] if isinstance(said, dict) else said
-
-
-def _numbers(column: pa.Array) -> pa.Array:
-    if pa.types.is_timestamp(column.type):
-        return pc.cast(pc.cast(column, pa.timestamp("us")), pa.int64())
-    if pa.types.is_date32(column.type):
-        return pc.cast(column, pa.int32())
-    return column
-
-
 class AvroFile:
     """An open Avro file whose rows are to be read as those of a table."""
 
@@ -147,7 +122,7 @@ class AvroFile:
         self._file, self._table = file, table
         self._header = container.read_header(file)
         schema = read_schema(self._header.schema)
-        self._sources = resolve(table, schema)
+        self._fields, self._sources = schema.fields, resolve(table, schema)
         self._decoding = parse_schema(schema.decoding)
         self.codec = self._header.codec
         self.schema_fingerprint = fingerprint_of(schema.decoding)
@@ -160,23 +135,49 @@ class AvroFile:
         Raises:
             DamagedBackup: the file is not as Avro wants it, or a value not as the type does.
         """
-        for rows, payload in container.read_blocks(self._file, self._header):
-            yield from self._block(rows, container.expand(self.codec, payload))
+        blocks = container.read_blocks(self._file, self._header)
+        for block in in_order(self._open, blocks):
+            yield from block
 
-    def _block(self, rows: int, data: bytes) -> Iterator[pa.RecordBatch]:
-        source = BytesIO(data)
-        for start in range(0, rows, BATCH_ROWS):
-            try:
-                records = [
-                    schemaless_reader(source, self._decoding)
-                    for _ in range(min(BATCH_ROWS, rows - start))
-                ]
-            except _NOT_ROWS as error:
-                raise DamagedBackup("a block does not hold the rows it should") from error
-            yield self._batch(records)
-        if source.tell() != len(data):
+    def _open(self, block: tuple[int, bytes]) -> Iterable[pa.RecordBatch]:
+        """A block's rows: at once where that takes little memory, else as they are asked for."""
+        rows, payload = block
+        data = container.expand(self.codec, payload)
+        batches = self._block(rows, memoryview(data))
+        return list(batches) if len(data) <= LARGEST_AT_ONCE and rows <= BATCH_ROWS else batches
+
+    def _block(self, rows: int, data: memoryview) -> Iterator[pa.RecordBatch]:
+        while rows:
+            # As large as the rows should be, were all rows alike.
+            wanted = min(max(len(data) * BATCH_ROWS // rows, WINDOW[0]), WINDOW[1])
+            columns, count, size = self._some_rows(data, wanted, min(rows, BATCH_ROWS))
+            yield self._batch(columns, count)
+            data, rows = data[size:], rows - count
+        if data:
             raise DamagedBackup("a block holds more than the rows it should")
 
-    def _batch(self, records: list[Any]) -> pa.RecordBatch:
-        arrays = [source.array(records) for source in self._sources]
+    def _some_rows(
+        self, data: memoryview, wanted: int, most: int
+    ) -> tuple[Mapping[str, Any], int, int]:
+        """The columns of the first rows in `data`, how many rows they are and in how many bytes."""
+        try:
+            window = Window(data[:wanted])
+            rows = window.rows(self._fields, most)
+            if len(rows) > 1:
+                return window.columns(self._fields, rows), len(rows) - 1, int(rows[-1])
+        except Odd:
+            pass
+        return self._by_fastavro(data, most)
+
+    def _by_fastavro(self, data: memoryview, rows: int) -> tuple[Mapping[str, Any], int, int]:
+        source = BytesIO(data)
+        try:
+            records: list[Any] = [schemaless_reader(source, self._decoding) for _ in range(rows)]
+        except _NOT_ROWS as error:
+            raise DamagedBackup("a block does not hold the rows it should") from error
+        names = (field.name for field in self._fields)
+        return {name: [row[name] for row in records] for name in names}, rows, source.tell()
+
+    def _batch(self, columns: Mapping[str, Any], rows: int) -> pa.RecordBatch:
+        arrays = [source.array(columns, rows) for source in self._sources]
         return pa.record_batch(arrays, schema=arrow_schema(self._table))

@@ -9,7 +9,7 @@ tools write no other. Logical types must fit: a number is no moment.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -23,12 +23,21 @@ from service.errors import DamagedBackup
 
 Schema: TypeAlias = dict[str, Any]
 NAMESPACE = "gatehouse"
-PRIMITIVES = frozenset({"boolean", "int", "long", "float", "double", "bytes", "string"})
 # Logical types that change what a value means; others are ignored, as the specification says.
 MEANINGFUL = frozenset({"date", "decimal", "big-decimal", "duration"}) | {
     f"{kind}-{unit}"
     for kind in ("time", "timestamp", "local-timestamp")
     for unit in ("millis", "micros", "nanos")
+}
+# Values as they are decoded, before a column reads them.
+PLAIN: Mapping[str, pa.DataType] = {
+    "boolean": pa.bool_(),
+    "int": pa.int64(),
+    "long": pa.int64(),
+    "float": pa.float64(),
+    "double": pa.float64(),
+    "bytes": pa.binary(),
+    "string": pa.string(),
 }
 FIRST_DAY, LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31, days from 1970-01-01
 DAY = 86_400_000_000  # microseconds
@@ -153,7 +162,7 @@ def _read_field(said: Any) -> Field:
 
 def _read_type(name: str, said: Any) -> tuple[str, str | None]:
     plain = said.get("type") if isinstance(said, dict) else said
-    if not isinstance(plain, str) or plain not in PRIMITIVES:
+    if not isinstance(plain, str) or plain not in PLAIN:
         raise DamagedBackup(f"its field {name} is not of a simple type")
     logical = said.get("logicalType") if isinstance(said, dict) else None
     known = isinstance(logical, str) and logical in MEANINGFUL
@@ -161,30 +170,29 @@ def _read_type(name: str, said: Any) -> tuple[str, str | None]:
 
 
 # Decoded values to the column's Arrow array; raises ValueError (pa.ArrowInvalid is one).
-Reading: TypeAlias = Callable[[Sequence[Any]], pa.Array]
+Reading: TypeAlias = Callable[[pa.Array], pa.Array]
 
 
 def _whole(*types: pa.DataType) -> Reading:
     """Reads whole numbers that fit each of `types`, to the last of them."""
 
-    def read(values: Sequence[Any]) -> pa.Array:
-        array = pa.array(values, pa.int64())
+    def read(values: pa.Array) -> pa.Array:
         for each in types:
-            array = pc.cast(array, each)
-        return array
+            values = values.cast(each)
+        return values
 
     return read
 
 
-def _number(values: Sequence[Any]) -> pa.Array:
-    array = pa.array(values, pa.float64())
+def _number(values: pa.Array) -> pa.Array:
+    array = values.cast(pa.float64())
     if pc.any(pc.invert(pc.is_finite(array))).as_py():
         raise ValueError("a number is not finite")
     return array
 
 
-def _text(values: Sequence[Any]) -> pa.Array:
-    return pc.cast(pa.array(values, pa.binary()), pa.string())
+def _text(values: pa.Array) -> pa.Array:
+    return values.cast(pa.string())
 
 
 def _within(array: pa.Array, first: int, last: int) -> pa.Array:
@@ -194,24 +202,24 @@ def _within(array: pa.Array, first: int, last: int) -> pa.Array:
     return array
 
 
-def _date(values: Sequence[Any]) -> pa.Array:
-    days = _within(pa.array(values, pa.int64()), FIRST_DAY, LAST_DAY)
+def _date(values: pa.Array) -> pa.Array:
+    days = _within(values, FIRST_DAY, LAST_DAY)
     return pc.cast(pc.cast(days, pa.int32()), pa.date32())
 
 
 def _moment(scale: int) -> Reading:
     """Reads moments of `scale` microseconds each."""
 
-    def read(values: Sequence[Any]) -> pa.Array:
+    def read(values: pa.Array) -> pa.Array:
         first, last = FIRST_DAY * DAY // scale, (LAST_DAY + 1) * DAY // scale - 1
-        moments = _within(pa.array(values, pa.int64()), first, last)
+        moments = _within(values, first, last)
         return pc.cast(pc.multiply(moments, scale), pa.timestamp("us"))
 
     return read
 
 
-def _of_type(arrow: pa.DataType) -> Reading:
-    return lambda values: pa.array(values, arrow)
+def _as_it_is(values: pa.Array) -> pa.Array:
+    return values
 
 
 # By the column's type: the Avro types (with logical type) that it can be read from.
@@ -219,8 +227,8 @@ READINGS: Mapping[str, Mapping[tuple[str, str | None], Reading]] = {
     "integer": dict.fromkeys([("int", None), ("long", None)], _whole(pa.int32())),
     "bigint": {("int", None): _whole(pa.int32(), pa.int64()), ("long", None): _whole(pa.int64())},
     "double": dict.fromkeys([(each, None) for each in ("int", "long", "float", "double")], _number),
-    "boolean": {("boolean", None): _of_type(pa.bool_())},
-    "varchar": {("string", None): _of_type(pa.string()), ("bytes", None): _text},
+    "boolean": {("boolean", None): _as_it_is},
+    "varchar": {("string", None): _as_it_is, ("bytes", None): _text},
     "date": {("int", "date"): _date},
     "timestamp": {
         ("long", "timestamp-micros"): _moment(1),
@@ -235,18 +243,22 @@ class Source:
 
     column: Column
     reading: Reading | None
+    plain: pa.DataType | None = None  # what the reading reads
 
-    def array(self, rows: Sequence[Mapping[str, Any]]) -> pa.Array:
-        """The column's values in `rows`, as decoded.
+    def array(self, columns: Mapping[str, pa.Array | list[Any]], rows: int) -> pa.Array:
+        """The column's values, of so many rows, among the `columns` as decoded.
 
         Raises:
             DamagedBackup: a value is not of the column's type.
         """
         if self.reading is None:
-            return pa.nulls(len(rows), self.column.type.arrow)
+            return pa.nulls(rows, self.column.type.arrow)
         name = self.column.name
         try:
-            return self.reading([row[name] for row in rows])
+            values = columns[name]
+            if isinstance(values, list):
+                values = pa.array(values, self.plain)
+            return self.reading(values)
         except (ValueError, OverflowError) as error:
             message = f"its column {name} has a value that is not {self.column.type.reads}"
             raise DamagedBackup(message, column=name) from error
@@ -275,4 +287,4 @@ def _source(column: Column, field: Field | None) -> Source:
     if reading is None:
         message = f"its column {column.name} is {field.said}, not {column.type.reads}"
         raise DamagedBackup(message, column=column.name)
-    return Source(column, reading)
+    return Source(column, reading, PLAIN[field.type])

@@ -1,7 +1,7 @@
 """Puts backups back into the tables of record, inside the writer's transaction.
 
-The rows are staged beside the tables and judged there, alone and together with all that they
-would meet; only then are the tables changed, by no more rows than differ.
+The rows are judged alone, and together with all that they would meet; what differs is staged
+beside the tables. Only then are the tables changed, by no more rows than differ.
 """
 
 from collections.abc import Sequence
@@ -13,11 +13,18 @@ import msgspec
 
 from service.backups.catalogue import Catalogue, Entry
 from service.backups.durable_files import Steps, no_steps
-from service.backups.staging import check_references, drop_staged, one_row, stage, staged
+from service.backups.staging import (
+    WHAT,
+    check_references,
+    drop_staged,
+    one_row,
+    stage,
+    staged,
+)
 from service.dictionary import Dictionary, Table
 from service.errors import UnknownTable, Unprocessable
 from service.warehouse import books
-from service.warehouse.database import core, quoted
+from service.warehouse.database import core, count_rows, quoted
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -92,32 +99,12 @@ def _parents_first(dictionary: Dictionary, entries: Sequence[Entry]) -> list[tup
 def _compare(
     connection: duckdb.DuckDBPyConnection, table: Table, entry: Entry, load_id: str | None
 ) -> Result:
-    key = quoted(table.primary_key)
-    added, removed, changed, before, after = one_row(
-        connection,
-        f"""
-        select
-            count(*) filter (where kept.{key} is null),
-            count(*) filter (where backup.{key} is null),
-            count(*) filter (
-                where kept.{key} is not null and backup.{key} is not null and {_differs(table)}
-            ),
-            count(kept.{key}),
-            count(backup.{key})
-        from {core(table.name)} as kept
-        full outer join {staged(table.name)} as backup on kept.{key} = backup.{key}
-        """,
-    )
+    before = count_rows(connection, table.name)
+    counts = (f"count(*) filter ({WHAT} = '{what}')" for what in ("add", "remove", "change"))
+    query = f"select {', '.join(counts)} from {staged(table.name)}"
+    added, removed, changed = one_row(connection, query)
+    after = before + added - removed
     return Result(table.name, entry.backup_id, before, after, added, removed, changed, load_id)
-
-
-def _content(table: Table) -> list[str]:
-    return [quoted(name) for name in table.column_names if name != table.primary_key]
-
-
-def _differs(table: Table) -> str:
-    differences = (f"kept.{name} is distinct from backup.{name}" for name in _content(table))
-    return f"({' or '.join(differences) or 'false'})"
 
 
 def _apply(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
@@ -129,20 +116,14 @@ def _apply(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     """
     kept, backup = core(table.name), staged(table.name)
     key, columns = quoted(table.primary_key), ", ".join(map(quoted, table.column_names))
-    connection.execute(
-        f"delete from {kept} as kept where not exists"
-        f" (select 1 from {backup} as backup where backup.{key} = kept.{key})"
-    )
-    if content := _content(table):
-        values = ", ".join(f"{name} = backup.{name}" for name in content)
+    found = f"from {backup} as backup where {WHAT}"
+    connection.execute(f"delete from {kept} where {key} in (select {key} {found} = 'remove')")
+    content = (quoted(name) for name in table.column_names if name != table.primary_key)
+    if values := ", ".join(f"{name} = backup.{name}" for name in content):
         connection.execute(
-            f"update {kept} as kept set {values} from {backup} as backup"
-            f" where kept.{key} = backup.{key} and {_differs(table)}"
+            f"update {kept} as kept set {values} {found} = 'change' and kept.{key} = backup.{key}"
         )
-    connection.execute(
-        f"insert into {kept} ({columns}) select {columns} from {backup} as backup where not exists"
-        f" (select 1 from {kept} as kept where kept.{key} = backup.{key})"
-    )
+    connection.execute(f"insert into {kept} ({columns}) select {columns} {found} = 'add'")
 
 
 def _record(

@@ -1,8 +1,10 @@
 """Restore over HTTP: a table becomes again what a backup holds, or stays as it is."""
 
+from litestar import Response
 from litestar.testing import TestClient
 
 from service.api.app import create_app
+from service.api.restoring import begin
 from tests.api.conftest import files_in, is_problem
 
 JOBS = "/v1/tables/jobs"
@@ -232,3 +234,32 @@ def test_a_dry_run_waits_for_no_writer(settings):
         with app.state.gate.writer.lock:
             answer = client.post(f"{JOBS}/restore", json={"backup_id": backup_id, "dry_run": True})
         assert answer.status_code == 200
+
+
+def test_a_repeated_request_leaves_no_second_safety_backup(client, settings):
+    client.post(f"{JOBS}/backups")
+    again = {"headers": {"Idempotency-Key": "once"}, "json": {"backup_id": "latest"}}
+    first = client.post(f"{JOBS}/restore", **again)
+    kept = files_in(settings.backups)
+    assert client.post(f"{JOBS}/restore", **again).json() == first.json()
+    assert files_in(settings.backups) == kept
+
+
+def test_the_safety_backup_waits_for_no_writer_and_has_what_was_written_meanwhile(settings):
+    app = create_app(settings)
+    with TestClient(app) as client:
+        client.post(f"{JOBS}/backups")
+        gate = app.state.gate
+        entry = gate.catalogue.latest("jobs")
+        with gate.writer.lock:
+            row = "insert into core.jobs (id, job) values (900, 'A')"
+            gate.writer.run(lambda connection: connection.execute(row), ["jobs"])
+            tables = [gate.table("jobs")]
+            done = begin(gate, tables, [entry], None, lambda _: Response(b""))
+            (early,) = [each for each in gate.catalogue.list() if each.kind == "safety"]
+        results = done.result()
+        assert isinstance(results, list)
+        (restored,) = results
+        safety = gate.catalogue.get(restored.safety_backup_id)
+        assert (restored.removed, restored.rows_before) == (1, entry.rows + 1)
+        assert (early.rows, safety.rows) == (entry.rows, entry.rows + 1)
