@@ -16,10 +16,8 @@ select
     typed.{{ adapter.quote(column.name) }}{{ ',' if not loop.last }}
     {%- endfor %}
 from {{ typed_lines() }} as typed
-where not exists (
-    select 1 from {{ exceptions_of_lines() }} as exceptions
-    where exceptions.line = typed.line
-)
+left join {{ exceptions_of_lines() }} as exceptions on typed.line = exceptions.line
+where exceptions.line is null
 {%- endmacro %}
 
 {% macro typed_lines() -%}{{ adapter.quote(model.name ~ '__typed') }}{%- endmacro %}
@@ -66,11 +64,10 @@ where not exists (
         {{ utc_now() }} as started_at
     where {{ is_new | lower }};
 
+    {% set table = text_table(landed_lines(), 'line', model.columns.keys() | list + ['_rest']) %}
+    create {{ 'or replace ' if is_new }}table {{ 'if not exists ' if not is_new }}{{ table }};
     {% if is_new %}
-        create or replace table {{ landed_lines() }} as {{ landed_columns(history_file()) }};
-    {% else %}
-        create table if not exists {{ landed_lines() }} (line bigint
-            {%- for column in model.columns.values() %}, {{ adapter.quote(column.name) }} varchar{% endfor %}, _rest varchar);
+        insert into {{ landed_lines() }} by name {{ landed_columns(history_file()) }};
     {% endif %}
 
     create or replace temporary table {{ typed_lines() }} as
@@ -257,16 +254,15 @@ where
 {%- set key, type = primary_key(table), (table.columns.values() | selectattr('name', 'equalto', primary_key(table)) | first).data_type %}
 union all
 select 'line ' || lines.line as lost
-from raw.{{ adapter.quote(name) }} as lines
+from (
+    select line, {{ read_as(type, adapter.quote(key), name) }} as {{ adapter.quote(key) }}
+    from raw.{{ adapter.quote(name) }}
+) as lines
+left join raw.{{ adapter.quote(name ~ '__exceptions') }} as exceptions on lines.line = exceptions.line
+left join {{ model }} as kept on lines.{{ adapter.quote(key) }} = kept.{{ adapter.quote(key) }}
 where
-    exists (select 1 from ops.history where table_name = '{{ name }}')
-    and not exists (
-        select 1 from raw.{{ adapter.quote(name ~ '__exceptions') }} as exceptions
-        where exceptions.line = lines.line
-    )
-    and not exists (
-        select 1 from {{ model }} as kept
-        where kept.{{ adapter.quote(key) }} = {{ read_as(type, 'lines.' ~ adapter.quote(key), name) }}
-    )
+    exceptions.line is null
+    and kept.{{ adapter.quote(key) }} is null
+    and exists (select 1 from ops.history where table_name = '{{ name }}')
 {%- endif %}
 {% endtest %}

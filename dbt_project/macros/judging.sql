@@ -93,19 +93,18 @@ own as (
     {%- endfor %}
 ),
 
-candidates as (
-    select * from typed
+{% for rule in uniques %}
+{%- set column = adapter.quote(rule.column) %}
+-- The first sound line of each {{ rule.column }} that is written more than once has it.
+first_{{ rule.column }} as (
+    select {{ column }} as taken, min(line) as line
+    from (
+        select line, {{ column }} from typed
+        where {{ column }} in (select {{ column }} from typed group by {{ column }} having count(*) > 1)
+    ) as typed
     where
         not exists (select 1 from own where own.line = typed.line)
         and not exists (select 1 from present where present.line = typed.line)
-),
-{% for rule in uniques %}
-{%- set column = adapter.quote(rule.column) %}
--- The first candidate of each {{ rule.column }} that is written more than once has it.
-first_{{ rule.column }} as (
-    select {{ column }} as taken, min(line) as line
-    from candidates
-    where {{ column }} in (select {{ column }} from typed group by {{ column }} having count(*) > 1)
     group by {{ column }}
 ),
 {% endfor %}
@@ -114,14 +113,13 @@ taken as (
     {%- set column = adapter.quote(rule.column) %}
     {{ 'union all' if not loop.first }}
     select line, {{ key_violation(rule) }} as violation
-    from typed
-    where {{ column }} is not null and (
-        exists (select 1 from {{ table }} as kept where kept.{{ column }} = typed.{{ column }})
-        or exists (
-            select 1 from first_{{ rule.column }} as first
-            where first.taken = typed.{{ column }} and first.line < typed.line
-        )
-    )
+    from (
+        select typed.line, typed.{{ column }} from typed
+        inner join {{ table }} as kept on typed.{{ column }} = kept.{{ column }}
+        union
+        select typed.line, typed.{{ column }} from typed
+        inner join first_{{ rule.column }} as first on typed.{{ column }} = first.taken and first.line < typed.line
+    ) as typed
     {%- endfor %}
 ),
 
