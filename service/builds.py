@@ -7,7 +7,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import uuid4
@@ -203,9 +203,18 @@ def build_offline(
 class Builds:
     """The service's builds: one at a time, a few may wait, the last hundred are remembered."""
 
-    def __init__(self, settings: Settings, writer: Writer, after: Callable[[], None]) -> None:
-        """`after` is called when a build has ended, before it is told as ended."""
+    def __init__(
+        self,
+        settings: Settings,
+        writer: Writer,
+        after: Callable[[], None],
+        all_cores: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        """A build runs within `all_cores()`; `after` is called when it has ended, before it is
+        told as ended.
+        """
         self._settings, self._writer, self._after = settings, writer, after
+        self._all_cores = all_cores
         self._builds: dict[str, BuildResult] = {}
         self._queue: queue.Queue[BuildResult | None] = queue.Queue(MOST_WAITING)
         self._thread: threading.Thread | None = None
@@ -248,7 +257,8 @@ class Builds:
         while (build := self._queue.get()) is not None:
             lock = HeldFromWriter(self._writer)
             try:
-                run(self._settings, build, lock, lambda node: None, self._after)
+                with self._all_cores():
+                    run(self._settings, build, lock, lambda node: None, self._after)
             except Exception as error:
                 log.exception("build_failed", build_id=build.build_id)
                 build.message = build.message or f"the build ended by {type(error).__name__}"

@@ -47,7 +47,7 @@ class Gate:
             self.database.close()
             raise
         self.catalogue.sweep()
-        self.builds = Builds(self.settings, self.writer, self.reload)
+        self.builds = Builds(self.settings, self.writer, self.reload, self.database.all_cores)
         self.forget_old_answers()
 
     def close(self) -> None:

@@ -188,7 +188,7 @@ def _created(answer: Any) -> Response[bytes]:
 def _back_up(
     gate: Gate, tables: Sequence[Table], asked: BackupRequest, set_id: str | None
 ) -> list[Entry]:
-    with gate.database.reading() as connection:
+    with gate.database.all_cores(), gate.database.reading() as connection:
         return back_up(
             connection,
             tables,

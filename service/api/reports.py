@@ -64,7 +64,7 @@ class ReportController(Controller):
         """Shows a report as it is at this moment; in CSV and NDJSON its rows alone."""
         report = _report(gate, name)
         form, arguments = wanted(request), _arguments(request, report)
-        with gate.database.reading() as connection:
+        with gate.database.all_cores(), gate.database.reading() as connection:
             scalars, rows = reading.report(connection, report, arguments)
         return answer_with(rows, form, lambda shown: {**scalars, "rows": shown})
 

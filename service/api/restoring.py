@@ -162,12 +162,13 @@ def begin(
     the commit fail, it stays, and does no harm.
     """
     safety = Safety(tables, gate.catalogue, gate.settings.codec, gate.dictionary.version)
-    with gate.database.reading() as connection:
+    with gate.database.all_cores(), gate.database.reading() as connection:
         safety.take(connection)
 
     def change(connection: duckdb.DuckDBPyConnection) -> list[Restored]:
         safety.renew(connection)
-        results = restore(connection, gate.dictionary, entries, gate.catalogue)
+        with gate.database.all_cores():
+            results = restore(connection, gate.dictionary, entries, gate.catalogue)
         safety.needed = True
         return _shown(results, {entry.table: entry.backup_id for entry in safety.entries})
 
@@ -192,7 +193,8 @@ def _plan(gate: Gate, entries: Sequence[Entry]) -> list[Restored]:
     connection = gate.database.connect()
     try:
         connection.execute("begin")
-        results = restore(connection, gate.dictionary, entries, gate.catalogue, dry_run=True)
+        with gate.database.all_cores():
+            results = restore(connection, gate.dictionary, entries, gate.catalogue, dry_run=True)
         return _shown(results, {})
     except duckdb.Error as error:
         raise as_problem(error) from error

@@ -102,17 +102,19 @@ def _report(
     equal = " and ".join(f"{quoted(name)} = ?" for name in asked.parameters) or "true"
     values = [arguments[name] for name in asked.parameters]
     columns = ", ".join(_shown(name, types[name]) for name in asked.columns)
-    rows = connection.execute(
-        f"select {columns} from {mart} where {equal} and ({asked.where or 'true'})"
-        f" order by {', '.join(asked.order_by)}",
-        values,
-    ).fetchall()
-    scalars = dict(asked.scalars)
-    if scalars:
-        names = ", ".join(map(quoted, scalars))
-        found = connection.execute(f"select {names} from {mart} where {equal} limit 1", values)
-        scalars |= zip(scalars, found.fetchone() or scalars.values(), strict=True)
-    return scalars, Rows(asked.columns, rows)
+    order = ", ".join(asked.order_by)
+    if not asked.scalars:
+        query = f"select {columns} from {mart} where {equal} and ({asked.where or 'true'})"
+        found = connection.execute(f"{query} order by {order}", values).fetchall()
+        return {}, Rows(asked.columns, found)
+    # Scalars are the same in every row, also in those that are not shown: one look at the mart.
+    scalars = ", ".join(map(quoted, asked.scalars))
+    query = f"select {scalars}, coalesce({asked.where or 'true'}, false), {columns} from {mart}"
+    found = connection.execute(f"{query} where {equal} order by {order}", values).fetchall()
+    width = len(asked.scalars)
+    first = found[0][:width] if found else asked.scalars.values()
+    shown = [row[width + 1 :] for row in found if row[width]]
+    return dict(zip(asked.scalars, first, strict=True)), Rows(asked.columns, shown)
 
 
 def report_types(connection: duckdb.DuckDBPyConnection, asked: Report) -> dict[str, str]:

@@ -10,16 +10,28 @@ jobs as (
     select * from {{ ref('jobs') }}
 ),
 
+-- By month first: a quarter is worked out a few thousand times then, and not for each hire.
+monthly as (
+    select
+        extract(year from datetime) as year,
+        extract(month from datetime) as month,
+        department_id,
+        job_id,
+        count(*) as hired
+    from hires
+    group by 1, 2, 3, 4
+),
+
 counted as (
     select
-        extract(year from hires.datetime) as year,
-        hires.department_id,
-        hires.job_id,
-        sum(case when extract(quarter from hires.datetime) = 1 then 1 else 0 end) as q1,
-        sum(case when extract(quarter from hires.datetime) = 2 then 1 else 0 end) as q2,
-        sum(case when extract(quarter from hires.datetime) = 3 then 1 else 0 end) as q3,
-        sum(case when extract(quarter from hires.datetime) = 4 then 1 else 0 end) as q4
-    from hires
+        year,
+        department_id,
+        job_id,
+        sum(case when month between 1 and 3 then hired else 0 end) as q1,
+        sum(case when month between 4 and 6 then hired else 0 end) as q2,
+        sum(case when month between 7 and 9 then hired else 0 end) as q3,
+        sum(case when month between 10 and 12 then hired else 0 end) as q4
+    from monthly
     group by 1, 2, 3
 ),
 
