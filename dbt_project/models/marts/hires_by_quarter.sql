@@ -14,7 +14,7 @@ jobs as (
 monthly as (
     select
         extract(year from datetime) as year,
-        extract(month from datetime) as month,
+        extract(month from datetime) as calendar_month,
         department_id,
         job_id,
         count(*) as hired
@@ -27,10 +27,10 @@ counted as (
         year,
         department_id,
         job_id,
-        sum(case when month between 1 and 3 then hired else 0 end) as q1,
-        sum(case when month between 4 and 6 then hired else 0 end) as q2,
-        sum(case when month between 7 and 9 then hired else 0 end) as q3,
-        sum(case when month between 10 and 12 then hired else 0 end) as q4
+        sum(case when calendar_month between 1 and 3 then hired else 0 end) as q1,
+        sum(case when calendar_month between 4 and 6 then hired else 0 end) as q2,
+        sum(case when calendar_month between 7 and 9 then hired else 0 end) as q3,
+        sum(case when calendar_month between 10 and 12 then hired else 0 end) as q4
     from monthly
     group by 1, 2, 3
 ),
