@@ -98,18 +98,27 @@ class Judge:
         columns = self._reader.columns(values)
         if rows.colons(positions) not in (None, self._reader.colons(values)):
             columns.doubted |= [bool(rows.repeated(i)) for i in positions]
-        broken: dict[int, Broken] = {}
-        if columns.doubted.any() or len(positions) < len(structs):
-            positions = list(compress(positions, ~columns.doubted))
-            broken, read = self._read_slowly(rows, set(range(len(structs))).difference(positions))
-            if read:
-                positions = sorted([*positions, *read])
-                values = self._reader.values([read.get(i, structs[i]) for i in positions])
-                columns = self._reader.columns(values)
-            columns = columns.certain()
-            if columns.rows.num_rows < len(positions):
-                raise RuntimeError(f"two judges of {self.table.name} differ")
-        return Batch(self.table, len(structs), columns.rows, positions, columns.keys, broken, rows)
+        if not columns.doubted.any() and len(positions) == len(structs):
+            return self._batch(rows, len(structs), positions, columns, {})
+        certain = list(compress(positions, ~columns.doubted))
+        broken, read = self._read_slowly(rows, set(range(len(structs))).difference(certain))
+        if read:
+            certain = sorted([*certain, *read])
+            values = self._reader.values([read.get(i, structs[i]) for i in certain])
+            columns = self._reader.columns(values)
+        return self._batch(rows, len(structs), certain, columns.certain(), broken)
+
+    def _batch(
+        self,
+        rows: Rows,
+        received: int,
+        positions: Sequence[int],
+        columns: Columns,
+        broken: dict[int, Broken],
+    ) -> Batch:
+        if columns.rows.num_rows < len(positions):
+            raise RuntimeError(f"two judges of {self.table.name} differ")
+        return Batch(self.table, received, columns.rows, positions, columns.keys, broken, rows)
 
     def judge_fitting(self, requests: Sequence[tuple[Rows, Sequence[Any]]]) -> list[Batch] | None:
         """A batch for each request, if there is no doubt about any row of any."""
