@@ -37,6 +37,7 @@ T = TypeVar("T")
 log = get_logger(__name__)
 
 
+CONFLICTS = 5  # how often a request is judged again since a key came in meanwhile
 Answer = Outcome | Replayed | Problem
 Work = tuple[Insert | Run, "Future[Any]"]
 
@@ -200,17 +201,20 @@ class Writer:
                 self._write([work])
             return
         insert, future = group[0]
-        if _is_conflict(error) and not self._stale:
-            # A key came in that the bitmaps do not know: read them anew and judge again, once.
-            assert isinstance(insert, Insert)
+        assert isinstance(insert, Insert)
+        for _ in range(CONFLICTS):
+            if not _is_conflict(error) or self._stale:
+                break
+            # A key came in that the bitmaps do not know: read them anew and judge again. More
+            # than once, since whoever wrote it may be about to commit, and not be seen yet.
             self._stale.update(batch.table.name for batch in insert.batches)
             try:
                 self._refresh()
                 _tell(future, self._transaction([insert])[0])
                 return
-            except Exception as second:  # noqa: BLE001 - as above
+            except Exception as again:  # noqa: BLE001 - as above
                 self._roll_back()
-                error = second
+                error = again
         log.error("write_failed", error=str(error))
         future.set_exception(as_problem(error))
 
