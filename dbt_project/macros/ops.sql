@@ -55,6 +55,16 @@ create table if not exists ops.idempotency_keys (
     created_at timestamp not null
 );
 
+-- What was done besides loading rows, by whom: only ever added to.
+create table if not exists ops.trail (
+    entry_id varchar primary key,
+    happened_at timestamp not null,
+    actor varchar, -- the name of the key; NULL where none is configured
+    action varchar not null, -- what was done: backup.delete, rejection.dismiss, key.create …
+    subject varchar, -- to what: an id or a name
+    detail varchar
+);
+
 -- One row: the dictionary that this warehouse was last built by.
 create table if not exists ops.dictionary (
     only_row boolean primary key check (only_row),

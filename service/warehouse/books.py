@@ -57,8 +57,21 @@ class Answer:
     created_at: datetime
 
 
+@dataclass(frozen=True)
+class Deed:
+    """Something that was done besides loading rows, and by whom; `happened_at` is UTC."""
+
+    entry_id: str
+    happened_at: datetime
+    actor: str | None
+    action: str
+    subject: str | None
+    detail: str | None = None
+
+
 _NAMES: dict[type, str] = {
     Load: "ops.loads",
+    Deed: "ops.trail",
     Rejection: "ops.rejections",
     Answer: "ops.idempotency_keys",
 }
