@@ -49,7 +49,7 @@ def _row(
 
 # Each kind of dirt as a function of the row's own id and the row before it.
 FAULTS: tuple[Callable[[str, str], str], ...] = (
-    lambda row_id, _: _row(row_id, name="   "),  # not_blank
+    lambda row_id, _: _row(row_id, name='"   "'),  # not_blank
     lambda row_id, _: _row(row_id, name="X" * 256),  # max_length
     lambda row_id, _: _row(row_id, department="99"),  # relationships
     lambda row_id, _: _row(row_id, job="9999"),  # relationships

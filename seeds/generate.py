@@ -17,7 +17,7 @@ every 2,000 rows, at random places (and in proportion in fewer):
 
 And once in the whole file, however long, within its first 2,000 rows:
 
-- a name of spaces only (`not_blank`);
+- a name of spaces only, in quotes (`not_blank`);
 - a department that does not exist, 99 (`relationships`);
 - a datetime without its `Z` (`utc_datetime`);
 - a datetime on 2021-02-30 (`type`);
@@ -229,7 +229,7 @@ class _Hires:
         """Put in what the file has once; answer the ids that gaps must leave alone."""
         shares = (6, 9, 12, 24, 36, 48, 60, 75, 88, 94)
         at = {percent: len(rows) * percent // 100 for percent in shares}
-        self._put(rows, at[12], "not_blank", name="   ")
+        self._put(rows, at[12], "not_blank", name='"   "')
         self._put(rows, at[24], "relationships", department_id="99")
         self._put(rows, at[36], "utc_datetime", datetime="2021-06-14T09:30:00")
         self._put(rows, at[48], "type", datetime="2021-02-30T08:15:00Z")

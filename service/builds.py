@@ -6,7 +6,7 @@ dbt is imported when the first build is asked for: that takes over a second.
 import os
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import msgspec
 
-from service.dictionary import DictionaryError
+from service.dictionary import Dictionary, DictionaryError
 from service.dictionary.manifest import read_dictionary
 from service.errors import Conflict, NotFound
 from service.logs import get_logger
@@ -88,32 +88,45 @@ class HeldFromWriter:
             self._writer.lock.release()
 
 
+# dbt keeps much in its process: two runs at once break both.
+one_at_a_time = threading.RLock()
+
+
 def run(
     settings: Settings,
     build: BuildResult,
     lock: WritersLock,
     on_node: Callable[[Node], None],
     after: Callable[[], None] = lambda: None,
+    what: Sequence[str] = ("build",),
+    version: str | None = None,
 ) -> None:
-    """Runs ``dbt build`` and writes its course into `build`; never raises for what dbt reports.
+    """Runs ``dbt build``, or `what`, and writes its course into `build`.
 
-    `after` is called when dbt has ended, before `build` says so.
+    Never raises for what dbt reports. `after` is called when dbt has ended, before `build` says
+    so. `version` is that of the dictionary to run by; with another on the disk the run fails.
     """
-    build.status, build.started_at = "running", utc_now()
-    status = "failed"
-    try:
-        _run_dbt(settings, build, lock, on_node)
-        status = "done" if build.message is None else "failed"
-        after()
-    except (_Failed, DictionaryError) as error:
-        build.message = str(error)
-    finally:
-        build.finished_at = utc_now()
-        build.status = status
+    with one_at_a_time:
+        build.status, build.started_at = "running", utc_now()
+        status = "failed"
+        try:
+            _run_dbt(settings, build, lock, on_node, what, version)
+            status = "done" if build.message is None else "failed"
+            after()
+        except (_Failed, DictionaryError) as error:
+            build.message = str(error)
+        finally:
+            build.finished_at = utc_now()
+            build.status = status
 
 
 def _run_dbt(
-    settings: Settings, build: BuildResult, lock: WritersLock, on_node: Callable[[Node], None]
+    settings: Settings,
+    build: BuildResult,
+    lock: WritersLock,
+    on_node: Callable[[Node], None],
+    what: Sequence[str],
+    version: str | None,
 ) -> None:
     from dbt.cli.main import dbtRunner
 
@@ -132,9 +145,10 @@ def _run_dbt(
         if not parsed.success:
             raise _Failed(str(parsed.exception))
         manifest: Any = parsed.result
-        _check(manifest)
+        if _checked(manifest).version != (version or _checked(manifest).version):
+            raise _Failed("the dictionary has changed since the last build; build first")
         runner = dbtRunner(manifest=manifest, callbacks=[listen])
-        result = runner.invoke(["build", *_options(settings)])
+        result = runner.invoke([*what, *_options(settings)])
         if result.exception is not None:
             raise _Failed(str(result.exception))
         build.message = None if result.success else _failures(build)
@@ -163,15 +177,15 @@ def _options(settings: Settings) -> list[str]:
     ]
 
 
-def _check(manifest: Any) -> None:
-    """Raises DictionaryError when the service could not follow the dictionary."""
+def _checked(manifest: Any) -> Dictionary:
+    """What the manifest says; raises DictionaryError when the service could not follow it."""
     nodes = {
         key: node.to_dict(omit_none=False)
         for key, node in manifest.nodes.items()
         if node.package_name == manifest.metadata.project_name
         and (node.resource_type == "model" or getattr(node, "attached_node", None))
     }
-    read_dictionary(nodes)
+    return read_dictionary(nodes)
 
 
 def _node(data: Any) -> Node:

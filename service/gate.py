@@ -10,6 +10,7 @@ from service.dictionary import Dictionary, Table
 from service.door.judge import Judge
 from service.door.together import Together
 from service.errors import UnknownTable
+from service.loading import Loads
 from service.metrics import Metrics
 from service.settings import Settings
 from service.warehouse import books
@@ -48,10 +49,13 @@ class Gate:
             raise
         self.catalogue.sweep()
         self.builds = Builds(self.settings, self.writer, self.reload, self.database.all_cores)
+        self.loads = Loads(self.settings, self.database, self.writer, self.database.all_cores)
+        self.loads.resume()
         self.forget_old_answers()
 
     def close(self) -> None:
         """Lets what is under way come to its end, then lets go of the warehouse."""
+        self.loads.stop()
         self.builds.stop()
         self.writer.stop()
         self.database.close()

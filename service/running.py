@@ -50,7 +50,7 @@ def hold(settings: Settings, url: str | None = None) -> Iterator[None]:
     Raises:
         AlreadyRunning: another service has it.
     """
-    path = _path(settings)
+    path = _path(settings.warehouse)
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = _lock(path)
     try:
@@ -69,24 +69,34 @@ def find(settings: Settings) -> str | None:
     Raises:
         AlreadyRunning: one has it and does not say where.
     """
+    marker = holder_of(settings.warehouse)
+    return marker.url if marker else None
+
+
+def holder_of(warehouse: Path) -> Marker | None:
+    """The service that has the warehouse at a path, or None when none runs.
+
+    Raises:
+        AlreadyRunning: one has it and does not say where.
+    """
     for _ in range(ATTEMPTS):
         try:
-            descriptor = os.open(_path(settings), os.O_RDONLY)
+            descriptor = os.open(_path(warehouse), os.O_RDONLY)
         except FileNotFoundError:
             return None
         try:
             if _take(descriptor, fcntl.LOCK_SH):
                 return None
             if marker := _read(descriptor):
-                return marker.url
+                return marker
         finally:
             os.close(descriptor)
         time.sleep(PAUSE_SECONDS)
     raise AlreadyRunning(None)
 
 
-def _path(settings: Settings) -> Path:
-    return settings.warehouse.with_name(f"{settings.warehouse.name}.service")
+def _path(warehouse: Path) -> Path:
+    return warehouse.with_name(f"{warehouse.name}.service")
 
 
 def _lock(path: Path) -> int:

@@ -50,6 +50,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_import_bytes: Annotated[
         Count, Meta(description="The largest Avro file that is taken in as a backup, in bytes.")
     ] = 1024 * MiB
+    max_file_bytes: Annotated[
+        Count,
+        Meta(description="The largest CSV file that is loaded, in bytes, after decompression."),
+    ] = 100 * 1024 * MiB
     queue_requests: Annotated[
         Count, Meta(description="How many requests may wait for the writer; others get a 503.")
     ] = 1000
@@ -95,6 +99,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if self.warehouse == (self.project / DEFAULT_WAREHOUSE).resolve():
             return self.project / "target"
         return self.warehouse.with_name(f"{self.warehouse.stem}.dbt")
+
+    @property
+    def spool(self) -> Path:
+        """The folder of the files that are sent to be loaded, until they are."""
+        return self.warehouse.with_name(f"{self.warehouse.name}.files")
 
     @property
     def url(self) -> str:

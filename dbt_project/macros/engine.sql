@@ -86,43 +86,6 @@
     {{ table }} ({{ number }} bigint{% for name in columns %}, {{ adapter.quote(name) }} varchar using compression zstd{% endfor %})
 {%- endmacro %}
 
-{#- The lines of a CSV file, as text and numbered in the file's order; an empty field is NULL. A short
-    line is padded with NULL; what a line has too much (empty fields, too; the first eight) lands in
-    _rest, so that it can be judged and not be lost. -#}
-{% macro csv_lines(path, columns, header) -%}
-    {{ return(adapter.dispatch('csv_lines')(path, columns, header)) }}
-{%- endmacro %}
-
-{% macro default__csv_lines(path, columns, header) -%}
-    {%- set surplus = ['_1', '_2', '_3', '_4', '_5', '_6', '_7', '_8'] -%}
-    select
-        row_number() over () + {{ 1 if header else 0 }} as line,
-        {%- for name in columns %}
-        nullif({{ adapter.quote(name) }}, '') as {{ adapter.quote(name) }},
-        {%- endfor %}
-        case when _1 is not null then concat_ws(',', {{ surplus | join(', ') }}) end as _rest
-    from read_csv(
-        '{{ path | replace("'", "''") }}',
-        auto_detect = false, header = {{ header | lower }}, delim = ',', quote = '"', escape = '"',
-        columns = {
-            {%- for name in columns + surplus %}'{{ name }}': 'varchar'{{ ', ' if not loop.last }}{% endfor %}},
-        nullstr = '{{ '\x1a\x1a' }}', -- of nothing: an empty field too many is told from none
-        null_padding = true, strict_mode = false, parallel = false
-    )
-{%- endmacro %}
-
-{% macro first_line(path) -%}
-    {{ return(adapter.dispatch('first_line')(path)) }}
-{%- endmacro %}
-
-{% macro default__first_line(path) -%}
-    {% set rows = run_query(
-        "select line from read_csv('" ~ path | replace("'", "''") ~ "', auto_detect = false, header = false, delim = '\x01',"
-        ~ " quote = '', escape = '', columns = {'line': 'varchar'}, strict_mode = false, parallel = false) limit 1"
-    ).rows %}
-    {{ return((rows[0][0] if rows else '').split('\r')[0]) }}
-{%- endmacro %}
-
 {#- What tells that a file has changed, as one text; none when there is no such file. A large file is
     told by its size and time of change, which DuckDB knows to the second. -#}
 {% macro file_state(path) -%}

@@ -31,6 +31,10 @@
         'violation': violation(100 * model.columns | length, 'null', 'unknown_field',
             "'the line has more fields than " ~ model.name ~ " has columns'", '_rest')
     }) %}
+    {% do found.append({
+        'violated': '(_problem is not null)',
+        'violation': violation(0, 'null', 'malformed_line', "'the line cannot be read: ' || _problem", '_text')
+    }) %}
     {{ return(found) }}
 {%- endmacro %}
 
@@ -173,7 +177,9 @@ select line, 'already_present' as state, '[]' as violations from there_already
 {% macro static_violations_or_null() -%}
     {% set cases = [] %}
     {% for found in static_violations() %}
-        {% do cases.append('case when ' ~ found.violated ~ ' then ' ~ found.violation ~ ' end') %}
+        {#- A line that cannot be read breaks no rule but that. -#}
+        {% set alone = '' if loop.last else '_problem is null and ' %}
+        {% do cases.append('case when ' ~ alone ~ found.violated ~ ' then ' ~ found.violation ~ ' end') %}
     {% endfor %}
     {{ return(cases) }}
 {%- endmacro %}

@@ -33,7 +33,31 @@ create table if not exists ops.rejections (
     payload varchar not null,
     violations varchar not null,
     rejected_at timestamp not null,
-    status varchar not null
+    status varchar not null,
+    raw varchar -- of a line of a file: as it stood there
+);
+alter table ops.rejections add column if not exists raw varchar;
+
+-- One row per file that the service is asked to load, until it has. `behind` is the last line that was
+-- judged; of a trial, which changes nothing else, `result` says what it found.
+create table if not exists ops.files (
+    load_id varchar primary key,
+    table_name varchar not null,
+    path varchar not null,
+    source varchar not null,
+    shape varchar not null,
+    behind bigint not null,
+    is_trial boolean not null,
+    is_current boolean not null,
+    actor varchar,
+    asked_at timestamp not null,
+    result varchar
+);
+
+-- One row per table: the load whose lines are in raw.<table>.
+create table if not exists ops.landed (
+    table_name varchar primary key,
+    load_id varchar not null
 );
 
 -- One row per table: its history file and rules when they were last judged, and the sizes of the
@@ -77,7 +101,7 @@ create table if not exists ops.dictionary (
 {#- The part of dbt's graph that the service derives everything from, kept in the warehouse itself. Only
     of what is built: a dictionary must not run ahead of its tables. -#}
 {% macro save_dictionary() -%}
-{% if execute and flags.WHICH in ('build', 'run') and not core_has_errors() %}
+{% if execute and flags.WHICH in ('build', 'run') and not core_has_errors() and whole_core() %}
     {% set built = run_query("select table_schema || '.' || table_name from information_schema.tables").columns[0].values() %}
     {% set nodes = {} %}
     {% for node in graph.nodes.values() if node.package_name == project_name %}
@@ -97,6 +121,14 @@ create table if not exists ops.dictionary (
     insert or replace into ops.dictionary
     values (true, '{{ tojson({'nodes': nodes}) | replace("'", "''") }}', {{ utc_now() }});
 {% endif %}
+{%- endmacro %}
+
+{#- Not so when the service loads a file into one table. -#}
+{% macro whole_core() -%}
+    {% for node in graph.nodes.values() if in_core(node) and node.unique_id not in selected_resources %}
+        {{ return(false) }}
+    {% endfor %}
+    {{ return(true) }}
 {%- endmacro %}
 
 {% macro core_has_errors() -%}

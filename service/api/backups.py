@@ -19,6 +19,7 @@ from service.api.paging import After, Limit, cursor, key_of, link
 from service.api.parameters import only_known
 from service.backups.backing_up import Verification, back_up, import_file, verify
 from service.backups.catalogue import Entry
+from service.backups.durable_files import TEMPORARY
 from service.dictionary import Table
 from service.errors import UnsupportedFormat
 from service.gate import Gate
@@ -203,7 +204,8 @@ async def _take_in(request: Request[Any, Any, Any], gate: Gate, table: Table) ->
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise UnsupportedFormat("an Avro file comes as it is: it is compressed within")
     limit = gate.settings.max_import_bytes
-    async with streamed(request, gate.catalogue, table.name, limit) as file:
+    path = gate.catalogue.new_path(gate.catalogue.new_id(table.name))
+    async with streamed(request, path.with_name(path.name + TEMPORARY), limit) as file:
 
         async def make() -> Response[bytes]:
             entry = await asyncio.to_thread(

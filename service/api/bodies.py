@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 from litestar import Request
 
-from service.backups.catalogue import Catalogue
-from service.backups.durable_files import TEMPORARY, HashingFile, disk_may_be_full, make_folder
+from service.backups.durable_files import HashingFile, disk_may_be_full, make_folder
 from service.door.formats import decoding
 from service.errors import MalformedBody, TooLarge, UnsupportedFormat
 
@@ -47,11 +47,11 @@ async def json_body(request: Request[Any, Any, Any], kind: type[T]) -> tuple[byt
 
 @asynccontextmanager
 async def streamed(
-    request: Request[Any, Any, Any], catalogue: Catalogue, table: str, limit: int
+    request: Request[Any, Any, Any], path: Path, limit: int
 ) -> AsyncIterator[HashingFile]:
-    """The body as a file of at most `limit` bytes in the backups' folder, gone after the block.
+    """The body as a new file of at most `limit` bytes at `path`, gone after the block.
 
-    Its name is that of an unfinished backup: one that a killed process leaves is swept away.
+    Where its name says that it is unfinished, one that a killed process leaves is swept away.
 
     Raises:
         TooLarge: it is larger.
@@ -59,9 +59,8 @@ async def streamed(
     """
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
-    path = catalogue.new_path(catalogue.new_id(table))
     await asyncio.to_thread(make_folder, path.parent)
-    with disk_may_be_full(), HashingFile(path.with_name(path.name + TEMPORARY)) as file:
+    with disk_may_be_full(), HashingFile(path) as file:
         try:
             await _receive(request, file, limit)
             yield file

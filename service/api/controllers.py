@@ -2,6 +2,7 @@
 
 from service.api.backups import BackupController
 from service.api.builds import BuildController
+from service.api.files import FileController
 from service.api.health import HealthController
 from service.api.index import IndexController
 from service.api.inserting import InsertController
@@ -21,6 +22,7 @@ class RowController(ReadController, InsertController):
 CONTROLLERS = [
     TableController,
     RowController,
+    FileController,
     LoadController,
     RejectionController,
     BackupController,

@@ -15,6 +15,7 @@ from service.api.paging import After, Limit, cursor, key_of, link
 from service.api.parameters import only_known
 from service.api.times import Moment, in_utc
 from service.gate import Gate
+from service.loading import FileLoad, LineRejected, Progress, TrialResult
 from service.warehouse import books, ledger
 
 Kind = Literal["history", "file", "batch", "replay", "restore"]
@@ -47,6 +48,8 @@ class Load(msgspec.Struct):
     actor: str | None
     detail: str | None
     tables: dict[str, Counts] | msgspec.UnsetType = msgspec.UNSET
+    progress: Progress | msgspec.UnsetType = msgspec.UNSET  # of a file that is being loaded
+    rejections: list[LineRejected] | msgspec.UnsetType = msgspec.UNSET  # of a dry run: the first
 
 
 class LoadList(msgspec.Struct):
@@ -88,9 +91,30 @@ class LoadController(Controller):
 
     @get("/{load_id:str}", operation_id="show_load", sync_to_thread=True)
     def show_load(self, gate: NamedDependency[Gate], load_id: FromPath[str]) -> Load:
-        """Shows one load."""
+        """Shows one load; that of a file says how far it is. Dry runs are not kept for long."""
+        long = gate.loads.get(load_id)
+        if long is not None and long.is_trial:
+            return page_of_trial(long)
         with gate.database.reading() as connection:
-            return page_of(ledger.load(connection, load_id))
+            page = page_of(ledger.load(connection, load_id))
+        if long is not None and page.status == "running":
+            page.progress = long.progress
+        return page
+
+
+def page_of_trial(load: FileLoad) -> Load:
+    """A dry run, of which no book says anything."""
+    found = load.result or TrialResult()
+    return Load(
+        *(load.load_id, "file", load.table_name, load.source, cast(Status, load.status)),
+        *(found.received, found.accepted, found.rejected, found.already_present),
+        in_utc(load.asked_at),
+        in_utc(load.finished_at) if load.finished_at else None,
+        load.actor,
+        load.detail,
+        progress=load.progress if load.status == "running" else msgspec.UNSET,
+        rejections=found.rejections,
+    )
 
 
 def page_of(entries: Sequence[books.Load]) -> Load:
@@ -107,7 +131,7 @@ def page_of(entries: Sequence[books.Load]) -> Load:
         actor=first.actor,
         detail=first.detail,
         tables={e.table_name: Counts(**_sums([e])) for e in entries} if several else msgspec.UNSET,
-        **_sums(entries),
+        **_sums(entries),  # type: ignore[arg-type]
     )
 
 

@@ -29,7 +29,10 @@ class Reason(msgspec.Struct):
 
 
 class Rejection(msgspec.Struct):
-    """A row that was kept out; `payload` is what was sent, untouched."""
+    """A row that was kept out; `payload` is what was sent, `raw` a file's line as it stood there.
+
+    `position` is that of the row in its request, from 0, or the number of its line, from 1.
+    """
 
     rejection_id: str
     load_id: str
@@ -39,6 +42,7 @@ class Rejection(msgspec.Struct):
     violations: list[Reason]
     rejected_at: Moment
     status: Status
+    raw: str | None
 
 
 class RejectionList(msgspec.Struct):
@@ -111,4 +115,5 @@ def page_of(entry: books.Rejection) -> Rejection:
         msgspec.json.decode(entry.violations, type=list[Reason]),
         in_utc(entry.rejected_at),
         cast(Status, entry.status),
+        entry.raw,
     )

@@ -3,7 +3,7 @@
 import click
 
 from service import __version__
-from service.cli import backups, builds, insert, reading, rejections, serving
+from service.cli import backups, builds, insert, load, reading, rejections, serving
 
 EPILOG = """\b
 Exit codes:
@@ -31,6 +31,7 @@ for each in (
     builds.build,
     reading.tables,
     insert.insert,
+    load.load,
     rejections.rejections,
     reading.loads,
     reading.reports,

@@ -15,8 +15,9 @@ HINTS = {
     "403": "set GATEHOUSE_KEY to a key with a larger role",
     "unknown-table": "`gatehouse tables` lists the tables",
     "dangling-references": "restore the tables that refer to it too: `gatehouse restore --set`",
+    "unreadable-file": "`gatehouse load --help` shows how to say what shape a file has",
     "damaged-backup": "`gatehouse verify` says which backups are whole",
-    "too-large": "send fewer rows at once, or a file with POST /v1/tables/{table}/files",
+    "too-large": "send fewer rows at once, or a whole file: `gatehouse load`",
 }
 
 

@@ -43,6 +43,7 @@ class Rejection:
     violations: str
     rejected_at: datetime
     status: str = "open"
+    raw: str | None = None  # of a line of a file: as it stood there
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,9 @@ def write(connection: duckdb.DuckDBPyConnection, entries: Sequence[Any]) -> None
     columns = [
         pa.array([getattr(entry, book.name) for entry in entries], book.type) for book in schema
     ]
-    insert_arrow(connection, _NAMES[type(entries[0])], pa.table(columns, schema=schema))
+    insert_arrow(
+        connection, f"{_NAMES[type(entries[0])]} by name", pa.table(columns, schema=schema)
+    )
 
 
 def answer_to(connection: duckdb.DuckDBPyConnection, key: str) -> Answer | None:

@@ -184,6 +184,9 @@ def _ask_table(client, table):
     client.get(path)
     client.get(f"{path}/rows/{row['id']}")
     client.post(f"{path}/rows", json=[{**row, "id": 9999}, {}])
+    names = [column["name"] for column in client.get(path).json()["columns"]]
+    file = ",".join(names) + "\n" + ",".join(str(row[name]) for name in names) + "\n"
+    client.post(f"{path}/files", content=file, headers={"Content-Type": "text/csv"})
     client.post(f"{path}/backups")
     client.get(f"{path}/backups")
     client.post(f"{path}/restore", json={"backup_id": "latest"})

@@ -35,11 +35,11 @@ def test_a_running_service_builds_and_says_the_same(asking, settings):
 
 
 def test_a_build_that_fails_says_why_and_exits_1(alone, settings):
-    (settings.seeds / "jobs.csv").write_text("id,title\n1,Smith\n")
+    (settings.seeds / "jobs.csv").write_text("id,title,wage\n1,Smith,2\n")
     for arguments in (["build"], ["build", "--json"]):
         answer = alone(*arguments)
         assert answer.code == 1
-        assert "does not name columns of jobs" in answer.err
+        assert "names columns that are not known: title, wage" in answer.err
         assert "error: the build failed\nHINT: " in answer.err
     assert answer.json["status"] == "failed"
 

@@ -302,13 +302,23 @@ FORMS = {
     "quoted": Form(
         b'id,name,note\n1,"a, b","say ""hi"""\n2,"c\nd","e\r\nf"\n3,"",x\n"4",g,""\n',
         [(1, "a, b", 'say "hi"'), (2, "c\nd", "e\r\nf"), (4, "g", None)],
-        [(4, "not_null")],
+        [(6, "not_null")],
     ),
     "quoted_crlf": Form(
         b'id,name,note\r\n1,"c\r\nd",x\r\n2,b,\r\n', [(1, "c\r\nd", "x"), (2, "b", None)]
     ),
-    "spaces_are_part_of_a_value": Form(
-        b"id,name,note\n1, a ,x\n 2,b,\n", [(1, " a ", "x")], [(3, "type")]
+    "spaces_around_values": Form(
+        b'id, name,note\n1, a ,x\n 2,b, \n3," c ",\n4,  ,y\n',
+        [*PLAIN, (3, " c ", None)],
+        [(5, "not_null")],
+    ),
+    "other_delimiter": Form(b"id;name;note\n1;a;x\n2;b;\n", PLAIN),
+    "other_words": Form(b"id,name,remark\n1,a,x\n2,b,\n", PLAIN),
+    "other_encoding": Form("id,name,note\n1,ä,\n".encode("latin-1"), [(1, "ä", None)]),
+    "stray_quotes": Form(
+        b'id,name,note\n1,a,x\n2,"b,y\n3,"c"d,\n4,5" pipe,\n',
+        [(1, "a", "x"), (4, '5" pipe', None)],
+        [(3, "malformed_line"), (4, "malformed_line")],
     ),
     "too_many_fields": Form(
         b"id,name,note\n1,a,x\n2,b,,\n3,c,x,y\n4,d,x,y,z,,z,z,z,z,z,z,z\n5,e\n",
@@ -340,13 +350,13 @@ def test_a_history_file_is_read_whatever_its_form(forms: Project, name: str) -> 
 
 
 UNFIT = {
-    "nothing_at_all": (b"", "its first line () does not name columns of"),
-    "unknown_column": (b"id,name,colour\n1,a,red\n", "(id, name, colour) does not name columns of"),
+    "nothing_at_all": (b"", "it is empty"),
+    "unknown_column": (b"id,name,note,colour\n1,a,x,red\n", "are not known: colour"),
     "required_column_missing": (b"id,note\n1,x\n", "it has no column name"),
-    "column_twice": (b"id,name,name\n1,a,b\n", "(id, name, name) does not name columns of"),
-    "other_delimiter": (b"id;name;note\n1;a;x\n", "does not name columns of"),
-    "other_width": (b"1,a\n2,b\n", "does not name columns of"),
-    "other_encoding": ("id,name,note\n1,ä,\n".encode("latin-1"), "utf-8"),
+    "column_twice": (b"id,name,name\n1,a,b\n", "its header names name twice"),
+    "other_width": (b"1,a\n2,b\n", "it has 2 columns where 3 are needed (id, name, note)"),
+    "one_column": (b"1\n2\n", "it has one column where 3 are needed"),
+    "binary": (bytes(range(256)) * 9 + bytes(999), "it is a binary file"),
 }
 
 

@@ -47,6 +47,7 @@ class Dealer:
         self._random.shuffle(self.lines)
         for place in range(0, len(self.lines), 9):
             self.lines.insert(place, self._seen_before(place))
+        self.lines = [line for line in self.lines if any(line)]  # others say nothing to a file
         unique = [(i, column) for i, column in enumerate(self._table.columns) if column.is_unique]
         for i, column in unique if len(unique) > 1 else ():
             self._keep_within_blocks(i, column)
@@ -160,6 +161,7 @@ def as_csv(header: Sequence[str], lines: Sequence[Line], random: Random) -> str:
     quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     plain.writerow(header)
     for line in lines:
-        needs = any(mark in field for field in line for mark in "\r\n")
+        # A file's spaces around a value count in quotes alone.
+        needs = any(field != field.strip(" \t") or "\r" in field or "\n" in field for field in line)
         (quoting if needs or random.random() < 0.2 else plain).writerow(line)
     return text.getvalue()

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import accumulate
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -178,7 +179,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
         name: Case(
             dictionary.tables[name],
             lines,
-            _verdicts_of_history(project, name, len(lines)),
+            _verdicts_of_history(project, name, lines),
             _kept(project, dictionary.tables[name], there[name]),
             by_csv[name],
             by_json[name],
@@ -207,15 +208,16 @@ def _dealer(
     return Dealer(table, random, there.get(name, []), parents, BATCH)
 
 
-def _verdicts_of_history(project: Project, name: str, lines: int) -> list[Verdict]:
-    assert project.last_load(name)[0] == lines
+def _verdicts_of_history(project: Project, name: str, lines: list[Line]) -> list[Verdict]:
+    assert project.last_load(name)[0] == len(lines)
     found = {
         line: Verdict(state, tuple(tuple(each.values()) for each in json.loads(violations)))
         for line, state, violations in project.query(
             f'select line, state, violations from raw."{name}__exceptions"'
         )
     }
-    return [found.get(i + 2, Verdict("accepted", ())) for i in range(lines)]
+    behind = accumulate(1 + sum(field.count("\n") for field in line) for line in lines)
+    return [found.get(i, Verdict("accepted", ())) for i in (2, *(2 + end for end in behind))][:-1]
 
 
 def _kept(project: Project, table: Table, there: Sequence[Line]) -> list[tuple[Any, ...]]:

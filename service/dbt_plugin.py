@@ -1,0 +1,67 @@
+"""What dbt calls Python for (profiles.yml): to land a CSV file, and to let a service be."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt.adapters.duckdb.utils import TargetConfig
+from dbt_common.exceptions import DbtRuntimeError
+
+from service.files.detection import shape_of
+from service.files.landing import Source, under_way
+from service.files.shape import Options, Shape, UnreadableFile, Wanted
+from service.running import holder_of
+
+NO_LIMIT = 1 << 62  # bytes; what is in the folder of the history was put there by its owner
+
+
+class Plugin(BasePlugin):
+    """Made by dbt-duckdb before it opens the warehouse."""
+
+    def initialize(self, plugin_config: dict[str, Any]) -> None:
+        """Raises DbtRuntimeError when a service of another process has the warehouse."""
+        assert self.creds is not None
+        marker = holder_of(Path(self.creds.path))
+        if marker is not None and marker.pid != os.getpid():
+            raise DbtRuntimeError(
+                f"a service has this warehouse open: {marker.url} (process {marker.pid}).\n"
+                "  `gatehouse build` has it build, and goes on serving meanwhile;\n"
+                "  to run dbt itself, stop the service first."
+            )
+
+    def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
+        """Keeps the connection that files are landed by."""
+        self._connection = conn
+
+    def store(self, target_config: TargetConfig) -> None:
+        """Lands lines of a file, for the macro land_lines; what it found goes into its `config`.
+
+        The statements in ``before`` are executed when the file was found to make sense.
+        """
+        load = target_config.config
+        try:
+            source = under_way.get(load["load_id"]) or _opened(load)
+            with self._connection.cursor() as cursor:
+                for statement in load["before"]:
+                    cursor.execute(statement)
+                source.land(cursor, load["target"])
+        except UnreadableFile as error:
+            load["refused"] = error.detail
+            return
+        shape = source.shape
+        load["delimiter"], load["described"] = shape.delimiter, shape.described()
+        load["columns"] = [name for name in shape.columns if name is not None]
+
+
+def _opened(load: dict[str, Any]) -> Source:
+    """The file of a load that no service has under way: a history's, or one left over."""
+    path, wanted = Path(load["path"]), msgspec.convert(load["wanted"], tuple[Wanted, ...])
+    if load["shape"]:
+        shape = msgspec.json.decode(load["shape"], type=Shape)
+    else:
+        shape = shape_of(path, wanted, Options(), NO_LIMIT)
+    names = tuple(each.name for each in wanted)
+    return Source(path, shape, names, NO_LIMIT, load["behind"])

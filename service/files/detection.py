@@ -1,0 +1,277 @@
+"""Finds out what shape a CSV file has, as a person would who looks at its first lines."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from service.dictionary.column_types import TYPES, Unreadable
+from service.files.records import Record, Records
+from service.files.shape import DELIMITERS, LEFT_OUT, Options, Shape, UnreadableFile, Wanted
+from service.files.surveying import Survey, survey
+
+LOOKED_AT = 1000  # rows
+_is_like_a_name = re.compile(r"[^\W\d][\w .#/()-]*").fullmatch
+_sep = re.compile(rb'"?sep=(.)"?[ ]*\r?\n', re.IGNORECASE).match
+
+Fields = list[str]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The rows at a file's head by one delimiter; `skipped` lines stand before the first."""
+
+    delimiter: str
+    rows: list[Fields]
+    skipped: int
+    skipped_by_first: int  # lines that the first row takes up
+
+    @property
+    def widths(self) -> Counter[int]:
+        """How many rows have how many fields."""
+        return Counter(map(len, self.rows))
+
+    @property
+    def width(self) -> int:
+        """How many fields most rows have."""
+        return self.widths.most_common(1)[0][0]
+
+
+def shape_of(path: Path, wanted: Sequence[Wanted], options: Options, most_bytes: int) -> Shape:
+    """The shape of the file at `path`, for a table with the columns `wanted`.
+
+    Raises:
+        UnreadableFile: it makes no sense; the message says why, and what to say for it to.
+    """
+    found = survey(path, most_bytes, options.encoding)
+    if not found.sample.strip(b'\r\n\t ;,|"'):
+        raise UnreadableFile("it is empty")
+    sample = _sample(found, wanted, options)
+    header = _has_header(sample, wanted, options)
+    named = sample.rows[0] if header else None
+    body = sample.rows[1:] if header else sample.rows
+    width = len(named) if named else sample.width
+    columns, by_position = _columns(named, width, body, wanted, options)
+    return Shape(
+        encoding=found.encoding,
+        bom=found.bom,
+        newline=found.newline,
+        delimiter=sample.delimiter,
+        header=header,
+        skipped=sample.skipped + (sample.skipped_by_first if header else 0),
+        columns=columns,
+        nulls=options.nulls,
+        by_position=by_position,
+        left_out=_left_out(named, columns),
+        compression=found.compression,
+        rows=found.lines - header - (sample.skipped > 0 and bool(_sep(found.sample))),
+        exact=not found.quotes,
+    )
+
+
+def _sample(found: Survey, wanted: Sequence[Wanted], options: Options) -> Sample:
+    said = _sep(found.sample)
+    if options.delimiter is not None or said:
+        delimiter = options.delimiter or said[1].decode("latin-1")  # type: ignore[index]
+        if len(delimiter) != 1 or delimiter in '"\r\n ' or not delimiter.isascii():
+            raise UnreadableFile(f"a delimiter is one character of ASCII, not {delimiter!r}")
+        return _read(found, delimiter)
+    samples = [_read(found, delimiter) for delimiter in DELIMITERS]
+    names = {each.name for each in wanted}
+    width = len(options.columns or wanted)
+
+    def likely(sample: Sample) -> tuple[float, ...]:
+        named = len(names & set(map(_normal, sample.rows[0]))) if sample.width > 1 else 0
+        rows = len(sample.rows)
+        return (
+            named,
+            sample.widths[width] / rows,
+            (sample.width > 1) * sample.widths[sample.width] / rows,
+        )
+
+    return max(samples, key=likely)  # the first one where they are alike
+
+
+def _read(found: Survey, delimiter: str) -> Sample:
+    """The first rows that say something."""
+    said = _sep(found.sample)
+    at = said.end() if said else 0
+    rows: list[Fields] = []
+    skipped, by_first = int(said is not None), 1
+    for start, record in islice(_records(found, delimiter, at), LOOKED_AT * 10):
+        if not rows and any(record.fields):
+            by_first = found.sample.count(b"\n", start, record.end)
+        skipped += not rows and not any(record.fields)
+        if any(record.fields):
+            rows.append(record.fields)
+        if len(rows) > LOOKED_AT:
+            break
+    if not rows:
+        raise UnreadableFile("none of its first lines can be read")
+    return Sample(delimiter, rows, skipped, by_first)
+
+
+def _records(found: Survey, delimiter: str, at: int) -> Iterator[tuple[int, Record]]:
+    reader = Records(delimiter, None, frozenset())
+    cut = len(found.sample) if found.whole else found.sample.rfind(b"\n") + 1
+    block = found.sample[: cut or None]
+    if not block.endswith(b"\n"):
+        block += b"\n"
+    while at < len(block) and (record := reader.read(block, at, found.whole)) is not None:
+        yield at, record
+        at = record.end
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[\s-]+", "_", name.strip().casefold())
+
+
+def _has_header(sample: Sample, wanted: Sequence[Wanted], options: Options) -> bool:
+    if options.header is not None:
+        return options.header
+    first = sample.rows[0]
+    if {_normal(name) for name in first} & {_normal(each.name) for each in wanted}:
+        return True
+    if not all(map(_is_like_a_name, filter(None, first))) or len(set(first)) < len(first):
+        return False
+    typed = [
+        (name, each.type)
+        for name, each in zip(first, wanted, strict=False)
+        if each.type != "varchar"
+    ]
+    below = sample.rows[1:]
+    return (
+        bool(typed)
+        and not any(_is_readable(name, kind) for name, kind in typed)
+        and all(
+            _mostly_readable([row[i] for row in below if len(row) > i], each.type)
+            for i, each in enumerate(wanted[: len(first)])
+        )
+    )
+
+
+def _is_readable(text: str, kind: str) -> bool:
+    try:
+        TYPES[kind].from_text(text)
+    except Unreadable:
+        return False
+    return True
+
+
+def _mostly_readable(values: Sequence[str], kind: str) -> bool:
+    there = [value for value in values if value]
+    return sum(_is_readable(value, kind) for value in there) * 2 >= len(there)
+
+
+Columns = tuple[str | None, ...]
+Pairs = tuple[tuple[str, str], ...]
+
+
+def _columns(
+    named: Fields | None,
+    width: int,
+    body: list[Fields],
+    wanted: Sequence[Wanted],
+    options: Options,
+) -> tuple[Columns, Pairs]:
+    if options.columns is not None:
+        return _as_said(options.columns, width, wanted), ()
+    known = {_normal(each.name): each.name for each in wanted}
+    if named is None or not any(_normal(name) in known for name in named):
+        return _by_position(named, width, body, wanted)
+    columns = [known.get(_normal(name)) for name in named]
+    twice = [name for name, times in Counter(columns).items() if name and times > 1]
+    if twice:
+        raise UnreadableFile(f"its header names {', '.join(twice)} twice")
+    return _by_name(named, columns, body, wanted)
+
+
+def _as_said(said: Sequence[str], width: int, wanted: Sequence[Wanted]) -> Columns:
+    names = [each.name for each in wanted]
+    unknown = [name for name in said if name not in (*names, LEFT_OUT)]
+    if unknown:
+        raise UnreadableFile(
+            f"there is no column {', '.join(unknown)}; there are {', '.join(names)}"
+        )
+    if len(said) != width:
+        raise UnreadableFile(f"it has {_number(width)}, and {len(said)} were named")
+    if len(set(said) - {LEFT_OUT}) < len(said) - said.count(LEFT_OUT):
+        raise UnreadableFile("a column was named twice")
+    _all_required(set(said), wanted)
+    return tuple(None if name == LEFT_OUT else name for name in said)
+
+
+def _by_position(
+    named: Fields | None, width: int, body: list[Fields], wanted: Sequence[Wanted]
+) -> tuple[Columns, Pairs]:
+    """In their order; empty ones behind the last (a delimiter ends each line) are not read."""
+    names, whole = [each.name for each in wanted], width
+    while width > len(wanted) and _is_empty(width - 1, named, body):
+        width -= 1
+    if width != len(wanted):
+        raise UnreadableFile(
+            f"it has {_number(width)} where {len(wanted)} are needed ({', '.join(names)});"
+            " say the delimiter, or the columns"
+        )
+    pairs = tuple(zip(named, names, strict=False)) if named else ()
+    _readable_by_position(pairs, list(range(len(names))), body, wanted)
+    return tuple(names) + (None,) * (whole - width), pairs
+
+
+def _by_name(
+    named: Fields, columns: list[str | None], body: list[Fields], wanted: Sequence[Wanted]
+) -> tuple[Columns, Pairs]:
+    """By name where they match; the others in their order where the count fits."""
+    strange = [i for i, name in enumerate(columns) if name is None]
+    strange = [i for i in strange if named[i].strip() or not _is_empty(i, None, body)]
+    missing = [each for each in wanted if each.name not in columns]
+    pairs: Pairs = ()
+    if strange and len(strange) == len(missing):
+        pairs = tuple((named[i], each.name) for i, each in zip(strange, missing, strict=True))
+        _readable_by_position(pairs, strange, body, wanted)
+        for i, each in zip(strange, missing, strict=True):
+            columns[i] = each.name
+    elif strange:
+        names = ", ".join(named[i] or f"(nameless, column {i + 1})" for i in strange)
+        raise UnreadableFile(
+            f"its header ({', '.join(named)}) names columns that are not known: {names};"
+            f" say which columns it has, '{LEFT_OUT}' for those that are to be left out"
+        )
+    _all_required(set(filter(None, columns)), wanted)
+    return tuple(columns), pairs
+
+
+def _all_required(there: set[str], wanted: Sequence[Wanted]) -> None:
+    absent = [each.name for each in wanted if each.required and each.name not in there]
+    if absent:
+        raise UnreadableFile(f"it has no column {', '.join(absent)}")
+
+
+def _readable_by_position(
+    pairs: Pairs, places: Sequence[int], body: list[Fields], wanted: Sequence[Wanted]
+) -> None:
+    types = {each.name: each.type for each in wanted}
+    for (theirs, ours), i in zip(pairs, places, strict=False):
+        if not _mostly_readable([row[i] for row in body if len(row) > i], types[ours]):
+            raise UnreadableFile(
+                f"its column {theirs} would be {ours} by position, but most of its values are not"
+                f" {TYPES[types[ours]].reads}; say which columns it has"
+            )
+
+
+def _is_empty(place: int, named: Fields | None, body: list[Fields]) -> bool:
+    """Whether a column says nothing: no name, and in no row a value."""
+    if named and len(named) > place and named[place].strip():
+        return False
+    return not any(len(row) > place and row[place] for row in body)
+
+
+def _left_out(named: Fields | None, columns: Columns) -> tuple[str, ...]:
+    pairs = zip(named or (), columns, strict=False)
+    return tuple(name.strip() for name, column in pairs if column is None and name.strip())
+
+
+def _number(width: int) -> str:
+    return "one column" if width == 1 else f"{width} columns"

@@ -1,0 +1,130 @@
+"""Bytes of a file, decompressed and in UTF-8, in pieces."""
+
+import codecs
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import zstandard
+
+from service.door.encodings import WINDOW
+from service.files.shape import UnreadableFile
+
+BLOCK = 1 << 20  # bytes of a piece
+MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+BOMS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",  # before that of UTF-16, which it begins with
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+
+Counted = Callable[[int], Any]  # is told how many bytes of the file itself were read
+
+
+def compression_of(path: Path) -> str | None:
+    """How the file is compressed, by its first bytes; None when it is not."""
+    with path.open("rb") as file:
+        first = file.read(4)
+    return next((name for magic, name in MAGIC.items() if first.startswith(magic)), None)
+
+
+def pieces(path: Path, most_bytes: int, counted: Counted = lambda _: None) -> Iterator[bytes]:
+    """The file's bytes, decompressed, in pieces of about BLOCK.
+
+    Raises:
+        UnreadableFile: it is more than `most_bytes`, or is damaged.
+    """
+    compression, size = compression_of(path), 0
+    raw = _raw(path, counted)
+    try:
+        for piece in _decompressed(raw, compression) if compression else raw:
+            size += len(piece)
+            if size > most_bytes:
+                raise UnreadableFile(f"it is larger than {most_bytes} bytes")
+            yield piece
+    except (zlib.error, zstandard.ZstdError, EOFError) as error:
+        raise UnreadableFile(f"its {compression} data is damaged or incomplete") from error
+
+
+def _raw(path: Path, counted: Counted) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(BLOCK):
+            counted(len(piece))
+            yield piece
+
+
+def _decompressed(raw: Iterator[bytes], compression: str) -> Iterator[bytes]:
+    """Frame after frame (of zstd), member after member (of gzip); no piece is large."""
+    member: Any = None
+    for piece in raw:
+        while piece:
+            if member is None:
+                member = _Gzip() if compression == "gzip" else _Zstd()
+            yield from member.decompressed(piece)
+            piece = member.unused
+            if member.ended:
+                member = None
+    if member is not None:
+        raise EOFError("it ends too early")
+
+
+class _Gzip:
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(wbits=31)
+
+    def decompressed(self, piece: bytes) -> Iterator[bytes]:
+        while not self._member.eof:
+            out = self._member.decompress(piece, BLOCK)
+            yield out
+            piece = self._member.unconsumed_tail
+            if not piece and len(out) < BLOCK:
+                return
+
+    @property
+    def ended(self) -> bool:
+        return self._member.eof
+
+    @property
+    def unused(self) -> bytes:
+        return self._member.unused_data
+
+
+class _Zstd:
+    PIECE = 4096  # a piece this small is no more than 128 MiB, and mostly far less
+
+    def __init__(self) -> None:
+        self._frame = zstandard.ZstdDecompressor(max_window_size=WINDOW * 16).decompressobj()
+        self.unused = b""
+
+    def decompressed(self, piece: bytes) -> Iterator[bytes]:
+        for at in range(0, len(piece), self.PIECE):
+            yield self._frame.decompress(piece[at : at + self.PIECE])
+            if self._frame.eof:
+                self.unused = self._frame.unused_data + piece[at + self.PIECE :]
+                return
+        self.unused = b""
+
+    @property
+    def ended(self) -> bool:
+        return bool(self._frame.eof)
+
+
+def in_utf8(raw: Iterator[bytes], encoding: str, bom: bool) -> Iterator[bytes]:
+    """The same in UTF-8 and without a BOM; what `encoding` does not know is shown as ``\\x81``."""
+    mark = next((mark for mark, name in BOMS.items() if name == encoding), b"") if bom else b""
+    plain = _without(mark, raw)
+    if encoding == "utf-8":
+        yield from plain
+        return
+    decoder = codecs.getincrementaldecoder(encoding)("backslashreplace")
+    for piece in plain:
+        yield decoder.decode(piece).encode("utf-8", "backslashreplace")
+    yield decoder.decode(b"", final=True).encode("utf-8", "backslashreplace")
+
+
+def _without(mark: bytes, raw: Iterator[bytes]) -> Iterator[bytes]:
+    for number, piece in enumerate(raw):
+        yield piece.removeprefix(mark) if number == 0 else piece

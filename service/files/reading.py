@@ -1,0 +1,203 @@
+"""The rows of a CSV file as Arrow columns of text, each with the number of its line.
+
+Most lines are plain: those of a block are found by numpy and read by Arrow all at once. The others
+(line breaks in quotes, too many fields, stray quotes …) are read one by one, by records.py. Lines
+that say nothing are passed over.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from service.files.lines import Lines, Places
+from service.files.opening import BLOCK, Counted, in_utf8, pieces
+from service.files.records import Records
+from service.files.shape import Shape
+
+LINE, SURPLUS, PROBLEM, TEXT = "line", "_rest", "_problem", "_text"
+
+
+def schema_of(names: tuple[str, ...]) -> pa.Schema:
+    """Of what `rows_of` brings: the line's number, a column for each name, and
+
+    the fields that a line has too many, what is wrong with it if it could not be read, and what
+    was written, where the fields do not say it.
+    """
+    texts = (*names, SURPLUS, PROBLEM, TEXT)
+    return pa.schema([(LINE, pa.int64()), *((name, pa.string()) for name in texts)])
+
+
+def rows_of(
+    path: Path,
+    shape: Shape,
+    names: tuple[str, ...],
+    most_bytes: int,
+    counted: Counted = lambda _: None,
+) -> pa.RecordBatchReader:
+    """The rows of a file of `shape`, as a stream of batches; memory does not grow with the file.
+
+    Raises:
+        UnreadableFile: while the batches are read.
+    """
+    reader = _Reader(shape, names)
+    raw = in_utf8(pieces(path, most_bytes, counted), shape.encoding, shape.bom)
+    return pa.RecordBatchReader.from_batches(schema_of(names), reader.batches(raw))
+
+
+class _Reader:
+    def __init__(self, shape: Shape, names: tuple[str, ...]) -> None:
+        self._shape, self._names = shape, names
+        self._schema = schema_of(names)
+        self._width = len(shape.columns)
+        self._records = Records(shape.delimiter, self._width, frozenset(shape.nulls))
+        self._says_all = not shape.nulls and None not in shape.columns
+        self._line = 1  # of the file, that comes next
+        self._around = " " if shape.delimiter == "\t" else " \t"
+
+    def batches(self, raw: Iterator[bytes]) -> Iterator[pa.RecordBatch]:
+        rest = b""
+        for piece in raw:
+            rest += piece.replace(b"\r", b"\n") if self._shape.newline == "CR" else piece
+            cut = rest.rfind(b"\n") + 1
+            if cut >= BLOCK or (cut and len(rest) > 2 * BLOCK):
+                used, found = self._block(rest[:cut], last=False)
+                yield from found
+                rest = rest[used:]
+        if rest:
+            yield from self._block(rest if rest.endswith(b"\n") else rest + b"\n", last=True)[1]
+
+    def _block(self, block: bytes, last: bool) -> tuple[int, list[pa.RecordBatch]]:
+        """How many bytes of a block were used, and what they say."""
+        lines = Lines(block, self._shape.delimiter, self._width, bool(self._shape.nulls))
+        lines.plain[: max(0, self._shape.skipped + 1 - self._line)] = False
+        odd, used = self._odd(block, lines, last)
+        count = int(np.searchsorted(lines.starts, used))
+        plain = self._plain(block, lines, count)
+        self._line += count
+        return used, [batch for batch in (plain, odd) if batch is not None and batch.num_rows]
+
+    def _plain(self, block: bytes, lines: Lines, count: int) -> pa.RecordBatch | None:
+        numbers = np.flatnonzero(lines.plain[:count])
+        if not len(numbers):
+            return None
+        body = _kept(block, lines, numbers, count)
+        table = csv.read_csv(
+            pa.py_buffer(body),
+            csv.ReadOptions(
+                column_names=[str(i) for i in range(self._width)],
+                use_threads=False,
+                block_size=len(body) + 1,
+            ),
+            csv.ParseOptions(
+                delimiter=self._shape.delimiter,
+                quote_char='"' if lines.has_quotes else False,
+                ignore_empty_lines=False,
+            ),
+            csv.ConvertOptions(
+                column_types={str(i): pa.string() for i in range(self._width)},
+                null_values=[""],
+                strings_can_be_null=True,
+                check_utf8=False,  # it was looked at before
+            ),
+        )
+        columns = [column.combine_chunks() for column in table.columns]
+        if lines.trim:
+            columns = [_empty_is_null(pc.utf8_trim(each, self._around)) for each in columns]
+        blank = _all_null(columns)
+        if self._shape.nulls:
+            marks = pa.array(self._shape.nulls, pa.string())
+            columns = [pc.if_else(pc.is_in(each, marks), None, each) for each in columns]
+        by_name = dict(zip(self._shape.columns, columns, strict=True))
+        nothing = pa.nulls(len(numbers), pa.string())
+        text = nothing if self._says_all and not lines.trim else _texts(body, lines, numbers)
+        batch = pa.RecordBatch.from_arrays(
+            [
+                pa.array(numbers + self._line),
+                *(by_name.get(name, nothing) for name in self._names),
+                *(nothing, nothing, text),
+            ],
+            schema=self._schema,
+        )
+        return batch if blank is None else batch.filter(pc.invert(blank))
+
+    def _odd(self, block: bytes, lines: Lines, last: bool) -> tuple[pa.RecordBatch | None, int]:
+        """The lines that are not plain, and where the first is that goes on behind the block."""
+        rows: list[tuple[object, ...]] = []
+        behind = max(0, self._shape.skipped + 1 - self._line)  # lines of the header, and before it
+        at = 0
+        for i in np.flatnonzero(~lines.plain).tolist():
+            start = int(lines.starts[i])
+            if i < behind or start < at:
+                continue
+            record = self._records.read(block, start, last)
+            if record is None:
+                return self._batch(rows), start
+            at = record.end
+            lines.plain[i : np.searchsorted(lines.starts, at)] = False
+            if record.problem or any(record.fields):
+                said = block[start:at].rstrip(b"\r\n").decode("utf-8", "backslashreplace")
+                rows.append(self._row(self._line + i, record.fields, record.problem, said))
+        return self._batch(rows), len(block)
+
+    def _row(
+        self, line: int, fields: list[str], problem: str | None, said: str
+    ) -> tuple[object, ...]:
+        if problem:
+            return line, *(None for _ in self._names), None, problem, said
+        by_name = dict(zip(self._shape.columns, fields, strict=False))
+        surplus = fields[self._width :]
+        return (
+            line,
+            *(by_name.get(name) or None for name in self._names),
+            self._shape.delimiter.join(surplus) if surplus else None,
+            None,
+            said,
+        )
+
+    def _batch(self, rows: list[tuple[object, ...]]) -> pa.RecordBatch | None:
+        if not rows:
+            return None
+        columns = zip(*rows, strict=True)
+        arrays = [
+            pa.array(values, field.type)
+            for values, field in zip(columns, self._schema, strict=True)
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+
+
+def _kept(block: bytes, lines: Lines, numbers: Places, count: int) -> bytes:
+    """The lines `numbers` of the first `count`, one behind the other."""
+    if len(numbers) == len(lines.ends):
+        return block
+    view, at, kept = memoryview(block), 0, []
+    for i in np.flatnonzero(~lines.plain[:count]).tolist():
+        kept.append(view[at : lines.starts[i]])
+        at = int(lines.ends[i]) + 1
+    kept.append(view[at : int(lines.ends[count - 1]) + 1])
+    return b"".join(kept)
+
+
+def _texts(body: bytes, lines: Lines, numbers: Places) -> pa.Array:
+    """What was written in each of the lines of `body`."""
+    lengths = lines.ends[numbers] + 1 - lines.starts[numbers]
+    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
+    texts = pa.StringArray.from_buffers(len(numbers), pa.py_buffer(offsets), pa.py_buffer(body))
+    return pc.utf8_rtrim(texts, "\r\n")
+
+
+def _empty_is_null(texts: pa.Array) -> pa.Array:
+    return pc.if_else(pc.equal(texts, ""), None, texts)
+
+
+def _all_null(columns: list[pa.Array]) -> pa.Array | None:
+    """The rows in which every column is null; None when there is none."""
+    if any(column.null_count == 0 for column in columns):
+        return None
+    null = columns[0].is_null()
+    for column in columns[1:]:
+        null = pc.and_(null, column.is_null())
+    return null if pc.any(null).as_py() else None

@@ -1,0 +1,88 @@
+"""What a CSV file looks like, and how it was found out or said."""
+
+from typing import Any
+
+import msgspec
+
+from service.dictionary import Table
+from service.errors import Unprocessable
+
+DELIMITERS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}
+NAMES = {
+    "cp1252": "Windows-1252",
+    "iso8859-1": "Latin-1",
+    "utf-16-le": "UTF-16",
+    "utf-16-be": "UTF-16 (big-endian)",
+}
+LEFT_OUT = "-"  # in place of the name of a column that is not to be read
+
+
+class UnreadableFile(Unprocessable):
+    """No sense can be made of a file as a CSV file for its table; nothing of it is loaded."""
+
+    slug, title = "unreadable-file", "Unreadable file"
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """A column of the table that a file is for."""
+
+    name: str
+    type: str
+    required: bool
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said of a file; what is None is found out."""
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    header: bool | None = None
+    columns: tuple[str, ...] | None = None  # LEFT_OUT for one that is not to be read
+    nulls: tuple[str, ...] = ()  # what stands for no value, besides nothing
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
+    """How a file is read; `columns` has the table's column for each of its fields, or None."""
+
+    encoding: str
+    bom: bool
+    newline: str  # LF, CRLF or CR
+    delimiter: str
+    header: bool
+    skipped: int  # lines before the first row: blank ones, ``sep=;``, the header
+    columns: tuple[str | None, ...]
+    nulls: tuple[str, ...] = ()
+    by_position: tuple[tuple[str, str], ...] = ()  # names in the header, and what they count as
+    left_out: tuple[str, ...] = ()  # columns of the file that are not read
+    compression: str | None = None
+    rows: int = 0
+    exact: bool = True  # False where quotes may hold line breaks, so that `rows` may be too many
+
+    def described(self) -> str:
+        """For people: ``delimiter ';', no header, UTF-8 with BOM, 1,999 rows``."""
+        said = [
+            f"delimiter {DELIMITERS.get(self.delimiter, repr(self.delimiter))}",
+            "header" if self.header else "no header, columns by position",
+            NAMES.get(self.encoding, self.encoding.upper()) + (" with BOM" if self.bom else ""),
+        ]
+        if self.newline != "LF":
+            said.append(f"{self.newline} line ends")
+        if self.compression:
+            said.append(self.compression)
+        if self.by_position:
+            pairs = ", ".join(f"{theirs} as {ours}" for theirs, ours in self.by_position)
+            said.append(f"by position: {pairs}")
+        if self.left_out:
+            said.append(f"left out: {', '.join(self.left_out)}")
+        said.append(f"{'' if self.exact else 'about '}{self.rows:,} row{'s'[: self.rows != 1]}")
+        return ", ".join(said)
+
+
+def wanted_by(table: Table) -> tuple[Wanted, ...]:
+    """The columns that a file for `table` has to have."""
+    return tuple(Wanted(each.name, each.type.name, each.required) for each in table.columns)
+
+
+def as_json(shape: Shape) -> dict[str, Any]:
+    """The shape as plain values."""
+    return msgspec.to_builtins(shape)  # type: ignore[no-any-return]
