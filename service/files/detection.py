@@ -132,9 +132,11 @@ def _has_header(sample: Sample, wanted: Sequence[Wanted], options: Options) -> b
     if options.header is not None:
         return options.header
     first = sample.rows[0]
+    if not all(map(_is_like_a_name, filter(None, first))):
+        return False
     if {_normal(name) for name in first} & {_normal(each.name) for each in wanted}:
         return True
-    if not all(map(_is_like_a_name, filter(None, first))) or len(set(first)) < len(first):
+    if len(set(first)) < len(first):
         return False
     typed = [
         (name, each.type)

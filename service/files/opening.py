@@ -126,5 +126,10 @@ def in_utf8(raw: Iterator[bytes], encoding: str, bom: bool) -> Iterator[bytes]:
 
 
 def _without(mark: bytes, raw: Iterator[bytes]) -> Iterator[bytes]:
-    for number, piece in enumerate(raw):
-        yield piece.removeprefix(mark) if number == 0 else piece
+    head = b""
+    for piece in raw:
+        head += piece
+        if len(head) >= len(mark):
+            yield head.removeprefix(mark)
+            break
+    yield from raw

@@ -8,8 +8,7 @@ import re
 from dataclasses import dataclass
 
 MOST_RECORD = 1 << 20  # bytes; a quote that is not closed by then was never meant to be one
-UNCLOSED = "a quote is not closed"
-NOT_CLOSED_AT_THE_END = "there is something behind a closing quote"
+UNCLOSED = "a quote is not closed at the end of its field"
 NOT_UTF8 = "it is not UTF-8"
 
 
@@ -56,8 +55,7 @@ class Records:
             ):
                 return None
             else:
-                closed = self._closed.match(block, at)
-                return self._malformed(block, start, NOT_CLOSED_AT_THE_END if closed else UNCLOSED)
+                return self._malformed(block, start, UNCLOSED)
             if block[end : end + 1] != self._delimiter:
                 break
             at = end + 1
@@ -77,11 +75,13 @@ class Records:
 
     def _swallows_others(self, block: bytes, start: int, end: int, width: int) -> bool:
         """Whether a stray quote far below has closed what a stray quote had opened."""
-        if self._width is None or width == self._width:
+        if self._width is None:
             return False
-        # It has the wrong number of fields, and each line within it alone would have the right one.
+        # Each line within it would be a record by itself. One that has the right number of fields
+        # all the same needs to have more of them, to be thought of so.
+        few = 1 if width != self._width else 3 if width > 2 else MOST_RECORD
         within = block[start : end - 1].split(b"\n")[1:-1]
-        return bool(within) and all(
+        return len(within) >= few and all(
             line.count(self._delimiter) == self._width - 1 for line in within
         )
 

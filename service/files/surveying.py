@@ -12,6 +12,7 @@ from service.files.opening import BLOCK, BOMS, compression_of, in_utf8, pieces
 from service.files.shape import UnreadableFile
 
 SAMPLE = 1 << 18  # bytes of UTF-8 that delimiter, header and columns are found out from
+HEAD = 4096  # bytes that tell a binary file from one of text
 OTHERS = {
     b"PK\x03\x04": "a zip file or an Excel workbook",
     b"\xd0\xcf\x11\xe0": "an Excel workbook",
@@ -21,6 +22,7 @@ OTHERS = {
     b"%PDF": "a PDF document",
 }
 ONLY_DELIMITERS = b' \t,;|"'
+_control_characters = re.compile(rb"[\x00-\x08\x0e-\x1f]").findall
 _undefined_in_1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]").search
 
 
@@ -44,7 +46,7 @@ def survey(path: Path, most_bytes: int, encoding: str | None = None) -> Survey:
     Raises:
         UnreadableFile: it is binary, damaged, or larger than `most_bytes` when decompressed.
     """
-    head = next(pieces(path, most_bytes), b"")
+    head = _head(pieces(path, most_bytes))
     mark = next((mark for mark in BOMS if head.startswith(mark)), b"")
     if encoding is None:
         encoding = BOMS.get(mark) or _of_width(head) or _of_bytes(path, most_bytes)
@@ -62,6 +64,15 @@ def survey(path: Path, most_bytes: int, encoding: str | None = None) -> Survey:
     return Survey(
         encoding, bom, compression_of(path), newline or "LF", sample[:SAMPLE], whole, lines, quotes
     )
+
+
+def _head(raw: Iterator[bytes]) -> bytes:
+    head = b""
+    for piece in raw:
+        head += piece
+        if len(head) >= HEAD:
+            break
+    return head[:HEAD]
 
 
 def _known(encoding: str) -> str:
@@ -83,11 +94,10 @@ def _of_width(head: bytes) -> str | None:
     for magic, name in OTHERS.items():
         if head.startswith(magic):
             raise UnreadableFile(f"it is {name}, not a CSV file")
-    start = head[:4096]
-    even, odd = start[::2].count(0), start[1::2].count(0)
-    if min(even, odd) * 10 < max(even, odd) and max(even, odd) * 4 > len(start):
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    if min(even, odd) * 10 < max(even, odd) and max(even, odd) * 4 > len(head):
         return "utf-16-be" if even > odd else "utf-16-le"
-    if (even + odd) * 10 > len(start):
+    if len(_control_characters(head)) * 20 > len(head):
         raise UnreadableFile("it is a binary file, not a CSV file")
     return None
 
