@@ -64,4 +64,4 @@ def _opened(load: dict[str, Any]) -> Source:
     else:
         shape = shape_of(path, wanted, Options(), NO_LIMIT)
     names = tuple(each.name for each in wanted)
-    return Source(path, shape, names, NO_LIMIT, load["behind"])
+    return Source(path, shape, names, NO_LIMIT, load["behind"], at_once=True)

@@ -177,6 +177,7 @@ class Loads:
             source = Source(
                 *(load.path, load.shape, names, self._settings.max_file_bytes, load.behind),
                 counted=lambda size: self._count(load, size),
+                at_once=load.is_trial,  # a row may repeat one that is far above
             )
             under_way[load.load_id] = source
             try:

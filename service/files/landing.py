@@ -27,9 +27,13 @@ class Source:
         most_bytes: int,
         behind: int = 0,
         counted: Counted = lambda _: None,
+        at_once: bool = False,
     ) -> None:
-        """`names` are the table's columns; lines up to number `behind` were landed before."""
-        self.shape, self._schema = shape, schema_of(names)
+        """`names` are the table's columns; lines up to number `behind` were landed before.
+
+        `at_once` makes one part of it, however long it is.
+        """
+        self.shape, self._schema, self._at_once = shape, schema_of(names), at_once
         rows = rows_of(path, shape, names, most_bytes, counted)
         self._batches = ahead(_those_behind(rows, behind))
         self._next: pa.RecordBatch | None = None
@@ -37,13 +41,13 @@ class Source:
         self.exhausted = False
         self._step()
 
-    def land(self, connection: duckdb.DuckDBPyConnection, target: str, most: int = PART) -> None:
-        """Adds at most about `most` lines to `target`; afterwards `exhausted` says if it was all.
+    def land(self, connection: duckdb.DuckDBPyConnection, target: str) -> None:
+        """Adds about PART lines to `target`; afterwards `exhausted` says whether that was all.
 
         Raises:
             UnreadableFile: the file is damaged further on.
         """
-        lines = pa.RecordBatchReader.from_batches(self._schema, self._part(most))
+        lines = pa.RecordBatchReader.from_batches(self._schema, self._part())
         arrow_lines = lines.__arrow_c_stream__()  # noqa: F841 - DuckDB finds it by its name
         try:
             connection.execute(f"insert into {target} by name select * from arrow_lines")
@@ -57,9 +61,9 @@ class Source:
         """Lets go of the file."""
         self._batches.close()
 
-    def _part(self, most: int) -> Iterator[pa.RecordBatch]:
+    def _part(self) -> Iterator[pa.RecordBatch]:
         count = 0
-        while self._next is not None and count < most:
+        while self._next is not None and (count < PART or self._at_once):
             count += self._next.num_rows
             yield self._next
             self._step()

@@ -1,0 +1,357 @@
+"""POST /v1/tables/{table}/files: files of any shape and size, loaded while inserts go on."""
+
+import gzip
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import httpx
+import msgspec
+import pytest
+import zstandard
+
+from service.files import landing
+from service.settings import Settings
+from tests.api.conftest import all_pages, files_in, is_problem
+from tests.backups.world import everything
+from tests.projects import Project
+
+pytestmark = pytest.mark.slow
+Load = dict[str, Any]
+Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]
+HEADER = "id,name,datetime,department_id,job_id\n"
+MOMENT = "2021-06-14T09:30:00Z"
+
+
+def hires(first: int, count: int, department: int = 1) -> str:
+    """Lines of a file, all of them sound."""
+    ids = range(first, first + count)
+    return "".join(f"{i},Ada Byron,{MOMENT},{department},1\n" for i in ids)
+
+
+def send(client: httpx.Client, table: str, content: bytes | str, **said: Any) -> httpx.Response:
+    """Sends a file; `said` are the parameters."""
+    return client.post(
+        f"/v1/tables/{table}/files",
+        content=content,
+        params={"filename": "hires.csv", **said},
+        headers={"Content-Type": "text/csv"},
+    )
+
+
+def followed(client: httpx.Client, taken: httpx.Response) -> Load:
+    """The load when it has ended."""
+    assert taken.status_code == 202, taken.text
+    while True:
+        load: Load = client.get(taken.json()["href"]).json()
+        assert load["received"] == sum(load[k] for k in ("accepted", "rejected", "already_present"))
+        if load["status"] != "running":
+            return load
+        assert load["progress"]["of_bytes"] > 0
+
+
+def books(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:
+    """Everything in core and ops."""
+    with duckdb.connect(str(settings.warehouse)) as connection:
+        return everything(connection)
+
+
+def counts(load: Load) -> tuple[int, ...]:
+    """The counts of a load."""
+    names = ("received", "accepted", "rejected", "already_present")
+    return tuple(int(load[name]) for name in names)
+
+
+def test_a_file_goes_in_and_what_does_not_fit_is_kept_out_with_line_and_text(
+    client: httpx.Client, settings: Settings
+) -> None:
+    file = HEADER.replace(",", ";") + hires(7001, 3).replace(",", ";")
+    file += f'7004; Bo ;{MOMENT};99;1\n7005;"a;b";never;1;\n7006;"x\n\n'
+    taken = send(client, "hired_employees", file)
+    assert taken.headers["location"] == taken.json()["href"]
+    assert taken.json()["found"] == "delimiter ';', header, UTF-8, about 6 rows"
+    load = followed(client, taken)
+    assert (load["kind"], load["status"], load["source"]) == ("file", "done", "hires.csv")
+    assert counts(load) == (6, 3, 3, 0)
+    found = client.get("/v1/rejections", params={"load_id": load["load_id"]}).json()["rejections"]
+    said = {
+        each["position"]: (each["raw"], [reason["rule"] for reason in each["violations"]])
+        for each in found
+    }
+    assert said == {
+        5: (f"7004; Bo ;{MOMENT};99;1", ["relationships"]),
+        6: ('7005;"a;b";never;1;', ["type", "not_null"]),
+        7: ('7006;"x', ["malformed_line"]),
+    }
+    payloads = {each["position"]: each["payload"] for each in found}
+    assert payloads[6]["name"] == "a;b"
+    assert payloads[7] == '7006;"x'
+    assert client.get("/v1/tables/hired_employees/rows/7003").json()["name"] == "Ada Byron"
+    assert files_in(settings.spool) == set()
+
+
+def test_the_same_file_twice_adds_nothing(client: httpx.Client) -> None:
+    file = HEADER + hires(7001, 3) + "7004,,,,\n"
+    first = followed(client, send(client, "hired_employees", file))
+    again = followed(client, send(client, "hired_employees", file))
+    assert (counts(first), counts(again)) == ((4, 3, 1, 0), (4, 0, 1, 3))
+    found = all_pages(client, "/v1/rejections", "rejections", status="open")
+    assert [each["payload"]["id"] for each in found].count("7004") == 1
+
+
+def test_a_row_that_waited_for_its_parent_goes_in_with_the_next_load(client: httpx.Client) -> None:
+    file = HEADER + hires(7001, 1, department=77)
+    assert counts(followed(client, send(client, "hired_employees", file))) == (1, 0, 1, 0)
+    client.post("/v1/tables/departments/rows", json={"id": 77, "department": "Late"})
+    assert counts(followed(client, send(client, "hired_employees", file))) == (1, 1, 0, 0)
+    found = all_pages(client, "/v1/rejections", "rejections", status="accepted")
+    assert [each["payload"]["id"] for each in found] == ["7001"]
+
+
+def test_what_makes_no_sense_is_refused_and_on_record(
+    client: httpx.Client, settings: Settings
+) -> None:
+    before = books(settings)
+    answer = send(client, "hired_employees", "a;b\n1;2\n", filename="/tmp/../x/some.csv")
+    assert is_problem(answer, 422, "unreadable-file")
+    assert answer.json()["detail"].startswith("some.csv: it has 2 columns where 5 are needed")
+    load = client.get(f"/v1/loads/{answer.json()['load_id']}").json()
+    assert (load["status"], counts(load), load["source"]) == ("refused", (0, 0, 0, 0), "some.csv")
+    assert "2 columns" in load["detail"]
+    after = books(settings)
+    assert {name for name in after if after[name] != before.get(name)} == {"ops.loads"}
+    assert files_in(settings.spool) == set()
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "slug"),
+    [
+        ({"delimiter": "::"}, 400, "bad-request"),
+        ({"delimeter": ";"}, 400, "bad-request"),
+        ({"columns": "id,nome"}, 422, "unreadable-file"),
+        ({"encoding": "klingon"}, 422, "unreadable-file"),
+        ({"header": "perhaps"}, 400, "bad-request"),
+    ],
+)
+def test_what_is_said_wrongly_is_refused(
+    client: httpx.Client, said: dict[str, str], status: int, slug: str
+) -> None:
+    assert is_problem(send(client, "departments", "id,department\n1,A\n", **said), status, slug)
+
+
+def test_what_is_said_of_a_file_counts(client: httpx.Client) -> None:
+    file = "Räte|x|71\nNA|y|72\n".encode("cp1252")
+    said = {"columns": "department,-,id", "delimiter": "|", "null": "NA", "header": "false"}
+    load = followed(client, send(client, "departments", file, encoding="latin-1", **said))
+    assert counts(load) == (2, 1, 1, 0)
+    assert client.get("/v1/tables/departments/rows/71").json()["department"] == "Räte"
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zstandard.compress])
+def test_compressed_files_are_taken_as_such_and_as_an_encoding(
+    client: httpx.Client, compress: Callable[[bytes], bytes]
+) -> None:
+    content = compress(b"id,department\n71,A\n")
+    assert counts(followed(client, send(client, "departments", content))) == (1, 1, 0, 0)
+    encoding = {gzip.compress: "gzip"}.get(compress, "zstd")
+    headers = {"Content-Type": "text/csv", "Content-Encoding": encoding}
+    taken = client.post("/v1/tables/departments/files", content=content, headers=headers)
+    assert counts(followed(client, taken)) == (1, 0, 0, 1)
+
+
+def test_other_types_are_not_taken(client: httpx.Client) -> None:
+    for headers in (
+        {"Content-Type": "application/json"},
+        {"Content-Type": "text/csv", "Content-Encoding": "br"},
+    ):
+        answer = client.post("/v1/tables/departments/files", content=b"x", headers=headers)
+        assert is_problem(answer, 415, "unsupported-format")
+
+
+def test_a_file_that_is_too_large_is_refused_compressed_or_not(
+    settings: Settings, serve: Serve
+) -> None:
+    small = msgspec.structs.replace(settings, max_file_bytes=10_000)
+    content = b"id,department\n" + b"71,A\n" * 3000
+    with serve(small) as client:
+        assert is_problem(send(client, "departments", content), 413, "too-large")
+        answer = send(client, "departments", gzip.compress(content))
+        assert is_problem(answer, 422, "unreadable-file")
+        assert "larger than 10000 bytes" in answer.json()["detail"]
+    assert files_in(small.spool) == set()
+
+
+def test_a_dry_run_says_what_would_be_and_changes_nothing(
+    client: httpx.Client, settings: Settings
+) -> None:
+    client.get("/v1/tables")
+    before = books(settings)
+    file = HEADER + hires(7001, 2) + f"7003,Bo,{MOMENT},99,1\n"
+    load = followed(client, send(client, "hired_employees", file, dry_run=True))
+    assert counts(load) == (3, 2, 1, 0)
+    assert load["rejections"] == [
+        {
+            "line": 4,
+            "violations": [
+                {
+                    "column": "department_id",
+                    "rule": "relationships",
+                    "message": "departments has no row with id 99",
+                    "value": "99",
+                }
+            ],
+        }
+    ]
+    assert books(settings) == before
+    assert client.get("/v1/tables/hired_employees/rows/7001").status_code == 404
+
+
+def test_a_request_that_comes_again_loads_once(client: httpx.Client) -> None:
+    options: Any = {
+        "content": "id,department\n71,A\n",
+        "headers": {"Content-Type": "text/csv", "Idempotency-Key": "once"},
+    }
+    first = client.post("/v1/tables/departments/files", **options)
+    again = client.post("/v1/tables/departments/files", **options)
+    assert again.json() == first.json()
+    assert again.headers["idempotency-replayed"] == "true"
+    followed(client, first)
+    assert len(client.get("/v1/loads", params={"kind": "file"}).json()["loads"]) == 1
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files come in parts of ten lines."""
+    monkeypatch.setattr(landing, "PART", 10)
+    monkeypatch.setattr("service.loading.PART", 10)
+    monkeypatch.setattr("service.files.reading.BLOCK", 64)
+    monkeypatch.setattr("service.files.opening.BLOCK", 64)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_long_file_comes_in_parts_and_is_accounted_for_as_one(client: httpx.Client) -> None:
+    lines = (
+        hires(7001, 25)
+        + f"7001,Ada Byron,{MOMENT},1,1\n"
+        + f"7002,Bo,{MOMENT},1,1\n"
+        + ",,x,,\n" * 2
+    )
+    load = followed(client, send(client, "hired_employees", HEADER + lines))
+    assert (load["status"], load["detail"]) == ("done", None)
+    assert counts(load) == (29, 25, 3, 1)
+    found = client.get("/v1/rejections", params={"load_id": load["load_id"]}).json()["rejections"]
+    assert sorted(each["position"] for each in found) == [28, 29, 30]
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_what_a_stopped_service_leaves_is_taken_up_by_the_next(
+    settings: Settings, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from service.loading import Loads
+
+    with monkeypatch.context() as patch, serve(settings) as client:
+        run = Loads._dbt
+
+        def stop_behind_the_first_part(self: Loads, *given: Any) -> Any:
+            found = run(self, *given)
+            self._stopping = True
+            return found
+
+        patch.setattr(Loads, "_dbt", stop_behind_the_first_part)
+        taken = send(client, "hired_employees", HEADER + hires(7001, 25))
+        while not client.get(taken.json()["href"]).json()["received"]:
+            pass
+    assert len(files_in(settings.spool)) == 1
+    (settings.spool / "of a killed upload.tmp").write_text("id")
+    with serve(settings) as client:
+        load = followed(client, taken)
+        assert (load["status"], counts(load)) == ("done", (25, 25, 0, 0))
+        assert client.get("/v1/tables/hired_employees/rows/7025").status_code == 200
+    assert files_in(settings.spool) == set()
+
+
+def test_a_file_that_is_damaged_further_on_fails_and_says_so(client: httpx.Client) -> None:
+    department = "id,department\n" + "".join(f"{i},Some name {i}\n" for i in range(100, 200_000))
+    content = bytearray(gzip.compress(department.encode(), mtime=0))
+    content[-4] ^= 1  # the length at its end is wrong
+    answer = send(client, "departments", bytes(content))
+    assert is_problem(answer, 422, "unreadable-file")
+    assert "its gzip data is damaged" in answer.json()["detail"]
+
+
+def test_a_load_by_another_dictionary_than_the_services_fails(tmp_path: Path, serve: Serve) -> None:
+    project = Project(tmp_path)
+    for table in ("departments", "jobs"):
+        project.write(table, f"id,{table[:-1]}\n1,First\n")
+    project.build()
+    project.change("departments", "length: 255", "length: 3")
+    with serve(project.settings) as client:
+        load = followed(client, send(client, "departments", "id,department\n7,Long name\n"))
+        assert (load["status"], counts(load)) == ("failed", (0, 0, 0, 0))
+        assert "build first" in load["detail"]
+        assert client.post(
+            "/v1/tables/departments/rows", json={"id": 8, "department": "Long"}
+        ).is_success
+
+
+def test_inserts_and_builds_go_on_while_files_are_loaded(client: httpx.Client) -> None:
+    refused: list[str] = []
+    ended = threading.Event()
+
+    def insert() -> None:
+        number = 900_000
+        with httpx.Client(base_url=client.base_url, timeout=60) as other:
+            while not ended.is_set():
+                row = {
+                    "id": number,
+                    "name": "L",
+                    "datetime": MOMENT,
+                    "department_id": 1,
+                    "job_id": 1,
+                }
+                answer = other.post("/v1/tables/hired_employees/rows", json=row)
+                if answer.status_code != 201:
+                    refused.append(answer.text)
+                number += 1
+
+    thread = threading.Thread(target=insert)
+    thread.start()
+    try:
+        taken = [
+            send(client, "hired_employees", HEADER + hires(10_000 * i, 5_000)) for i in (1, 2, 3)
+        ]
+        build = client.post("/v1/builds").json()["href"]
+        loads = [followed(client, each) for each in taken]
+    finally:
+        ended.set()
+        thread.join()
+    assert refused == []
+    assert [counts(load) for load in loads] == [(5_000, 5_000, 0, 0)] * 3
+    while client.get(build).json()["status"] in ("queued", "running"):
+        pass
+    assert client.get(build).json()["status"] == "done"
+
+
+def test_a_service_that_ends_leaves_its_warehouse_to_dbt(project_of_one: Project) -> None:
+    """dbt, typed in a terminal: it says what to do while a service runs, and works afterwards."""
+    from service.running import hold
+
+    with hold(project_of_one.settings, "http://127.0.0.1:8000"):
+        build = project_of_one.dbt("build")
+        assert build.returncode != 0
+        assert "a service has this warehouse open: http://127.0.0.1:8000" in build.stdout
+        assert "`gatehouse build` has it build" in build.stdout
+    assert project_of_one.dbt("build").returncode == 0
+
+
+@pytest.fixture
+def project_of_one(tmp_path: Path) -> Iterator[Project]:
+    project = Project(tmp_path)
+    project.write("departments", "id,department\n1,First\n")
+    project.build()
+    yield project
+    with duckdb.connect(str(project.settings.warehouse)) as connection:
+        assert connection.execute("select count(*) from core.departments").fetchall() == [(1,)]
