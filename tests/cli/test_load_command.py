@@ -1,0 +1,77 @@
+"""Whole files, of any shape, from the command line."""
+
+import gzip
+
+import pytest
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(name, content):
+        content = content if isinstance(content, bytes) else content.encode()
+        (tmp_path / name).write_bytes(content)
+        return tmp_path / name
+
+    return write
+
+
+def test_files_are_loaded_and_their_shape_is_told(asking, file):
+    one = file("one.csv", "nr;title\r\n9001;Smith\r\n9002;\r\n")
+    two = file("two.csv.gz", gzip.compress(b"9003\tTailor\n9003\tTailor\n"))
+    answer = asking("load", "jobs", one, two)
+    assert answer.code == 1
+    assert answer.lines == [
+        "one.csv: delimiter ';', header, UTF-8, CRLF line ends,"
+        " by position: nr as id, title as job, 2 rows",
+        "jobs 2 rows (1 accepted, 1 rejected, 0 already present)",
+        "two.csv.gz: delimiter tab, no header, columns by position, UTF-8, gzip, 2 rows",
+        "jobs 2 rows (1 accepted, 0 rejected, 1 already present)",
+    ]
+    assert answer.err.startswith("HINT: gatehouse rejections --load ")
+    again = asking("load", "jobs", two, "--json")
+    assert again.code == 0
+    (load,) = again.json
+    assert (load["status"], load["accepted"], load["already_present"]) == ("done", 0, 2)
+
+
+def test_it_works_where_no_service_runs(alone, file):
+    path = file("jobs.csv", "id,job\n9001,Smith\n")
+    answer = alone("load", "jobs", path)
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.lines[-1] == "jobs 1 rows (1 accepted, 0 rejected, 0 already present)"
+
+
+def test_a_dry_run_lists_the_lines_that_would_be_kept_out(asking, file):
+    path = file("jobs.csv", 'id,job\n9001,Smith\nx,\n"9002,Miller\n')
+    answer = asking("load", "jobs", path, "--dry-run")
+    assert answer.code == 1
+    assert answer.lines[1:] == [
+        "jobs 3 rows (1 accepted, 2 rejected, 0 already present) (dry run: nothing is written)",
+        "line\tcolumn\trule\tmessage",
+        "3\tid\ttype\tid is not a whole number of 32 bits",
+        "3\tjob\tnot_null\tjob is missing",
+        "4\t\tmalformed_line\tthe line cannot be read:"
+        " a quote is not closed at the end of its field",
+    ]
+    assert asking("load", "jobs", path).lines[-1].startswith("jobs 3 rows (1 accepted")
+
+
+def test_what_is_said_of_a_file_is_passed_on(asking, file):
+    path = file("jobs.txt", b"K\xf6chin|9001\nnone|9002\n")
+    said = ["--columns", "job,id", "--delimiter", "|", "--no-header", "--null", "none"]
+    answer = asking("load", "jobs", path, *said, "--encoding", "latin-1")
+    assert answer.lines[-1] == "jobs 2 rows (1 accepted, 1 rejected, 0 already present)"
+    assert asking("tables", "jobs").lines[0].startswith("jobs: ")
+
+
+def test_a_file_that_makes_no_sense_is_refused_with_a_hint(asking, file):
+    answer = asking("load", "jobs", file("jobs.csv", "a b c\nd e f\n"))
+    assert answer.code == 1
+    assert "error: jobs.csv: it has one column where 2 are needed (id, job)" in answer.err
+    assert "HINT: `gatehouse load --help`" in answer.err
+
+
+def test_a_file_that_is_not_there_is_a_wrong_argument(asking, tmp_path):
+    answer = asking("load", "jobs", tmp_path / "none.csv")
+    assert answer.code == 2
+    assert "none.csv is not a file" in answer.err
