@@ -64,21 +64,21 @@ class _Reader:
             rest += piece.replace(b"\r", b"\n") if self._shape.newline == "CR" else piece
             cut = rest.rfind(b"\n") + 1
             if cut >= BLOCK or (cut and len(rest) > 2 * BLOCK):
-                used, found = self._block(rest[:cut], last=False)
-                yield from found
+                used, batch = self._block(rest[:cut], last=False)
+                yield batch
                 rest = rest[used:]
         if rest:
-            yield from self._block(rest if rest.endswith(b"\n") else rest + b"\n", last=True)[1]
+            yield self._block(rest if rest.endswith(b"\n") else rest + b"\n", last=True)[1]
 
-    def _block(self, block: bytes, last: bool) -> tuple[int, list[pa.RecordBatch]]:
-        """How many bytes of a block were used, and what they say."""
+    def _block(self, block: bytes, last: bool) -> tuple[int, pa.RecordBatch]:
+        """How many bytes of a block were used, and what they say: lines behind all before."""
         lines = Lines(block, self._shape.delimiter, self._width, bool(self._shape.nulls))
         lines.plain[: max(0, self._shape.skipped + 1 - self._line)] = False
         odd, used = self._odd(block, lines, last)
         count = int(np.searchsorted(lines.starts, used))
         plain = self._plain(block, lines, count)
         self._line += count
-        return used, [batch for batch in (plain, odd) if batch is not None and batch.num_rows]
+        return used, pa.concat_batches([odd] if plain is None else [plain, odd])
 
     def _plain(self, block: bytes, lines: Lines, count: int) -> pa.RecordBatch | None:
         numbers = np.flatnonzero(lines.plain[:count])
@@ -124,7 +124,7 @@ class _Reader:
         )
         return batch if blank is None else batch.filter(pc.invert(blank))
 
-    def _odd(self, block: bytes, lines: Lines, last: bool) -> tuple[pa.RecordBatch | None, int]:
+    def _odd(self, block: bytes, lines: Lines, last: bool) -> tuple[pa.RecordBatch, int]:
         """The lines that are not plain, and where the first is that goes on behind the block."""
         rows: list[tuple[object, ...]] = []
         behind = max(0, self._shape.skipped + 1 - self._line)  # lines of the header, and before it
@@ -158,10 +158,8 @@ class _Reader:
             said,
         )
 
-    def _batch(self, rows: list[tuple[object, ...]]) -> pa.RecordBatch | None:
-        if not rows:
-            return None
-        columns = zip(*rows, strict=True)
+    def _batch(self, rows: list[tuple[object, ...]]) -> pa.RecordBatch:
+        columns = zip(*rows, strict=True) if rows else [() for _ in self._schema]
         arrays = [
             pa.array(values, field.type)
             for values, field in zip(columns, self._schema, strict=True)

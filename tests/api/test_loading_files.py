@@ -156,7 +156,7 @@ def test_compressed_files_are_taken_as_such_and_as_an_encoding(
 ) -> None:
     content = compress(b"id,department\n71,A\n")
     assert counts(followed(client, send(client, "departments", content))) == (1, 1, 0, 0)
-    encoding = {gzip.compress: "gzip"}.get(compress, "zstd")
+    encoding = "gzip" if compress is gzip.compress else "zstd"
     headers = {"Content-Type": "text/csv", "Content-Encoding": encoding}
     taken = client.post("/v1/tables/departments/files", content=content, headers=headers)
     assert counts(followed(client, taken)) == (1, 0, 0, 1)
@@ -239,11 +239,12 @@ def test_a_long_file_comes_in_parts_and_is_accounted_for_as_one(client: httpx.Cl
         + f"7002,Bo,{MOMENT},1,1\n"
         + ",,x,,\n" * 2
     )
+    lines = lines.replace("7009,Ada Byron", '7009,"Ada\n""Byron"""').replace("7018,", " 7018,")
     load = followed(client, send(client, "hired_employees", HEADER + lines))
     assert (load["status"], load["detail"]) == ("done", None)
     assert counts(load) == (29, 25, 3, 1)
     found = client.get("/v1/rejections", params={"load_id": load["load_id"]}).json()["rejections"]
-    assert sorted(each["position"] for each in found) == [28, 29, 30]
+    assert sorted(each["position"] for each in found) == [29, 30, 31]
 
 
 @pytest.mark.usefixtures("small_parts")
