@@ -99,21 +99,21 @@ def run(
     on_node: Callable[[Node], None],
     after: Callable[[], None] = lambda: None,
     what: Sequence[str] = ("build",),
-    version: str | None = None,
+    project: Any = None,
 ) -> None:
     """Runs ``dbt build``, or `what`, and writes its course into `build`.
 
     Never raises for what dbt reports. `after` is called when dbt has ended, before `build` says
-    so. `version` is that of the dictionary to run by; with another on the disk the run fails.
+    so. `project` is what `parse` gave, where that was done before.
     """
     with one_at_a_time:
         build.status, build.started_at = "running", utc_now()
         status = "failed"
         try:
-            _run_dbt(settings, build, lock, on_node, what, version)
+            _run_dbt(settings, build, lock, on_node, what, project)
             status = "done" if build.message is None else "failed"
             after()
-        except (_Failed, DictionaryError) as error:
+        except (BuildFailed, DictionaryError) as error:
             build.message = str(error)
         finally:
             build.finished_at = utc_now()
@@ -126,7 +126,7 @@ def _run_dbt(
     lock: WritersLock,
     on_node: Callable[[Node], None],
     what: Sequence[str],
-    version: str | None,
+    project: Any,
 ) -> None:
     from dbt.cli.main import dbtRunner
 
@@ -141,23 +141,38 @@ def _run_dbt(
 
     _tell_dbt(settings)
     try:
-        parsed = dbtRunner().invoke(["parse", *_options(settings)])
-        if not parsed.success:
-            raise _Failed(str(parsed.exception))
-        manifest: Any = parsed.result
-        if _checked(manifest).version != (version or _checked(manifest).version):
-            raise _Failed("the dictionary has changed since the last build; build first")
+        manifest = project or parse(settings)
+        _checked(manifest)
         runner = dbtRunner(manifest=manifest, callbacks=[listen])
         result = runner.invoke([*what, *_options(settings)])
         if result.exception is not None:
-            raise _Failed(str(result.exception))
+            raise BuildFailed(str(result.exception))
         build.message = None if result.success else _failures(build)
     finally:
         lock.release(None)
 
 
-class _Failed(Exception):
-    pass
+def parse(settings: Settings, version: str | None = None) -> Any:
+    """dbt's manifest of the project, as `run` takes it.
+
+    Raises:
+        BuildFailed: dbt cannot read it, or its dictionary is not the one of that `version`.
+        DictionaryError: the service could not follow it.
+    """
+    from dbt.cli.main import dbtRunner
+
+    with one_at_a_time:
+        _tell_dbt(settings)
+        parsed = dbtRunner().invoke(["parse", *_options(settings)])
+    if not parsed.success:
+        raise BuildFailed(str(parsed.exception))
+    if version is not None and _checked(parsed.result).version != version:
+        raise BuildFailed("the dictionary has changed since the last build; build first")
+    return parsed.result
+
+
+class BuildFailed(Exception):
+    """dbt, or what it is to run, cannot; the message is dbt's."""
 
 
 def _tell_dbt(settings: Settings) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import msgspec
 
-from service.builds import BuildResult, HeldFromWriter, Node, one_at_a_time, run
+from service.builds import BuildFailed, BuildResult, HeldFromWriter, Node, one_at_a_time, parse, run
 from service.dictionary import Table
 from service.errors import Problem, Unavailable
 from service.files.detection import shape_of
@@ -77,10 +77,6 @@ class FileLoad:
     detail: str | None = None
     finished_at: datetime | None = None
     result: TrialResult | None = None
-
-
-class LoadFailed(Exception):
-    """dbt could not load the file; the message is for people."""
 
 
 class Loads:
@@ -168,12 +164,13 @@ class Loads:
                 self._load(load)
             except Exception as error:
                 log.exception("load_failed", load_id=load.load_id)
-                known = isinstance(error, LoadFailed | Problem)
+                known = isinstance(error, BuildFailed | Problem)
                 self._end(load, "failed", str(error) if known else "the log says why")
 
     def _load(self, load: FileLoad) -> None:
         names = self._writer.dictionary.tables[load.table_name].column_names
         with one_at_a_time, self._all_cores():
+            project = parse(self._settings, self._writer.dictionary.version)
             source = Source(
                 *(load.path, load.shape, names, self._settings.max_file_bytes, load.behind),
                 counted=lambda size: self._count(load, size),
@@ -182,21 +179,21 @@ class Loads:
             under_way[load.load_id] = source
             try:
                 self._writer.run(lambda connection: _make_current(connection, load)).result()
-                self._run_parts(load, source)
+                self._run_parts(load, source, project)
             finally:
                 del under_way[load.load_id]
                 source.close()
 
-    def _run_parts(self, load: FileLoad, source: Source) -> None:
+    def _run_parts(self, load: FileLoad, source: Source, project: Any) -> None:
         """Each part is judged and committed by a run of its own; the tests come behind the last."""
         whole = not load.is_trial and not load.behind and load.shape.rows < PART
         while not self._stopping:
             load.progress.phase = "reading"
-            failed = self._dbt(load, "build" if whole else "run")
+            failed = self._dbt(load, project, "build" if whole else "run")
             if source.exhausted:
                 if not load.is_trial and not whole:
                     load.progress.phase = "testing"
-                    failed = self._dbt(load, "test")
+                    failed = self._dbt(load, project, "test")
                 self._finish(load, failed)
                 return
             whole = False
@@ -204,17 +201,16 @@ class Loads:
     def _count(self, load: FileLoad, size: int) -> None:
         load.progress.bytes += size
 
-    def _dbt(self, load: FileLoad, command: str) -> str | None:
+    def _dbt(self, load: FileLoad, project: Any, command: str) -> str | None:
         """What the data tests complain of: the rows are in, and it may not be theirs.
 
         Raises:
-            LoadFailed: the rows did not go in; with what dbt says.
+            BuildFailed: the rows did not go in; with what dbt says.
         """
         build = BuildResult(load.load_id, "queued")
-        version = self._writer.dictionary.version
         lock = _Told(self._writer, load.progress)
         what = [command, "--select", load.table_name]
-        run(self._settings, build, lock, _ignore, what=what, version=version)
+        run(self._settings, build, lock, _ignore, what=what, project=project)
         if build.status == "done":
             return None
         message = _without(build.message or "dbt failed", self._settings, load)
@@ -222,7 +218,7 @@ class Loads:
             node.status == "success" for node in build.nodes if node.kind == "model"
         ):
             return f"the data tests fail: {message}"
-        raise LoadFailed(message)
+        raise BuildFailed(message)
 
     def _finish(self, load: FileLoad, failed_tests: str | None) -> None:
         if load.is_trial:

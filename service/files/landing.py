@@ -13,7 +13,9 @@ from service.files.opening import Counted
 from service.files.reading import LINE, rows_of, schema_of
 from service.files.shape import Shape, UnreadableFile
 
-PART = 1_000_000  # lines that are judged, and committed, together; inserts wait for about a second
+# Lines, and bytes, that are judged and committed together; inserts wait for about a second.
+PART = 500_000
+PART_BYTES = 64 << 20
 
 
 class Source:
@@ -42,7 +44,7 @@ class Source:
         self._step()
 
     def land(self, connection: duckdb.DuckDBPyConnection, target: str) -> None:
-        """Adds about PART lines to `target`; afterwards `exhausted` says whether that was all.
+        """Adds the next part to `target`; afterwards `exhausted` says whether that was all.
 
         Raises:
             UnreadableFile: the file is damaged further on.
@@ -62,9 +64,9 @@ class Source:
         self._batches.close()
 
     def _part(self) -> Iterator[pa.RecordBatch]:
-        count = 0
-        while self._next is not None and (count < PART or self._at_once):
-            count += self._next.num_rows
+        count, size = 0, 0
+        while self._next is not None and (self._at_once or (count < PART and size < PART_BYTES)):
+            count, size = count + self._next.num_rows, size + self._next.nbytes
             yield self._next
             self._step()
 
