@@ -39,6 +39,14 @@ class Node(msgspec.Struct):
     message: str | None = None
 
 
+class BuildProgress(msgspec.Struct):
+    """How many of a build's nodes have ended, of how many, and which one runs."""
+
+    done: int = 0
+    total: int | None = None  # not known before the first node starts
+    node: str | None = None
+
+
 class BuildResult(msgspec.Struct):
     """A build and how far it is."""
 
@@ -48,6 +56,7 @@ class BuildResult(msgspec.Struct):
     finished_at: datetime | None = None
     nodes: list[Node] = msgspec.field(default_factory=list)
     message: str | None = None
+    progress: BuildProgress = msgspec.field(default_factory=BuildProgress)
 
 
 class WritersLock(Protocol):
@@ -134,9 +143,12 @@ def _run_dbt(
         name, data = event.info.name, event.data
         if name.startswith("JinjaLog") and data.msg.startswith(LOCK_LINE):
             lock.take()
+        elif name == "LogStartLine":
+            build.progress.total, build.progress.node = data.total, data.node_info.node_name
         elif name == "NodeFinished":
             lock.release(data.node_info.node_name)
             build.nodes.append(node := _node(data))
+            build.progress.done, build.progress.node = build.progress.done + 1, None
             on_node(node)
 
     _tell_dbt(settings)

@@ -13,7 +13,7 @@ from service.api.describing import described
 from service.api.once import answered_once, asked_by
 from service.api.parameters import only_known
 from service.api.times import Moment, in_utc
-from service.builds import BuildResult, Node
+from service.builds import BuildProgress, BuildResult, Node
 from service.gate import Gate
 
 Status = Literal["queued", "running", "done", "failed"]
@@ -35,6 +35,7 @@ class Build(msgspec.Struct):
     finished_at: Moment | None
     nodes: list[Node]
     message: str | None
+    progress: BuildProgress
 
 
 class BuildList(msgspec.Struct):
@@ -94,6 +95,7 @@ def page_of(build: BuildResult) -> Build:
         _in_utc(build.finished_at),
         list(build.nodes),
         build.message,
+        build.progress,
     )
 
 

@@ -41,8 +41,8 @@ def build_and_tell(run: Run) -> Result:
     from service.running import find
 
     if run.url or find(run.settings):
-        with run.connect() as client, output.progress("building"):
-            result = _asked(client, _tell_node(run))
+        with run.connect() as client, output.progress("building") as step:
+            result = _asked(client, _tell_node(run), step)
     else:
         with output.progress("building"):
             result = _here(run.settings, _tell_node(run))
@@ -55,7 +55,9 @@ def build_and_tell(run: Run) -> Result:
     return result
 
 
-def _asked(client: "Client", on_node: Callable[[Result], None]) -> Result:
+def _asked(
+    client: "Client", on_node: Callable[[Result], None], step: Callable[..., None]
+) -> Result:
     """A build by the service, followed to its end."""
     path = f"/v1/builds/{segment(client.post('/v1/builds')['build_id'])}"
     told = 0
@@ -63,6 +65,7 @@ def _asked(client: "Client", on_node: Callable[[Result], None]) -> Result:
         result: Result = client.get(path)
         for node in result["nodes"][told:]:
             on_node(node)
+            step(1, result["progress"]["total"])
         told = len(result["nodes"])
         if result["status"] not in UNFINISHED:
             return result

@@ -64,10 +64,13 @@ def cell(value: Any) -> str:
 
 
 @contextmanager
-def progress(label: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr (where that is a terminal); call what it gives with how far it went on."""
+def progress(label: str, total: int | None = None) -> Iterator[Callable[..., None]]:
+    """A bar on stderr (where that is a terminal); call what it gives with how far it went on.
+
+    A second argument says anew how much there is in all.
+    """
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield lambda *_: None
         return
     from rich.console import Console
     from rich.progress import Progress
@@ -77,4 +80,4 @@ def progress(label: str, total: int | None = None) -> Iterator[Callable[[int], N
     )
     with bar:
         task = bar.add_task(label, total=total)
-        yield lambda done: bar.update(task, advance=done)
+        yield lambda done, total=total: bar.update(task, advance=done, total=total)

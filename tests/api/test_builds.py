@@ -32,6 +32,8 @@ def test_a_build_is_followed_to_its_end(client):
     )
     nodes = {node["name"]: node for node in build["nodes"]}
     assert nodes["hired_employees"]["kind"] == "model"
+    done = sum(node["kind"] != "operation" for node in build["nodes"])
+    assert build["progress"] == {"done": done, "total": done, "node": None}
     assert nodes["hired_employees"]["status"] == "success"
 
 
