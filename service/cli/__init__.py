@@ -3,7 +3,7 @@
 import click
 
 from service import __version__
-from service.cli import backups, builds, insert, load, reading, rejections, serving
+from service.cli import backups, builds, insert, load, reading, recover, rejections, serving
 
 EPILOG = """\b
 Exit codes:
@@ -39,5 +39,6 @@ for each in (
     backups.backups,
     backups.verify,
     backups.restore,
+    recover.recover,
 ):
     main.add_command(each)

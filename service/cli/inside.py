@@ -9,6 +9,7 @@ import msgspec
 
 from service import logs
 from service.api.app import create_app
+from service.backups.catalogue import Catalogue
 from service.cli.failures import Unreachable
 from service.dictionary import DictionaryError
 from service.errors import NotBuilt, Problem
@@ -25,6 +26,24 @@ class Locked(Unreachable):
     def __init__(self, settings: Settings) -> None:
         message = f"another process has {settings.warehouse} open"
         super().__init__(message, "end it, or give its address with --url")
+
+
+class Damaged(Unreachable):
+    """The warehouse's file is not what DuckDB wrote."""
+
+    def __init__(self, settings: Settings, error: Exception) -> None:
+        why = (str(error).strip() or type(error).__name__).splitlines()[0]
+        super().__init__(f"{settings.warehouse} cannot be opened: {why}", _way_out(settings))
+
+
+def _way_out(settings: Settings) -> str:
+    """What there is to go back to."""
+    newest: dict[str, str] = {}
+    for entry in Catalogue(settings.backups).list():
+        newest.setdefault(entry.table, entry.created_at)
+    there = ", ".join(f"{table} of {moment}" for table, moment in newest.items())
+    backups = f"the last backups: {there}" if there else "there are no backups"
+    return f"`gatehouse recover` makes it anew from the history and the backups; {backups}"
 
 
 def quieten(settings: Settings) -> None:
@@ -54,6 +73,20 @@ def is_built(settings: Settings) -> bool:
     return True
 
 
+def damage(settings: Settings) -> str | None:
+    """Why the warehouse cannot be opened; None when it can.
+
+    Raises:
+        Locked: another process has it.
+    """
+    try:
+        return None if is_built(settings) else "no build has finished there"
+    except Locked:
+        raise
+    except Unreachable as error:
+        return error.message
+
+
 @asynccontextmanager
 async def opened_app(settings: Settings) -> AsyncIterator[App]:
     """The app with its warehouse open.
@@ -76,9 +109,11 @@ def _told_as_unreachable(settings: Settings) -> Iterator[None]:
         with _unwrapped():
             yield
     except duckdb.IOException as error:
-        if "lock" in str(error):
+        if "Could not set lock" in str(error):
             raise Locked(settings) from error
-        raise Unreachable(f"{settings.warehouse} cannot be opened: {error}") from error
+        raise Damaged(settings, error) from error
+    except (duckdb.Error, UnicodeDecodeError, msgspec.DecodeError) as error:
+        raise Damaged(settings, error) from error
     except Problem as error:
         raise Unreachable(error.detail) from error
     except DictionaryError as error:

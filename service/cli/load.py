@@ -119,5 +119,7 @@ def _tell(done: Load, dry_run: bool) -> None:
             for violation in each["violations"]
         ]
         output.table(broken, ["line", "column", "rule", "message"])
+        if (listed := len(done["rejections"])) < done["rejected"]:
+            output.note(f"these are the first {listed} of {rejected} lines")
     elif done["rejected"]:
         output.note(f"HINT: gatehouse rejections --load {done['load_id']}")

@@ -167,9 +167,9 @@ def test_a_key_is_kept_with_the_rows_or_not_at_all(door: Door):
     key = {"idempotency-key": "broken disk"}
     rows = [department(number)]
     with duckdb.connect(str(door.settings.warehouse)) as connection:
-        connection.execute("alter table ops.idempotency_keys add column more integer")
+        connection.execute("alter table ops.idempotency_keys rename column status to state")
         failed = door.rows(rows, headers=key)
-        connection.execute("alter table ops.idempotency_keys drop column more")
+        connection.execute("alter table ops.idempotency_keys rename column state to status")
     assert is_problem(failed, 503, "unavailable")
     assert int(failed.headers["retry-after"]) >= 1
     assert door.kept([number]) == []

@@ -38,7 +38,7 @@ def test_every_command_says_what_it_does_and_speaks_json(name):
     assert EVERY[name].help
     options = {option for parameter in EVERY[name].params for option in parameter.opts}
     assert "--json" in options
-    assert ("--url" in options) == (name != "serve")
+    assert ("--url" in options) == (name not in ("serve", "recover"))
 
 
 @pytest.mark.parametrize("module", ["service", "service.cli"])
