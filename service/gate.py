@@ -15,6 +15,7 @@ from service.metrics import Metrics
 from service.settings import Settings
 from service.warehouse import books
 from service.warehouse.database import Database
+from service.warehouse.replaying import end_interrupted
 from service.warehouse.work import utc_now
 from service.warehouse.writer import Writer
 
@@ -52,6 +53,7 @@ class Gate:
         self.loads = Loads(self.settings, self.database, self.writer, self.database.all_cores)
         self.loads.resume()
         self.forget_old_answers()
+        self.writer.run(lambda connection: end_interrupted(connection, utc_now())).result()
 
     def close(self) -> None:
         """Lets what is under way come to its end, then lets go of the warehouse."""

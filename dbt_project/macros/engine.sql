@@ -115,3 +115,12 @@
         ~ " from duckdb_columns() where " ~ table
     ).rows) }}
 {%- endmacro %}
+
+{#- A whole number of a JSON object, NULL where it has no such member. -#}
+{% macro number_in_json(json, member) -%}
+    {{ return(adapter.dispatch('number_in_json')(json, member)) }}
+{%- endmacro %}
+
+{% macro default__number_in_json(json, member) -%}
+    {{ return("try_cast(json_extract_string(" ~ json ~ ", '$." ~ member ~ "') as bigint)") }}
+{%- endmacro %}

@@ -351,7 +351,8 @@ where
     {% endfor %}
 {%- endmacro %}
 
-{#- Data test: each landed line is in core or has its exception, and the counts of every load add up. What
+{#- Data test: each landed line is in core or has its exception, the counts of every load add up, and the
+    count of the table follows from them. What
     was landed last is looked at when its load is done, until the table is restored. -#}
 {% test history_accounted_for(model) %}
 {% set name = model.identifier %}
@@ -360,6 +361,8 @@ from ops.loads
 where
     table_name = '{{ name }}'
     and received != accepted + rejected + already_present
+union all
+{{ count_that_does_not_follow(name, model) }}
 {%- if execute %}
 {%- set table = graph.nodes.values() | selectattr('schema', 'equalto', 'core') | selectattr('name', 'equalto', name) | first %}
 {%- set key, type = primary_key(table), (table.columns.values() | selectattr('name', 'equalto', primary_key(table)) | first).data_type %}

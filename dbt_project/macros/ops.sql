@@ -37,6 +37,24 @@ create table if not exists ops.rejections (
     raw varchar -- of a line of a file: as it stood there
 );
 alter table ops.rejections add column if not exists raw varchar;
+-- Whether the payload's values are text, to be read as their columns' types; NULL: if it came by a file.
+alter table ops.rejections add column if not exists is_text boolean;
+-- How it came to be accepted or dismissed: by whom, and the load that the row went in by, or the reason.
+alter table ops.rejections add column if not exists resolved_at timestamp;
+alter table ops.rejections add column if not exists resolved_by varchar;
+alter table ops.rejections add column if not exists resolution varchar;
+
+-- One row per rejected row and load of kind replay in which it was tried again.
+create table if not exists ops.replays (
+    load_id varchar not null,
+    rejection_id varchar not null,
+    table_name varchar not null,
+    outcome varchar not null, -- accepted, rejected or already_present
+    payload varchar, -- the corrected row, in JSON; NULL where the same row was tried again
+    violations varchar, -- NULL where there are none, or the same as before
+    replayed_at timestamp not null,
+    actor varchar
+);
 
 -- One row per file that the service is asked to load, until it has. `behind` is the last line that was
 -- judged; of a trial, which changes nothing else, `result` says what it found.

@@ -93,7 +93,8 @@ def outcome_of_table(outcome: Outcome, verdict: Verdict) -> TableOutcome:
         RejectedRow(position, outcome.rejection_ids.get((name, position)), violations)
         for position, violations in sorted(verdict.rejected.items())
     ]
-    return TableOutcome(received, accepted, received - accepted, rejections)
+    kept_out = received - accepted - len(verdict.present)
+    return TableOutcome(received, accepted, kept_out, rejections)
 
 
 def status_of(outcome: Outcome) -> int:

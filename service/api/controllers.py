@@ -1,5 +1,6 @@
 """All controllers, in the order of the contract."""
 
+from service.api.audit import AuditController
 from service.api.backups import BackupController
 from service.api.builds import BuildController
 from service.api.files import FileController
@@ -10,6 +11,7 @@ from service.api.loads import LoadController
 from service.api.openapi import SchemaController
 from service.api.reading import ReadController
 from service.api.rejections import RejectionController
+from service.api.replaying import ReplayController
 from service.api.reports import ReportController
 from service.api.restoring import RestoreController
 from service.api.tables import TableController
@@ -25,6 +27,8 @@ CONTROLLERS = [
     FileController,
     LoadController,
     RejectionController,
+    ReplayController,
+    AuditController,
     BackupController,
     RestoreController,
     BuildController,

@@ -2,21 +2,23 @@
 
 import asyncio
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast, get_args
 
 import msgspec
 from litestar import Controller, Request, Response, delete, get
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, QueryParameter
 
+from service.api.authentication import actor_of
 from service.api.describing import described
 from service.api.paging import After, Limit, cursor, key_of, link
 from service.api.parameters import only_known
-from service.api.times import Moment, in_utc
+from service.api.times import Moment, in_utc, naive
 from service.gate import Gate
 from service.warehouse import books, ledger
 
 Status = Literal["open", "accepted", "dismissed"]
+MOST_COUNTS = 10_000  # what clients sent can be the name of an unknown field
 
 
 class Reason(msgspec.Struct):
@@ -28,10 +30,27 @@ class Reason(msgspec.Struct):
     value: msgspec.Raw
 
 
+class Replay(msgspec.Struct):
+    """A row that was tried again, in the load `load_id`.
+
+    `payload` is the corrected row, null if the same row was tried again; `violations` are null if
+    there were none, or the same as before.
+    """
+
+    load_id: str
+    outcome: Literal["accepted", "rejected", "already_present"]
+    payload: msgspec.Raw
+    violations: list[Reason] | None
+    replayed_at: Moment
+    actor: str | None
+
+
 class Rejection(msgspec.Struct):
     """A row that was kept out; `payload` is what was sent, `raw` a file's line as it stood there.
 
-    `position` is that of the row in its request, from 0, or the number of its line, from 1.
+    `position` is that of the row in its request, from 0, or the number of its line, from 1. Of one
+    that is no longer open, `resolution` is the load that its row went in by, or why it was
+    dismissed. One that is shown alone has its `replays`.
     """
 
     rejection_id: str
@@ -43,6 +62,10 @@ class Rejection(msgspec.Struct):
     rejected_at: Moment
     status: Status
     raw: str | None
+    resolved_at: Moment | None
+    resolved_by: str | None
+    resolution: str | None
+    replays: list[Replay] | msgspec.UnsetType = msgspec.UNSET
 
 
 class RejectionList(msgspec.Struct):
@@ -50,6 +73,29 @@ class RejectionList(msgspec.Struct):
 
     rejections: list[Rejection]
     next: str | None
+
+
+class RuleCount(msgspec.Struct):
+    """How many rejections of one status broke a rule of a column; null: a rule of the whole row."""
+
+    table: str
+    column: str | None
+    rule: str
+    status: Status
+    rejections: int
+
+
+class Summary(msgspec.Struct):
+    """Rejections by status, and by table, column, rule and status: the largest counts first.
+
+    A row that broke several rules is counted once in `open`, `accepted` or `dismissed`, and with
+    each of its rules in `counts`.
+    """
+
+    open: int
+    accepted: int
+    dismissed: int
+    counts: list[RuleCount]
 
 
 class RejectionController(Controller):
@@ -68,6 +114,12 @@ class RejectionController(Controller):
         rule: FromQuery[str | None] = None,
         load_id: FromQuery[str | None] = None,
         status: FromQuery[Status | None] = None,
+        since: Annotated[
+            datetime | None, QueryParameter(description="The first moment: ISO 8601, in UTC.")
+        ] = None,
+        until: Annotated[
+            datetime | None, QueryParameter(description="The first moment that is too late.")
+        ] = None,
         limit: Limit = 100,
         after: After = None,
     ) -> Response[RejectionList]:
@@ -76,7 +128,14 @@ class RejectionController(Controller):
         start: Any = None if after is None else key_of(after, datetime, int, str)
         with gate.database.reading() as connection:
             found = ledger.rejections(
-                connection, limit, start, **only, load_id=load_id, status=status
+                connection,
+                limit,
+                start,
+                **only,
+                load_id=load_id,
+                status=status,
+                since=naive(since),
+                until=naive(until),
             )
         following = None
         if found.more:
@@ -87,9 +146,25 @@ class RejectionController(Controller):
 
     @get("/{rejection_id:str}", operation_id="show_rejection", sync_to_thread=True)
     def show_rejection(self, gate: NamedDependency[Gate], rejection_id: FromPath[str]) -> Rejection:
-        """Shows one rejection."""
+        """Shows one rejection, and how often its row was tried again."""
         with gate.database.reading() as connection:
-            return page_of(ledger.rejection(connection, rejection_id))
+            page = page_of(ledger.rejection(connection, rejection_id))
+            page.replays = [_replay(each) for each in ledger.replays(connection, rejection_id)]
+        return page
+
+    @get("/summary", operation_id="summarize_rejections", sync_to_thread=True)
+    def summarize_rejections(
+        self, gate: NamedDependency[Gate], table: FromQuery[str | None] = None
+    ) -> Summary:
+        """Counts rejections by table, column, rule and status."""
+        name = None if table is None else gate.table(table).name
+        with gate.database.all_cores(), gate.database.reading() as connection:
+            counts = ledger.summary(connection, MOST_COUNTS, table=name)
+            statuses = ledger.by_status(connection, table=name)
+        return Summary(
+            **{status: statuses.get(status, 0) for status in get_args(Status)},
+            counts=[RuleCount(**vars(count)) for count in counts],
+        )
 
     @delete(
         "/{rejection_id:str}",
@@ -97,11 +172,30 @@ class RejectionController(Controller):
         opt=described(problems=(409,)),
     )
     async def dismiss_rejection(
-        self, gate: NamedDependency[Gate], rejection_id: FromPath[str]
+        self,
+        request: Request[Any, Any, Any],
+        gate: NamedDependency[Gate],
+        rejection_id: FromPath[str],
+        reason: Annotated[str | None, QueryParameter(description="Why the row stays out.")] = None,
     ) -> None:
         """Says that the row stays out; it remains listed. One whose row went in later: 409."""
-        done = gate.writer.run(lambda connection: ledger.dismiss(connection, rejection_id))
+        actor = actor_of(request)
+        done = gate.writer.run(
+            lambda connection: ledger.dismiss(connection, rejection_id, reason, actor)
+        )
         await asyncio.wrap_future(done)
+
+
+def _replay(entry: books.Replay) -> Replay:
+    violations = entry.violations
+    return Replay(
+        entry.load_id,
+        cast(Any, entry.outcome),
+        msgspec.Raw((entry.payload or "null").encode()),
+        msgspec.json.decode(violations, type=list[Reason]) if violations else None,
+        in_utc(entry.replayed_at),
+        entry.actor,
+    )
 
 
 def page_of(entry: books.Rejection) -> Rejection:
@@ -116,4 +210,7 @@ def page_of(entry: books.Rejection) -> Rejection:
         in_utc(entry.rejected_at),
         cast(Status, entry.status),
         entry.raw,
+        in_utc(entry.resolved_at) if entry.resolved_at else None,
+        entry.resolved_by,
+        entry.resolution,
     )

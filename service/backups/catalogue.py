@@ -78,6 +78,10 @@ class Catalogue:
         there = [entry for entry in found if entry and entry.set_id not in pending]
         return sorted(there, key=lambda entry: entry.backup_id, reverse=True)
 
+    def unreadable(self) -> Sequence[str]:
+        """The ids of the backups whose entries are damaged: nothing else tells of them."""
+        return [path.stem for path in self._files(ENTRY) if self._entry_or_none(path) is None]
+
     def get(self, backup_id: str) -> Entry:
         """The backup of that id, which may come from outside.
 

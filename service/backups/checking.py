@@ -97,6 +97,11 @@ class Findings:
                 breach.first_ids += keys.slice(0, FIRST_IDS - len(breach.first_ids)).to_pylist()
                 breach.count += count
 
+    @property
+    def breaches(self) -> list[Breach]:
+        """The rules that are broken."""
+        return [breach for breach in self._breaches.values() if breach.count]
+
     def raise_if_any(self) -> None:
         """Says so, if there are any.
 
@@ -104,7 +109,7 @@ class Findings:
             RulesBroken: names table, column, rule, count and first rows of the first; all of them
                 are among its ``violations``.
         """
-        raise_if_broken(self._table, [each for each in self._breaches.values() if each.count])
+        raise_if_broken(self._table, self.breaches)
 
 
 def raise_if_broken(table: Table, breaches: list[Breach]) -> None:

@@ -135,6 +135,8 @@ def _record(
     """The load record; and the next build looks at the table's history again."""
     assert result.load_id is not None
     accepted = result.added + result.changed
+    # From here on, the table has these rows and those that are accepted later: the audit counts so.
+    detail = {"removed": result.removed, "accepted_before": _accepted(connection, result.table)}
     load = books.Load(
         load_id=result.load_id,
         table_name=result.table,
@@ -148,7 +150,17 @@ def _record(
         started_at=started_at,
         finished_at=_utc_now(),
         actor=actor,
-        detail=msgspec.json.encode({"removed": result.removed}).decode(),
+        detail=msgspec.json.encode(detail).decode(),
     )
     books.write(connection, [load])
     connection.execute("delete from ops.history where table_name = ?", [result.table])
+
+
+def _accepted(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    """How many rows all loads of a table brought until now, whatever became of them."""
+    query = (
+        "select coalesce(sum(accepted), 0) from ops.loads"
+        " where table_name = ? and kind <> 'restore'"
+    )
+    (count,) = connection.execute(query, [table]).fetchall()[0]
+    return int(count)

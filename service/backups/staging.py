@@ -63,7 +63,7 @@ def stage(
         with trusted(entry, table, catalogue) as rows:
             _stage_whole(connection, table, _judged(table, entry, rows))
     others = [each for each in table.columns if each.is_unique and each.name != table.primary_key]
-    _check_unique(connection, table, others, would_be(table))
+    check_unique(connection, table, others, would_be(table))
 
 
 def _create(connection: duckdb.DuckDBPyConnection, name: str, table: Table, *others: str) -> None:
@@ -139,7 +139,7 @@ def _stage_whole(
         # DuckDB finds `part` by its name. Registered, it would be kept until the commit.
         assert part is not None
         connection.execute(f"insert into {whole} select * from part")
-    _check_unique(connection, table, [each for each in table.columns if each.is_unique], whole)
+    check_unique(connection, table, [each for each in table.columns if each.is_unique], whole)
     _find_differences(connection, table, whole, "true", [])
     connection.execute(f"drop table {whole}")
 
@@ -176,9 +176,14 @@ def _content(table: Table) -> list[str]:
     return [quoted(name) for name in table.column_names if name != table.primary_key]
 
 
-def _check_unique(
+def check_unique(
     connection: duckdb.DuckDBPyConnection, table: Table, columns: Iterable[Column], rows: str
 ) -> None:
+    """Whether no two of `rows` (as SQL names them) have the same value in one of the columns.
+
+    Raises:
+        RulesBroken: they have.
+    """
     breaches, key = [], quoted(table.primary_key)
     for column in columns:
         name = quoted(column.name)
@@ -225,7 +230,7 @@ def check_references(
         for child in dictionary.tables.values()
         for column in child.columns
         if column.reference and {child.name, column.reference.args["parent"]} & set(restored)
-        if (dangling := _dangling(connection, dictionary, child, column, restored))
+        if (dangling := dangling_rows(connection, dictionary, child, column, restored))
     ]
     if not found:
         return
@@ -239,13 +244,14 @@ def check_references(
     )
 
 
-def _dangling(
+def dangling_rows(
     connection: duckdb.DuckDBPyConnection,
     dictionary: Dictionary,
     child: Table,
     column: Column,
     restored: Collection[str],
 ) -> dict[str, Any] | None:
+    """The rows of `child` whose reference leads nowhere once the tables `restored` are in place."""
     assert column.reference is not None
     parent, field = column.reference.args["parent"], column.reference.args["field"]
     rows, parents = (

@@ -5,7 +5,7 @@ table, or by an earlier row of the request that breaks no rule but, at most, uni
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -17,11 +17,15 @@ from service.warehouse.keys import Keys
 
 @dataclass
 class Verdict:
-    """What becomes of one table's rows: those to insert, and the violations by position."""
+    """What becomes of one table's rows: those to insert, and the violations by position.
+
+    Rows of files that are tried again may be `present`: their positions.
+    """
 
     batch: Batch
     accepted: pa.Table
     rejected: dict[int, list[Violation]]
+    present: list[int] = field(default_factory=list)
 
 
 def admit(batch: Batch, keys: Keys) -> Verdict:

@@ -44,6 +44,24 @@ class Rejection:
     rejected_at: datetime
     status: str = "open"
     raw: str | None = None  # of a line of a file: as it stood there
+    is_text: bool | None = None  # whether values are text; None: if it came by a file
+    resolved_at: datetime | None = None
+    resolved_by: str | None = None
+    resolution: str | None = None  # the load that the row went in by, or why it was dismissed
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A rejected row that was tried again, and what came of it; `payload` is the corrected row."""
+
+    load_id: str
+    rejection_id: str
+    table_name: str
+    outcome: str  # accepted, rejected or already_present
+    payload: str | None
+    violations: str | None  # None: there are none, or the same as before
+    replayed_at: datetime
+    actor: str | None
 
 
 @dataclass(frozen=True)
@@ -74,9 +92,16 @@ _NAMES: dict[type, str] = {
     Load: "ops.loads",
     Deed: "ops.trail",
     Rejection: "ops.rejections",
+    Replay: "ops.replays",
     Answer: "ops.idempotency_keys",
 }
-_ARROW = {str: pa.string(), int: pa.int64(), bytes: pa.binary(), datetime: pa.timestamp("us")}
+_ARROW = {
+    str: pa.string(),
+    int: pa.int64(),
+    bool: pa.bool_(),
+    bytes: pa.binary(),
+    datetime: pa.timestamp("us"),
+}
 
 
 def _schema(kind: type) -> pa.Schema:

@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any
+from uuid import uuid4
 
 import duckdb
 
 from service.errors import Conflict, NotFound
-from service.warehouse.books import Load, Rejection
+from service.warehouse import books
+from service.warehouse.books import Deed, Load, Rejection, Replay
+from service.warehouse.work import utc_now
 
 _SELECT_LOADS = f"select {', '.join(Load.__dataclass_fields__)} from ops.loads"
 _SELECT_REJECTIONS = f"select {', '.join(Rejection.__dataclass_fields__)} from ops.rejections"
+_SELECT_REPLAYS = f"select {', '.join(Replay.__dataclass_fields__)} from ops.replays"
 _NEWEST_LOAD = "order by started_at desc, load_id desc, table_name"
 _NEWEST_REJECTION = "order by rejected_at desc, position desc, rejection_id desc"
 
@@ -117,13 +121,21 @@ def rejections(
     rule: str | None = None,
     load_id: str | None = None,
     status: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> Found:
-    """At most `limit` rejections, from that after time, position and id; `rule` is any it broke."""
+    """At most `limit` rejections, from that after time, position and id.
+
+    `rule` is any of those that the row broke; `since` is the first moment (UTC), `until` the first
+    that is too late.
+    """
     where = (
         _Conditions()
         .add("table_name = ?", table)
         .add("load_id = ?", load_id)
         .add("status = ?", status)
+        .add("rejected_at >= ?", since)
+        .add("rejected_at < ?", until)
         .add("list_contains(json_extract_string(violations, '$[*].rule'), ?)", rule)
         .after(("rejected_at", "position", "rejection_id"), after)
     )
@@ -145,15 +157,70 @@ def rejection(connection: duckdb.DuckDBPyConnection, rejection_id: str) -> Rejec
     return Rejection(*found)
 
 
-def dismiss(connection: duckdb.DuckDBPyConnection, rejection_id: str) -> None:
+def replays(connection: duckdb.DuckDBPyConnection, rejection_id: str) -> list[Replay]:
+    """How often the row was tried again, and what came of it, the first time first."""
+    found = connection.execute(
+        f"{_SELECT_REPLAYS} where rejection_id = ? order by replayed_at, load_id", [rejection_id]
+    ).fetchall()
+    return [Replay(*row) for row in found]
+
+
+def dismiss(
+    connection: duckdb.DuckDBPyConnection, rejection_id: str, reason: str | None, actor: str | None
+) -> None:
     """Says, in the open transaction, that a row stays out; once more changes nothing.
 
     Raises:
         NotFound: there is no such rejection.
         Conflict: its row went in later.
     """
-    if rejection(connection, rejection_id).status == "accepted":
+    status = rejection(connection, rejection_id).status
+    if status == "accepted":
         raise Conflict("its row has gone in; what is in cannot be dismissed")
+    if status == "dismissed":
+        return
+    now = utc_now()
     connection.execute(
-        "update ops.rejections set status = 'dismissed' where rejection_id = ?", [rejection_id]
+        "update ops.rejections set status = 'dismissed', resolved_at = ?, resolved_by = ?,"
+        " resolution = ? where rejection_id = ?",
+        [now, actor, reason, rejection_id],
     )
+    deed = Deed(str(uuid4()), now, actor, "rejection.dismiss", rejection_id, reason)
+    books.write(connection, [deed])
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many rejections of one status broke a rule; `column` is None where the row did."""
+
+    table: str
+    column: str | None
+    rule: str
+    status: str
+    rejections: int
+
+
+def summary(
+    connection: duckdb.DuckDBPyConnection, limit: int, *, table: str | None = None
+) -> list[Counted]:
+    """Rejections by table, column, rule and status: the `limit` largest counts, largest first."""
+    where = _Conditions().add("table_name = ?", table)
+    found = connection.execute(
+        f"""
+        with broken as (
+            select table_name, status, unnest(from_json(violations, ?)) as violation
+            from ops.rejections where {where.sql}
+        )
+        select table_name, violation."column", violation.rule, status, count(*) as rejections
+        from broken group by all order by rejections desc, 1, 2, 3, 4 limit ?
+        """,
+        ['[{"column": "varchar", "rule": "varchar"}]', *where.values, limit],
+    ).fetchall()
+    return [Counted(*row) for row in found]
+
+
+def by_status(connection: duckdb.DuckDBPyConnection, *, table: str | None = None) -> dict[str, int]:
+    """How many rejections there are of each status."""
+    where = _Conditions().add("table_name = ?", table)
+    query = f"select status, count(*) from ops.rejections where {where.sql} group by status"
+    return dict(connection.execute(query, where.values).fetchall())

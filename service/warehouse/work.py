@@ -16,6 +16,7 @@ from service.errors import KeyReused
 from service.warehouse import books
 from service.warehouse.admission import Verdict
 from service.warehouse.keys import Keys
+from service.warehouse.replaying import Replay, entries
 
 
 def utc_now() -> datetime:
@@ -44,11 +45,13 @@ class Insert:
     idempotency: Idempotency | None = None
     render: "Callable[[Outcome], books.Answer] | None" = None  # the answer to keep for a repeat
     started_at: datetime = field(default_factory=utc_now)
+    replay: Replay | None = None  # whose rows the rows of the one batch are
 
     @property
     def is_usual(self) -> bool:
         """Whether nothing but the rows of one table is to go in."""
-        return len(self.batches) == 1 and not self.dry_run and self.idempotency is None
+        plain = not self.dry_run and self.idempotency is None and self.replay is None
+        return len(self.batches) == 1 and plain
 
 
 @dataclass
@@ -91,10 +94,15 @@ class Group:
     loads: list[books.Load] = field(default_factory=list)
     rejections: list[books.Rejection] = field(default_factory=list)
     answers: dict[str, books.Answer] = field(default_factory=dict)
+    replays: list[books.Replay] = field(default_factory=list)
+    counted: list[books.Load] = field(default_factory=list)  # they join loads that are open
+    deeds: list[books.Deed] = field(default_factory=list)
+    settled: set[str] = field(default_factory=set)  # rejections whose rows go in
 
     def take(self, insert: Insert, verdicts: Sequence[Verdict], refused: bool) -> Outcome:
         """Adds what an insert that is decided brings."""
-        outcome = Outcome(str(uuid4()), verdicts, refused, {})
+        open_load = insert.replay.load_id if insert.replay else None
+        outcome = Outcome(open_load or str(uuid4()), verdicts, refused, {})
         for verdict in verdicts:
             self._take(insert, outcome, verdict)
         return outcome
@@ -103,23 +111,25 @@ class Group:
         batch, accepted = verdict.batch, outcome.accepted(verdict)
         if accepted:
             self.rows[batch.table.name].append(verdict.accepted)
-        load_id, now = outcome.load_id or "", utc_now()
-        self.loads.append(
-            books.Load(
-                load_id,
-                batch.table.name,
-                insert.kind,
-                insert.source,
-                "refused" if outcome.refused else "done",
-                batch.received,
-                accepted,
-                batch.received - accepted,
-                0,
-                insert.started_at,
-                now,
-                insert.actor,
-            )
+        load_id, now, present = outcome.load_id or "", utc_now(), len(verdict.present)
+        load = books.Load(
+            load_id,
+            batch.table.name,
+            insert.kind,
+            insert.source,
+            "refused" if outcome.refused else "done",
+            batch.received,
+            accepted,
+            batch.received - accepted - present,
+            present,
+            insert.started_at,
+            now,
+            insert.actor,
         )
+        if insert.replay:
+            self._take_replay(insert.replay, outcome, verdict, load)
+            return
+        self.loads.append(load)
         for position, violations in sorted(verdict.rejected.items()):
             rejection_id = f"{load_id}-{len(outcome.rejection_ids)}"
             outcome.rejection_ids[batch.table.name, position] = rejection_id
@@ -133,8 +143,38 @@ class Group:
                     batch.payload(position),
                     msgspec.json.encode(violations, enc_hook=repr).decode(),
                     now,
+                    is_text=batch.rows is not None and batch.rows.from_text,
                 )
             )
+
+    def _take_replay(
+        self, replay: Replay, outcome: Outcome, verdict: Verdict, load: books.Load
+    ) -> None:
+        """A row that fails again stays the rejection that it is; no other is opened."""
+        moment = load.finished_at or utc_now()
+        tried = entries(verdict, replay, load, moment)
+        outcome.rejection_ids = first_ids(replay, verdict)
+        self.replays += tried
+        self.settled |= {each.rejection_id for each in tried if each.outcome != "rejected"}
+        if replay.load_id:  # many are tried, and whoever does it says so
+            self.counted.append(load)
+            return
+        self.loads.append(load)
+        self.deeds += [
+            books.Deed(
+                *(str(uuid4()), moment, load.actor, "rejection.replay", each.rejection_id),
+                f"{each.outcome} in load {load.load_id}",
+            )
+            for each in tried
+        ]
+
+
+def first_ids(replay: Replay, verdict: Verdict) -> dict[tuple[str, int], str]:
+    """The rejections of the rows that are tried again, by table and position."""
+    return {
+        (verdict.batch.table.name, position): each.rejection_id
+        for position, each in enumerate(replay.tries)
+    }
 
 
 def replayed(before: books.Answer, asked: Idempotency) -> Replayed | KeyReused:

@@ -23,6 +23,7 @@ from service.warehouse import books
 from service.warehouse.admission import Verdict, admit, admit_all
 from service.warehouse.database import Database, core, count_rows, insert_arrow
 from service.warehouse.keys import Keys
+from service.warehouse.replaying import find_present, record, settled
 from service.warehouse.work import (
     Group,
     Idempotency,
@@ -30,6 +31,7 @@ from service.warehouse.work import (
     Outcome,
     Replayed,
     Run,
+    first_ids,
     replayed,
 )
 
@@ -242,6 +244,9 @@ class Writer:
         books.write(self._connection, group.loads)
         books.write(self._connection, group.rejections)
         books.write(self._connection, list(group.answers.values()))
+        if group.replays:
+            record(self._connection, group.replays, group.counted)
+            books.write(self._connection, group.deeds)
         self._connection.commit()  # the commit point: from here on it is so
         self.keys.absorb(group.keys)
         return answers
@@ -266,6 +271,8 @@ class Writer:
             )
             if before is not None:
                 return replayed(before, insert.idempotency)
+        if insert.replay and (gone_in := settled(self._connection, insert.replay, group.settled)):
+            return gone_in
         outcome = self._decide(insert, group)
         if insert.idempotency and insert.render and not insert.dry_run:
             group.answers[insert.idempotency.key] = insert.render(outcome)
@@ -278,9 +285,12 @@ class Writer:
     def _decide(self, insert: Insert, group: Group) -> Outcome:
         own = Keys(self.dictionary, base=group.keys)
         verdicts = [admit(batch, own) for batch in insert.batches]
+        if insert.replay:
+            find_present(self._connection, verdicts[0], insert.replay)
         refused = insert.strict and any(verdict.rejected for verdict in verdicts)
         if insert.dry_run:
-            return Outcome(None, verdicts, refused, {})
+            ids = first_ids(insert.replay, verdicts[0]) if insert.replay else {}
+            return Outcome(None, verdicts, refused, ids)
         if not refused:
             group.keys.absorb(own)
         return group.take(insert, verdicts, refused)

@@ -171,7 +171,15 @@ def _ask_everything(client):
     for kind in ("load", "rejection"):
         found = client.get(f"/v1/{kind}s").json()[f"{kind}s"]
         client.get(f"/v1/{kind}s/{found[0][f'{kind}_id']}")
-    client.delete(f"/v1/rejections/{found[0]['rejection_id']}")
+    rejection = f"/v1/rejections/{found[0]['rejection_id']}"
+    client.delete(rejection)
+    client.post(f"{rejection}/replay", json={"id": 71, "department": "A"}, params={"dry_run": True})
+    corrected = {"id": 9998, "name": "A", "datetime": "2021-01-01T00:00:00Z"}
+    row = {**corrected, "department_id": 1, "job_id": 1}
+    assert client.post(f"{rejection}/replay", json=row).status_code == 201
+    client.post("/v1/rejections/replay", json=[{"rejection_id": "x"}])
+    client.get("/v1/rejections/summary")
+    client.get("/v1/audit")
     for report in client.get("/v1/reports").json():
         client.get(report["href"], params={"year": 2021})
     client.get(client.post("/v1/builds").json()["href"])

@@ -145,7 +145,10 @@ def test_the_restore_is_in_the_books_and_the_history_is_looked_at_again(
         result.load_id, "samples", "restore", entry.backup_id, "done", 4, 2, 0, 2,
     )  # fmt: skip
     assert load[9] <= load[10]
-    assert (load[11], msgspec.json.decode(load[12])) == ("olga", {"removed": 2})
+    assert (load[11], msgspec.json.decode(load[12])) == (
+        "olga",
+        {"removed": 2, "accepted_before": 0},
+    )
     left = warehouse.execute("select table_name from ops.history").fetchall()
     assert left == [("jobs",)]
 

@@ -1,0 +1,29 @@
+{#- One row when a table has not the rows that its loads account for: those that its last restore left it
+    with, and those that were accepted since. service/auditing.py asks the same. -#}
+{% macro count_that_does_not_follow(name, relation) -%}
+select 'rows: there are ' || kept.rows_kept || ', the loads account for ' || accounted.rows_accounted as lost
+from (select count(*) as rows_kept from {{ relation }}) as kept
+cross join ({{ rows_accounted_for(name) }}) as accounted
+where kept.rows_kept != accounted.rows_accounted
+{%- endmacro %}
+
+{% macro rows_accounted_for(name) -%}
+select
+    coalesce((select sum(accepted) from ops.loads where table_name = '{{ name }}' and kind != 'restore'), 0)
+    + coalesce((
+        select received - coalesce(
+            {{ number_in_json('detail', 'accepted_before') }},
+            (
+                select sum(loads.accepted) from ops.loads
+                where
+                    loads.table_name = '{{ name }}'
+                    and loads.kind != 'restore'
+                    and loads.finished_at <= restores.finished_at
+            ),
+            0
+        )
+        from ops.loads as restores
+        where restores.table_name = '{{ name }}' and restores.kind = 'restore'
+        order by restores.finished_at desc, restores.load_id limit 1
+    ), 0) as rows_accounted
+{%- endmacro %}

@@ -1,0 +1,41 @@
+"""Rows that are on record, or come in pieces, read as they were the first time."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from service.door.formats import CsvRows, JsonRows
+
+REST = "_rest"  # what a line has beyond the columns of its table
+
+
+class TextRows(CsvRows):
+    """Rows whose values are text, to be read as their columns' types: lines of CSV, decoded.
+
+    What is under REST stands for fields beyond the last column; a row that is no object is a line
+    that could not be read.
+    """
+
+    def __init__(self, rows: Sequence[Any]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def plain(self, position: int) -> Any:
+        row = self._rows[position]
+        if not isinstance(row, dict):
+            return row
+        plain: dict[str | None, Any] = {name: row[name] for name in row if name != REST}
+        if (rest := row.get(REST)) is not None:
+            plain[None] = rest if isinstance(rest, list) else [rest]
+        return plain
+
+    def payload(self, position: int) -> bytes:
+        return msgspec.json.encode(self._rows[position])
+
+
+def json_rows(payloads: Sequence[bytes]) -> JsonRows:
+    """Rows of any kind in JSON, whatever each of them is."""
+    return JsonRows(b"[" + b",".join(payloads) + b"]")
