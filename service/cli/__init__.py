@@ -3,7 +3,7 @@
 import click
 
 from service import __version__
-from service.cli import backups, builds, insert, load, reading, recover, rejections, serving
+from service.cli import audit, backups, builds, insert, load, reading, recover, rejections, serving
 
 EPILOG = """\b
 Exit codes:
@@ -35,6 +35,7 @@ for each in (
     rejections.rejections,
     reading.loads,
     reading.reports,
+    audit.audit,
     backups.backup,
     backups.backups,
     backups.verify,
