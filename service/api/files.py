@@ -101,7 +101,10 @@ class FileController(Controller):
         """
         found, options = gate.table(table), _options(delimiter, header, columns, encoding, null)
         _check_type(request)
-        load_id, name = str(uuid4()), PurePath(filename.replace("\\", "/")).name or "file.csv"
+        load_id, name = (
+            str(uuid4()),
+            PurePath(filename.replace("\\", "/")).name[-255:] or "file.csv",
+        )
         path = gate.settings.spool / f"{load_id}.csv"
         load = FileLoad(load_id, found.name, path, name, dry_run, actor_of(request))
         temporary = path.with_name(path.name + UNFINISHED)

@@ -19,6 +19,10 @@ from service.errors import NotBuilt
 WAL_BYTES = 64 * 1024 * 1024
 
 
+# Tables and columns of the books that were added last: a build by an older version lacks them.
+LATEST_BOOKS = (("files", "is_current"), ("rejections", "raw"), ("replays", "load_id"))
+
+
 def quoted(name: str) -> str:
     """`name` as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
@@ -106,15 +110,17 @@ class Database:
         """The dictionary that the warehouse was last built by.
 
         Raises:
-            NotBuilt: no build has finished yet.
+            NotBuilt: no build has finished yet, or none since the books have changed.
         """
         try:
             with self.reading() as connection:
+                for book in LATEST_BOOKS:
+                    connection.execute(f"select {book[1]} from ops.{book[0]} limit 0")
                 row = connection.execute("select content from ops.dictionary").fetchone()
-        except duckdb.CatalogException:
+        except (duckdb.CatalogException, duckdb.BinderException):
             row = None
         if row is None:
-            raise NotBuilt("no build has finished here; run `gatehouse build`")
+            raise NotBuilt("no build has finished here, by this version; run `gatehouse build`")
         return read_dictionary(msgspec.json.decode(row[0])["nodes"])
 
     def close(self) -> None:

@@ -1,5 +1,11 @@
 """How DuckDB is set: one core for batches, all of them for what is large."""
 
+import duckdb
+import pytest
+
+from service.builds import build_offline
+from service.errors import NotBuilt
+from service.settings import Settings
 from service.warehouse.database import Database
 
 
@@ -31,3 +37,19 @@ def test_a_failure_within_the_block_gives_the_cores_back(database):
             raise KeyError
     except KeyError:
         assert threads(database) == 1
+
+
+def test_a_warehouse_of_an_older_version_is_to_be_built_and_then_goes_on(settings: Settings):
+    with duckdb.connect(str(settings.warehouse)) as connection:
+        connection.execute("alter table ops.rejections drop column raw")
+        connection.execute("drop table ops.files")
+    database = Database(settings.warehouse)
+    try:
+        with pytest.raises(NotBuilt, match="run `gatehouse build`"):
+            database.dictionary()
+    finally:
+        database.close()
+    assert build_offline(settings).status == "done"
+    database = Database(settings.warehouse)
+    assert database.dictionary().tables
+    database.close()
