@@ -3,7 +3,7 @@
 import click
 
 from service import __version__
-from service.cli import backups, builds, insert, load, reading, rejections, serving
+from service.cli import audit, backups, builds, insert, load, reading, rejections, serving
 
 EPILOG = """\b
 Exit codes:
@@ -33,6 +33,7 @@ for each in (
     insert.insert,
     load.load,
     rejections.rejections,
+    audit.audit,
     reading.loads,
     reading.reports,
     backups.backup,
