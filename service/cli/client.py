@@ -44,9 +44,10 @@ class Client:
         body = {} if content is None else {"json": content}
         return self.send("POST", path, params=parameters, **body).json()
 
-    def delete(self, path: str) -> None:
-        """DELETE."""
-        self.send("DELETE", path)
+    def delete(self, path: str, **parameters: Any) -> None:
+        """DELETE; parameters that are None are left out."""
+        given = {name: value for name, value in parameters.items() if value is not None}
+        self.send("DELETE", path, params=given)
 
     def pages(self, path: str, member: str, limit: int, **parameters: Any) -> list[Any]:
         """The first `limit` of what a paged list has under `member`."""

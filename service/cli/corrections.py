@@ -1,56 +1,83 @@
-"""Rejected rows on their way to a spreadsheet, and back."""
+"""Rejected rows as a CSV file, for a spreadsheet, and back.
+
+Values go out exactly as they were sent; guarding those that a spreadsheet takes for formulas
+would change them.
+"""
 
 import csv
 import io
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from service.cli import output
-from service.cli.command import Run, segment
-from service.cli.failures import Failure, Refused
+from service.cli.command import segment
+from service.cli.failures import Failure, WrongSettings
 from service.cli.rejections import why
 
-MOST_ROWS = 1000  # of one request, by the contract
-ID, POSITION, LINE, REASONS = "rejection_id", "position", "_line", "reasons"
-COUNTS = ("received", "accepted", "rejected", "already_present")
-Rejection = dict[str, Any]
+if TYPE_CHECKING:
+    from service.cli.client import Client
+
+ID, TABLE, REST, REASONS = "rejection_id", "_table", "_rest", "reasons"
+OURS = (ID, TABLE, REST, REASONS)
+PAGE = 1000
+DELIMITERS = ",;\t"
+csv.field_size_limit(2**31 - 1)  # the service limits whole bodies
 
 
-def write_corrections(run: Run, target: Path | None, only: Mapping[str, str | None]) -> int:
-    """Writes a CSV file (default: stdout) with the table's columns and the reasons; how many rows.
+def write(client: "Client", path: str, only: dict[str, str | None]) -> int:
+    """Writes rejections to the file at `path` ("-" is stdout), page after page; how many.
 
     Raises:
-        Failure: there is none, or they are of several tables.
+        Failure: a table has a column of a name that the file needs for itself.
     """
-    with run.connect() as client:
-        found = client.pages("/v1/rejections", "rejections", sys.maxsize, **only)[::-1]
-        tables = sorted({each["table"] for each in found})
-        if not tables:
-            raise Failure("there is no such rejection")
-        if len(tables) > 1:
-            raise Failure("they are of several tables", f"name a --table: {', '.join(tables)}")
-        known = client.get(f"/v1/tables/{segment(tables[0])}")["columns"]
-    names = [column["name"] for column in known]
-    rows = [each["payload"] for each in found if isinstance(each["payload"], dict)]
-    others = sorted({name for row in rows for name in row} - set(names))
-    with _opened(target) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*names, *others, LINE, POSITION, ID, REASONS])
-        for each in found:
-            writer.writerow(_fields(each, [*names, *others]))
-    return len(found)
+    columns = _columns(client, only["table"])
+    header = [ID, *([] if only["table"] else [TABLE]), *columns, REST, REASONS]
+    count = 0
+    with _opened(path) as file:
+        lines = csv.DictWriter(file, header)
+        lines.writeheader()
+        for rejection in _all(client, only):
+            row = {ID: rejection[ID], REASONS: why(rejection), **_values(rejection, columns)}
+            lines.writerow(row if only["table"] else {**row, TABLE: rejection["table"]})
+            count += 1
+    return count
 
 
-def _fields(rejection: Rejection, names: list[str]) -> list[str]:
-    row = rejection["payload"]
-    by_name = row if isinstance(row, dict) else {}
-    line = "" if isinstance(row, dict) else _text(row)
-    about = [line, str(rejection["position"]), rejection[ID], why(rejection)]
-    return [_text(by_name.get(name)) for name in names] + about
+def _columns(client: "Client", table: str | None) -> list[str]:
+    """The columns of one table, or of all, each name once."""
+    names = [table] if table else [each["name"] for each in client.get("/v1/tables")]
+    pages = [client.get(f"/v1/tables/{segment(name)}") for name in names]
+    columns = dict.fromkeys(column["name"] for page in pages for column in page["columns"])
+    for name in OURS:
+        if name in columns:
+            raise Failure(f"{name} is a column of a table, and one that the file needs for itself")
+    return list(columns)
+
+
+def _all(client: "Client", only: dict[str, str | None]) -> Iterator[dict[str, Any]]:
+    after = None
+    while True:
+        page = client.get("/v1/rejections", limit=PAGE, after=after, **only)
+        yield from page["rejections"]
+        if (after := page["next"]) is None:
+            return
+
+
+def _values(rejection: dict[str, Any], columns: Sequence[str]) -> dict[str, str]:
+    """The row's values by column; what has no column is in REST, in JSON."""
+    payload = rejection["payload"]
+    if isinstance(payload, str):  # a line that could not be read
+        return {REST: payload}
+    if not isinstance(payload, dict):
+        return {REST: json.dumps(payload, ensure_ascii=False)}
+    found = {name: _text(payload[name]) for name in columns if name in payload}
+    rest = {name: value for name, value in payload.items() if name not in columns}
+    if rest.keys() == {REST} and isinstance(rest[REST], str):
+        return {**found, REST: rest[REST]}
+    return {**found, REST: json.dumps(rest, ensure_ascii=False)} if rest else found
 
 
 def _text(value: Any) -> str:
@@ -60,111 +87,71 @@ def _text(value: Any) -> str:
 
 
 @contextmanager
-def _opened(target: Path | None) -> Iterator[TextIO]:
-    if target is None:
+def _opened(path: str) -> Iterator[TextIO]:
+    if path == "-":
+        sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
         yield sys.stdout
         return
-    with target.open("w", encoding="utf-8", newline="") as file:
+    try:
+        file = Path(path).open("w", encoding="utf-8", newline="")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise WrongSettings(f"{path} cannot be written: {error.strerror}") from error
+    with file:
         yield file
 
 
-def replay_file(run: Run, path: Path) -> int:
-    """Tries the rows of a corrected export; the exit code."""
-    rows = _corrected(path)
-    sums: dict[str, Any] = dict.fromkeys(COUNTS, 0)
-    failed: list[Rejection] = []
-    with run.connect() as client, output.progress("replaying", len(rows)) as step:
-        for first in range(0, len(rows), MOST_ROWS):
-            part = rows[first : first + MOST_ROWS]
-            body = [{ID: each[ID], **_said(each)} for each in part]
-            answer = client.post("/v1/rejections/replay", body)
-            for name in COUNTS:
-                sums[name] += answer[name]
-            failed += [{ID: each[ID], "why": why(each)} for each in answer["rejections"]]
-            failed += [{ID: each[ID], "why": each["detail"]} for each in answer["not_tried"]]
-            step(len(part))
-    if failed or run.as_json:
-        run.show(sums | {"failed": failed}, failed, [ID, "why"])
-    if not run.as_json:
-        output.line(_counted(sums, path.name))
-    return int(bool(failed))
+def read(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The corrected rows of a file, each with the number of its line, as the service takes them.
 
-
-def _said(row: Mapping[str, str]) -> dict[str, Any]:
-    """The row as text; nothing where it says nothing, as a line that was never taken apart."""
-    about = (ID, POSITION, LINE, REASONS)
-    text = {name: value for name, value in row.items() if value and name not in about}
-    return {"text": text} if text else {}
-
-
-def _corrected(path: Path) -> list[dict[str, str]]:
-    """The rows of a file that may come back from a spreadsheet in another shape.
+    Whatever a spreadsheet makes of a CSV file can be read: with a BOM, in UTF-16 or Windows-1252,
+    with semicolons or tabs, its columns in any order. Columns without a name and `reasons` are
+    passed over, and so are empty lines.
 
     Raises:
-        Failure: it is not an export of rejections.
+        WrongSettings: there is no such file.
+        Failure: it has no column rejection_id, or a line has no value there.
     """
-    content = path.read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("windows-1252", "replace")
-    head = text.partition("\n")[0]
-    delimiter = next((mark for mark in ",;\t" if ID in _names(head, mark)), None)
-    if delimiter is None:
+    text = _decoded(path)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
+    header = [name.strip() for name in next(lines, [])]
+    if header.count(ID) != 1:
         raise Failure(
-            f"{path} has no column {ID}", "`gatehouse rejections export` makes such files"
+            f"{path} has no column {ID}", "`gatehouse rejections export` writes such a file"
         )
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    names = [name.strip() for name in next(lines)]
-    rows = [dict(zip(names, line, strict=False)) for line in lines if any(line)]
-    for number, row in enumerate(rows, 1):
-        if not row.get(ID):
-            raise Failure(f"{path}: row {number} has no {ID}")
-    return rows
+    for line in lines:
+        if not any(value.strip() for value in line):
+            continue
+        row = dict(zip(header, line, strict=False))
+        if not row[ID].strip():
+            raise Failure(f"{path}, line {lines.line_num} has no {ID}")
+        yield lines.line_num, {ID: row[ID].strip(), "text": _row(row, line[len(header) :])}
 
 
-def _names(head: str, delimiter: str) -> list[str]:
-    return [name.strip() for name in next(csv.reader([head.strip()], delimiter=delimiter), [])]
+def _row(row: dict[str, str], surplus: list[str]) -> dict[str, str]:
+    """Values by column; an empty field is no value, whatever table the column is of."""
+    values = {name: row[name] for name in row if row[name] and name not in ("", ID, TABLE, REASONS)}
+    if rest := [value for value in surplus if value]:
+        values[REST] = ",".join([*filter(None, [values.get(REST)]), *rest])
+    return values
 
 
-def replay_all(run: Run, table: str | None) -> int:
-    """Tries every open rejection; the exit code."""
-    parameters = {"table": table} if table else {}
-    with run.connect() as client, output.progress("replaying"):
-        answer = client.post("/v1/rejections/replay", None, **parameters)
-    reasons = [
-        {"table": name, **reason}
-        for name, found in answer["tables"].items()
-        for reason in found["reasons"]
-    ]
-    if reasons or run.as_json:
-        run.show(answer, reasons, ["table", "column", "rule", "rows"])
-    if not run.as_json:
-        output.line(_counted(answer, "open rejections"))
-    return int(answer["rejected"] > 0)
+def _delimiter(text: str) -> str:
+    """The one that makes a column rejection_id of the header."""
+    for delimiter in DELIMITERS:
+        header = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+        if ID in [name.strip() for name in header]:
+            return delimiter
+    return DELIMITERS[0]
 
 
-def replay_one(run: Run, rejection_id: str) -> int:
-    """Tries one row as it was; the exit code."""
-    path = f"/v1/rejections/{segment(rejection_id)}/replay"
-    with run.connect() as client:
-        try:
-            answer = client.post(path)
-        except Refused as refused:
-            if refused.status != 422 or not refused.problem.get("rejections"):
-                raise
-            answer = refused.problem
-    broken = [each for found in answer["rejections"] for each in found["violations"]]
-    if broken or run.as_json:
-        run.show(answer, broken, ["column", "rule", "message", "value"])
-    if not run.as_json:
-        output.line(_counted(answer, rejection_id))
-    return int(answer["rejected"] > 0)
-
-
-def _counted(answer: Mapping[str, Any], what: str) -> str:
-    received, accepted, rejected, present = (f"{answer[name]:,}" for name in COUNTS)
-    return (
-        f"{what}: {received} rows ({accepted} accepted, {rejected} still rejected, "
-        f"{present} already present)"
-    )
+def _decoded(path: str) -> str:
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise WrongSettings(f"{path} cannot be read: {error.strerror}") from error
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", "replace")

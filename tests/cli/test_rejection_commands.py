@@ -1,130 +1,272 @@
-"""Rejected rows as a work list: exported, corrected in a spreadsheet, tried again."""
+"""gatehouse rejections: exported to a spreadsheet and back, tried again, dismissed, counted."""
 
 import csv
+import io
 import json
 
+import duckdb
+import httpx
 import pytest
 
+from tests.api.door import department, hire
+
+COLUMNS = ["id", "name", "datetime", "department_id", "job_id"]
+ODD = [
+    {**hire(9001), "name": '=1+1 "quoted", with comma'},
+    {**hire(9002), "name": "-5\nand more", "department_id": None},
+    {**hire(9003), "name": "Zoë ☃ \u2028 end", "extra": {"a": [1, None]}},
+    {**hire(9004), "id": 1.5, "job_id": True},
+]
+
 
 @pytest.fixture
-def file(tmp_path):
-    def write(name, content):
-        (tmp_path / name).write_text(content, "utf-8")
-        return tmp_path / name
-
-    return write
+def settings(settings):
+    """A warehouse whose only rejections are those that a test sends."""
+    with duckdb.connect(str(settings.warehouse)) as connection:
+        connection.execute("delete from ops.rejections")
+        connection.execute("delete from ops.loads where rejected > 0")
+        connection.execute("delete from core.hired_employees")
+    return settings
 
 
 @pytest.fixture
-def kept_out(asking, file):
-    """A line that cannot be read, two rows with faults, one with a field too many."""
-    lines = 'id,job\n9001,"Smi"th\n9002,\nx,Miller\n9004,Baker,and more\n'
-    assert asking("load", "jobs", file("jobs.csv", lines)).code == 1
+def quiet(asking):
+    """`gatehouse` asking a service on that warehouse."""
+    return asking
 
 
-def read(path, delimiter=","):
-    with path.open(newline="", encoding="utf-8") as opened:
-        return list(csv.DictReader(opened, delimiter=delimiter))
+def send(client: httpx.Client, table, *rows):
+    """Sends rows; the ids of the rejections."""
+    answer = client.post(f"/v1/tables/{table}/rows", json=list(rows))
+    return [each["rejection_id"] for each in answer.json()["rejections"]]
 
 
-@pytest.mark.usefixtures("kept_out")
-def test_rows_are_exported_corrected_and_replayed(asking, tmp_path):
-    target = tmp_path / "open.csv"
-    answer = asking("rejections", "export", "--table", "jobs", "-o", target)
+def exported(asking, path, *options):
+    """The rows of an export, by rejection id."""
+    answer = asking("rejections", "export", "-o", path, *options)
     assert (answer.code, answer.out) == (0, "")
-    rows = read(target)
-    assert [(row["id"], row["job"], row["_rest"], row["_line"]) for row in rows] == [
-        ("", "", "", '9001,"Smi"th'),
-        ("9002", "", "", ""),
-        ("x", "Miller", "", ""),
-        ("9004", "Baker", "and more", ""),
-    ]
-    assert rows[1]["reasons"] == "not_null: job is missing"
-    rows[0] |= {"id": "9001", "job": "Smith"}
-    rows[1] |= {"job": "Tailor; the second"}
-    with target.open("w", newline="", encoding="utf-8-sig") as opened:  # as a spreadsheet does
-        names = list(rows[0])[::-1]
-        writer = csv.DictWriter(opened, names, delimiter=";", lineterminator="\r\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    answer = asking("rejections", "replay", target)
-    assert answer.code == 1
-    assert answer.lines[-1] == (
-        "open.csv: 4 rows (2 accepted, 2 still rejected, 0 already present)"
+    with path.open(encoding="utf-8", newline="") as file:
+        return {row["rejection_id"]: row for row in csv.DictReader(file)}
+
+
+def write(path, rows, encoding="utf-8", **form):
+    """Writes rows as a spreadsheet might."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]), **form)
+    writer.writeheader()
+    writer.writerows(rows)
+    path.write_bytes(text.getvalue().encode(encoding))
+
+
+def statuses(client, ids):
+    return [client.get(f"/v1/rejections/{each}").json()["status"] for each in ids]
+
+
+def test_an_export_has_the_values_as_they_were_sent_and_every_reason(quiet, client, tmp_path):
+    bad = [{**row, "datetime": "2021-02-30T00:00:00Z"} for row in ODD]
+    ids = send(client, "hired_employees", *bad)
+    path = tmp_path / "bad.csv"
+
+    rows = exported(quiet, path, "--table", "hired_employees")
+
+    header = path.read_bytes().decode().split("\r\n")[0]
+    assert header == f"rejection_id,{','.join(COLUMNS)},_rest,reasons"
+    assert [rows[each]["name"] for each in ids] == [row["name"] for row in bad]
+    assert [rows[each]["id"] for each in ids] == ["9001", "9002", "9003", "1.5"]
+    assert rows[ids[3]]["job_id"] == "true"
+    assert json.loads(rows[ids[2]]["_rest"]) == {"extra": {"a": [1, None]}}
+    assert rows[ids[1]]["reasons"] == (
+        "type: datetime is not an ISO 8601 date and time; not_null: department_id is missing"
     )
-    assert [line.split("\t")[0] for line in answer.lines[1:-1]] == [
-        row["rejection_id"] for row in rows[2:]
+    assert exported(quiet, tmp_path / "none.csv", "--table", "jobs") == {}
+
+
+def test_an_export_goes_to_stdout_by_default(quiet, client):
+    send(client, "jobs", {"id": 900, "job": "Ü"}, {"id": 901})
+    answer = quiet("rejections", "export", "--rule", "not_null")
+    assert answer.code == 0
+    (row,) = csv.DictReader(io.StringIO(answer.out))
+    assert (row["_table"], row["id"], row["job"], row["department"]) == ("jobs", "901", "", "")
+    assert answer.err == "1 rows\n"
+
+
+SPREADSHEETS = {
+    "as it was": ({}, "utf-8"),
+    "BOM, semicolons": ({"delimiter": ";"}, "utf-8-sig"),
+    "tabs, UTF-16": ({"delimiter": "\t"}, "utf-16"),
+    "LF": ({"lineterminator": "\n"}, "utf-8"),
+    "all quoted": ({"quoting": csv.QUOTE_ALL, "delimiter": ";"}, "utf-8-sig"),
+}
+
+
+@pytest.mark.parametrize(("form", "encoding"), SPREADSHEETS.values(), ids=SPREADSHEETS)
+def test_a_corrected_file_comes_back_from_any_spreadsheet(quiet, client, tmp_path, form, encoding):
+    ids = send(
+        client,
+        "hired_employees",
+        *[{**row, "datetime": "2021-02-30T00:00:00Z"} for row in ODD],
+    )
+    rows = exported(quiet, tmp_path / "bad.csv", "--table", "hired_employees")
+    fixed = {"datetime": "2021-02-20T00:00:00Z", "department_id": "1", "job_id": "1", "_rest": ""}
+    corrected = [
+        # columns in another order, ids that are whole numbers, and nothing beyond the columns
+        dict(reversed({**rows[each], **fixed, "id": str(9001 + i)}.items()))
+        for i, each in enumerate(ids)
     ]
-    jobs = asking("rejections", "--table", "jobs", "--json").json
-    assert [each["status"] for each in jobs] == ["open", "open", "accepted", "accepted"]
-    shown = asking("rejections", "show", rows[1]["rejection_id"])
-    assert "replayed: " in shown.out
-    assert "(accepted)" in shown.out
+    write(tmp_path / "good.csv", corrected, encoding, **form)
+
+    answer = quiet("rejections", "replay", tmp_path / "good.csv")
+
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.lines[-1] == (
+        "hired_employees 4 rows (4 accepted, 0 rejected, 0 already present)"
+    )
+    assert statuses(client, ids) == ["accepted"] * 4
+    for i, row in enumerate(ODD):  # to the character
+        kept = client.get(f"/v1/tables/hired_employees/rows/{9001 + i}").json()
+        assert kept["name"] == row["name"]
 
 
-@pytest.mark.usefixtures("kept_out")
-def test_one_is_replayed_as_it_was_and_dismissed_with_a_reason(asking):
-    rejection = asking("rejections", "--rule", "type", "--table", "jobs", "--json").json[0]
-    answer = asking("rejections", "replay", rejection["rejection_id"])
+def test_windows_1252_is_read_too(quiet, client, tmp_path):
+    (first,) = send(client, "jobs", {"id": "x", "job": "Café"})
+    path = tmp_path / "ansi.csv"
+    write(path, [{"rejection_id": first, "id": "900", "job": "Café €"}], "cp1252", delimiter=";")
+    assert quiet("rejections", "replay", path).code == 0
+    assert client.get("/v1/tables/jobs/rows/900").json()["job"] == "Café €"
+
+
+def test_rows_that_still_fail_are_named_with_their_lines_and_exit_1(quiet, client, tmp_path):
+    ids = send(client, "departments", *[department("x")] * 3)
+    path = tmp_path / "half.csv"
+    rows = exported(quiet, path, "--table", "departments")
+    rows[ids[0]]["id"] = "900"
+    rows[ids[1]] |= {"id": "901", "_rest": "surplus"}
+    write(path, [*(rows[each] for each in ids), {**rows[ids[0]], "rejection_id": "nope"}])
+
+    answer = quiet("rejections", "replay", path)
+
     assert answer.code == 1
-    assert answer.lines[1].startswith("id\ttype\t")
-    assert "1 still rejected" in answer.lines[-1]
-    done = asking("rejections", "dismiss", rejection["rejection_id"], "--reason", "not a job")
-    assert done.code == 0
-    shown = asking("rejections", "show", rejection["rejection_id"], "--json").json
-    assert (shown["status"], shown["resolution"]) == ("dismissed", "not a job")
+    assert [line.split("\t")[:4] for line in answer.lines[1:-1]] == [
+        ["3", ids[1], "", "unknown_field"],
+        ["4", ids[2], "id", "type"],
+        ["5", "nope", "", ""],
+    ]
+    assert answer.lines[-1] == "departments 3 rows (1 accepted, 2 rejected, 0 already present)"
+    again = quiet("rejections", "replay", path, "--json")
+    assert again.code == 1
+    assert {each["rejection_id"] for each in again.json["not_tried"]} == {ids[0], "nope"}
 
 
-def test_all_that_wait_for_a_row_go_in_when_it_has_come(asking, file):
-    hire = "9001,Ada,2021-01-01T00:00:00Z,77,1\n"
-    header = "id,name,datetime,department_id,job_id\n"
-    assert asking("load", "hired_employees", file("hires.csv", header + hire)).code == 1
-    assert asking("load", "departments", file("d.csv", "id,department\n77,Late\n")).code == 0
-    answer = asking("rejections", "replay", "--all", "--table", "hired_employees")
-    assert answer.code == 1  # those of the shipped history still have their faults
-    assert "(1 accepted, 76 still rejected, 0 already present)" in answer.lines[-1]
-    assert answer.lines[0] == "table\tcolumn\trule\trows"
+def test_rows_of_several_tables_come_back_in_one_file(quiet, client, tmp_path):
+    send(client, "hired_employees", hire(9001, 900))
+    send(client, "departments", department(900, " "))
+    path = tmp_path / "bad.csv"
+    rows = exported(quiet, path)
+    for row in rows.values():
+        if row["_table"] == "departments":
+            row["department"] = "Quays"
+    write(path, list(rows.values()))
+    answer = quiet("rejections", "replay", path)
+    assert answer.code == 0, answer.out
+    assert answer.lines == [
+        "departments 1 rows (1 accepted, 0 rejected, 0 already present)",
+        "hired_employees 1 rows (1 accepted, 0 rejected, 0 already present)",
+    ]
+    assert quiet("rejections", "--summary").lines[0].startswith("0 open, 2 accepted, ")
 
 
-@pytest.mark.usefixtures("kept_out")
-def test_they_are_counted_by_table_column_and_rule(asking):
-    answer = asking("rejections", "--summary", "--table", "jobs")
-    assert answer.lines[0] == "4 open, 0 accepted, 0 dismissed"
-    assert answer.lines[1] == "table\tcolumn\trule\tstatus\trejections"
-    assert "jobs\tjob\tnot_null\topen\t1" in answer.lines
-    assert asking("rejections", "--summary", "--rule", "type").code == 2
+def test_a_file_that_was_not_exported_is_refused(quiet, tmp_path):
+    path = tmp_path / "other.csv"
+    path.write_text("id,name\n1,A\n")
+    answer = quiet("rejections", "replay", path)
+    assert answer.code == 1
+    assert "has no column rejection_id" in answer.err
+    path.write_text("rejection_id,id\n,1\n")
+    assert "line 2 has no rejection_id" in quiet("rejections", "replay", path).err
+    assert quiet("rejections", "replay", tmp_path / "gone.csv").code == 2
+    assert quiet("rejections", "export", "-o", tmp_path / "no" / "folder.csv").code == 2
 
 
-def test_times_are_a_filter(asking):
-    assert asking("rejections", "--since", "2999-01-01T00:00:00Z", "--json").json == []
-    assert len(asking("rejections", "--until", "2999-01-01T00:00:00Z", "--json").json) > 0
+def test_more_rows_than_one_request_takes_come_back(quiet, client, tmp_path):
+    ids = []
+    for start in range(0, 2500, 500):
+        ids += send(client, "departments", *({"id": 5000 + start + i} for i in range(500)))
+    path = tmp_path / "many.csv"
+    rows = exported(quiet, path, "--table", "departments")
+    write(path, [{**rows[each], "department": "A"} for each in ids])
+    answer = quiet("rejections", "replay", path, "--json")
+    assert (answer.code, answer.json["accepted"]) == (0, 2500)
+    assert len(answer.json["load_ids"]) == 3
+    assert client.get("/v1/audit").json()["ok"]
 
 
-@pytest.mark.usefixtures("kept_out")
-def test_what_cannot_be_exported_or_replayed_is_said(asking, file):
-    several = asking("rejections", "export")
-    assert (several.code, several.out) == (1, "")
-    assert "HINT: name a --table: hired_employees, jobs" in several.err
-    assert asking("rejections", "export", "--rule", "in_range").code == 1
-    other = asking("rejections", "replay", file("other.csv", "id,job\n1,x\n"))
-    assert "has no column rejection_id" in other.err
-    unknown = asking("rejections", "replay", file("gone.csv", "rejection_id,id\nnone,1\n"))
-    assert unknown.code == 1
-    assert "none\tthere is no such rejection" in unknown.lines
-    assert asking("rejections", "replay").code == 2
-    assert asking("rejections", "replay", "x", "--all").code == 2
-    assert asking("rejections", "replay", "no-such-id").code == 1
+def test_one_row_is_tried_again(quiet, client):
+    (first,) = send(client, "hired_employees", hire(9001, 900))
+    answer = quiet("rejections", "replay", first)
+    assert answer.code == 1
+    assert answer.lines == [
+        "rejection id\tcolumn\trule\tmessage",
+        f"{first}\tdepartment_id\trelationships\tdepartments has no row with id 900",
+        "hired_employees 1 rows (0 accepted, 1 rejected, 0 already present)",
+    ]
+    client.post("/v1/tables/departments/rows", json=department(900))
+    assert quiet("rejections", "replay", first, "--dry-run").code == 0
+    assert quiet("rejections", "replay", first, "--json").json["accepted"] == 1
+    refused = quiet("rejections", "replay", first)
+    assert (refused.code, refused.err) == (1, "error: its row has gone in\n")
+    shown = quiet("rejections", "show", first)
+    assert "status: accepted" in shown.out
+    assert shown.out.count("replayed: ") == 2
 
 
-def test_the_audit_is_silent_about_what_is_right_and_names_what_is_wrong(
-    asking, alone, settings, file
-):
-    right = asking("audit")
-    assert right.code == 0
-    assert {line.split("\t")[1] for line in right.lines[1:]} == {"ok"}
-    backup = asking("backup", "jobs", "--json").json["backups"][0]
-    (settings.backups / "jobs" / f"{backup['backup_id']}.avro").write_bytes(b"damage")
-    wrong = asking("audit", "--json")
-    assert wrong.code == 1
-    assert not wrong.json["ok"]
-    assert backup["backup_id"] in json.dumps(wrong.json)
+def test_all_open_rows_are_tried_again(quiet, client):
+    send(client, "hired_employees", hire(9001, 900), hire(9002, 901))
+    client.post("/v1/tables/departments/rows", json=department(900))
+    assert quiet("rejections", "replay", "--all", "--table", "jobs").lines == [
+        "nothing to try again"
+    ]
+    answer = quiet("rejections", "replay", "--all")
+    assert answer.code == 1
+    assert answer.lines == [
+        "rows\ttable\tcolumn\trule",
+        "1\thired_employees\tdepartment_id\trelationships",
+        "hired_employees 2 rows (1 accepted, 1 rejected, 0 already present)",
+    ]
+    client.post("/v1/tables/departments/rows", json=department(901))
+    assert quiet("rejections", "replay", "--all").code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["x", "--all"], ["x", "--table", "jobs"], ["--all", "--dry-run"], ["x.csv", "--dry-run"]],
+    ids=" ".join,
+)
+def test_what_cannot_be_meant_exits_2(alone, arguments):
+    assert alone("rejections", "replay", *arguments).code == 2
+
+
+def test_a_row_is_dismissed_with_a_reason(quiet, client):
+    (first,) = send(client, "departments", department("x"))
+    assert quiet("rejections", "dismiss", first, "--reason", "a test").code == 0
+    assert "resolution: a test" in quiet("rejections", "show", first).lines
+
+
+def test_rejections_are_counted(quiet, client):
+    send(client, "departments", department("x"), department("y", " "))
+    answer = quiet("rejections", "--summary", "--table", "departments")
+    assert answer.lines == [
+        "2 open, 0 accepted, 0 dismissed",
+        "rejections\ttable\tcolumn\trule\tstatus",
+        "2\tdepartments\tid\ttype\topen",
+        "1\tdepartments\tdepartment\tnot_blank\topen",
+    ]
+    assert quiet("rejections", "--summary", "--rule", "type").code == 2
+
+
+def test_rejections_are_listed_by_time(quiet, client):
+    (first,) = send(client, "departments", department("x"))
+    moment = client.get(f"/v1/rejections/{first}").json()["rejected_at"]
+    found = quiet("rejections", "--since", moment, "--json").json
+    assert [each["rejection_id"] for each in found] == [first]
+    assert quiet("rejections", "--until", "2020-01-01T00:00:00Z", "--json").json == []
+    assert quiet("rejections", "--since", "yesterday").code == 1
