@@ -16,8 +16,9 @@ from pyarrow import csv
 from service.files.lines import Lines, Places
 from service.files.opening import BLOCK, Counted, in_utf8, pieces
 from service.files.records import Records
-from service.files.shape import Shape
+from service.files.shape import Shape, UnreadableFile
 
+MOST_LINE = 16 << 20  # bytes; a file with a longer line is no CSV file
 LINE, SURPLUS, PROBLEM, TEXT = "line", "_rest", "_problem", "_text"
 
 
@@ -67,6 +68,8 @@ class _Reader:
                 used, batch = self._block(rest[:cut], last=False)
                 yield batch
                 rest = rest[used:]
+            elif not cut and len(rest) > MOST_LINE:
+                raise UnreadableFile(f"a line is longer than {MOST_LINE >> 20} MiB")
         if rest:
             yield self._block(rest if rest.endswith(b"\n") else rest + b"\n", last=True)[1]
 

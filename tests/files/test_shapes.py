@@ -168,6 +168,16 @@ def test_rows_that_are_padded_alike_are_trimmed_and_quotes_keep_their_spaces(
     assert {row["_text"] for row in rows} == {"1 , Ann  , ,2", '2 , "  Bo " , , 3'}
 
 
+def test_a_line_without_an_end_is_not_read_into_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"1,Ada,,\n" * 100_000 + b"x" * 5_000_000)
+    monkeypatch.setattr(reading, "MOST_LINE", 2_000_000)
+    with pytest.raises(UnreadableFile, match="a line is longer than"):
+        read(path)
+
+
 def test_each_trait_is_told(tmp_path: Path) -> None:
     path = tmp_path / "file"
     traits = Traits("renamed", ";", "\r\n", "bom", csv.QUOTE_MINIMAL, "", "delimiters")
