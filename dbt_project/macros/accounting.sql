@@ -27,3 +27,22 @@ select
         order by restores.finished_at desc, restores.load_id limit 1
     ), 0) as rows_accounted
 {%- endmacro %}
+
+{#- Ends the insert of the rejections `named`. What someone has settled, by a replay or a dismissal, is not
+    opened again, though the line fails for more reasons now that its row is in; what an earlier load had
+    accepted is, if a restore took it away and the line fails again. -#}
+{% macro unless_on_record() -%}
+where not exists (
+    select 1 from ops.rejections as settled
+    where
+        settled.table_name = '{{ model.name }}'
+        and settled.payload = named.payload
+        and (
+            settled.status = 'dismissed'
+            or settled.resolution in (select load_id from ops.loads where kind = 'replay')
+        )
+)
+on conflict (rejection_id) do update set
+    status = 'open', resolved_at = null, resolved_by = null, resolution = null
+where ops.rejections.status = 'accepted'
+{%- endmacro %}

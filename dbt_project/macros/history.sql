@@ -267,7 +267,7 @@ where
     select
         rejection_id, load_id, '{{ model.name }}', source, line, payload, violations, {{ utc_now() }}, 'open', raw
     from named
-    where not exists (select 1 from ops.rejections as kept where kept.rejection_id = named.rejection_id);
+    {{ unless_on_record() }};
 
     insert into ops.loads
     select

@@ -76,6 +76,48 @@ def test_rejections_can_be_asked_for_by_table_load_rule_and_status(client):
     assert found(status="dismissed") == []
 
 
+def test_rejections_can_be_asked_for_by_time(client):
+    first, second = (rejected(client, "jobs", b"[{}]")[0] for _ in range(2))
+    moment = client.get(f"/v1/rejections/{second}").json()["rejected_at"]
+
+    def found(**parameters):
+        answer = client.get("/v1/rejections", params={"table": "jobs", **parameters})
+        assert answer.status_code == 200, answer.text
+        return [each["rejection_id"] for each in answer.json()["rejections"]]
+
+    assert found(since=moment) == [second]
+    assert found(until=moment) == [first]
+    assert found(since=moment, until=moment) == []
+    assert found(since=moment.removesuffix("Z")) == [second]  # what has no offset is in UTC
+    east = moment.replace("Z", "+00:00")
+    assert found(since=east) == [second]
+    assert found(since="2020-01-01T00:00:00Z", limit=1) == [second]
+    assert found(until="2020-01-01T02:00:00+02:00") == []
+
+
+def test_rejections_are_counted_by_table_column_rule_and_status(client, reader, truth):
+    first, *_ = rejected(client, "jobs", b'[{"id":900},{"id":"x","job":" ","z":1},{"id":901}]')
+    client.delete(f"/v1/rejections/{first}")
+    said = client.get("/v1/rejections/summary?table=jobs").json()
+    counts = [tuple(each.values()) for each in said.pop("counts")]
+    assert said == {"open": 2, "accepted": 0, "dismissed": 1}
+    assert sorted(counts) == [
+        ("jobs", "id", "type", "open", 1),
+        ("jobs", "job", "not_blank", "open", 1),
+        ("jobs", "job", "not_null", "dismissed", 1),
+        ("jobs", "job", "not_null", "open", 1),
+        ("jobs", "z", "unknown_field", "open", 1),
+    ]
+    said = reader.get("/v1/rejections/summary").json()
+    ((total,),) = truth("select count(*) from ops.rejections")
+    ((violations,),) = truth("select sum(json_array_length(violations)) from ops.rejections")
+    assert said["open"] == total
+    assert sum(each["rejections"] for each in said["counts"]) == violations
+    numbers = [each["rejections"] for each in said["counts"]]
+    assert numbers == sorted(numbers, reverse=True)
+    assert is_problem(client.get("/v1/rejections/summary?table=x"), 404, "unknown-table")
+
+
 def test_a_dismissed_rejection_stays_listed_with_its_status(client):
     (rejection_id,) = rejected(client, "jobs", b"[{}]")
 
@@ -85,6 +127,20 @@ def test_a_dismissed_rejection_stays_listed_with_its_status(client):
     assert client.get(f"/v1/rejections/{rejection_id}").json()["status"] == "dismissed"
     found = client.get("/v1/rejections?status=dismissed").json()["rejections"]
     assert [each["rejection_id"] for each in found] == [rejection_id]
+
+
+def test_a_dismissal_says_who_when_and_why(client):
+    (rejection_id,) = rejected(client, "jobs", b"[{}]")
+    before = client.get(f"/v1/rejections/{rejection_id}").json()
+    assert (before["resolved_at"], before["resolution"]) == (None, None)
+
+    client.delete(f"/v1/rejections/{rejection_id}", params={"reason": "a test of theirs"})
+
+    after = client.get(f"/v1/rejections/{rejection_id}").json()
+    assert (after["resolved_by"], after["resolution"]) == (None, "a test of theirs")
+    assert after["resolved_at"] >= after["rejected_at"]
+    client.delete(f"/v1/rejections/{rejection_id}", params={"reason": "once more"})
+    assert client.get(f"/v1/rejections/{rejection_id}").json() == after
 
 
 def test_dismissing_twice_is_as_good_as_once(client):
@@ -111,7 +167,18 @@ def test_an_unknown_rejection_is_not_found(client):
         assert is_problem(client.delete(f"/v1/rejections/{rejection_id}"), 404, "not-found")
 
 
-@pytest.mark.parametrize("query", ["status=x", "limit=0", "after=x", "after=WzFd", "rul=unique"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "status=x",
+        "limit=0",
+        "after=x",
+        "after=WzFd",
+        "rul=unique",
+        "since=x",
+        "until=2021-13-01T00:00:00Z",
+    ],
+)
 def test_what_is_no_filter_of_rejections_is_a_bad_request(reader, query):
     assert is_problem(reader.get(f"/v1/rejections?{query}"), 400, "bad-request")
 

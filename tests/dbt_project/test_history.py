@@ -134,6 +134,56 @@ def test_the_next_build_takes_in_a_row_whose_parent_has_come_live(project: Proje
     assert len(project.rejections("hired_employees", "accepted")) == 1
 
 
+def test_a_line_whose_row_was_corrected_and_replayed_is_not_rejected_anew(
+    project: Project,
+) -> None:
+    live(project, "hired_employees", "3, 'Corrected', timestamp '2022-01-01', 1, 1")
+    before = project.query("select rejection_id from ops.rejections order by all")
+    changed(
+        project,
+        "update ops.loads set kind = 'replay', load_id = 'replayed' where kind = 'batch';"
+        " update ops.rejections set status = 'accepted', resolution = 'replayed'"
+        " where violations like '%not_null%'",
+    )
+    project.append("departments", "9,Docks")
+    project.append("hired_employees", "7,Late,2022-01-01T00:00:00Z,77,1")
+    project.build()
+    assert project.query("select name from core.hired_employees where id = 3") == [("Corrected",)]
+    assert len(project.query("select rejection_id from ops.rejections")) == len(before) + 1
+    assert project.rejections("hired_employees") == [
+        (5, "department_id", "relationships"),
+        (6, "department_id", "relationships"),
+    ]
+
+
+def test_a_line_that_was_dismissed_stays_so_for_whatever_reasons_it_fails(project: Project) -> None:
+    changed(project, "update ops.rejections set status = 'dismissed'")
+    live(project, "hired_employees", "3, 'Else', timestamp '2022-01-01', 1, 1")
+    project.append("hired_employees", "7,Late,2022-01-01T00:00:00Z,1,1")
+    project.build()
+    assert project.rejections("hired_employees") == []
+
+
+def test_a_row_that_a_restore_took_away_is_rejected_again_if_its_line_fails(
+    project: Project,
+) -> None:
+    project.append("departments", "3,Docks")
+    project.build()
+    assert len(project.rejections("hired_employees", "accepted")) == 1
+    for table, missing in (("hired_employees", "department_id = 3"), ("departments", "id = 3")):
+        changed(
+            project,
+            f"delete from core.{table} where {missing}; delete from ops.history;"
+            f" insert into ops.loads select cast(uuid() as varchar), '{table}', 'restore', null,"
+            " 'done', count(*), 0, 0, count(*), now(), now(), null, '{\"removed\":1}'"
+            f" from core.{table}",
+        )
+    project.write("departments", "id,department\n1,Quays\n2,Tugs\n")
+    project.build()
+    assert project.rejections("hired_employees", "accepted") == []
+    assert (5, "department_id", "relationships") in project.rejections("hired_employees")
+
+
 def test_a_line_that_has_been_corrected_is_accepted_and_so_is_its_rejection(
     project: Project,
 ) -> None:
