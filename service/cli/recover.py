@@ -145,19 +145,18 @@ def _restored(client: "Client", entries: "Sequence[Entry]") -> list[Restored]:
 
 
 def _put_in_place(settings: "Settings", made: Path) -> list[Path]:
-    """Puts the old files aside, then the new one in their place, which is the commit point."""
+    """Gives the old files another name, and then, which is the commit point, the new one theirs."""
     from service.backups.durable_files import sync_folder
 
     now, kept = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}", []
-    for ending in ("", ".wal"):
+    for ending in (".wal", ""):  # a log of the old file must not be taken for the new one's
         old = settings.warehouse.with_name(settings.warehouse.name + ending)
-        if old.exists():
-            kept.append(
-                old.rename(old.with_name(f"{settings.warehouse.name}.damaged-{now}{ending}"))
-            )
-    log = made.with_name(f"{made.name}.wal")
-    if log.exists():
-        log.rename(settings.warehouse.with_name(f"{settings.warehouse.name}.wal"))
+        aside = old.with_name(f"{settings.warehouse.name}.damaged-{now}{ending}")
+        if old.exists() and ending:
+            old.rename(aside)
+        elif old.exists():
+            aside.hardlink_to(old)  # and not moved: at no moment is there no file in its place
+        kept += [aside] * aside.exists()
     made.rename(settings.warehouse)
     sync_folder(settings.warehouse.parent)
     return kept
