@@ -1,7 +1,7 @@
 # Everything a newcomer needs, with make and Python 3.11 to 3.14. `make` lists it.
 #
 #   PYTHON=/path/to/python   the Python that .venv is made with (the first time)
-#   ARGS='…'                 more arguments for serve, test, bench and lock
+#   ARGS='…'                 more arguments for serve, test, soak, bench and lock
 
 VENV := .venv
 QUIET_PIP := -m pip --disable-pip-version-check --no-input --quiet
@@ -9,6 +9,7 @@ PIP := $(VENV)/bin/python $(QUIET_PIP)
 PYTHON ?=
 CANDIDATES := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 ARGS ?=
+ROUNDS ?= 1000
 BENCH := benchmarks/.venv
 
 # Only `make lock` uses it, in an environment of its own that it throws away.
@@ -17,13 +18,16 @@ COMPILE := pip compile --quiet --universal --python-version 3.11 --fork-strategy
 	--generate-hashes --no-strip-extras \
 	--custom-compile-command 'make lock' $(ARGS)
 
+# As that, for `make vulnerabilities`.
+PIP_AUDIT := pip-audit==2.10.1
+
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-dev serve test lint format bench seeds lock clean
+.PHONY: help install install-dev serve test soak lint format bench seeds lock vulnerabilities clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed ## install what the service needs into .venv
 	@:
@@ -36,7 +40,10 @@ serve: install ## build the warehouse, then serve
 	@exec $(VENV)/bin/gatehouse serve $(ARGS)
 
 test: install-dev ## run the tests (one of them: make test ARGS='-k some_words')
-	@$(VENV)/bin/python -m pytest $(ARGS)
+	@$(VENV)/bin/python -m pytest -n auto --dist loadfile $(ARGS)
+
+soak: install-dev ## kill the service at random moments, for hours (shorter: make soak ROUNDS=100)
+	@GATEHOUSE_FAULTS_ROUNDS=$(ROUNDS) $(VENV)/bin/python -m pytest -s tests/faults $(ARGS)
 
 lint: install-dev ## check Python (ruff, mypy) and SQL (sqlfluff)
 	@$(VENV)/bin/ruff check .
@@ -63,6 +70,13 @@ lock: $(VENV)/bin/python ## make requirements/*.txt again (newest versions: ARGS
 	&& "$$scratch/bin/uv" $(COMPILE) --group dev -c requirements/runtime.txt -o requirements/dev.txt \
 	&& "$$scratch/bin/uv" $(COMPILE) --group bench -o requirements/bench.txt
 	@! grep -nE '://|^-' requirements/*.txt || { echo 'a lock file names an address' >&2; exit 1; }
+
+vulnerabilities: $(VENV)/bin/python ## ask OSV whether any of what is locked is known to be unsafe
+	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT \
+	&& $(VENV)/bin/python -m venv "$$scratch" \
+	&& "$$scratch/bin/python" $(QUIET_PIP) install '$(PIP_AUDIT)' \
+	&& "$$scratch/bin/pip-audit" --vulnerability-service osv --disable-pip --require-hashes \
+	  $(addprefix -r ,$(wildcard requirements/*.txt))
 
 clean: ## remove what can be made again (never warehouse/ or backups/)
 	@rm -rf $(VENV) $(BENCH) target logs build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -181,10 +181,10 @@ static void send_next(Connection *connection) {
     const Line *line = connection->line = &lines[sent++ % line_count];
     int head = asked.bodies
                    ? sprintf(connection->request,
-                             "POST %s HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+                             "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                              "%sContent-Length: %zu\r\n\r\n",
                              asked.path, asked.headers, line->length)
-                   : sprintf(connection->request, "GET %s HTTP/1.1\r\nHost: bench\r\n%s\r\n",
+                   : sprintf(connection->request, "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n",
                              asked.path, asked.headers);
     memcpy(connection->request + head, line->body, line->length);
     for (int row = 0; row < line->rows; row++)

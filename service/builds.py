@@ -56,6 +56,7 @@ class BuildResult(msgspec.Struct):
     finished_at: datetime | None = None
     nodes: list[Node] = msgspec.field(default_factory=list)
     message: str | None = None
+    actor: str | None = None  # who asked for it
     progress: BuildProgress = msgspec.field(default_factory=BuildProgress)
 
 
@@ -260,9 +261,9 @@ class Builds:
         self._queue: queue.Queue[BuildResult | None] = queue.Queue(MOST_WAITING)
         self._thread: threading.Thread | None = None
 
-    def ask(self) -> BuildResult:
-        """Asks for a build; raises Conflict when too many wait."""
-        build = BuildResult(str(uuid4()), "queued")
+    def ask(self, actor: str | None = None) -> BuildResult:
+        """Asks for a build in someone's name; raises Conflict when too many wait."""
+        build = BuildResult(str(uuid4()), "queued", actor=actor)
         try:
             self._queue.put_nowait(build)
         except queue.Full:

@@ -19,6 +19,11 @@ class Problem(Exception):
         self.detail = detail
         self.members = members
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the answer says besides, in headers."""
+        return {}
+
 
 class NotFound(Problem):
     """There is no such thing."""
@@ -45,6 +50,43 @@ class MalformedBody(BadRequest):
     """The body is not what its Content-Type says."""
 
     slug, title = "malformed-body", "Malformed body"
+
+
+class Unauthorized(Problem):
+    """There is no valid key; `error` is a code of RFC 6750, section 3.1."""
+
+    status, slug, title = 401, "unauthorized", "A key is needed"
+
+    def __init__(self, detail: str, error: str | None = None) -> None:
+        super().__init__(detail)
+        self.error = error
+
+    @property
+    def headers(self) -> dict[str, str]:
+        error = f', error="{self.error}"' if self.error else ""
+        return {"WWW-Authenticate": f'Bearer realm="gatehouse"{error}'}
+
+
+class Forbidden(Problem):
+    """The key, or where the request comes from, does not allow it."""
+
+    status, slug, title = 403, "forbidden", "Not allowed"
+
+
+class SlowBody(Problem):
+    """The body did not arrive in time."""
+
+    status, slug, title = 408, "slow-body", "The body came too slowly"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Connection": "close"}  # what is left of the body is of no use
+
+
+class WrongHost(Problem):
+    """The request was meant for another host: a name that someone made to lead here."""
+
+    status, slug, title = 421, "wrong-host", "Another host was asked"
 
 
 class Conflict(Problem):
@@ -101,14 +143,28 @@ class RulesBroken(Unprocessable):
     slug, title = "rules-broken", "Rules broken"
 
 
-class Unavailable(Problem):
+class TryLater(Problem):
     """It cannot be done now; `retry_after` is in seconds."""
-
-    status, slug, title = 503, "unavailable", "Unavailable"
 
     def __init__(self, detail: str, retry_after: int = 1, **members: Any) -> None:
         super().__init__(detail, **members)
         self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after)}
+
+
+class TooManyRequests(TryLater):
+    """The key has made more requests than it may."""
+
+    status, slug, title = 429, "too-many-requests", "Too many requests"
+
+
+class Unavailable(TryLater):
+    """The service cannot do it now."""
+
+    status, slug, title = 503, "unavailable", "Unavailable"
 
 
 class NoSpace(Problem):

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 from litestar.datastructures import State
 
+from service.access.keyring import Keyring
+from service.api.limits import Limits
 from service.backups.catalogue import Catalogue
 from service.builds import Builds
 from service.dictionary import Dictionary, Table
@@ -27,6 +29,8 @@ class Gate:
         self.settings = settings
         self.metrics = Metrics()
         self.catalogue = Catalogue(settings.backups)
+        self.keyring = Keyring(settings.keys_file)
+        self.limits = Limits(settings)
 
     def open(self) -> None:
         """Opens the warehouse and starts the writer.
@@ -60,6 +64,7 @@ class Gate:
         self.loads.stop()
         self.builds.stop()
         self.writer.stop()
+        self.keyring.flush()
         self.database.close()
 
     def _adopt(self, dictionary: Dictionary) -> None:

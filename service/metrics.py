@@ -28,6 +28,28 @@ class Metrics:
         self.table_rows = Gauge(
             "gatehouse_table_rows", "Rows in a table.", ["table"], registry=self.registry
         )
+        self.runs = Counter(
+            "gatehouse_schedule_runs",
+            "What was done by the clock.",
+            ["job", "outcome"],
+            registry=self.registry,
+        )
+        self.last_backup = Gauge(
+            "gatehouse_last_scheduled_backup_timestamp_seconds",
+            "The moment of the newest scheduled backup.",
+            registry=self.registry,
+        )
+        self.verifications = Counter(
+            "gatehouse_backup_verifications",
+            "Backups that were read again by the clock.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.damaged_backups = Gauge(
+            "gatehouse_damaged_backups",
+            "Backups that the last self-check found damaged.",
+            registry=self.registry,
+        )
 
         # Looking a labelled series up costs more than to count in it.
         self._rows = lru_cache(1000)(self.rows.labels)

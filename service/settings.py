@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
+from cronsim import CronSim, CronSimError
 from msgspec import Meta
 
 PREFIX = "GATEHOUSE_"
@@ -18,7 +20,10 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 DEFAULT_WAREHOUSE = Path("warehouse/gatehouse.duckdb")
 MiB = 1024 * 1024
 
+NEVER = "never"  # a schedule without runs
+
 Count = Annotated[int, Meta(ge=1)]
+Names = tuple[str, ...]  # in the environment one text, with commas between them
 
 
 class SettingsError(Exception):
@@ -43,9 +48,76 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     key: Annotated[
         str, Meta(description="The key that `gatehouse` shows to the service, where it wants one.")
     ] = ""
+    require_keys: Annotated[
+        bool, Meta(description="Whether the service refuses to start while there is no key.")
+    ] = False
+    public_reports: Annotated[
+        bool, Meta(description="Whether reports are shown without a key.")
+    ] = False
+    public_dictionary: Annotated[
+        bool, Meta(description="Whether tables, their rules and `/schema` are shown without a key.")
+    ] = False
+    public_metrics: Annotated[
+        bool, Meta(description="Whether `/metrics` is shown without a key.")
+    ] = False
+    allowed_hosts: Annotated[
+        Names,
+        Meta(
+            description="The names that clients may reach it by, besides this machine's and `host`."
+        ),
+    ] = ()
+    trusted_proxies: Annotated[
+        Names,
+        Meta(description="The addresses of proxies whose `X-Forwarded-*` headers are believed."),
+    ] = ()
+    tls_certificate: Annotated[
+        Path | None, Meta(description="The certificate (chain) to serve HTTPS with, in PEM.")
+    ] = None
+    tls_key: Annotated[
+        Path | None, Meta(description="The private key of the certificate, in PEM.")
+    ] = None
+    max_connections: Annotated[
+        Count, Meta(description="The most connections at a time; others get a 503.")
+    ] = 800
+    header_seconds: Annotated[
+        Count, Meta(description="How long the head of a request may take to arrive, in seconds.")
+    ] = 20
+    body_seconds: Annotated[
+        Count, Meta(description="How long a body may take to arrive, in seconds, if it is small.")
+    ] = 30
+    body_rate: Annotated[
+        Count, Meta(description="How fast larger bodies have to come, in bytes a second.")
+    ] = 16 * 1024
+    request_seconds: Annotated[
+        Count,
+        Meta(description="How long an answer to a reader or writer may take, in seconds."),
+    ] = 300
+    idle_seconds: Annotated[
+        Count, Meta(description="How long a connection is kept without a request, in seconds.")
+    ] = 30
+    rate_per_key: Annotated[
+        int,
+        Meta(ge=0, description="How many requests a second a key may make in the long run."),
+    ] = 0
+    rate_burst: Annotated[
+        Count, Meta(description="How many requests a key may make at once before its rate counts.")
+    ] = 100
     max_body_bytes: Annotated[
         Count, Meta(description="The largest body of a request, in bytes, after decompression.")
     ] = 16 * MiB
+    max_ratio: Annotated[
+        Count,
+        Meta(description="How many times as large a compressed body of over 1 MiB may become."),
+    ] = 200
+    max_buffered_bytes: Annotated[
+        Count,
+        Meta(
+            description="The most bytes of bodies that are in memory at a time; beyond it, a 503."
+        ),
+    ] = 256 * MiB
+    max_uploads: Annotated[
+        Count, Meta(description="How many files may be sent to it at a time; others get a 503.")
+    ] = 4
     max_rows: Annotated[Count, Meta(description="The most rows of one request.")] = 1000
     max_import_bytes: Annotated[
         Count, Meta(description="The largest Avro file that is taken in as a backup, in bytes.")
@@ -64,6 +136,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["deflate", "zstandard"],
         Meta(description="How backups are compressed; every Avro reader knows deflate."),
     ] = "deflate"
+    backup_schedule: Annotated[
+        str,
+        Meta(description="When all tables are backed up, as cron in UTC, such as `0 2 * * *`."),
+    ] = NEVER
+    backup_keep_last: Annotated[
+        Count, Meta(description="How many scheduled backups are kept, whatever their age.")
+    ] = 7
+    backup_keep_daily: Annotated[
+        int, Meta(ge=0, description="Of how many days one scheduled backup is kept.")
+    ] = 14
+    backup_keep_weekly: Annotated[
+        int, Meta(ge=0, description="Of how many weeks one scheduled backup is kept.")
+    ] = 8
+    verify_schedule: Annotated[
+        str, Meta(description="When backups are read again, as cron in UTC; or `never`.")
+    ] = "30 3 * * *"
+    verify_seconds: Annotated[
+        Count,
+        Meta(description="How long that goes on at most; the next run goes on from there."),
+    ] = 600
     log_format: Annotated[
         Literal["console", "json"],
         Meta(description="Logs as lines for people, or as one JSON object a line."),
@@ -87,6 +179,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             # joining an absolute path leaves it as it is
             path = (self.project / getattr(self, name)).resolve()
             msgspec.structs.force_setattr(self, name, path)
+        for name in ("backup_schedule", "verify_schedule"):
+            _check_schedule(name, getattr(self, name))
+        if self.tls_key and not self.tls_certificate:
+            raise SettingsError("tls_key is set and tls_certificate is not")
 
     def __repr__(self) -> str:
         """Without the key: settings end up in logs."""
@@ -101,6 +197,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.warehouse.with_name(f"{self.warehouse.stem}.dbt")
 
     @property
+    def keys_file(self) -> Path:
+        """Who may do what; not in the warehouse, which may be built anew or lost."""
+        return self.warehouse.with_name(f"{self.warehouse.name}.keys")
+
+    @property
     def spool(self) -> Path:
         """The folder of the files that are sent to be loaded, until they are."""
         return self.warehouse.with_name(f"{self.warehouse.name}.files")
@@ -109,7 +210,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def url(self) -> str:
         """Where a client on this machine reaches the service."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        scheme = "https" if self.tls_certificate else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+
+def _check_schedule(name: str, cron: str) -> None:
+    try:
+        if cron != NEVER:
+            CronSim(cron, datetime(2000, 1, 1, tzinfo=UTC))
+    except CronSimError as error:
+        raise SettingsError(f"{name} is {cron!r}, which is no schedule: {error}") from error
 
 
 TYPES = {field.name: field.type for field in msgspec.structs.fields(Settings)}
@@ -152,6 +262,8 @@ def _read(where: str, setting: str, value: Any, folder: Path) -> Any:
     """`value` as the type of `setting`; relative paths start at `folder`."""
     if setting not in TYPES:
         raise SettingsError(f"{where}: there is no such setting; docs/settings.md lists them")
+    if get_args(TYPES[setting])[0] == Names and isinstance(value, str):
+        value = [name.strip() for name in value.split(",") if name.strip()]
     try:
         return msgspec.convert(
             value, TYPES[setting], strict=False, dec_hook=lambda _, path: _path(folder, path)

@@ -53,6 +53,7 @@ def settings_in(folder: Path, **other: object) -> Settings:
         backups=folder / "backups",
         seeds=folder / "seeds",
         port=0,
+        verify_schedule="never",
         **other,  # type: ignore[arg-type]
     )
 
@@ -60,15 +61,11 @@ def settings_in(folder: Path, **other: object) -> Settings:
 @contextmanager
 def serving(settings: Settings) -> Iterator[httpx.Client]:
     """A client of a real server on a real socket; afterwards the server is shut down in order."""
-    import uvicorn
-
-    from service.api.app import create_app
-    from service.api.server import Server, listening
+    from service.api.server import Server, configured, listening
 
     ready = threading.Event()
-    config = uvicorn.Config(create_app(settings), lifespan="on", log_config=None, access_log=False)
     with listening(settings) as listener:
-        server = Server(config, ready.set)
+        server = Server(configured(settings), ready.set)
         thread = threading.Thread(target=_run, args=(server, listener, ready))
         thread.start()
         assert ready.wait(60)

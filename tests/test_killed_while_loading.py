@@ -2,18 +2,15 @@
 
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
-import httpx
 import pytest
 
 from service.settings import Settings
+from tests.processes import Service
 
 pytestmark = pytest.mark.slow
 SEED = int(os.environ.get("KILL_SEED", str(random.randrange(10**6))))
@@ -31,39 +28,12 @@ main()
 """
 
 
-class Service:
-    """`gatehouse serve` in a process of its own."""
-
-    def __init__(self, settings: Settings) -> None:
-        paths = {
-            f"GATEHOUSE_{name.upper()}": str(getattr(settings, name))
-            for name in ("project", "warehouse", "backups", "seeds")
-        }
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, "serve", "--port", "0"],
-            env={**os.environ, **paths, "GATEHOUSE_LOG_LEVEL": "warning"},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        address = next(line for line in self.process.stdout if line.startswith("Gatehouse is at"))
-        self.client = httpx.Client(base_url=address.split()[-1], timeout=60)
-
-    def kill(self) -> None:
-        """Ends it as a power cut would; once is enough."""
-        if self.process.poll() is not None:
-            return
-        self.client.close()
-        self.process.send_signal(signal.SIGKILL)
-        self.process.communicate()
-
-
 @pytest.fixture
 def start(settings: Settings) -> Iterator[Callable[[], Service]]:
     with ExitStack() as stack:
 
         def begin() -> Service:
-            service = Service(settings)
+            service = Service(settings, PROGRAM)
             stack.callback(service.kill)
             return service
 

@@ -125,8 +125,11 @@ def test_every_setting_is_documented_as_it_is(setting):
         meta.description for meta in get_args(setting.type) if getattr(meta, "description", None)
     )
     assert meaning.strip().startswith(description)
-    if setting.name not in ("project", "key"):
-        assert default.strip().startswith(f"`{setting.default}`")
+    if setting.default in (None, (), ""):
+        assert default.strip() == "none"
+    elif setting.name != "project":
+        said = str(setting.default).replace("False", "false")
+        assert default.strip().startswith(f"`{said}`")
 
 
 def test_the_names_of_the_environment_are_documented():

@@ -7,22 +7,32 @@ from litestar import Litestar
 from litestar.di import Provide
 
 from service.api import problems
+from service.api.authentication import Caller
 from service.api.controllers import CONTROLLERS
+from service.api.headers import add_headers
 from service.api.requests import RequestMiddleware
 from service.gate import Gate, gate_of
+from service.schedules import Schedules
 from service.settings import Settings
 
 
-def create_app(settings: Settings) -> Litestar:
-    """The service as an ASGI application; its lifespan opens and closes the warehouse."""
+def create_app(settings: Settings, local: Caller | None = None) -> Litestar:
+    """The service as an ASGI application; its lifespan opens and closes the warehouse.
+
+    Within a command that opens the warehouse itself, all requests are `local`'s, without a key.
+    """
 
     @asynccontextmanager
     async def opened(app: Litestar) -> AsyncIterator[None]:
         app.state.gate = gate = Gate(settings)
         gate.open()
+        schedules = Schedules(gate)
+        if local is None:  # a command ends before anything is due
+            schedules.start()
         try:
             yield
         finally:
+            schedules.stop()
             gate.close()
 
     return Litestar(
@@ -30,7 +40,8 @@ def create_app(settings: Settings) -> Litestar:
         lifespan=[opened],
         dependencies={"gate": Provide(gate_of, sync_to_thread=False)},
         exception_handlers=problems.HANDLERS,
-        middleware=[RequestMiddleware()],
+        middleware=[RequestMiddleware(settings, local)],
+        before_send=[add_headers],
         openapi_config=None,
         logging_config=None,  # logs.py has the say
         request_max_body_size=settings.max_body_bytes,

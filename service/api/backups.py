@@ -13,7 +13,8 @@ from litestar.response import Stream
 
 from service.api.answers import encoded
 from service.api.bodies import json_body, media_type, streamed
-from service.api.describing import Shape, described
+from service.api.deeds import recorded
+from service.api.describing import Link, Shape, described
 from service.api.once import answered_once, asked_by
 from service.api.paging import After, Limit, cursor, key_of, link
 from service.api.parameters import only_known
@@ -26,6 +27,11 @@ from service.gate import Gate
 
 AVRO = "application/avro"
 PIECE = 1 << 18  # bytes of a file that are sent at once
+OF_ITSELF = tuple(
+    Link(call, {"backup_id": "/backup_id"})
+    for call in ("show_backup", "verify_backup", "read_backup_file", "delete_backup")
+)
+RESTORE = Link("restore_table", body={"backup_id": "/backup_id"}, of_table=True)
 
 
 class Backup(Entry, frozen=True):
@@ -67,9 +73,11 @@ class BackupController(Controller):
         opt=described(
             answers={201: Backup},
             body={"application/json": BackupRequest, AVRO: Shape.BYTES},
+            leads_to=(*OF_ITSELF, RESTORE),
             body_required=False,
             problems=(413, 415, 422, 507),
             once=True,
+            role="operator",
         ),
     )
     async def back_up_table(
@@ -83,6 +91,7 @@ class BackupController(Controller):
 
         async def make() -> Response[bytes]:
             (entry,) = await asyncio.to_thread(_back_up, gate, [found], asked, None)
+            await recorded(request, gate, "backup.create", entry.backup_id)
             return _created(shown(entry))
 
         return await answered_once(gate, asked_by(request, body), make)
@@ -96,6 +105,8 @@ class BackupController(Controller):
             body_required=False,
             problems=(507,),
             once=True,
+            role="operator",
+            leads_to=(Link("restore_set", body={"set_id": "/set_id"}),),
         ),
     )
     async def back_up_all_tables(
@@ -107,6 +118,7 @@ class BackupController(Controller):
         async def make() -> Response[bytes]:
             tables, set_id = list(gate.dictionary.tables.values()), gate.catalogue.new_set_id()
             entries = await asyncio.to_thread(_back_up, gate, tables, asked, set_id)
+            await recorded(request, gate, "backup.create", *(each.backup_id for each in entries))
             return _created(BackupSet(set_id, [shown(entry) for entry in entries]))
 
         return await answered_once(gate, asked_by(request, body), make)
@@ -165,16 +177,28 @@ class BackupController(Controller):
         operation_id="verify_backup",
         status_code=200,
         sync_to_thread=True,
+        opt=described(role="operator"),
     )
     def verify_backup(self, gate: NamedDependency[Gate], backup_id: FromPath[str]) -> Verification:
         """Reads the whole file again, and compares it with what is known of it."""
         entry = gate.catalogue.get(backup_id)
         return verify(entry, gate.table(entry.table), gate.catalogue)
 
-    @delete("/backups/{backup_id:str}", operation_id="delete_backup", sync_to_thread=True)
-    def delete_backup(self, gate: NamedDependency[Gate], backup_id: FromPath[str]) -> None:
+    @delete(
+        "/backups/{backup_id:str}",
+        operation_id="delete_backup",
+        opt=described(role="operator"),
+    )
+    async def delete_backup(
+        self,
+        request: Request[Any, Any, Any],
+        gate: NamedDependency[Gate],
+        backup_id: FromPath[str],
+    ) -> None:
         """Removes a backup and its file."""
-        gate.catalogue.remove(backup_id)
+        # First: where the disk is full, there is no room for a record before it is gone.
+        await asyncio.to_thread(gate.catalogue.remove, backup_id)
+        await recorded(request, gate, "backup.delete", backup_id)
 
 
 def shown(entry: Entry) -> Backup:
@@ -204,6 +228,13 @@ async def _take_in(request: Request[Any, Any, Any], gate: Gate, table: Table) ->
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise UnsupportedFormat("an Avro file comes as it is: it is compressed within")
     limit = gate.settings.max_import_bytes
+    with gate.limits.upload():
+        return await _import(request, gate, table, limit)
+
+
+async def _import(
+    request: Request[Any, Any, Any], gate: Gate, table: Table, limit: int
+) -> Response[bytes]:
     path = gate.catalogue.new_path(gate.catalogue.new_id(table.name))
     async with streamed(request, path.with_name(path.name + TEMPORARY), limit) as file:
 
@@ -215,6 +246,7 @@ async def _take_in(request: Request[Any, Any, Any], gate: Gate, table: Table) ->
                 gate.catalogue,
                 dictionary_version=gate.dictionary.version,
             )
+            await recorded(request, gate, "backup.import", entry.backup_id)
             return _created(shown(entry))
 
         return await answered_once(gate, asked_by(request, file.sha256.encode()), make)

@@ -9,7 +9,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from service.api.answers import encoded
-from service.api.describing import described
+from service.api.authentication import actor_of
+from service.api.deeds import recorded
+from service.api.describing import Link, described
 from service.api.once import answered_once, asked_by
 from service.api.parameters import only_known
 from service.api.times import Moment, in_utc
@@ -35,6 +37,7 @@ class Build(msgspec.Struct):
     finished_at: Moment | None
     nodes: list[Node]
     message: str | None
+    actor: str | None
     progress: BuildProgress
 
 
@@ -56,7 +59,13 @@ class BuildController(Controller):
         "/",
         operation_id="build",
         status_code=202,
-        opt=described(answers={202: BuildAsked}, problems=(409,), once=True),
+        opt=described(
+            answers={202: BuildAsked},
+            problems=(409,),
+            once=True,
+            role="operator",
+            leads_to=(Link("show_build", {"build_id": "/build_id"}),),
+        ),
     )
     async def build(
         self, request: Request[Any, Any, Any], gate: NamedDependency[Gate]
@@ -64,7 +73,8 @@ class BuildController(Controller):
         """Asks for a build; one runs at a time, a few may wait (409 when too many do)."""
 
         async def ask() -> Response[bytes]:
-            build_id = gate.builds.ask().build_id
+            build_id = gate.builds.ask(actor_of(request)).build_id
+            await recorded(request, gate, "build", build_id)
             href = f"/v1/builds/{build_id}"
             return Response(
                 encoded(BuildAsked(build_id, href)),
@@ -95,6 +105,7 @@ def page_of(build: BuildResult) -> Build:
         _in_utc(build.finished_at),
         list(build.nodes),
         build.message,
+        build.actor,
         build.progress,
     )
 

@@ -7,6 +7,7 @@ from service.api.files import FileController
 from service.api.health import HealthController
 from service.api.index import IndexController
 from service.api.inserting import InsertController
+from service.api.keys import KeyController
 from service.api.loads import LoadController
 from service.api.openapi import SchemaController
 from service.api.reading import ReadController
@@ -15,6 +16,7 @@ from service.api.replaying import ReplayController
 from service.api.reports import ReportController
 from service.api.restoring import RestoreController
 from service.api.tables import TableController
+from service.api.trail import TrailController
 
 
 class RowController(ReadController, InsertController):
@@ -33,6 +35,8 @@ CONTROLLERS = [
     RestoreController,
     BuildController,
     ReportController,
+    KeyController,
+    TrailController,
     HealthController,
     SchemaController,
     IndexController,

@@ -3,10 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 from litestar.handlers.base import BaseRouteHandler
+
+from service.access.roles import Role
+
+Needs: TypeAlias = Role | Literal["open"]
+OPEN: Literal["open"] = "open"
 
 
 class Shape(Enum):
@@ -35,11 +40,41 @@ Media = Mapping[str, Any]  # media type -> a type that msgspec knows, or a Shape
 
 
 @dataclass(frozen=True)
+class Link:
+    """A call that often comes next, and what it takes from the answer (OpenAPI's Link Object).
+
+    `parameters` and `body` give names of the next call JSON pointers into the answer's body.
+    """
+
+    operation_id: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, str] = field(default_factory=dict)
+    of_table: bool = False  # whether the next call is one of those that each table has
+    status: int | None = None  # of the answer; None: of each that is no problem
+
+    def shown(self, table: str | None) -> dict[str, Any]:
+        """As the document says it, of an answer about `table`."""
+        name = f"{self.operation_id}_{table}" if self.of_table else self.operation_id
+        said: dict[str, Any] = {"operationId": name}
+        if self.parameters:
+            said["parameters"] = _from_answer(self.parameters)
+        if self.body:
+            said["requestBody"] = _from_answer(self.body)
+        return said
+
+
+def _from_answer(pointers: Mapping[str, str]) -> dict[str, str]:
+    return {name: f"$response.body#{pointer}" for name, pointer in pointers.items()}
+
+
+@dataclass(frozen=True)
 class Described:
     """What is said of one route.
 
     `answers` are by status, where they are not what the handler's annotation says; `problems` are
-    the statuses of problem documents, besides those that follow from parameters and bodies.
+    the statuses of problem documents, besides those that follow from parameters and bodies. `role`
+    is the smallest that may call it; it must be said of all that is not GET. `public` is the
+    setting that opens it to those without a key.
     """
 
     answers: Mapping[int, Any] = field(default_factory=dict)
@@ -50,6 +85,9 @@ class Described:
     prefer: bool = False  # whether ``Prefer: handling`` counts
     encodings: bool = False  # whether Content-Encoding may be gzip or zstd
     links: bool = False  # whether the next page is in a Link header
+    role: Needs | None = None
+    public: str | None = None
+    leads_to: tuple[Link, ...] = ()  # calls that often come next
 
 
 def described(**said: Any) -> dict[str, Any]:

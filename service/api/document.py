@@ -19,11 +19,13 @@ from litestar.typing import FieldDefinition
 from msgspec import Meta
 
 from service import __version__
-from service.api.describing import Described, Problem, Shape, description_of
+from service.api.authentication import needs_of
+from service.api.describing import OPEN, Described, Problem, Shape, description_of
 from service.api.parameters import of_query
 from service.api.problems import CONTENT_TYPE as PROBLEM
 from service.api.shapes import Shapes
 from service.dictionary import Dictionary, Report, Table
+from service.settings import Settings
 
 Json = dict[str, Any]
 REF = "#/components/schemas/{name}"
@@ -31,6 +33,10 @@ ABOUT = (
     "Rows come in by one rulebook, the dictionary: each that does not fit is kept out, with every "
     "reason. Errors are problem documents (RFC 9457)."
 )
+SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
 
 
 @dataclass(frozen=True)
@@ -63,12 +69,12 @@ class Document:
         self,
         routes: list[Any],
         dictionary: Dictionary,
-        max_rows: int,
+        settings: Settings,
         report_types: Mapping[str, Mapping[str, str]],
     ) -> None:
         """`report_types` are the types of the columns of each report."""
-        self._dictionary = dictionary
-        self._shapes = Shapes(dictionary, max_rows, report_types)
+        self._dictionary, self._settings = dictionary, settings
+        self._shapes = Shapes(dictionary, settings.max_rows, report_types)
         self._wanted: list[tuple[Any, Json]] = []  # types, and where their schemas go
         problem = self._schema(Problem)
         self._problems: Json = {}
@@ -81,6 +87,7 @@ class Document:
             "info": {"title": "Gatehouse", "version": __version__, "description": ABOUT},
             "paths": paths,
             "components": {
+                "securitySchemes": SCHEMES,
                 "schemas": self._filled(),
                 "responses": {
                     name: {**said, "content": {PROBLEM: {"schema": problem}}}
@@ -112,8 +119,11 @@ class Document:
             "parameters": [*self._parameters(place, said)],
             "responses": dict(self._responses(place, said)),
         }
-        if more:
-            operation["description"] = " ".join(more.split())
+        needs = needs_of(place.handler, place.method, self._settings)
+        open_to = "" if needs == OPEN else f"Takes a key with the role `{needs}`."
+        if more or open_to:
+            operation["description"] = " ".join([*more.split(), open_to]).strip()
+        operation["security"] = [] if needs == OPEN else [{name: []} for name in SCHEMES]
         if said.body:
             operation["requestBody"] = {
                 "required": said.body_required,
@@ -151,8 +161,13 @@ class Document:
                 response["content"] = self._content(media, place)
             if headers := _answer_headers(said, status):
                 response["headers"] = headers
+            if links := _links(place, said, status):
+                response["links"] = links
             yield str(status), response
-        for problem in sorted(_problem_statuses(place, said) - said.answers.keys()):
+        statuses = _problem_statuses(place, said)
+        if needs_of(place.handler, place.method, self._settings) != OPEN:
+            statuses |= {401, 403, 429}
+        for problem in sorted(statuses - said.answers.keys()):
             phrase = HTTPStatus(problem).phrase
             name = phrase.title().replace(" ", "").replace("-", "")
             self._problems[name] = {"description": phrase}
@@ -261,6 +276,15 @@ def _header(name: str, schema: Json, description: str) -> Json:
         "required": False,
         "schema": schema,
         "description": description,
+    }
+
+
+def _links(place: Place, said: Described, status: int) -> Json:
+    table = place.table.name if place.table else None
+    return {
+        link.operation_id: link.shown(table)
+        for link in said.leads_to
+        if status == link.status or (link.status is None and status < 300)
     }
 
 

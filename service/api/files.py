@@ -14,7 +14,7 @@ from service.api import describing
 from service.api.answers import encoded
 from service.api.authentication import actor_of
 from service.api.bodies import media_type, streamed
-from service.api.describing import Problem, described
+from service.api.describing import Link, Problem, described
 from service.api.once import answered_once, asked_by
 from service.api.parameters import only_known
 from service.api.problems import CONTENT_TYPE
@@ -67,6 +67,8 @@ class FileController(Controller):
             problems=(413, 415, 507),
             once=True,
             encodings=True,
+            role="writer",
+            leads_to=(Link("show_load", {"load_id": "/load_id"}),),
         ),
     )
     async def load_file(
@@ -108,22 +110,24 @@ class FileController(Controller):
         path = gate.settings.spool / f"{load_id}.csv"
         load = FileLoad(load_id, found.name, path, name, dry_run, actor_of(request))
         temporary = path.with_name(path.name + UNFINISHED)
-        async with streamed(request, temporary, gate.settings.max_file_bytes) as file:
+        limit = gate.settings.max_file_bytes
+        with gate.limits.upload():
+            async with streamed(request, temporary, limit) as file:
 
-            def accept() -> Response[bytes]:
-                load.shape = _shape(gate, load, temporary, found, options)
-                temporary.rename(path)
-                try:
-                    gate.loads.accept(load)
-                except BaseException:
-                    path.unlink(missing_ok=True)
-                    raise
-                return _taken(load)
+                def accept() -> Response[bytes]:
+                    load.shape = _shape(gate, load, temporary, found, options)
+                    temporary.rename(path)
+                    try:
+                        gate.loads.accept(load)
+                    except BaseException:
+                        path.unlink(missing_ok=True)
+                        raise
+                    return _taken(load)
 
-            async def take() -> Response[bytes]:
-                return await asyncio.to_thread(accept)
+                async def take() -> Response[bytes]:
+                    return await asyncio.to_thread(accept)
 
-            return await answered_once(gate, asked_by(request, file.sha256.encode()), take)
+                return await answered_once(gate, asked_by(request, file.sha256.encode()), take)
 
 
 def _check_type(request: Request[Any, Any, Any]) -> None:

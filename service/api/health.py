@@ -43,7 +43,12 @@ class HealthController(Controller):
     path = "/"
     tags = ("health",)
 
-    @get("/health/live", operation_id="is_live", sync_to_thread=False)
+    @get(
+        "/health/live",
+        operation_id="is_live",
+        sync_to_thread=False,
+        opt=described(role="open"),
+    )
     def is_live(self) -> Live:
         """Answers as long as the process does."""
         return Live()
@@ -52,7 +57,7 @@ class HealthController(Controller):
         "/health/ready",
         operation_id="is_ready",
         sync_to_thread=True,
-        opt=described(answers={200: Readiness, 503: Readiness}),
+        opt=described(answers={200: Readiness, 503: Readiness}, role="open"),
     )
     def is_ready(self, gate: NamedDependency[Gate]) -> Response[Readiness]:
         """200 when the warehouse answers, the writer works and the disks have room, else 503."""
@@ -65,7 +70,7 @@ class HealthController(Controller):
         "/metrics",
         operation_id="read_metrics",
         sync_to_thread=True,
-        opt=described(answers={200: {METRICS: Shape.TEXT}}),
+        opt=described(answers={200: {METRICS: Shape.TEXT}}, public="public_metrics"),
     )
     def read_metrics(self, gate: NamedDependency[Gate]) -> Response[bytes]:
         """The counters, in the text format of Prometheus."""

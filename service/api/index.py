@@ -4,6 +4,7 @@ import msgspec
 from litestar import Controller, get
 
 from service import __version__
+from service.api.describing import described
 
 LINKS = {
     "tables": "/v1/tables",
@@ -12,6 +13,8 @@ LINKS = {
     "backups": "/v1/backups",
     "reports": "/v1/reports",
     "builds": "/v1/builds",
+    "keys": "/v1/keys",
+    "trail": "/v1/trail",
     "schema": "/schema",
     "live": "/health/live",
     "ready": "/health/ready",
@@ -33,7 +36,7 @@ class IndexController(Controller):
     path = "/"
     tags = ("about",)
 
-    @get("/", operation_id="show_index", sync_to_thread=False)
+    @get("/", operation_id="show_index", sync_to_thread=False, opt=described(role="open"))
     def show_index(self) -> Index:
         """Shows where everything is."""
         return Index("gatehouse", __version__, LINKS)

@@ -19,8 +19,10 @@ from service.api.answers import (
     outcome_of_table,
     status_of,
 )
-from service.api.describing import Shape, described
+from service.api.authentication import actor_of
+from service.api.describing import Link, Shape, described
 from service.api.formats import CSV, JSON, MSGPACK, NDJSON
+from service.api.limits import body_of
 from service.api.once import again, asked_by, kept
 from service.api.parameters import only_known
 from service.api.problems import CONTENT_TYPE, problem
@@ -35,7 +37,16 @@ from service.warehouse.work import Insert, Outcome, Replayed, utc_now
 
 T = TypeVar("T")
 LARGE = 1 << 20  # bytes; a body from here on is judged in a thread, so that others are served
-ROWS_IN: Any = {"problems": (413, 507), "once": True, "prefer": True, "encodings": True}
+LOAD = Link("show_load", {"load_id": "/load_id"})
+KEPT_OUT = Link("list_rejections", {"load_id": "/load_id"}, status=207)
+FIRST = {"rejection_id": "/rejections/0/rejection_id"}
+ROWS_IN: Any = {
+    "problems": (413, 507),
+    "once": True,
+    "prefer": True,
+    "encodings": True,
+    "role": "writer",
+}
 
 
 class InsertController(Controller):
@@ -51,6 +62,7 @@ class InsertController(Controller):
         opt=described(
             answers={201: InsertAnswer, 207: InsertAnswer, 422: {CONTENT_TYPE: InsertProblem}},
             body={JSON: Shape.ROWS, NDJSON: Shape.TEXT, CSV: Shape.TEXT, MSGPACK: Shape.ROWS},
+            leads_to=(LOAD, KEPT_OUT, Link("replay_rejection", FIRST, status=207)),
             **ROWS_IN,
         ),
     )
@@ -71,7 +83,7 @@ class InsertController(Controller):
             if len(body) <= LARGE:
                 return [await together.judge(rows_of(body, media_type), most)]
             judge = together.alone.judge
-            return [await asyncio.to_thread(lambda: judge(rows_of(body, media_type), most))]
+            return [await gate.limits.large(lambda: judge(rows_of(body, media_type), most))]
 
         return await _insert(request, gate, body, judged, dry_run, table)
 
@@ -86,6 +98,7 @@ class InsertController(Controller):
                 422: {CONTENT_TYPE: InsertProblem},
             },
             body={JSON: Shape.ROWS_BY_TABLE, MSGPACK: Shape.ROWS_BY_TABLE},
+            leads_to=(LOAD, KEPT_OUT),
             **ROWS_IN,
         ),
     )
@@ -108,7 +121,7 @@ class InsertController(Controller):
             return [judges[name].judge(tables[name]) for name in judges if name in tables]
 
         async def judged() -> list[Batch]:
-            return await asyncio.to_thread(judge) if len(body) > LARGE else judge()
+            return await gate.limits.large(judge) if len(body) > LARGE else judge()
 
         return await _insert(request, gate, body, judged, dry_run, None)
 
@@ -124,13 +137,17 @@ async def read_body(request: Request[Any, Any, Any], gate: Gate) -> bytes:
 
     Raises:
         TooLarge, UnsupportedFormat, MalformedBody: as `decompressed` does.
+        Unavailable: there is no room for it.
     """
     body = await request.body()
     encoding = header(request, "content-encoding")
     if not encoding:
         return body  # Litestar has looked at its size
     # In a thread, since a small body may well be a large one.
-    return await asyncio.to_thread(decompressed, body, encoding, gate.settings.max_body_bytes)
+    limits = gate.settings.max_body_bytes, gate.settings.max_ratio
+    plain = await asyncio.to_thread(decompressed, body, encoding, *limits)
+    body_of(request).take(len(plain))
+    return plain
 
 
 async def _insert(
@@ -142,14 +159,17 @@ async def _insert(
     table: str | None,
 ) -> Response[bytes]:
     handling = preference(header(request, "prefer") or "", "handling", ("lenient", "strict"))
-    asked = None if dry_run else asked_by(request, body)
+    named = asked_by(request, body)
+    asked = None if dry_run else named
     try:
         batches = await judged()
     except WrongNumberOfRows as error:
         if dry_run:
             raise
-        return await _refuse(gate, error, asked, table)
-    insert = Insert(batches, handling == "strict", dry_run, idempotency=asked)
+        return await _refuse(gate, error, asked, table, actor_of(request))
+    insert = Insert(
+        batches, handling == "strict", dry_run, actor=actor_of(request), idempotency=asked
+    )
     insert.render = lambda outcome: kept(asked, _response(outcome, handling, table))
     done = await asyncio.wrap_future(gate.writer.insert(insert))
     if isinstance(done, Replayed):
@@ -183,12 +203,12 @@ def _response(outcome: Outcome, handling: str, table: str | None) -> Response[by
 
 
 async def _refuse(
-    gate: Gate, error: WrongNumberOfRows, asked: Any, table: str | None
+    gate: Gate, error: WrongNumberOfRows, asked: Any, table: str | None, actor: str | None
 ) -> Response[bytes]:
     """Puts on record that a request of no or of too many rows was refused."""
     received, now, load_id = error.members["received"], utc_now(), str(uuid4())
     load = books.Load(
-        load_id, table or "", "batch", None, "refused", received, 0, received, 0, now, now, None
+        load_id, table or "", "batch", None, "refused", received, 0, received, 0, now, now, actor
     )
     counts = {"received": received, "accepted": 0, "rejected": received, "rejections": []}
     body = problem(

@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 import msgspec
 from litestar import Request, Response
 
+from service.api.authentication import actor_of
 from service.api.requests import header
 from service.errors import BadRequest, Problem
 from service.gate import Gate
@@ -31,7 +32,8 @@ def asked_by(request: Request[Any, Any, Any], body: bytes) -> Idempotency | None
     if not 1 <= len(key) <= 255:
         raise BadRequest("an Idempotency-Key has 1 to 255 characters")
     digest = hashlib.sha256(request.url.path.encode() + b"\0" + body)
-    return Idempotency(key, digest.hexdigest())
+    actor = actor_of(request)  # one client's answers are nothing to another
+    return Idempotency(f"{actor}/{key}" if actor else key, digest.hexdigest())
 
 
 def kept(asked: Idempotency | None, response: Response[bytes]) -> books.Answer:

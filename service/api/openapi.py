@@ -22,7 +22,7 @@ class SchemaController(Controller):
         "/schema",
         operation_id="read_schema",
         sync_to_thread=True,
-        opt=described(answers={200: {"application/json": Shape.ANY}}),
+        opt=described(answers={200: {"application/json": Shape.ANY}}, public="public_dictionary"),
     )
     def read_schema(
         self, request: Request[Any, Any, Any], gate: NamedDependency[Gate]
@@ -42,5 +42,5 @@ def _written(request: Request[Any, Any, Any], gate: Gate) -> bytes:
         types = {
             name: report_types(connection, report) for name, report in dictionary.reports.items()
         }
-    document = Document(request.app.routes, dictionary, gate.settings.max_rows, types)
+    document = Document(request.app.routes, dictionary, gate.settings, types)
     return msgspec.json.encode(document.json)

@@ -1,6 +1,6 @@
 """Query parameters: a guard against those that no one asked for, and those given twice."""
 
-from typing import Any
+from typing import Any, get_args
 
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
@@ -27,16 +27,19 @@ async def only_known(
     """A guard: a filter that is misspelt must not be taken for no filter.
 
     Raises:
-        BadRequest: a parameter is not one of the handler's, or is there twice.
+        BadRequest: a parameter is not one of the handler's, is there twice, or is `null`.
     """
     if not connection.scope["query_string"]:
         return
     known = of_query(handler)
     seen: set[str] = set()
-    for name, _ in connection.query_params.multi_items():
+    for name, value in connection.query_params.multi_items():
         if name not in known:
             words = f"there are {', '.join(known)}" if known else "there is none here"
             raise BadRequest(f"there is no parameter {name!r}; {words}", known=list(known))
         if name in seen:
             raise BadRequest(f"the parameter {name} is there twice")
         seen.add(name)
+        # msgspec would read it as no value, and a filter as no filter.
+        if value.lower() == "null" and str not in get_args(known[name].annotation):
+            raise BadRequest(f"{name}: null is no value; leave the parameter out")

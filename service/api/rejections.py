@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from service.api.authentication import actor_of
-from service.api.describing import described
+from service.api.describing import Link, described
 from service.api.paging import After, Limit, cursor, key_of, link
 from service.api.parameters import only_known
 from service.api.times import Moment, in_utc, naive
@@ -18,6 +18,10 @@ from service.gate import Gate
 from service.warehouse import books, ledger
 
 Status = Literal["open", "accepted", "dismissed"]
+FIRST_OF_LIST = tuple(
+    Link(call, {"rejection_id": "/rejections/0/rejection_id"})
+    for call in ("show_rejection", "replay_rejection", "dismiss_rejection")
+)
 MOST_COUNTS = 10_000  # what clients sent can be the name of an unknown field
 
 
@@ -105,7 +109,12 @@ class RejectionController(Controller):
     tags = ("rejections",)
     guards = (only_known,)
 
-    @get("/", operation_id="list_rejections", sync_to_thread=True, opt=described(links=True))
+    @get(
+        "/",
+        operation_id="list_rejections",
+        sync_to_thread=True,
+        opt=described(links=True, leads_to=FIRST_OF_LIST),
+    )
     def list_rejections(
         self,
         request: Request[Any, Any, Any],
@@ -169,7 +178,7 @@ class RejectionController(Controller):
     @delete(
         "/{rejection_id:str}",
         operation_id="dismiss_rejection",
-        opt=described(problems=(409,)),
+        opt=described(problems=(409,), role="operator"),
     )
     async def dismiss_rejection(
         self,

@@ -17,7 +17,7 @@ from service.api.answers import (
     status_of,
 )
 from service.api.authentication import actor_of
-from service.api.describing import described
+from service.api.describing import Link, described
 from service.api.formats import CSV, JSON, MSGPACK, NDJSON
 from service.api.inserting import read_body
 from service.api.once import again, answered_once, asked_by, kept
@@ -141,10 +141,12 @@ class ReplayController(Controller):
                 422: {CONTENT_TYPE: InsertProblem},
             },
             body={JSON: Any, NDJSON: Any, CSV: str, MSGPACK: Any},
+            leads_to=(Link("show_load", {"load_id": "/load_id"}),),
             body_required=False,
             problems=(400, 404, 409, 413, 415, 507),
             once=True,
             encodings=True,
+            role="writer",
         ),
     )
     async def replay_rejection(
@@ -170,7 +172,8 @@ class ReplayController(Controller):
             return judge.judge(rows_of(body, kind), 1) if body else batch_of(judge, [item])
 
         batch = await asyncio.to_thread(judged)
-        asked = None if dry_run else asked_by(request, body)
+        named = asked_by(request, body)
+        asked = None if dry_run else named
         insert = Insert([batch], False, dry_run, "replay", None, actor_of(request), asked)
         insert.replay = Replay(tries_of([item], batch.payload(0) if body else None))
         insert.render = lambda outcome: kept(asked, _response(outcome))
@@ -188,6 +191,7 @@ class ReplayController(Controller):
             problems=(404, 409, 413, 422),
             once=True,
             encodings=True,
+            role="writer",
         ),
     )
     async def replay_rejections(

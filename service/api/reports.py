@@ -35,7 +35,13 @@ class ReportController(Controller):
     path = "/v1/reports"
     tags = ("reports",)
 
-    @get("/", operation_id="list_reports", guards=[only_known], sync_to_thread=False)
+    @get(
+        "/",
+        operation_id="list_reports",
+        guards=[only_known],
+        sync_to_thread=False,
+        opt=described(public="public_reports"),
+    )
     def list_reports(self, gate: NamedDependency[Gate]) -> list[ReportSummary]:
         """Lists the reports."""
         return [
@@ -56,6 +62,7 @@ class ReportController(Controller):
         opt=described(
             answers={200: {JSON: Shape.REPORT, CSV: Shape.TEXT, NDJSON: Shape.TEXT}},
             problems=(400, 406),
+            public="public_reports",
         ),
     )
     def show_report(

@@ -1,8 +1,8 @@
-"""What happens around every request: an id, a line in the log, a figure in the metrics."""
+"""What happens around every request: who asks and may they, its limits, a line in the log."""
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -10,7 +10,15 @@ from litestar import Request
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.api import problems
+from service.api.authentication import ANYONE, CALLER, READS, Caller, authenticated, needs_of
+from service.api.describing import OPEN, Needs
+from service.api.hosts import Hosts, check_local
+from service.api.limits import BODY, Body, in_time
+from service.errors import Problem
+from service.gate import Gate
 from service.logs import bound, get_logger
+from service.settings import Settings
 
 log = get_logger(__name__)
 _is_id = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
@@ -29,13 +37,23 @@ def header_of(headers: Iterable[tuple[bytes, bytes]], name: str) -> str | None:
 
 
 class RequestMiddleware(ASGIMiddleware):
-    """Binds the request id (the client's ``X-Request-ID`` where it is a plain word) to the log."""
+    """Lets a request in, or not, and keeps it within its limits.
+
+    Binds the request id (the client's ``X-Request-ID`` where it is a plain word) to the log.
+    """
+
+    def __init__(self, settings: Settings, local: Caller | None = None) -> None:
+        """`local` makes all requests, where the app runs within a command."""
+        self._settings, self._local = settings, local
+        self._hosts = Hosts(settings)
+        self._needs: dict[tuple[int, str], Needs] = {}  # by route handler, which live as long
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Serves the request."""
-        given = header_of(scope["headers"], "x-request-id") or ""
+        headers = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"").decode("latin-1")
         request_id = given if _is_id(given) else uuid4().hex
-        began, status = time.perf_counter(), 500
+        began, status = time.perf_counter(), 0
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -46,9 +64,63 @@ class RequestMiddleware(ASGIMiddleware):
 
         with bound(request_id=request_id):
             try:
-                await next_app(scope, receive, sending)
+                await self._serve(scope, headers, receive, sending, next_app)
+            except Problem as error:
+                if status:  # the answer is under way
+                    raise
+                await problems.sent(error)(scope, receive, sending)
             finally:
-                _record(scope, status, time.perf_counter() - began)
+                _record(scope, status or 500, time.perf_counter() - began)
+
+    async def _serve(
+        self,
+        scope: Any,
+        headers: Mapping[bytes, bytes],
+        receive: Receive,
+        send: Send,
+        next_app: ASGIApp,
+    ) -> None:
+        gate = scope["litestar_app"].state.gate
+        needs = self._needed(scope)
+        scope[CALLER] = self._local or self._admitted(scope, headers, gate, needs)
+        # An operator's work takes as long as it takes.
+        seconds = None if needs == "operator" else self._settings.request_seconds
+        if scope["method"] in READS:
+            async with in_time(seconds):
+                await next_app(scope, receive, send)
+            return
+        stays = scope["route_handler"].resolve_request_max_body_size() is not None
+        async with in_time(None) as timer:
+            scope[BODY] = body = Body(receive, gate.limits, stays, timer, seconds)
+            try:
+                await next_app(scope, body.receive, send)
+            finally:
+                body.give_back()
+
+    def _needed(self, scope: Any) -> Needs:
+        handler, method = scope["route_handler"], scope["method"]
+        needs = self._needs.get((id(handler), method))
+        if needs is None:
+            needs = needs_of(handler, method, self._settings)
+            self._needs[id(handler), method] = needs
+        return needs
+
+    def _admitted(
+        self, scope: Any, headers: Mapping[bytes, bytes], gate: Gate, needs: Needs
+    ) -> Caller:
+        """Who asks; raises what `authenticated`, the checks of hosts and `take_turn` do."""
+        if needs == OPEN:  # whether it lives is told even where no key can be read
+            self._hosts.check(headers, keyed=True)
+            return ANYONE
+        keyed = gate.keyring.configured
+        self._hosts.check(headers, keyed)
+        if keyed:
+            caller = authenticated(gate.keyring, headers, needs)
+        else:
+            check_local(scope, headers)
+            caller = ANYONE
+        gate.limits.take_turn(caller.name)
+        return caller
 
 
 def _record(scope: Any, status: int, seconds: float) -> None:
@@ -56,8 +128,10 @@ def _record(scope: Any, status: int, seconds: float) -> None:
     gate = getattr(scope["litestar_app"].state, "gate", None)
     if gate is not None:
         gate.metrics.answered(route, scope["method"], status, seconds)
+    caller = scope.get(CALLER)
     log.info(
         "request",
+        actor=caller and caller.name,
         method=scope["method"],
         path=scope["path"],
         status=status,

@@ -12,8 +12,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from service.api.answers import encoded
+from service.api.authentication import actor_of
 from service.api.bodies import json_body
-from service.api.describing import described
+from service.api.describing import Link, described
 from service.api.once import again, asked_by, kept
 from service.api.parameters import only_known
 from service.backups.catalogue import Entry
@@ -65,6 +66,9 @@ class RestoredSet(msgspec.Struct):
     tables: list[Restored]
 
 
+UNDO = Link("restore_table", body={"backup_id": "/safety_backup_id"}, of_table=True)
+
+
 class RestoreController(Controller):
     """Restore. A backup of what is there is taken first, and stays if the restore is done."""
 
@@ -79,8 +83,10 @@ class RestoreController(Controller):
         opt=described(
             answers={200: Restored},
             body={"application/json": RestoreRequest},
+            leads_to=(UNDO,),
             problems=(409, 415, 422, 507),
             once=True,
+            role="operator",
         ),
     )
     async def restore_table(
@@ -105,6 +111,7 @@ class RestoreController(Controller):
             body={"application/json": RestoreSetRequest},
             problems=(404, 409, 415, 422, 507),
             once=True,
+            role="operator",
         ),
     )
     async def restore_set(
@@ -140,11 +147,12 @@ async def _restore(
     dry_run: bool,
     response: Callable[[Sequence[Restored]], Response[bytes]],
 ) -> Response[bytes]:
-    tables = [gate.table(entry.table) for entry in entries]
+    tables, asked = [gate.table(entry.table) for entry in entries], asked_by(request, body)
     if dry_run:
         return response(await asyncio.to_thread(_plan, gate, entries))
 
-    done = await asyncio.to_thread(begin, gate, tables, entries, asked_by(request, body), response)
+    actor = actor_of(request)
+    done = await asyncio.to_thread(begin, gate, tables, entries, asked, response, actor)
     found = await asyncio.wrap_future(done)
     return again(found) if isinstance(found, Replayed) else response(found)
 
@@ -155,6 +163,7 @@ def begin(
     entries: Sequence[Entry],
     asked: Idempotency | None,
     response: Callable[[Sequence[Restored]], Response[bytes]],
+    actor: str | None = None,
 ) -> "Future[list[Restored] | Replayed]":
     """Backs up what is there, then has the writer restore.
 
@@ -168,13 +177,18 @@ def begin(
     def change(connection: duckdb.DuckDBPyConnection) -> list[Restored]:
         safety.renew(connection)
         with gate.database.all_cores():
-            results = restore(connection, gate.dictionary, entries, gate.catalogue)
+            results = restore(connection, gate.dictionary, entries, gate.catalogue, actor=actor)
         safety.needed = True
         return _shown(results, {entry.table: entry.backup_id for entry in safety.entries})
 
-    def ended(_done: object) -> None:
-        if not safety.needed:
-            safety.discard()
+    over: Future[list[Restored] | Replayed] = Future()
+
+    def ended(done: "Future[list[Restored] | Replayed]") -> None:
+        try:
+            if not safety.needed:
+                safety.discard()
+        finally:
+            _pass_on(done, over)
 
     touched = [table.name for table in tables]
     try:
@@ -184,8 +198,20 @@ def begin(
     except BaseException:
         safety.discard()
         raise
-    done.add_done_callback(ended)  # the first one: it is over before the client is answered
-    return done
+    done.add_done_callback(ended)
+    over.add_done_callback(lambda _: over.cancelled() and done.cancel())
+    return over  # which the client waits for: of two callbacks, neither waits for the other
+
+
+def _pass_on(done: "Future[Any]", over: "Future[Any]") -> None:
+    if done.cancelled():
+        over.cancel()
+    elif not over.set_running_or_notify_cancel():  # nobody waits any more
+        return
+    elif (error := done.exception()) is not None:
+        over.set_exception(error)
+    else:
+        over.set_result(done.result())
 
 
 def _plan(gate: Gate, entries: Sequence[Entry]) -> list[Restored]:

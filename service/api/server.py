@@ -1,18 +1,25 @@
 """The HTTP server around the application."""
 
 import gc
-import ipaddress
 import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 
+from service.access.keyring import Keyring
 from service.api.app import create_app
+from service.api.connections import Connection
+from service.api.hosts import is_loopback
 from service.errors import Problem
+from service.logs import get_logger
 from service.running import hold
 from service.settings import Settings
+
+log = get_logger(__name__)
 
 
 class NotLoopback(Problem):
@@ -21,32 +28,56 @@ class NotLoopback(Problem):
     slug, title = "not-loopback", "Only loopback addresses are served"
 
 
+class BadCertificate(Problem):
+    """There is nothing to serve HTTPS with."""
+
+    slug, title = "bad-certificate", "The certificate or its key cannot be used"
+
+
 def serve(settings: Settings, on_ready: Callable[[str], None] = lambda url: None) -> None:
     """Serves until SIGTERM or SIGINT; then answers what is under way and closes the warehouse.
 
     `on_ready` is told the URL when requests are answered.
 
     Raises:
-        NotLoopback: the host is not this machine's own.
+        NotLoopback: there is no key, and the host is not this machine's own.
+        KeysUnreadable: the file with the keys is damaged.
         AlreadyRunning: another service has the warehouse.
+        BadCertificate: the certificate or its key cannot be read, or do not fit.
         OSError: the address is taken, or not ours.
     """
-    check_loopback(settings.host)
-    config = uvicorn.Config(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=settings.shutdown_seconds,
-    )
+    check_address(settings)
+    config = configured(settings)
+    try:
+        config.load()  # so that it is told before anything is opened
+    except OSError as error:
+        with_ = f"the certificate {settings.tls_certificate}, its key {settings.tls_key}"
+        raise BadCertificate(f"HTTPS cannot be served: {with_}: {error}") from error
     with listening(settings) as listener:
         url = f"{settings.url.rpartition(':')[0]}:{listener.getsockname()[1]}"
         with hold(settings, url):
             Server(config, lambda: on_ready(url)).run(sockets=[listener])
+
+
+def configured(settings: Settings) -> uvicorn.Config:
+    """How uvicorn is to serve."""
+    return uvicorn.Config(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http=cast(Any, partial(Connection, settings)),
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=[*settings.trusted_proxies],
+        timeout_keep_alive=settings.idle_seconds,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+    )
 
 
 class Server(uvicorn.Server):
@@ -91,13 +122,14 @@ def listening(settings: Settings) -> socket.socket:
     )
 
 
-def check_loopback(host: str) -> None:
-    """Raises NotLoopback unless `host` is this machine's own."""
-    if host == "localhost":
+def check_address(settings: Settings) -> None:
+    """Raises NotLoopback unless there are keys, or only this machine can reach the service."""
+    if Keyring(settings.keys_file).configured:
+        if not settings.tls_certificate and not is_loopback(settings.host):
+            log.warning("keys_travel_in_the_clear", host=settings.host)
         return
-    try:
-        if ipaddress.ip_address(host).is_loopback:
-            return
-    except ValueError:
-        pass
-    raise NotLoopback(f"no key is configured, so {host} is not served; use 127.0.0.1")
+    create = "`gatehouse keys create NAME --role operator` makes one"
+    if settings.require_keys:
+        raise NotLoopback(f"there is no key, and require_keys is set; {create}")
+    if not is_loopback(settings.host):
+        raise NotLoopback(f"there is no key, so {settings.host} is not served; {create}")

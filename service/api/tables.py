@@ -7,10 +7,13 @@ from litestar import Controller, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from service.api.describing import described
 from service.api.parameters import only_known
 from service.dictionary import Column, Dictionary, Table
 from service.gate import Gate
 from service.warehouse import reading
+
+DICTIONARY = described(public="public_dictionary")
 
 
 class TableSummary(msgspec.Struct):
@@ -65,7 +68,7 @@ class TableController(Controller):
     tags = ("tables",)
     guards = (only_known,)
 
-    @get("/", operation_id="list_tables", sync_to_thread=True)
+    @get("/", operation_id="list_tables", sync_to_thread=True, opt=DICTIONARY)
     def list_tables(self, gate: NamedDependency[Gate]) -> list[TableSummary]:
         """Lists the tables, parents before children."""
         tables = gate.dictionary.tables
@@ -83,7 +86,7 @@ class TableController(Controller):
             for name, table in tables.items()
         ]
 
-    @get("/{table:str}", operation_id="show_table", sync_to_thread=True)
+    @get("/{table:str}", operation_id="show_table", sync_to_thread=True, opt=DICTIONARY)
     def show_table(self, gate: NamedDependency[Gate], table: FromPath[str]) -> TablePage:
         """Shows a table's columns and their rules."""
         dictionary, found = gate.dictionary, gate.table(table)

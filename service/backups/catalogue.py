@@ -31,7 +31,7 @@ from service.dictionary import DictionaryError
 from service.dictionary.column_types import UTC_TIMESTAMP
 from service.errors import Conflict, DamagedBackup, NotFound
 
-Kind: TypeAlias = Literal["manual", "safety", "import"]
+Kind: TypeAlias = Literal["manual", "scheduled", "safety", "import"]
 Digits: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 Moment: TypeAlias = Annotated[str, msgspec.Meta(pattern=f"^{UTC_TIMESTAMP}$")]

@@ -3,7 +3,18 @@
 import click
 
 from service import __version__
-from service.cli import audit, backups, builds, insert, load, reading, recover, rejections, serving
+from service.cli import (
+    audit,
+    backups,
+    builds,
+    insert,
+    keys,
+    load,
+    reading,
+    recover,
+    rejections,
+    serving,
+)
 
 EPILOG = """\b
 Exit codes:
@@ -36,6 +47,8 @@ for each in (
     reading.loads,
     reading.reports,
     audit.audit,
+    keys.trail,
+    keys.keys,
     backups.backup,
     backups.backups,
     backups.verify,

@@ -4,6 +4,7 @@ Either way it is the same requests to the same app, so a command answers the sam
 """
 
 import asyncio
+import ssl
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -139,6 +140,16 @@ def connect(settings: Settings, url: str | None = None) -> Iterator[Client]:
         yield Client(portal, http)
 
 
+def _our_own(settings: Settings) -> ssl.SSLContext:
+    """Trusts the certificate of the service on this machine, whatever name is in it."""
+    context = ssl.create_default_context()
+    if settings.tls_certificate:
+        context.load_verify_locations(settings.tls_certificate)
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.check_hostname = False
+    return context
+
+
 @asynccontextmanager
 async def _opened(settings: Settings, url: str | None) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"Authorization": f"Bearer {settings.key}"} if settings.key else {}
@@ -147,7 +158,11 @@ async def _opened(settings: Settings, url: str | None) -> AsyncIterator[httpx.As
         if url is None:
             url, transport = await _here(settings, stack)
         http = httpx.AsyncClient(
-            base_url=url, transport=transport, headers=headers, timeout=TIMEOUT
+            base_url=url,
+            transport=transport,
+            headers=headers,
+            timeout=TIMEOUT,
+            verify=await asyncio.to_thread(ssl.create_default_context),
         )
         yield await stack.enter_async_context(http)
 
@@ -157,7 +172,8 @@ async def _here(settings: Settings, stack: AsyncExitStack) -> tuple[str, httpx.A
     until = None
     while True:
         if found := find(settings):
-            return found, httpx.AsyncHTTPTransport(retries=3)  # it may be just starting
+            # It may be just starting.
+            return found, httpx.AsyncHTTPTransport(retries=3, verify=_our_own(settings))
         from service.cli.inside import Locked, opened_app
 
         try:

@@ -9,6 +9,7 @@ import msgspec
 
 from service import logs
 from service.api.app import create_app
+from service.api.authentication import local_caller
 from service.backups.catalogue import Catalogue
 from service.cli.failures import Unreachable
 from service.dictionary import DictionaryError
@@ -98,7 +99,7 @@ async def opened_app(settings: Settings) -> AsyncIterator[App]:
     quieten(settings)
     async with AsyncExitStack() as stack:
         with _told_as_unreachable(settings):
-            app = create_app(settings)
+            app = create_app(settings, local_caller())
             await stack.enter_async_context(app.lifespan())
         yield app
 

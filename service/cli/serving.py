@@ -50,7 +50,7 @@ def _serve(run: Run) -> None:
         Unreachable: it is taken, or the service does not start; the log says why.
     """
     from service import logs
-    from service.api.server import NotLoopback, serve
+    from service.api.server import BadCertificate, NotLoopback, serve
 
     answered = False
 
@@ -62,7 +62,7 @@ def _serve(run: Run) -> None:
     logs.configure(run.settings)
     try:
         serve(run.settings, on_ready)
-    except NotLoopback as error:
+    except (NotLoopback, BadCertificate) as error:
         raise WrongSettings(error.detail) from error
     except OSError as error:
         if error.filename:  # of a file, then, and not of the address

@@ -7,21 +7,23 @@ import zstandard
 
 from service.errors import MalformedBody, TooLarge, UnsupportedFormat
 
+SMALL = 1 << 20  # bytes; a body up to here may have been compressed to any size
 PIECE = 4096  # bytes; zlib copies what is left of its input at the end of each member
 WINDOW = 2**23  # bytes; no more is asked of who decodes the encoding "zstd" (RFC 9659, section 3)
 END = b"\0end of the body"
 END_FRAME = zstandard.ZstdCompressor(write_checksum=True).compress(END)
 
 
-def decompressed(body: bytes, encoding: str, limit: int) -> bytes:
+def decompressed(body: bytes, encoding: str, limit: int, ratio: int) -> bytes:
     """`body` without its Content-Encoding, at most `limit` bytes of it.
 
     Raises:
-        TooLarge: it would be larger than `limit`.
+        TooLarge: it would be larger than `limit`; or than `ratio` times `body`, and over 1 MiB.
         UnsupportedFormat: the encoding is not gzip, zstd or identity.
         MalformedBody: it is not of the encoding, or ends too early.
     """
     name = encoding.strip().lower() or "identity"
+    limit = min(limit, max(ratio * len(body), SMALL))
     try:
         if name in ("gzip", "x-gzip"):  # the same (RFC 9110, section 8.4.1.3)
             plain = _gunzipped(body, limit)

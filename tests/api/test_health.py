@@ -7,6 +7,7 @@ import msgspec
 from litestar.testing import TestClient
 
 from service.api.app import create_app
+from service.api.authentication import ANYONE
 
 
 def checks(answer):
@@ -42,7 +43,7 @@ def test_a_folder_of_backups_that_is_not_there_yet_is_no_trouble(settings, serve
 
 
 def test_a_writer_that_takes_no_more_work_is_not_ready(settings):
-    app = create_app(settings)
+    app = create_app(settings, ANYONE)
     with TestClient(app) as client:
         app.state.gate.writer.stop()
         ready = client.get("/health/ready")

@@ -96,7 +96,7 @@ def ask(built: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
 def _status(
     client: httpx.Client, method: bytes, target: bytes, body: bytes = b"", **headers: bytes
 ) -> int:
-    lines = [b"%s %s HTTP/1.1" % (method, target), b"Host: x", b"Connection: close"]
+    lines = [b"%s %s HTTP/1.1" % (method, target), b"Host: localhost", b"Connection: close"]
     lines += [name.replace("_", "-").encode() + b": " + value for name, value in headers.items()]
     lines.append(b"Content-Length: %d" % len(body))
     port = client.base_url.port

@@ -66,7 +66,6 @@ ODD_HEADERS: list[tuple[bytes, bytes]] = [
     (b"range", b"bytes=0-"),
     (b"expect", b"nothing"),
     (b"if-match", b'"x"'),
-    (b"x-forwarded-for", b"\xff"),
     (b"content-language", b"tlh"),
     (b"traceparent", b"00-\xff"),
     (b"x", b"y" * 30_000),
@@ -171,7 +170,10 @@ def talk(door: Door, *pieces: bytes) -> bytes:
     return answer
 
 
-HEAD = b"POST /v1/tables/departments/rows HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+HEAD = (
+    b"POST /v1/tables/departments/rows HTTP/1.1\r\nHost: localhost\r\n"
+    b"Content-Type: application/json\r\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -179,8 +181,8 @@ HEAD = b"POST /v1/tables/departments/rows HTTP/1.1\r\nHost: x\r\nContent-Type: a
     [
         b"\0\0\0\0\r\n\r\n",
         b"GET\r\n\r\n",
-        b"FROB / HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"POST /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"FROB / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"POST /\xff\xfe HTTP/1.1\r\nHost: localhost\r\n\r\n",
         HEAD + b"Bad Header: x\r\n\r\n",
         HEAD + b"Content-Length: -1\r\n\r\n",
         HEAD + b"Content-Length: banana\r\n\r\n",

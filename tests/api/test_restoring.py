@@ -4,6 +4,7 @@ from litestar import Response
 from litestar.testing import TestClient
 
 from service.api.app import create_app
+from service.api.authentication import ANYONE
 from service.api.restoring import begin
 from tests.api.conftest import files_in, is_problem
 
@@ -228,7 +229,7 @@ def test_a_dry_run_that_is_asked_for_in_the_wrong_place_restores_nothing(client,
 
 
 def test_a_dry_run_waits_for_no_writer(settings):
-    app = create_app(settings)
+    app = create_app(settings, ANYONE)
     with TestClient(app) as client:
         backup_id = client.post(f"{JOBS}/backups").json()["backup_id"]
         with app.state.gate.writer.lock:
@@ -246,7 +247,7 @@ def test_a_repeated_request_leaves_no_second_safety_backup(client, settings):
 
 
 def test_the_safety_backup_waits_for_no_writer_and_has_what_was_written_meanwhile(settings):
-    app = create_app(settings)
+    app = create_app(settings, ANYONE)
     with TestClient(app) as client:
         client.post(f"{JOBS}/backups")
         gate = app.state.gate

@@ -184,6 +184,11 @@ def _ask_everything(client):
         client.get(report["href"], params={"year": 2021})
     client.get(client.post("/v1/builds").json()["href"])
     client.get("/v1/builds")
+    client.get("/v1/trail")
+    made = client.post("/v1/keys", json={"name": "boss", "role": "operator"}).json()
+    client.headers["X-API-Key"] = made["key"]
+    client.get("/v1/keys")
+    client.delete("/v1/keys/boss")
 
 
 def _ask_table(client, table):

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).parents[2]
+NOTHING_BY_THE_CLOCK = {"GATEHOUSE_VERIFY_SCHEDULE": "never"}
 PATHS = ("project", "warehouse", "backups", "seeds")
 
 
@@ -37,7 +38,7 @@ def environment(settings, **more):
     """The environment of a process that is to work with `settings`."""
     outside = {k: v for k, v in os.environ.items() if not k.startswith("GATEHOUSE_")}
     paths = {f"GATEHOUSE_{name.upper()}": str(getattr(settings, name)) for name in PATHS}
-    return {**outside, "PYTHONPATH": str(CHECKOUT), **paths, **more}
+    return {**outside, "PYTHONPATH": str(CHECKOUT), **NOTHING_BY_THE_CLOCK, **paths, **more}
 
 
 def run(settings, *arguments, stdin=None, **more):
@@ -105,6 +106,6 @@ def _serving(settings, arguments, more):
 
 def _address(process):
     for line in process.stdout:
-        if found := re.match(r"Gatehouse is at (http://\S+)", line):
+        if found := re.match(r"Gatehouse is at (https?://\S+)", line):
             return found[1]
     raise AssertionError(process.stderr.read())

@@ -7,11 +7,13 @@ import time
 import pytest
 
 from service.cli import main
+from service.cli.keys import keys
 from service.cli.rejections import rejections
 
 EVERY = {
-    **main.commands,
+    **{name: command for name, command in main.commands.items() if command is not keys},
     **{f"rejections {name}": command for name, command in rejections.commands.items()},
+    **{f"keys {name}": command for name, command in keys.commands.items()},
 }
 
 

@@ -1,0 +1,192 @@
+"""The file ``<warehouse>.keys``: names, roles and digests of keys. Knows its JSON, and POSIX.
+
+It stays when the warehouse is built anew or lost. Of a key only the SHA-256 is kept: what is
+drawn from 256 random bits cannot be guessed, and needs no hash that is slow.
+"""
+
+import fcntl
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from service.access.roles import Role
+from service.backups.durable_files import TEMPORARY, HashingFile, make_folder, sync_folder
+from service.errors import Conflict, NotFound, Unprocessable
+
+PREFIX = "gatehouse_"  # by which people and scanners recognise a key
+Name: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
+Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One key. A revoked one stays, so that no other gets its name: the trail names keys."""
+
+    name: Name
+    role: Role
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    created_at: Moment
+    created_by: str | None = None
+    expires_at: Moment | None = None
+    last_used_at: Moment | None = None
+    revoked_at: Moment | None = None
+    revoked_by: str | None = None
+
+
+class Content(msgspec.Struct, forbid_unknown_fields=True):
+    """The whole file."""
+
+    version: Literal[1]
+    keys: list[Key]
+
+
+class DamagedKeys(Exception):
+    """The file is not one that this version has written."""
+
+
+def read(path: Path) -> Sequence[Key]:
+    """All keys, in the order in which they were made; none when there is no file.
+
+    Raises:
+        DamagedKeys: it is damaged.
+        OSError: it cannot be read.
+    """
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    try:
+        keys = msgspec.json.decode(text, type=Content).keys
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DamagedKeys(f"{path} is damaged: {error}") from error
+    if len({key.name for key in keys}) < len(keys):
+        raise DamagedKeys(f"{path} is damaged: a name is there twice")
+    return keys
+
+
+def create(
+    path: Path, name: str, role: Role, expires_at: datetime | None, by: str | None
+) -> tuple[Key, str]:
+    """Makes a key; what it is like, and the key itself, which is nowhere else from now on.
+
+    Raises:
+        Conflict: the name is or was taken, or it is the first key and no operator's.
+        Unprocessable: the name cannot be one, or the moment is over.
+        DamagedKeys, OSError: the file cannot be read or written.
+    """
+    secret, now = PREFIX + secrets.token_hex(32), datetime.now(UTC)
+    digest = hashlib.sha256(secret.encode()).hexdigest()
+    try:
+        msgspec.convert(name, Name)
+    except msgspec.ValidationError:
+        raise Unprocessable(
+            "the name of a key has 1 to 64 letters, digits, dots, dashes and underscores"
+        ) from None
+    if expires_at is not None and expires_at <= now:
+        raise Unprocessable("the key would have expired already")
+    key = Key(
+        name=name,
+        role=role,
+        sha256=digest,
+        created_at=now,
+        created_by=by,
+        expires_at=expires_at,
+    )
+
+    def add(keys: Sequence[Key]) -> Sequence[Key]:
+        if any(each.name == name for each in keys):
+            raise Conflict(f"there is or was a key {name}; take a name that was never used")
+        if not keys and role != "operator":
+            raise Conflict("the first key must be an operator's, who can make and revoke others")
+        return [*keys, key]
+
+    _change(path, add)
+    return key, secret
+
+
+def revoke(path: Path, name: str, by: str | None) -> bool:
+    """Makes a key of no use; whether it was of any before.
+
+    Raises:
+        NotFound: there is no key of that name.
+        DamagedKeys, OSError: the file cannot be read or written.
+    """
+    revoked = False
+
+    def mark(keys: Sequence[Key]) -> Sequence[Key]:
+        nonlocal revoked
+        found = next((key for key in keys if key.name == name), None)
+        if found is None:
+            raise NotFound("there is no key of this name")
+        revoked = found.revoked_at is None
+        marked = msgspec.structs.replace(found, revoked_at=datetime.now(UTC), revoked_by=by)
+        return [marked if key is found and revoked else key for key in keys]
+
+    _change(path, mark)
+    return revoked
+
+
+def note_uses(path: Path, uses: Mapping[str, datetime]) -> None:
+    """Writes down when keys were last used.
+
+    Raises:
+        DamagedKeys, OSError: the file cannot be read or written.
+    """
+    if uses:
+        _change(
+            path,
+            lambda keys: [
+                msgspec.structs.replace(key, last_used_at=uses.get(key.name, key.last_used_at))
+                for key in keys
+            ],
+        )
+
+
+def _change(path: Path, change: Callable[[Sequence[Key]], Sequence[Key]]) -> None:
+    """Changes the file, one process at a time: it is the new one, or as it was."""
+    make_folder(path.parent)
+    with _alone(path.parent):
+        before = read(path)
+        after = change(before)
+        if after != before:
+            text = msgspec.json.format(msgspec.json.encode(Content(1, [*after])), indent=2)
+            _replace(path, text + b"\n")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)  # and the lock is gone
+
+
+def _replace(path: Path, text: bytes) -> None:
+    temporary = path.with_name(path.name + TEMPORARY)
+    temporary.unlink(missing_ok=True)  # of a process that was killed: no one else is here
+    try:
+        with HashingFile(temporary) as file:
+            file.write(text)
+            _give_to_owner(temporary, path)
+            file.settle()
+        temporary.replace(path)  # the commit point
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def _give_to_owner(temporary: Path, path: Path) -> None:
+    """Root may make keys for a service that is another user's, who has to read them."""
+    if os.geteuid() == 0:
+        owner = (path if path.exists() else path.parent).stat()
+        os.chown(temporary, owner.st_uid, owner.st_gid)

@@ -1,0 +1,170 @@
+"""What requests may take: bytes in memory, places, turns, time."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import copy_context
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from litestar import Request
+from litestar.types import Receive, ReceiveMessage
+
+from service.errors import Problem, SlowBody, TooManyRequests, Unavailable
+from service.settings import Settings
+
+T = TypeVar("T")
+BODY = "gatehouse.body"  # where the middleware leaves it in the scope
+MOST_KEYS = 10_000  # more than there are; so that they cannot fill the memory
+
+
+class Limits:
+    """What is used of a service, by the requests of one event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.buffered = 0  # bytes of bodies that are in memory
+        self._uploads = 0
+        self._large = ThreadPoolExecutor(1, "large bodies")
+        self._turns: dict[str | None, float] = {}
+
+    def take_bytes(self, size: int) -> None:
+        """Raises Unavailable when bodies would take too much memory."""
+        most = self.settings.max_buffered_bytes
+        if self.buffered + size > most and self.buffered:  # one body alone is never too much
+            raise Unavailable("bodies of other requests fill the memory; try again")
+        self.buffered += size
+
+    async def large(self, judge: Callable[[], T]) -> T:
+        """Judges a large body when its turn comes, in the one thread for such.
+
+        One of millions of tiny rows takes a gigabyte before they are counted.
+        """
+        context = copy_context()  # what the log says of a request
+        run = partial(context.run, _lightly, judge)
+        return await asyncio.get_running_loop().run_in_executor(self._large, run)
+
+    @contextmanager
+    def upload(self) -> Iterator[None]:
+        """A place for a file that is sent; raises Unavailable when all are taken."""
+        if self._uploads >= self.settings.max_uploads:
+            raise Unavailable("as many files as there may be are being sent", retry_after=5)
+        self._uploads += 1
+        try:
+            yield
+        finally:
+            self._uploads -= 1
+
+    def take_turn(self, name: str | None) -> None:
+        """Raises TooManyRequests when the key of that name has none left.
+
+        A bucket of `rate_burst` tokens which fills again with `rate_per_key` a second; kept is
+        when it will be full.
+        """
+        rate, now = self.settings.rate_per_key, time.monotonic()
+        if not rate:
+            return
+        full_at = max(self._turns.get(name, now), now) + 1 / rate
+        late = full_at - now - self.settings.rate_burst / rate
+        if late > 1e-9:
+            raise TooManyRequests(f"{rate} requests a second are allowed", int(late) + 1)
+        if len(self._turns) >= MOST_KEYS:
+            self._turns.clear()
+        self._turns[name] = full_at
+
+
+def _lightly(judge: Callable[[], T]) -> T:
+    """What `judge` finds; a complaint comes without its frames.
+
+    They have all the rows, and the next body may be judged before anyone looks at the complaint.
+    """
+    try:
+        return judge()
+    except Problem as error:
+        error.__context__ = None
+        raise error.with_traceback(None) from None
+
+
+@asynccontextmanager
+async def in_time(seconds: float | None) -> AsyncIterator[asyncio.Timeout]:
+    """Ends what is within after so many seconds, if it is not None.
+
+    Raises:
+        Unavailable: it took longer.
+    """
+    timer = asyncio.timeout(seconds)
+    try:
+        async with timer:
+            yield timer
+    except TimeoutError:
+        if not timer.expired():
+            raise
+        detail = "it took longer than a request may; it may have been done all the same"
+        raise Unavailable(detail, retry_after=10) from None
+
+
+class Body:
+    """The body of one request as it arrives: in time, and counted if it stays in memory."""
+
+    def __init__(
+        self,
+        receive: Receive,
+        limits: Limits,
+        stays: bool,
+        timer: asyncio.Timeout,
+        seconds: float | None,
+    ) -> None:
+        """`stays` if it stays in memory; `timer` is set to `seconds` once it is here."""
+        self._receive, self._limits, self._stays = receive, limits, stays
+        self._timer, self._seconds = timer, seconds
+        self._may_take: float = limits.settings.body_seconds  # of waiting for it
+        self.arrived = False  # whether all of it is here
+        self.taken = 0  # bytes that are to be given back
+
+    async def receive(self) -> ReceiveMessage:
+        """The next piece.
+
+        Raises:
+            Unavailable: there is no room for it.
+            SlowBody: it does not come.
+        """
+        if self.arrived:
+            return await self._receive()
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self._may_take):
+                message = await self._receive()
+        except TimeoutError:
+            raise SlowBody("the body did not arrive in time") from None
+        if message["type"] == "http.request":
+            self._count(len(message["body"]), time.monotonic() - began)
+            if not message.get("more_body"):
+                self._arrive()
+        return message
+
+    def _arrive(self) -> None:
+        self.arrived = True
+        if self._seconds is not None:
+            self._timer.reschedule(asyncio.get_running_loop().time() + self._seconds)
+
+    def _count(self, size: int, waited: float) -> None:
+        self._may_take += size / self._limits.settings.body_rate - waited
+        if self._stays:
+            self.take(size)
+
+    def take(self, size: int) -> None:
+        """Counts bytes as in memory until the request is answered; raises Unavailable."""
+        self._limits.take_bytes(size)
+        self.taken += size
+
+    def give_back(self) -> None:
+        """The request is answered."""
+        self._limits.buffered -= self.taken
+        self.taken = 0
+
+
+def body_of(request: Request[Any, Any, Any]) -> Body:
+    """The body of a request, for what becomes of it to be counted too."""
+    return cast(Any, request.scope)[BODY]  # type: ignore[no-any-return]
