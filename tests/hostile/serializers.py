@@ -1,0 +1,29 @@
+"""How schemathesis writes bodies that it does not know of itself; it loads this module."""
+
+from typing import Any
+
+import msgspec
+import schemathesis
+
+
+@schemathesis.serializer("application/msgpack")
+def in_msgpack(_: schemathesis.SerializationContext, value: Any) -> bytes:
+    """Whatever was made up for the schema."""
+    if isinstance(value, bytes):
+        return value
+    try:
+        return msgspec.msgpack.encode(value, enc_hook=str)
+    except OverflowError:  # it has no integers of that size
+        return msgspec.msgpack.encode(str(value))
+
+
+@schemathesis.serializer("text/csv", "application/x-ndjson")
+def as_text(_: schemathesis.SerializationContext, value: Any) -> bytes:
+    """The schemas of these only say that they are text."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+
+
+@schemathesis.serializer("application/avro")
+def as_bytes(_: schemathesis.SerializationContext, value: Any) -> bytes:
+    """There is no schema: anything will do."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
