@@ -1,0 +1,102 @@
+"""kill -9 at random moments, while everything goes on at once: nothing answered is lost.
+
+GATEHOUSE_FAULTS_SEED repeats a run that failed, GATEHOUSE_FAULTS_ROUNDS says how long one is
+(`make soak`: 1,000). Both are taken out of the environment: they are no settings.
+"""
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from service.settings import Settings
+from tests.faults.workers import (
+    FIRST,
+    Builder,
+    Inserter,
+    Keeper,
+    Loader,
+    Restorer,
+    Worker,
+)
+from tests.processes import Service
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
+SEED = int(os.environ.pop("GATEHOUSE_FAULTS_SEED", "") or int.from_bytes(os.urandom(4)))
+ROUNDS = int(os.environ.pop("GATEHOUSE_FAULTS_ROUNDS", "") or 20)
+LONGEST = 3.0  # seconds until the kill
+# Parts of files small enough that a kill falls between, before and behind them.
+PROGRAM = """
+from service import loading
+from service.files import landing, opening, reading
+landing.PART = loading.PART = 400
+opening.BLOCK = reading.BLOCK = 16_384
+from service.cli import main
+main()
+"""
+
+
+def test_nothing_that_was_answered_is_lost_and_nothing_is_there_twice(settings: Settings) -> None:
+    chance = Random(SEED)
+    print(f"GATEHOUSE_FAULTS_SEED={SEED}")
+    workers: list[Worker] = [
+        Inserter(FIRST),
+        Inserter(2 * FIRST),
+        Loader(3 * FIRST),
+        Builder(),
+        Keeper(),
+        Restorer(4 * FIRST),
+    ]
+    for number in range(ROUNDS):
+        _work_until_killed(settings, workers, chance.uniform(0, LONGEST))
+        service = Service(settings, PROGRAM)
+        try:
+            _check(settings, service, workers)
+            assert service.stop() == 0
+        except BaseException as error:
+            error.add_note(f"round {number}, GATEHOUSE_FAULTS_SEED={SEED}")
+            raise
+        finally:
+            service.kill()
+        _nothing_is_left_behind(settings)
+
+
+def _work_until_killed(settings: Settings, workers: list[Worker], seconds: float) -> None:
+    """Returns when all have noticed; what they were told that must not be is told here."""
+    service, stop = Service(settings, PROGRAM), threading.Event()
+    killer = threading.Timer(seconds, service.process.kill)
+    with ThreadPoolExecutor(len(workers)) as pool:
+        at_work = [pool.submit(worker.work, service.url, stop) for worker in workers]
+        killer.start()
+        service.process.wait(60)
+        stop.set()
+        for each in at_work:
+            each.result(60)
+    service.kill()
+
+
+def _check(settings: Settings, service: Service, workers: list[Worker]) -> None:
+    for worker in workers:
+        worker.check(service.client)
+    audit = service.client.get("/v1/audit").json()
+    assert audit["ok"], [check for check in audit["checks"] if not check["ok"]]
+    sets = next(worker.sets for worker in workers if isinstance(worker, Keeper))
+    if sets:  # what the newest one would change is worked out by reading all of it
+        asked = {"set_id": [*sets][-1], "dry_run": True}
+        planned = service.client.post("/v1/restore", json=asked)
+        assert planned.status_code in (200, 409), planned.text  # 409: rows refer to newer ones
+
+
+def _nothing_is_left_behind(settings: Settings) -> None:
+    folder = settings.warehouse.parent
+    names = {path.name for path in folder.iterdir()} - {"seeds", "backups", "gatehouse.dbt"}
+    assert names <= {"gatehouse.duckdb", "gatehouse.duckdb.files"}
+    assert _files(settings.spool) == []
+    assert {path.suffix for path in _files(settings.backups)} <= {".avro", ".json"}
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
