@@ -49,14 +49,15 @@ class Service:
 
     def kill(self) -> None:
         """Ends it as a power cut would; once is enough."""
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate()
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
         self.client.close()
 
     def stop(self) -> int:
         """Has it end in order; its exit code."""
         self.process.terminate()
-        self.process.communicate(timeout=90)
-        self.client.close()
-        return self.process.returncode
+        code = self.process.wait(90)
+        self.kill()
+        return code
