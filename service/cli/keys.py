@@ -72,7 +72,7 @@ def create(run: Run, name: str, role: Any, expires_at: datetime | None) -> None:
         output.print_json(made)
     else:
         output.line(made["key"])
-        output.note(f"the key {name} of a {role} is shown this once; keep it safe")
+        output.note(f"the key of {name} ({role}) is shown this once; keep it safe")
 
 
 def _create(run: Run, name: str, role: Any, expires_at: datetime | None) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def test_a_key_is_printed_alone_so_that_a_variable_can_take_it(alone, settings):
     assert answer.code == 0
     assert answer.out.startswith("gatehouse_")
     assert len(answer.lines) == 1
-    assert answer.err == "the key boss of a operator is shown this once; keep it safe\n"
+    assert answer.err == "the key of boss (operator) is shown this once; keep it safe\n"
     assert answer.out.strip() not in settings.keys_file.read_text()
 
 
