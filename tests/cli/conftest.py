@@ -94,7 +94,7 @@ def _serving(settings, arguments, more):
         stderr=subprocess.PIPE,
         text=True,
     )
-    watch = threading.Timer(60, process.kill)
+    watch = threading.Timer(240, process.kill)
     watch.start()
     try:
         yield Service(process, _address(process))

@@ -47,13 +47,13 @@ def test_a_build_that_fails_says_why_and_exits_1(alone, settings):
 def _hold(path, opened, end):
     with duckdb.connect(path):
         opened.set()
-        end.wait(60)
+        end.wait()
 
 
 def test_a_warehouse_that_another_process_has_open_exits_3(alone, settings):
     context = multiprocessing.get_context("spawn")
     opened, end = context.Event(), context.Event()
-    other = context.Process(target=_hold, args=(str(settings.warehouse), opened, end))
+    other = context.Process(target=_hold, args=(str(settings.warehouse), opened, end), daemon=True)
     other.start()
     try:
         assert opened.wait(60)
