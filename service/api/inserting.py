@@ -75,15 +75,16 @@ class InsertController(Controller):
         """Inserts 1 to 1000 rows; each that does not fit is kept out, with every reason."""
         gate = gate_of(request.app.state)  # a dependency takes longer than to judge a row
         await only_known(request, request.route_handler)  # a guard costs a copy of the handler
-        together = _known(gate.together, table)
+        judges, together = gate.judges, _known(gate.together, table)
         body = await read_body(request, gate)
         media_type, most = header(request, "content-type") or "", gate.settings.max_rows
 
         async def judged() -> list[Batch]:
-            if len(body) <= LARGE:
-                return [await together.judge(rows_of(body, media_type), most)]
-            judge = together.alone.judge
-            return [await gate.limits.large(lambda: judge(rows_of(body, media_type), most))]
+            if len(body) > LARGE:
+                judge = judges[table].judge
+                return [await gate.limits.large(lambda: judge(rows_of(body, media_type), most))]
+            batch = await gate.apart.judge(judges, table, body, media_type, most)
+            return [batch or await together.judge(rows_of(body, media_type), most)]
 
         return await _insert(request, gate, body, judged, dry_run, table)
 
