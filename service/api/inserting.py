@@ -8,6 +8,7 @@ from uuid import uuid4
 import duckdb
 import msgspec
 from litestar import Controller, Request, Response, post
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.params import FromPath, FromQuery
 
 from service.api.answers import (
@@ -140,13 +141,15 @@ async def read_body(request: Request[Any, Any, Any], gate: Gate) -> bytes:
         TooLarge, UnsupportedFormat, MalformedBody: as `decompressed` does.
         Unavailable: there is no room for it.
     """
-    body = await request.body()
+    limit = gate.settings.max_body_bytes
+    if int(header(request, "content-length") or 0) > limit:
+        raise RequestEntityTooLarge
+    body = await body_of(request).all(limit)
     encoding = header(request, "content-encoding")
     if not encoding:
-        return body  # Litestar has looked at its size
+        return body
     # In a thread, since a small body may well be a large one.
-    limits = gate.settings.max_body_bytes, gate.settings.max_ratio
-    plain = await asyncio.to_thread(decompressed, body, encoding, *limits)
+    plain = await asyncio.to_thread(decompressed, body, encoding, limit, gate.settings.max_ratio)
     body_of(request).take(len(plain))
     return plain
 
@@ -172,7 +175,7 @@ async def _insert(
         batches, handling == "strict", dry_run, actor=actor_of(request), idempotency=asked
     )
     insert.render = lambda outcome: kept(asked, _response(outcome, handling, table))
-    done = await asyncio.wrap_future(gate.writer.insert(insert))
+    done = await gate.writer.answer(insert)
     if isinstance(done, Replayed):
         return again(done)
     if not dry_run:

@@ -37,7 +37,7 @@ class Apart(asyncio.Protocol):
 
     def __init__(self, wanted: bool) -> None:
         """Without being `wanted`, or with one core, there is no other process."""
-        self._wanted = wanted and len(os.sched_getaffinity(0)) > 1
+        self._wanted = wanted and cores() > 1
         self._process: subprocess.Popen[bytes] | None = None
         self._starting: asyncio.Task[None] | None = None
         self._start_again_at = 0.0
@@ -155,6 +155,12 @@ class Apart(asyncio.Protocol):
         if self._wanted and self._process:
             self._process.kill()
             log.warning("judging_process_ended", code=self._process.wait())
+
+
+def cores() -> int:
+    """How many this process may use."""
+    ours = getattr(os, "sched_getaffinity", None)  # Linux has it
+    return len(ours(0)) if ours else os.cpu_count() or 1
 
 
 def _started(descriptor: int) -> "subprocess.Popen[bytes]":

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 import pytest
 
-from service.door.apart import WORTH, Apart
+from service.door.apart import WORTH, Apart, cores
 from service.door.formats import rows_of
 from service.door.judge import Batch, Judge
 from service.errors import MalformedBody, WrongNumberOfRows
@@ -21,7 +21,7 @@ from tests.api.door import CSV, FORMATS, JSON, counts, hire
 from tests.backups.world import column, key, table
 from tests.processes import NEEDS_PROC, Service
 
-pytestmark = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one core")
+pytestmark = pytest.mark.skipif(cores() < 2, reason="there is one core")
 
 PLACE = "/v1/tables/hired_employees/rows"
 T = TypeVar("T")
