@@ -9,6 +9,7 @@ from service.api.limits import Limits
 from service.backups.catalogue import Catalogue
 from service.builds import Builds
 from service.dictionary import Dictionary, Table
+from service.door.apart import Apart
 from service.door.judge import Judge
 from service.door.together import Together
 from service.errors import UnknownTable
@@ -25,8 +26,10 @@ from service.warehouse.writer import Writer
 class Gate:
     """Everything a request may need; `open` it before and `close` it after use."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, apart: bool = False) -> None:
+        """Large bodies are judged in a process of their own if that is asked for by `apart`."""
         self.settings = settings
+        self.apart = Apart(apart and settings.judging_process)
         self.metrics = Metrics()
         self.catalogue = Catalogue(settings.backups)
         self.keyring = Keyring(settings.keys_file)
@@ -65,6 +68,7 @@ class Gate:
         self.builds.stop()
         self.writer.stop()
         self.keyring.flush()
+        self.apart.close()
         self.database.close()
 
     def _adopt(self, dictionary: Dictionary) -> None:

@@ -18,7 +18,7 @@ from structlog.typing import EventDict, ExcInfo, Processor
 from service.printable import printable
 from service.settings import Settings
 
-__all__ = ["bound", "configure", "get_logger"]
+__all__ = ["bound", "configure", "get_logger", "is_told"]
 
 # Events of structlog and of the standard library pass these alike.
 BOTH: list[Processor] = [
@@ -38,6 +38,11 @@ FIRST: list[Processor] = [
 def get_logger(name: str) -> BoundLogger:
     """The logger of the module `name`: ``log.info("build finished", build_id=…, seconds=…)``."""
     return structlog.stdlib.get_logger(name)
+
+
+def is_told(level: int) -> bool:
+    """Whether events of that level (of `logging`) are logged at all."""
+    return logging.getLogger().isEnabledFor(level)
 
 
 def configure(settings: Settings) -> None:

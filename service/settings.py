@@ -132,6 +132,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     group_rows: Annotated[
         Count, Meta(description="The most rows that the writer commits at once.")
     ] = 20_000
+    judging_process: Annotated[
+        bool,
+        Meta(
+            description="Whether large requests are judged in a process of its own, "
+            "where there is more than one core."
+        ),
+    ] = True
     codec: Annotated[
         Literal["deflate", "zstandard"],
         Meta(description="How backups are compressed; every Avro reader knows deflate."),

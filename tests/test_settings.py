@@ -128,7 +128,8 @@ def test_every_setting_is_documented_as_it_is(setting):
     if setting.default in (None, (), ""):
         assert default.strip() == "none"
     elif setting.name != "project":
-        said = str(setting.default).replace("False", "false")
+        said = str(setting.default)
+        said = said.lower() if isinstance(setting.default, bool) else said
         assert default.strip().startswith(f"`{said}`")
 
 

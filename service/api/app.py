@@ -24,7 +24,7 @@ def create_app(settings: Settings, local: Caller | None = None) -> Litestar:
 
     @asynccontextmanager
     async def opened(app: Litestar) -> AsyncIterator[None]:
-        app.state.gate = gate = Gate(settings)
+        app.state.gate = gate = Gate(settings, apart=local is None)
         gate.open()
         schedules = Schedules(gate)
         if local is None:  # a command ends before anything is due

@@ -8,6 +8,7 @@ from uuid import uuid4
 import duckdb
 import msgspec
 from litestar import Controller, Request, Response, post
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.params import FromPath, FromQuery
 
 from service.api.answers import (
@@ -75,15 +76,16 @@ class InsertController(Controller):
         """Inserts 1 to 1000 rows; each that does not fit is kept out, with every reason."""
         gate = gate_of(request.app.state)  # a dependency takes longer than to judge a row
         await only_known(request, request.route_handler)  # a guard costs a copy of the handler
-        together = _known(gate.together, table)
+        judges, together = gate.judges, _known(gate.together, table)
         body = await read_body(request, gate)
         media_type, most = header(request, "content-type") or "", gate.settings.max_rows
 
         async def judged() -> list[Batch]:
-            if len(body) <= LARGE:
-                return [await together.judge(rows_of(body, media_type), most)]
-            judge = together.alone.judge
-            return [await gate.limits.large(lambda: judge(rows_of(body, media_type), most))]
+            if len(body) > LARGE:
+                judge = judges[table].judge
+                return [await gate.limits.large(lambda: judge(rows_of(body, media_type), most))]
+            batch = await gate.apart.judge(judges, table, body, media_type, most)
+            return [batch or await together.judge(rows_of(body, media_type), most)]
 
         return await _insert(request, gate, body, judged, dry_run, table)
 
@@ -139,13 +141,15 @@ async def read_body(request: Request[Any, Any, Any], gate: Gate) -> bytes:
         TooLarge, UnsupportedFormat, MalformedBody: as `decompressed` does.
         Unavailable: there is no room for it.
     """
-    body = await request.body()
+    limit = gate.settings.max_body_bytes
+    if int(header(request, "content-length") or 0) > limit:
+        raise RequestEntityTooLarge
+    body = await body_of(request).all(limit)
     encoding = header(request, "content-encoding")
     if not encoding:
-        return body  # Litestar has looked at its size
+        return body
     # In a thread, since a small body may well be a large one.
-    limits = gate.settings.max_body_bytes, gate.settings.max_ratio
-    plain = await asyncio.to_thread(decompressed, body, encoding, *limits)
+    plain = await asyncio.to_thread(decompressed, body, encoding, limit, gate.settings.max_ratio)
     body_of(request).take(len(plain))
     return plain
 
@@ -171,7 +175,7 @@ async def _insert(
         batches, handling == "strict", dry_run, actor=actor_of(request), idempotency=asked
     )
     insert.render = lambda outcome: kept(asked, _response(outcome, handling, table))
-    done = await asyncio.wrap_future(gate.writer.insert(insert))
+    done = await gate.writer.answer(insert)
     if isinstance(done, Replayed):
         return again(done)
     if not dry_run:

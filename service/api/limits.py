@@ -10,6 +10,8 @@ from functools import partial
 from typing import Any, TypeVar, cast
 
 from litestar import Request
+from litestar.exceptions import InternalServerException
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.types import Receive, ReceiveMessage
 
 from service.errors import Problem, SlowBody, TooManyRequests, Unavailable
@@ -143,6 +145,25 @@ class Body:
             if not message.get("more_body"):
                 self._arrive()
         return message
+
+    async def all(self, most: int) -> bytes:
+        """The whole body; as Request.body, which takes as long as to judge a row.
+
+        Raises:
+            RequestEntityTooLarge: it has more than `most` bytes.
+            InternalServerException: the client has gone.
+        """
+        pieces: list[bytes] = []
+        size = 0
+        while not self.arrived:
+            message: Any = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise InternalServerException("client disconnected prematurely")
+            pieces.append(message["body"])
+            size += len(pieces[-1])
+            if size > most:
+                raise RequestEntityTooLarge
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _arrive(self) -> None:
         self.arrived = True

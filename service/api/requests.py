@@ -1,5 +1,6 @@
 """What happens around every request: who asks and may they, its limits, a line in the log."""
 
+import logging
 import re
 import time
 from collections.abc import Iterable, Mapping
@@ -17,7 +18,7 @@ from service.api.hosts import Hosts, check_local
 from service.api.limits import BODY, Body, in_time
 from service.errors import Problem
 from service.gate import Gate
-from service.logs import bound, get_logger
+from service.logs import bound, get_logger, is_told
 from service.settings import Settings
 
 log = get_logger(__name__)
@@ -128,6 +129,8 @@ def _record(scope: Any, status: int, seconds: float) -> None:
     gate = getattr(scope["litestar_app"].state, "gate", None)
     if gate is not None:
         gate.metrics.answered(route, scope["method"], status, seconds)
+    if not is_told(logging.INFO):  # the logger takes as long as to judge a row before it sees that
+        return
     caller = scope.get(CALLER)
     log.info(
         "request",

@@ -1,8 +1,6 @@
 """The HTTP server around the application."""
 
-import gc
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,6 +13,7 @@ from service.api.app import create_app
 from service.api.connections import Connection
 from service.api.hosts import is_loopback
 from service.errors import Problem
+from service.interpreter import change_threads_more_often, collect_less
 from service.logs import get_logger
 from service.running import hold
 from service.settings import Settings
@@ -98,20 +97,9 @@ class Server(uvicorn.Server):
         """Starts, and says so when it worked."""
         await super().startup(sockets)
         if self.started:
-            tune_interpreter()
+            collect_less()
+            change_threads_more_often()
             self._on_ready()
-
-
-def tune_interpreter() -> None:
-    """Has Python look for garbage less often, and change threads more often."""
-    # What is there now stays; a batch's objects made Python go through all of it time and again,
-    # which was half of the time that it took.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
-    # DuckDB asks for the interpreter some ten times a statement; as long as a batch is judged, the
-    # writer waits that long each time (0.005 s by default).
-    sys.setswitchinterval(0.00002)
 
 
 def listening(settings: Settings) -> socket.socket:

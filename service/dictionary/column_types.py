@@ -150,6 +150,9 @@ class ColumnType:
     # What `decoded` does for values of the usual form, many times as fast; None for others.
     quickly: Callable[[Sequence[Any]], tuple[pa.Array, Mask] | None] | None = None
 
+    def __reduce__(self) -> Any:
+        return _named, (self.name,)  # another process has the same
+
     def decoded(self, values: Sequence[Any]) -> tuple[pa.Array, Mask]:
         """Values that a body's decoder let through, as Arrow, and which of them to look at again.
 
@@ -188,6 +191,10 @@ def _without(values: Sequence[Any], doubted: Mask) -> Sequence[Any]:
     if not doubted.any():
         return values
     return [None if doubt else value for value, doubt in zip(values, doubted, strict=True)]
+
+
+def _named(name: str) -> ColumnType:
+    return TYPES[name]
 
 
 def _whole(name: str, bits: int, arrow: pa.DataType, avro: str) -> ColumnType:

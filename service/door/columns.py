@@ -33,13 +33,34 @@ class Columns:
         return Columns(self.rows.filter(pa.array(fit)), keys, np.zeros(fit.sum(), np.bool_))
 
 
+def key_columns(table: Table) -> list[Column]:
+    """The columns whose values other rows are looked at for."""
+    return [column for column in table.columns if column.is_unique or column.reference]
+
+
+def keys_of(table: Table, rows: pa.Table) -> dict[str, Sequence[Any]]:
+    """The values of `rows` in the key columns."""
+    return {column.name: _values(rows[column.name]) for column in key_columns(table)}
+
+
+def _values(column: pa.ChunkedArray) -> Sequence[Any]:
+    if pa.types.is_integer(column.type) and column.null_count == 0:
+        return column.to_numpy().tolist()  # type: ignore[no-any-return]
+    return column.to_pylist()  # type: ignore[no-any-return]
+
+
+def schema_of(table: Table) -> pa.Schema:
+    """Of rows of the table."""
+    return pa.schema([(column.name, column.type.arrow) for column in table.columns])
+
+
 class ColumnReader:
     """Reads structs of one table."""
 
     def __init__(self, table: Table, struct: type[msgspec.Struct]) -> None:
         self._names = list(table.column_names)
         self._columns = [table.column(name) for name in struct.__struct_fields__]
-        self._key_columns = [c.name for c in table.columns if c.is_unique or c.reference]
+        self._key_columns = [column.name for column in key_columns(table)]
         self._not_decoded = {
             column.name: [rule for rule in column.own_rules if not rule.judged_by_decoding]
             for column in table.columns

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Protocol
 
 import msgspec
@@ -294,6 +294,26 @@ def rows_of(body: bytes, content_type: str) -> Rows:
         raise UnsupportedFormat(f"rows come as {', '.join(FORMATS)}, not {name}")
     with decoding():
         return FORMATS[name](body)
+
+
+class Body:
+    """A body that was judged elsewhere; its rows are looked for only when one has to be told."""
+
+    def __init__(self, body: bytes, content_type: str) -> None:
+        self._body, self._content_type = body, content_type
+
+    @cached_property
+    def _rows(self) -> Rows:
+        return rows_of(self._body, self._content_type)
+
+    @property
+    def from_text(self) -> bool:
+        """As of Rows."""
+        return self._rows.from_text
+
+    def payload(self, position: int) -> bytes:
+        """As of Rows."""
+        return self._rows.payload(position)
 
 
 class decoding:  # noqa: N801 - reads as a statement

@@ -18,7 +18,7 @@ from msgspec import UNSET, UnsetType
 from service.dictionary import Column, Table
 from service.dictionary.column_types import Unreadable
 from service.door.columns import ColumnReader, Columns, mask
-from service.door.formats import Rows, decoding
+from service.door.formats import Body, Rows, decoding
 from service.errors import WrongNumberOfRows
 
 
@@ -53,7 +53,7 @@ class Batch:
     positions: Sequence[int]
     keys: Mapping[str, Sequence[Any]]
     broken: dict[int, Broken] = field(default_factory=dict)
-    rows: Rows | None = None
+    rows: Rows | Body | None = None
 
     def payload(self, position: int) -> str:
         """What was sent at `position`, in JSON."""

@@ -4,10 +4,12 @@ The same definition as in macros/judging.sql: a value is taken by a row of the
 table, or by an earlier row of the request that breaks no rule but, at most, unique ones.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from service.dictionary import Column, Table
@@ -36,12 +38,11 @@ def admit(batch: Batch, keys: Keys) -> Verdict:
         position: _in_order(batch.table, violations)
         for position, violations in _violations(batch, keys, orphans, claims)
     }
-    accepted, going_in = batch.fitting, None
-    if orphans or claims.losers:
-        lost = orphans.keys() | claims.losers
-        going_in = [i for i in range(len(batch.positions)) if i not in lost]
-        accepted = batch.fitting.take(pa.array(going_in, pa.int64()))
-    _take(batch, keys, going_in)
+    accepted, lost = batch.fitting, orphans.keys() | claims.losers
+    if lost:
+        going_in = np.delete(np.arange(len(batch.positions)), list(lost))
+        accepted = batch.fitting.take(pa.array(going_in))
+    _take(batch, keys, lost)
     return Verdict(batch, accepted, rejected)
 
 
@@ -111,22 +112,22 @@ class _Claims:
 
     def _find_losers(self, column: Column) -> None:
         values = self._batch.keys[column.name]
-        claimed = _values([values[i] for i in self._claimants()], column)
+        claimed = _values(_without(values, self._orphans), column)
         taken = self._keys.taken((self._batch.table.name, column.name), claimed)
-        first = self._first_of(column) if len(set(claimed)) < len(claimed) else {}
-        for i, value in enumerate(values):
-            if value is not None and (value in taken or first.get(value, i) < i):
-                self.losers.add(i)
-
-    def _claimants(self) -> Sequence[int]:
-        rows = range(len(self._batch.positions))
-        return [i for i in rows if i not in self._orphans] if self._orphans else rows
+        if taken:
+            self.losers.update([i for i, value in enumerate(values) if value in taken])
+        if len(set(claimed)) < len(claimed):
+            firsts = map(self._first_of(column).get, values, count())
+            self.losers.update([i for i, first in enumerate(firsts) if first < i])
 
     def _first_of(self, column: Column) -> dict[Any, int]:
         """Each value with the first row of `fitting` that claims it."""
         if column.name not in self._first:
-            values, rows = self._batch.keys[column.name], self._claimants()[::-1]
-            first = dict(zip([values[i] for i in rows], rows, strict=True))  # the last one stays
+            values = list(self._batch.keys[column.name])
+            for i in self._orphans:
+                values[i] = None
+            last = len(values) - 1
+            first = dict(zip(reversed(values), range(last, -1, -1), strict=True))  # the last stays
             first.pop(None, None)
             self._first[column.name] = first
         return self._first[column.name]
@@ -191,10 +192,17 @@ def _values(values: Sequence[Any], column: Column) -> Sequence[Any]:
     return values if column.required else [value for value in values if value is not None]
 
 
-def _take(batch: Batch, keys: Keys, rows: list[int] | None) -> None:
+def _without(values: Sequence[Any], rows: Collection[int]) -> Sequence[Any]:
+    if not rows:
+        return values
+    left = list(values)
+    for i in sorted(rows, reverse=True):
+        del left[i]
+    return left
+
+
+def _take(batch: Batch, keys: Keys, lost: Collection[int]) -> None:
     for column in batch.table.columns:
         if column.is_unique:
-            taken = batch.keys[column.name]
-            if rows is not None:
-                taken = [taken[i] for i in rows]
-            keys.add((batch.table.name, column.name), _values(taken, column))
+            taken = _values(_without(batch.keys[column.name], lost), column)
+            keys.add((batch.table.name, column.name), taken)

@@ -5,6 +5,7 @@ and answers each after the commit. A group that fails is rolled back and done ag
 so that what fails, fails alone (DuckDB has no savepoints).
 """
 
+import asyncio
 import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -23,6 +24,7 @@ from service.warehouse import books
 from service.warehouse.admission import Verdict, admit, admit_all
 from service.warehouse.database import Database, core, count_rows, insert_arrow
 from service.warehouse.keys import Keys
+from service.warehouse.promise import Promise
 from service.warehouse.replaying import find_present, record, settled
 from service.warehouse.work import (
     Group,
@@ -41,7 +43,7 @@ log = get_logger(__name__)
 
 CONFLICTS = 5  # how often a request is judged again since a key came in meanwhile
 Answer = Outcome | Replayed | Problem
-Work = tuple[Insert | Run, "Future[Any]"]
+Work = tuple[Insert | Run, "Future[Any] | Promise"]
 
 
 class Writer:
@@ -96,7 +98,15 @@ class Writer:
         Raises:
             Unavailable: too many requests wait already, or the writer ends.
         """
-        return self._submit(insert)
+        future: Future[Any] = Future()
+        self._submit(insert, future)
+        return future
+
+    def answer(self, insert: Insert) -> "asyncio.Future[Outcome | Replayed]":
+        """As `insert`, for the event loop that runs."""
+        promise = Promise(asyncio.get_running_loop())
+        self._submit(insert, promise)
+        return promise.kept
 
     def run(
         self, function: Callable[[duckdb.DuckDBPyConnection], T], touches: Iterable[str] = ()
@@ -106,7 +116,7 @@ class Writer:
         Whatever it raises rolls everything back and is the future's exception. `touches` names
         the tables of record that it may change.
         """
-        return self._submit(Run(function, tuple(touches)))
+        return self._run(Run(function, tuple(touches)))
 
     def run_once(
         self,
@@ -116,7 +126,7 @@ class Writer:
         render: Callable[[T], books.Answer],
     ) -> "Future[T | Replayed]":
         """As `run`, but a repeat under the same Idempotency-Key gets the first answer."""
-        return self._submit(Run(function, tuple(touches), idempotency, render))
+        return self._run(Run(function, tuple(touches), idempotency, render))
 
     def may_have_grown(self, table: str) -> None:
         """Has the keys of `table` read anew if rows were added to it; call with `lock` held."""
@@ -132,8 +142,12 @@ class Writer:
 
         return self.run(take_up)
 
-    def _submit(self, work: Insert | Run) -> "Future[Any]":
+    def _run(self, run: Run) -> "Future[Any]":
         future: Future[Any] = Future()
+        self._submit(run, future)
+        return future
+
+    def _submit(self, work: Insert | Run, future: "Future[Any] | Promise") -> None:
         with self._taking:
             if not self.alive:
                 raise Unavailable("the service is shutting down")
@@ -141,7 +155,6 @@ class Writer:
                 self._queue.put_nowait((work, future))
             except queue.Full:
                 raise Unavailable("too many requests are waiting to be written") from None
-        return future
 
     # What follows runs in the writer's thread.
 
@@ -295,7 +308,7 @@ class Writer:
             group.keys.absorb(own)
         return group.take(insert, verdicts, refused)
 
-    def _do(self, run: Run, future: "Future[Any]") -> None:
+    def _do(self, run: Run, future: "Future[Any] | Promise") -> None:
         try:
             self._refresh()
             self._connection.begin()
@@ -329,7 +342,7 @@ def _begun(work: Work) -> bool:
     return work[1].set_running_or_notify_cancel()
 
 
-def _tell(future: "Future[Any]", answer: Answer) -> None:
+def _tell(future: "Future[Any] | Promise", answer: Answer) -> None:
     if isinstance(answer, Exception):
         future.set_exception(answer)
     else:

@@ -1,0 +1,49 @@
+"""What goes to and fro between the service and the process that judges large bodies.
+
+Frames: a header, then a pickle of `said`, then `data` as it is. Both ends are ours, of one version,
+and no one else can write into their socket, so that pickle is safe here.
+"""
+
+import pickle
+from collections.abc import Sequence
+from struct import Struct
+from typing import Any
+
+import pyarrow as pa
+
+from service.dictionary import Table
+from service.door.columns import keys_of
+from service.door.formats import Body
+from service.door.judge import Batch
+
+# The frame's number, and the bytes of its two parts: an answer has the number of its question.
+HEADER = Struct("<QII")
+DICTIONARY = 0  # the number of a frame that brings the tables; it is answered once they are known
+
+
+def frame(number: int, said: Any, data: bytes | memoryview = b"") -> list[bytes | memoryview]:
+    """The parts of a frame, in order."""
+    words = pickle.dumps(said, pickle.HIGHEST_PROTOCOL)
+    return [HEADER.pack(number, len(words), len(data)), words, data]
+
+
+def said_in(words: bytes | bytearray) -> Any:
+    """What a frame says."""
+    return pickle.loads(words)  # noqa: S301 - see above
+
+
+def verdict_of(batch: Batch) -> tuple[Any, memoryview]:
+    """What a frame says of a batch: the words, and the rows that fit, in Arrow's IPC format."""
+    rows = batch.fitting.combine_chunks().to_batches()
+    data = memoryview(rows[0].serialize()) if rows else memoryview(b"")
+    return (batch.received, batch.positions, batch.broken), data
+
+
+def batch_of(verdict: Any, data: bytes, table: Table, schema: pa.Schema, body: Body) -> Batch:
+    """The batch again, of the rows of `body`."""
+    received: int
+    positions: Sequence[int]
+    received, positions, broken = verdict
+    parts = [pa.ipc.read_record_batch(pa.py_buffer(data), schema)] if data else []
+    rows = pa.Table.from_batches(parts, schema)
+    return Batch(table, received, rows, positions, keys_of(table, rows), broken, body)
