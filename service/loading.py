@@ -16,7 +16,16 @@ from typing import Any
 import duckdb
 import msgspec
 
-from service.builds import BuildFailed, BuildResult, HeldFromWriter, Node, one_at_a_time, parse, run
+from service.builds import (
+    BuildFailed,
+    BuildResult,
+    HeldFromWriter,
+    Node,
+    one_at_a_time,
+    parse,
+    run,
+    small_sweeps,
+)
 from service.dictionary import Table
 from service.errors import Problem, Unavailable
 from service.files.detection import shape_of
@@ -169,7 +178,7 @@ class Loads:
 
     def _load(self, load: FileLoad) -> None:
         names = self._writer.dictionary.tables[load.table_name].column_names
-        with one_at_a_time, self._all_cores():
+        with one_at_a_time, small_sweeps(), self._all_cores():
             project = parse(self._settings, self._writer.dictionary.version)
             source = Source(
                 *(load.path, load.shape, names, self._settings.max_file_bytes, load.behind),

@@ -1,5 +1,6 @@
 """Builds in a service that inserts all the time: none fails, no request fails, no row is lost."""
 
+import gc
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from service.builds import BuildResult, one_at_a_time, run, small_sweeps
 from service.errors import Conflict
 from service.gate import Gate
 from tests.api.conftest import is_problem
@@ -211,6 +213,50 @@ def test_a_build_waits_until_the_writer_lets_it_write(project: Project):
     assert builds[0].status == "done", builds[0].message
     assert [each.status for each in builds[1:]] == ["queued"] * 7
     assert project.query("select department from core.departments where id = 3") == [("Three",)]
+
+
+class Noted:
+    """The writer's lock, as a build asks for it."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self.written: list[str] = []
+        self._held = False
+
+    def take(self) -> None:
+        self.taken, self._held = self.taken + 1, True
+
+    def release(self, table: str | None) -> None:
+        if self._held and table:
+            self.written.append(table)
+        self._held = False
+
+
+def tables_that_inserts_wait_for(project: Project) -> list[str]:
+    """Those for which a build takes the writer's lock."""
+    said, lock = BuildResult("a build", "queued"), Noted()
+    run(project.settings, said, lock, lambda node: None)
+    assert said.status == "done", said.message
+    assert lock.taken == len(lock.written)
+    return lock.written
+
+
+def test_inserts_wait_only_for_tables_that_a_build_changes(project: Project):
+    assert tables_that_inserts_wait_for(project) == []
+    project.append("jobs", "2,Second")
+    assert tables_that_inserts_wait_for(project) == ["jobs"]
+    # There is no file, so nothing to load: but the table is changed all the same.
+    (project.seeds / "departments.csv").unlink()
+    yaml = project.core / "departments.yml"
+    yaml.write_text(yaml.read_text().rstrip() + NICKNAME)
+    assert tables_that_inserts_wait_for(project) == ["departments"]
+
+
+def test_a_build_leaves_the_search_for_garbage_as_it_was(project: Project):
+    before = gc.get_threshold()
+    with one_at_a_time, small_sweeps():
+        assert gc.get_threshold() != before
+    assert gc.get_threshold() == before
 
 
 # The dictionary

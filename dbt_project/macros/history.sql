@@ -181,7 +181,7 @@ where
 {% macro judge_keys() -%}
 {% if execute %}
     {% set load = run_query('select behind, is_trial from ' ~ current_load()).rows | first %}
-    {% if not load or not load[1] %}{% do take_writers_lock() %}{% endif %}
+    {% if load and not load[1] or not load and not has_all_columns() %}{% do take_writers_lock() %}{% endif %}
     {% if not load or load[0] > 0 %}
         create table if not exists {{ exceptions_of_lines() }} (line bigint, state varchar, violations varchar);
     {% endif %}
@@ -191,6 +191,12 @@ where
         create or replace table {{ exceptions_of_lines() }} as {{ lines_with_exceptions() }};
     {% endif %}
 {% endif %}
+{%- endmacro %}
+
+{#- If not, the model is about to make or change its table. -#}
+{% macro has_all_columns() -%}
+    {% set kept = columns_of_table(this.schema, this.identifier) | map(attribute=0) | list %}
+    {{ return(model.columns.keys() | reject('in', kept) | list | length == 0) }}
 {%- endmacro %}
 
 {#- gatehouse's build listens for this line and holds its writer until the node ends; see service/builds.py. -#}
@@ -220,18 +226,21 @@ where
 {#- `written` is an expression for a line as it stood in the file. -#}
 {% macro record_load(written) -%}
     {% set key = adapter.quote(primary_key()) %}
-    -- A line that is accepted now answers an earlier rejection of the same row.
+    -- A line that is accepted now answers an earlier rejection of the same row. Joined so that the few
+    -- rejections are kept in memory, and not the many lines.
     update ops.rejections set status = 'accepted'
-    where
-        table_name = '{{ model.name }}'
-        and status = 'open'
-        and load_id in (select load_id from ops.loads where kind in ('history', 'file'))
-        and json_extract_string(payload, '$.{{ primary_key() }}') in (
-            select lines.{{ key }} from {{ landed_lines() }} as lines
-            where
-                lines.line > (select behind from {{ current_load() }})
-                and not exists (select 1 from {{ exceptions_of_lines() }} as exceptions where exceptions.line = lines.line)
-        );
+    where rejection_id in (
+        select earlier.rejection_id
+        from ops.rejections as earlier
+        inner join {{ landed_lines() }} as lines
+            on json_extract_string(earlier.payload, '$.{{ primary_key() }}') = lines.{{ key }}
+        where
+            earlier.table_name = '{{ model.name }}'
+            and earlier.status = 'open'
+            and earlier.load_id in (select load_id from ops.loads where kind in ('history', 'file'))
+            and lines.line > (select behind from {{ current_load() }})
+            and not exists (select 1 from {{ exceptions_of_lines() }} as exceptions where exceptions.line = lines.line)
+    );
 
     insert into ops.rejections (
         rejection_id, load_id, table_name, source, position, payload, violations, rejected_at, status, raw

@@ -5,7 +5,7 @@ import pytest
 
 from service.builds import build_offline
 from service.errors import NotBuilt
-from service.settings import Settings
+from service.settings import Settings, load_settings
 from service.warehouse.database import Database
 
 
@@ -29,6 +29,16 @@ def test_all_cores_are_used_within_the_block_and_one_outside_of_it(database):
         assert threads(database) == cores
     assert threads(database) == 1
     database.close()
+
+
+def test_a_build_packs_texts_as_the_service_does(database):
+    """All connections of a process are set alike: a build inside it would change it otherwise."""
+    profile = (load_settings({}).project / "profiles.yml").read_text()
+    with database.connect() as connection:
+        query = "select current_setting('disabled_compression_methods')"
+        (said,) = connection.execute(query).fetchall()[0]
+    assert said
+    assert f"disabled_compression_methods: {said.lower()} " in profile
 
 
 def test_a_failure_within_the_block_gives_the_cores_back(database):
