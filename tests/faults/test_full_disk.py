@@ -106,6 +106,8 @@ def test_a_full_disk_is_told_by_every_door_and_it_goes_on_when_there_is_room(
         backup = service.client.post(f"{DEPARTMENTS}/backups").json()
         assert client.is_ready()
         _fill_and_make_room(service, client, disk, backup["backup_id"], leave)
+        with pytest.raises(duckdb.IOException, match="lock"):  # it is still no one else's
+            duckdb.connect(str(on_disk.warehouse))
         assert half_made(on_disk) == []
         disk.fill()
         assert service.stop() == 0
