@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import msgspec
 
+from service.cancelling import Cancel, Cancelled
 from service.dictionary import Dictionary, DictionaryError
 from service.dictionary.manifest import read_dictionary
 from service.errors import Conflict, NotFound
@@ -28,6 +29,7 @@ LOCK_LINE = "gatehouse: take the writer's lock for "  # macros/history.sql logs 
 KEPT_BUILDS = 100
 SMALLER = 10  # times
 MOST_WAITING = 8
+LOOK_SECONDS = 0.1  # between two looks at whether to go on waiting
 
 
 class Node(msgspec.Struct):
@@ -65,8 +67,8 @@ class BuildResult(msgspec.Struct):
 class WritersLock(Protocol):
     """What a build holds while dbt writes a table of record."""
 
-    def take(self) -> None:
-        """Waits until no one else writes."""
+    def take(self, cancel: Cancel) -> None:
+        """Waits until no one else writes; Cancelled when it is not to wait any more."""
 
     def release(self, table: str | None) -> None:
         """Lets others write again; `table` was written. Does nothing when it is not held."""
@@ -75,7 +77,7 @@ class WritersLock(Protocol):
 class NoLock:
     """No one else writes."""
 
-    def take(self) -> None: ...
+    def take(self, cancel: Cancel) -> None: ...
 
     def release(self, table: str | None) -> None: ...
 
@@ -87,10 +89,10 @@ class HeldFromWriter:
         self._writer = writer
         self._held = False
 
-    def take(self) -> None:
-        if not self._held:
-            self._writer.lock.acquire()
-            self._held = True
+    def take(self, cancel: Cancel) -> None:
+        while not self._held:
+            cancel.check()
+            self._held = self._writer.lock.acquire(timeout=LOOK_SECONDS)
 
     def release(self, table: str | None) -> None:
         if self._held:
@@ -127,21 +129,25 @@ def run(
     after: Callable[[], None] = lambda: None,
     what: Sequence[str] = ("build",),
     project: Any = None,
+    cancel: Cancel | None = None,
 ) -> None:
     """Runs ``dbt build``, or `what`, and writes its course into `build`.
 
     Never raises for what dbt reports. `after` is called when dbt has ended, before `build` says
-    so. `project` is what `parse` gave, where that was done before.
+    so. `project` is what `parse` gave, where that was done before. `cancel` may end it early.
     """
+    cancel = cancel or Cancel()
     with one_at_a_time:
         build.status, build.started_at = "running", utc_now()
         status = "failed"
         try:
-            _run_dbt(settings, build, lock, on_node, what, project)
+            with cancel.watching():
+                _run_dbt(settings, build, lock, on_node, what, project, cancel)
+            build.message = cancel.why or build.message
             status = "done" if build.message is None else "failed"
             after()
-        except (BuildFailed, DictionaryError) as error:
-            build.message = str(error)
+        except (BuildFailed, DictionaryError, Cancelled) as error:
+            build.message = cancel.why or str(error)
         finally:
             build.finished_at = utc_now()
             build.status = status
@@ -154,14 +160,16 @@ def _run_dbt(
     on_node: Callable[[Node], None],
     what: Sequence[str],
     project: Any,
+    cancel: Cancel,
 ) -> None:
     from dbt.cli.main import dbtRunner
 
     def listen(event: Any) -> None:
         name, data = event.info.name, event.data
         if name.startswith("JinjaLog") and data.msg.startswith(LOCK_LINE):
-            lock.take()
+            lock.take(cancel)
         elif name == "LogStartLine":
+            cancel.check()
             build.progress.total, build.progress.node = data.total, data.node_info.node_name
         elif name == "NodeFinished":
             lock.release(data.node_info.node_name)
@@ -275,15 +283,18 @@ class Builds:
         self._settings, self._writer, self._after = settings, writer, after
         self._all_cores = all_cores
         self._builds: dict[str, BuildResult] = {}
+        self._cancels: dict[str, Cancel] = {}  # of those that have not ended
         self._queue: queue.Queue[BuildResult | None] = queue.Queue(MOST_WAITING)
         self._thread: threading.Thread | None = None
 
     def ask(self, actor: str | None = None) -> BuildResult:
         """Asks for a build in someone's name; raises Conflict when too many wait."""
         build = BuildResult(str(uuid4()), "queued", actor=actor)
+        self._cancels[build.build_id] = Cancel(self._settings.build_seconds, "build_seconds")
         try:
             self._queue.put_nowait(build)
         except queue.Full:
+            del self._cancels[build.build_id]
             raise Conflict(f"{MOST_WAITING} builds are waiting already") from None
         self._builds[build.build_id] = build
         for old in list(self._builds)[:-KEPT_BUILDS]:
@@ -298,6 +309,19 @@ class Builds:
         if build_id not in self._builds:
             raise NotFound("there is no such build")
         return self._builds[build_id]
+
+    def cancel(self, build_id: str) -> None:
+        """Has a build end soon, as failed; raises NotFound, or Conflict when it has ended."""
+        self.get(build_id)
+        cancel = self._cancels.get(build_id)
+        if cancel is None:
+            raise Conflict("the build has ended", build_id=build_id)
+        cancel.ask("cancelled on request")
+
+    def cut_short(self) -> None:
+        """Has the build that runs end soon."""
+        for cancel in [*self._cancels.values()]:
+            cancel.ask("cancelled: the service was stopped")
 
     def newest_first(self) -> list[BuildResult]:
         """All that are remembered."""
@@ -314,10 +338,15 @@ class Builds:
 
     def _loop(self) -> None:
         while (build := self._queue.get()) is not None:
-            lock = HeldFromWriter(self._writer)
+            lock, cancel = HeldFromWriter(self._writer), self._cancels[build.build_id]
             try:
                 with one_at_a_time, small_sweeps(), self._all_cores():
-                    run(self._settings, build, lock, lambda node: None, self._after)
+                    run(
+                        *(self._settings, build, lock, lambda node: None, self._after),
+                        cancel=cancel,
+                    )
             except Exception as error:
                 log.exception("build_failed", build_id=build.build_id)
                 build.message = build.message or f"the build ended by {type(error).__name__}"
+            finally:
+                del self._cancels[build.build_id]

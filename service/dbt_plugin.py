@@ -10,6 +10,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.utils import TargetConfig
 from dbt_common.exceptions import DbtRuntimeError
 
+from service.cancelling import landing
 from service.files.detection import shape_of
 from service.files.landing import Source, under_way
 from service.files.shape import Options, Shape, UnreadableFile, Wanted
@@ -44,7 +45,7 @@ class Plugin(BasePlugin):
         load = target_config.config
         try:
             source = under_way.get(load["load_id"]) or _opened(load)
-            with self._connection.cursor() as cursor:
+            with self._connection.cursor() as cursor, landing(cursor):
                 for statement in load["before"]:
                     cursor.execute(statement)
                 source.land(cursor, load["target"])
@@ -59,6 +60,8 @@ class Plugin(BasePlugin):
 def _opened(load: dict[str, Any]) -> Source:
     """The file of a load that no service has under way: a history's, or one left over."""
     path, wanted = Path(load["path"]), msgspec.convert(load["wanted"], tuple[Wanted, ...])
+    if path.exists() and not path.is_file():  # a pipe, say, whose other end no one opens
+        raise UnreadableFile("it is not a file")
     if load["shape"]:
         shape = msgspec.json.decode(load["shape"], type=Shape)
     else:

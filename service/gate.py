@@ -41,7 +41,11 @@ class Gate:
         Raises:
             NotBuilt: there is no warehouse, or no build has finished in it.
         """
-        self.database = Database(self.settings.warehouse)
+        self.database = Database(
+            self.settings.warehouse,
+            self.settings.memory_bytes,
+            self.settings.disk_floor_bytes,
+        )
         try:
             dictionary = self.database.dictionary()
             self.writer = Writer(
@@ -61,6 +65,15 @@ class Gate:
         self.loads.resume()
         self.forget_old_answers()
         self.writer.run(lambda connection: end_interrupted(connection, utc_now())).result()
+
+    def cut_short(self) -> None:
+        """Has what takes long end by an error, so that `close` can come to its end.
+
+        Once is not enough: what is between two statements is not interrupted.
+        """
+        self.builds.cut_short()
+        self.loads.cut_short()
+        self.database.interrupt()
 
     def close(self) -> None:
         """Lets what is under way come to its end, then lets go of the warehouse."""

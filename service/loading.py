@@ -26,6 +26,7 @@ from service.builds import (
     run,
     small_sweeps,
 )
+from service.cancelling import Cancel
 from service.dictionary import Table
 from service.errors import Problem, Unavailable
 from service.files.detection import shape_of
@@ -103,7 +104,8 @@ class Loads:
         self._loads: dict[str, FileLoad] = {}
         self._queue: queue.Queue[FileLoad | None] = queue.Queue(MOST_WAITING)
         self._thread: threading.Thread | None = None
-        self._stopping = False
+        self._stopping = self._was_cut_short = False
+        self._cancel: Cancel | None = None
 
     def resume(self) -> None:
         """Takes up what a service before left; removes files that no load is on record for."""
@@ -154,6 +156,12 @@ class Loads:
             self._queue.put(None)
             self._thread.join()
 
+    def cut_short(self) -> None:
+        """Gives the part that is being written up: it is done again at the next start."""
+        self._stopping = self._was_cut_short = True
+        if self._cancel:
+            self._cancel.ask("cancelled: the service was stopped")
+
     def _begin(self, load: FileLoad) -> None:
         load.progress.of_bytes = load.path.stat().st_size if load.path.exists() else 0
         self._loads[load.load_id] = load
@@ -172,6 +180,8 @@ class Loads:
             try:
                 self._load(load)
             except Exception as error:
+                if self._was_cut_short:
+                    return  # it is still on record
                 log.exception("load_failed", load_id=load.load_id)
                 known = isinstance(error, BuildFailed | Problem)
                 self._end(load, "failed", str(error) if known else "the log says why")
@@ -219,7 +229,8 @@ class Loads:
         build = BuildResult(load.load_id, "queued")
         lock = _Told(self._writer, load.progress)
         what = [command, "--select", load.table_name]
-        run(self._settings, build, lock, _ignore, what=what, project=project)
+        self._cancel = cancel = Cancel(self._settings.build_seconds, "build_seconds")
+        run(self._settings, build, lock, _ignore, what=what, project=project, cancel=cancel)
         if build.status == "done":
             return None
         message = _without(build.message or "dbt failed", self._settings, load)
@@ -259,9 +270,9 @@ class _Told(HeldFromWriter):
         super().__init__(writer)
         self._progress = progress
 
-    def take(self) -> None:
+    def take(self, cancel: Cancel) -> None:
         self._progress.phase = "judging"
-        super().take()
+        super().take(cancel)
 
 
 def _ignore(_: Node) -> None: ...

@@ -8,6 +8,7 @@ import json
 import logging
 import sys
 import traceback
+from collections.abc import Iterator
 from typing import Any, TextIO
 
 import structlog
@@ -27,6 +28,13 @@ BOTH: list[Processor] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
+# Who names values in what they say: DuckDB (of a key that is there twice, say), and dbt, which
+# repeats it; but for these, which are about files, names and memory.
+WITH_DATA = ("duckdb", "dbt_common.exceptions.base", "service.builds")
+WITHOUT_DATA = (
+    *("IOException", "FatalException", "OutOfMemoryException", "InterruptException"),
+    *("CatalogException", "BinderException", "ParserException", "ConnectionException"),
+)
 # One list for good: loggers keep the one they first saw, and tests change it in place.
 FIRST: list[Processor] = [
     structlog.stdlib.filter_by_level,
@@ -78,7 +86,7 @@ def _quieten() -> None:
 
 def _rendering(settings: Settings) -> list[Processor]:
     if settings.log_format == "json":
-        return [structlog.processors.format_exc_info, _as_json]
+        return [structlog.processors.ExceptionRenderer(_traceback), _as_json]
     console = structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(),
         repr_native_str=True,  # a quoted value cannot end its line
@@ -99,5 +107,26 @@ def _one_line_event(_logger: Any, _method: str, event: EventDict) -> EventDict:
 
 def _indented_traceback(out: TextIO, exc_info: ExcInfo) -> None:
     """Every line indented, so that a message with line breaks cannot pass for an event."""
-    for part in traceback.format_exception(*exc_info):
-        out.writelines(f"\n  | {printable(line)}" for line in part.splitlines())
+    out.writelines(f"\n  | {printable(line)}" for line in _traceback(exc_info).splitlines())
+
+
+def _traceback(exc_info: ExcInfo) -> str:
+    return "".join(_told(exc_info[1]))
+
+
+def _told(error: BaseException) -> Iterator[str]:
+    """Where it came from and what it says, unless that could be what someone has sent."""
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before is not None:
+        yield from _told(before)
+        yield "which led to:\n"
+    yield from traceback.format_tb(error.__traceback__)
+    kind = type(error)
+    if kind.__module__.lstrip("_") in WITH_DATA and kind.__name__ not in WITHOUT_DATA:
+        yield f"{kind.__name__}: (what it says may have data in it)\n"
+    elif isinstance(error, BaseExceptionGroup):
+        yield from traceback.format_exception_only(error)
+        for each in error.exceptions:
+            yield from _told(each)
+    else:
+        yield from traceback.format_exception_only(error)

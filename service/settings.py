@@ -139,6 +139,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "where there is more than one core."
         ),
     ] = True
+    build_seconds: Annotated[
+        Count,
+        Meta(
+            description="How long a build, or a part of a file, may take in the service, in"
+            " seconds, before it is cancelled."
+        ),
+    ] = 3600
+    memory_bytes: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="The memory for data, in bytes; what needs more goes into temporary files"
+            " beside the warehouse.",
+        ),
+    ] = 0
     codec: Annotated[
         Literal["deflate", "zstandard"],
         Meta(description="How backups are compressed; every Avro reader knows deflate."),
@@ -178,7 +193,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(ge=0, description="With less free disk than this, in bytes, it is not ready.")
     ] = 64 * MiB
     shutdown_seconds: Annotated[
-        int, Meta(ge=0, description="How long a stop waits for requests under way, in seconds.")
+        int,
+        Meta(
+            ge=0,
+            description="How long a stop waits for what is under way, in seconds; then it is cut"
+            " short.",
+        ),
     ] = 30
 
     def __post_init__(self) -> None:

@@ -6,12 +6,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from service.builds import build_offline
 from service.settings import Settings
+from tests.hostile import chance
 
 CHECKOUT = Path(__file__).parent.parent
 CHALLENGE = CHECKOUT.parent / "shared" / "data" / "challenge"
@@ -22,6 +24,45 @@ HEADERS = {
     "jobs": "id,job",
     "hired_employees": "id,name,datetime,department_id,job_id",
 }
+
+
+# Hostile input: processes that run tests side by side draw from one seed, and tell how much they
+# have tried. (The hooks are here since the first process loads no other conftest.)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Takes the seed over from the first process."""
+    given = getattr(config, "workerinput", {})
+    if "chance" in given:
+        chance.SEED, chance.TIMES = given["chance"]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hands the seed to another process."""
+    node.workerinput["chance"] = (chance.SEED, chance.TIMES)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Another process has ended."""
+    chance.done.update(getattr(node, "workeroutput", {}).get("done", {}))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tells the first process what was tried."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["done"] = dict(chance.done)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says at the end what was tried, and how to try the same again."""
+    if not chance.done:
+        return
+    terminalreporter.section("hostile input")
+    for name, number in sorted(chance.done.items()):
+        terminalreporter.line(f"{number:>8,} {name}")
+    terminalreporter.line(f"{chance.done.total():>8,} cases in all ({chance.repeat()})")
 
 
 @pytest.fixture(scope="session")

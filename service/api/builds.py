@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Literal, cast
 
 import msgspec
-from litestar import Controller, Request, Response, get, post
+from litestar import Controller, Request, Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
@@ -94,6 +94,21 @@ class BuildController(Controller):
     def show_build(self, gate: NamedDependency[Gate], build_id: FromPath[str]) -> Build:
         """Shows one build, with what dbt said of each model and test."""
         return page_of(gate.builds.get(build_id))
+
+    @delete(
+        "/{build_id:str}",
+        operation_id="cancel_build",
+        opt=described(problems=(409,), role="operator"),
+    )
+    async def cancel_build(
+        self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], build_id: FromPath[str]
+    ) -> None:
+        """Has a build that waits or runs end soon, as failed; 409 when it has ended.
+
+        The tables that it had come to stay as it left them: each is built in one transaction.
+        """
+        gate.builds.cancel(build_id)
+        await recorded(request, gate, "build.cancel", build_id)
 
 
 def page_of(build: BuildResult) -> Build:

@@ -1,5 +1,6 @@
 """Whether it lives, whether it can do its work, and what it counts."""
 
+import os
 import shutil
 from pathlib import Path
 from typing import Literal
@@ -110,4 +111,6 @@ def _disk(name: str, folder: Path, floor: int) -> Check:
         free = shutil.disk_usage(there).free
     except OSError as error:
         return Check(name, False, f"it cannot be asked ({error.strerror})")
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        return Check(name, False, "nothing can be written there")
     return Check(name, free >= floor, f"{free} bytes are free, {floor} are needed")

@@ -1,5 +1,6 @@
 """The one place that turns what went wrong into an HTTP answer: problem documents (RFC 9457)."""
 
+import errno
 from typing import Any
 
 import msgspec
@@ -8,11 +9,14 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 
 from service.api.answers import Sent
-from service.errors import NoSpace, Problem
+from service.errors import NoSpace, Problem, Unavailable
 from service.logs import get_logger
+from service.warehouse.database import PASSING, DatabaseError, as_problem
 
 log = get_logger(__name__)
 CONTENT_TYPE = "application/problem+json"
+# A folder is read only, someone else's, or something else is in its place.
+NO_FOLDER = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
 WORDS = {400: "Bad request", 404: "Not found", 405: "Method not allowed", 413: "Body too large"}
 
 
@@ -65,6 +69,20 @@ def of_os_error(request: Request[Any, Any, Any], error: OSError) -> Response[byt
     """The disk, mostly."""
     if error.errno in NoSpace.ERRNOS:
         return of_problem(request, NoSpace("the disk is full; nothing was changed"))
+    if error.errno in NO_FOLDER:
+        log.error("folder_failed", path=request.url.path, error=str(error))
+        detail = "a folder of the service cannot be written; nothing was changed"
+        return of_problem(request, Unavailable(detail, retry_after=60))
+    return of_anything(request, error)
+
+
+def of_database_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """The disk is full, or DuckDB has given the warehouse up, which is then opened anew."""
+    if isinstance(error, PASSING):
+        log.error("warehouse_failed", path=request.url.path, error=type(error).__name__)
+        found = as_problem(error)
+        if isinstance(found, Problem):
+            return of_problem(request, found)
     return of_anything(request, error)
 
 
@@ -80,6 +98,7 @@ HANDLERS: Any = {
     Problem: of_problem,
     HTTPException: of_http,
     OSError: of_os_error,
+    DatabaseError: of_database_error,
     Exception: of_anything,
 }
 JSON = MediaType.JSON

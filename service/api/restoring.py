@@ -23,8 +23,8 @@ from service.backups.safety import Safety
 from service.dictionary import Table
 from service.errors import Unprocessable
 from service.gate import Gate
+from service.warehouse.database import as_problem
 from service.warehouse.work import Idempotency, Replayed
-from service.warehouse.writer import as_problem
 
 
 class RestoreRequest(msgspec.Struct, forbid_unknown_fields=True):

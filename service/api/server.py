@@ -11,6 +11,7 @@ import uvicorn
 from service.access.keyring import Keyring
 from service.api.app import create_app
 from service.api.connections import Connection
+from service.api.ending import Ending
 from service.api.hosts import is_loopback
 from service.errors import Problem
 from service.interpreter import change_threads_more_often, collect_less
@@ -55,7 +56,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None] = lambda url: None
     with listening(settings) as listener:
         url = f"{settings.url.rpartition(':')[0]}:{listener.getsockname()[1]}"
         with hold(settings, url):
-            Server(config, lambda: on_ready(url)).run(sockets=[listener])
+            Server(config, lambda: on_ready(url), is_process=True).run(sockets=[listener])
 
 
 def configured(settings: Settings) -> uvicorn.Config:
@@ -80,11 +81,31 @@ def configured(settings: Settings) -> uvicorn.Config:
 
 
 class Server(uvicorn.Server):
-    """Says when it answers."""
+    """Says when it answers, and ends in time."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_ready: Callable[[], None], is_process: bool = False
+    ) -> None:
+        """`is_process` where the process is there for nothing else."""
         super().__init__(config)
-        self._on_ready = on_ready
+        self._on_ready, self._is_process = on_ready, is_process
+        self._ending: Ending | None = None
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serves until it is told to end."""
+        try:
+            await super().serve(sockets)
+        finally:
+            if self._ending:
+                self._ending.over()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answers what is under way; what takes longer than `shutdown_seconds` is cut short."""
+        gate = cast(Any, self.config.app).state.gate
+        seconds = self.config.timeout_graceful_shutdown or 0
+        self._ending = Ending(seconds, gate.cut_short, self._is_process)
+        self._ending.begin()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -1,9 +1,11 @@
-"""DuckDB, the one place that opens it."""
+"""DuckDB, the one place that opens it, and that says what a client is told when it fails."""
 
+import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from weakref import WeakSet
 
 import duckdb
 import msgspec
@@ -11,7 +13,10 @@ import pyarrow as pa
 
 from service.dictionary import Dictionary
 from service.dictionary.manifest import read_dictionary
-from service.errors import NotBuilt
+from service.errors import NoSpace, NotBuilt, Problem, Unavailable
+from service.logs import get_logger
+
+log = get_logger(__name__)
 
 # What the WAL holds before it is written into the file, while inserts wait: 2 million rows or so,
 # half a second. DuckDB's own 16 MiB are there every second under load; to replay 64 MiB after a
@@ -21,6 +26,20 @@ WAL_BYTES = 64 * 1024 * 1024
 # To try it for each column of text made a checkpoint, and so inserts' longest wait, half as long
 # again; what DuckDB packs texts with instead (fsst) is as small. profiles.yml has dbt say the same.
 NOT_TRIED = "dictionary"
+
+TEMPORARY_BYTES = 1 << 50  # as many as there is room for
+
+DatabaseError = duckdb.Error
+# What may be over soon: a full disk, too little memory, an interruption, a file that was given up.
+PASSING = (
+    duckdb.FatalException,
+    duckdb.IOException,
+    duckdb.OutOfMemoryException,
+    duckdb.InterruptException,
+)
+# DuckDB's words for a disk that has no room: for the file or its log, by a limit of their size, for
+# what does not fit into memory.
+FULL = ("no space left", "file too large", "max_temp_directory_size")
 
 # Tables and columns of the books that were added last: a build by an older version lacks them.
 LATEST_BOOKS = (("files", "is_current"), ("rejections", "raw"), ("replays", "load_id"))
@@ -55,10 +74,16 @@ class Database:
 
     DuckDB wants all connections of a process to be configured alike, so this one is opened bare
     and set afterwards, as dbt's are (profiles.yml).
+
+    DuckDB gives a file up for good when a checkpoint fails, as on a full disk: each query fails
+    from then on. So the file is opened anew for the next connection; nothing is lost by that.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, memory_bytes: int = 0, floor_bytes: int = 0) -> None:
         """Opens the file at `path`, which a build has made.
+
+        What takes more memory than `memory_bytes` (0: as DuckDB likes) goes into temporary files.
+        After a full disk, nothing is written before `floor_bytes` are free.
 
         Raises:
             NotBuilt: there is no such file.
@@ -67,27 +92,93 @@ class Database:
         if not path.exists():
             raise NotBuilt(f"no warehouse at {path.name}; `gatehouse build` makes it")
         self.path = path
-        self._root = duckdb.connect(str(path))
+        self._memory, self._floor = memory_bytes, floor_bytes
+        self._sharing, self._sharers = threading.Lock(), 0
+        self._opening, self._given_up, self._was_full = threading.RLock(), False, False
+        self._connections: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
+        self._open()
+
+    def _open(self) -> None:
+        self._root = duckdb.connect(str(self.path))
         self._root.execute("set global TimeZone = 'UTC'")
         self._root.execute(f"set global checkpoint_threshold = '{WAL_BYTES} bytes'")
         self._root.execute(f"set global disabled_compression_methods = '{NOT_TRIED}'")
+        # Else it is what was free when the first one was written: nothing, after a full disk.
+        self._root.execute(f"set global max_temp_directory_size = '{TEMPORARY_BYTES} bytes'")
+        if self._memory:
+            self._root.execute(f"set global memory_limit = '{self._memory} bytes'")
         (self._cores,) = self._root.execute("select current_setting('threads')").fetchall()[0]
-        self._root.execute("set global threads = 1")
-        self._sharing, self._sharers = threading.Lock(), 0
+        self._root.execute(f"set global threads = {self._cores if self._sharers else 1}")
 
     def connect(self) -> duckdb.DuckDBPyConnection:
-        """A connection of its own, for one thread; the caller closes it."""
-        return self._root.cursor()
+        """A connection of its own, for one thread; the caller closes it.
+
+        Raises:
+            NoSpace, Unavailable: DuckDB has given the file up, and it cannot be opened anew.
+        """
+        with self._opening:
+            if self._given_up:
+                self._open_anew()
+            connection = self._root.cursor()
+            self._connections.add(connection)
+            return connection
+
+    def _open_anew(self) -> None:
+        with suppress(duckdb.Error):
+            self._root.close()
+        try:
+            self._open()
+        except duckdb.Error as error:
+            raise as_problem(error) from error
+        self._given_up = False
+        log.warning("warehouse_opened_anew")
+
+    def has_failed(self, error: BaseException) -> None:
+        """Takes note of what a connection raised: the file may have to be opened anew."""
+        if isinstance(error, duckdb.FatalException):
+            with self._opening:
+                self._given_up = True
+                self._was_full = isinstance(as_problem(error), NoSpace)
+
+    def check_room(self) -> None:
+        """Raises NoSpace when the disk was too full for DuckDB to go on, and still is."""
+        if self._was_full:
+            if shutil.disk_usage(self.path.parent).free < self._floor:
+                raise NoSpace("the disk is full; nothing was written")
+            self._was_full = False
+
+    def interrupt(self) -> None:
+        """Ends what every connection is doing just now, by an error."""
+        with self._opening:
+            connections = [*self._connections]
+        for connection in connections:
+            with suppress(duckdb.Error):
+                connection.interrupt()
 
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection whose queries all see one snapshot."""
-        connection = self._root.cursor()
+        """A connection whose queries all see one snapshot.
+
+        Raises:
+            NoSpace, Unavailable: as `connect`.
+        """
+        connection = self._begun()
         try:
-            connection.execute("begin transaction read only")
             yield connection
+        except duckdb.FatalException as error:
+            self.has_failed(error)
+            raise
         finally:
             connection.close()
+
+    def _begun(self) -> duckdb.DuckDBPyConnection:
+        while True:
+            connection = self.connect()
+            try:
+                return connection.execute("begin transaction read only")
+            except duckdb.FatalException as error:  # given up before: the next one is opened anew
+                self.has_failed(error)
+                connection.close()
 
     @contextmanager
     def all_cores(self) -> Iterator[None]:
@@ -107,7 +198,8 @@ class Database:
                 self._let_use(self._cores if self._sharers else 1)
 
     def _let_use(self, cores: int) -> None:
-        with self._root.cursor() as connection:
+        # Who opens the file anew sees to the number, too.
+        with suppress(Problem, duckdb.FatalException), self.connect() as connection:
             connection.execute(f"set global threads = {cores}")
 
     def dictionary(self) -> Dictionary:
@@ -130,3 +222,13 @@ class Database:
     def close(self) -> None:
         """Writes what is in the WAL into the file and lets go of it."""
         self._root.close()
+
+
+def as_problem(error: Exception) -> Exception:
+    """What a client is told when DuckDB fails: never its words, which name files and SQL."""
+    if isinstance(error, Problem) or not isinstance(error, duckdb.Error | OSError):
+        return error
+    said = str(error).lower()
+    if any(sign in said for sign in FULL):
+        return NoSpace("the disk is full; nothing was written")
+    return Unavailable("the warehouse cannot do it now; nothing was written")

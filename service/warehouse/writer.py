@@ -18,11 +18,11 @@ import pyarrow as pa
 
 from service.dictionary import Dictionary
 from service.door.judge import Batch
-from service.errors import KeyReused, NoSpace, Problem, Unavailable
+from service.errors import KeyReused, Problem, Unavailable
 from service.logs import get_logger
 from service.warehouse import books
 from service.warehouse.admission import Verdict, admit, admit_all
-from service.warehouse.database import Database, core, count_rows, insert_arrow
+from service.warehouse.database import Database, as_problem, core, count_rows, insert_arrow
 from service.warehouse.keys import Keys
 from service.warehouse.promise import Promise
 from service.warehouse.replaying import find_present, record, settled
@@ -60,6 +60,7 @@ class Writer:
         self._grown: set[str] = set()  # tables that are stale if they have more rows than keys
         self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
         self._stopping = False
+        self._lost = False  # whether the connection is of no use any more
         self._taking = threading.Lock()  # so that nothing is queued behind the end
         self._left_over: Work | None = None
         # Held for each transaction; a build holds it while dbt writes a table of record.
@@ -204,7 +205,7 @@ class Writer:
             self._refresh()
             answers = self._transaction([work for work, _ in group])  # type: ignore[misc]
         except Exception as error:  # noqa: BLE001 - it is told to whom it concerns
-            self._roll_back()
+            self._roll_back(error)
             self._write_one_by_one(group, error)
             return
         for (_, future), answer in zip(group, answers, strict=True):
@@ -228,12 +229,17 @@ class Writer:
                 _tell(future, self._transaction([insert])[0])
                 return
             except Exception as again:  # noqa: BLE001 - as above
-                self._roll_back()
+                self._roll_back(again)
                 error = again
-        log.error("write_failed", error=str(error))
+        log.error("write_failed", exc_info=None if isinstance(error, Problem) else error)
         future.set_exception(as_problem(error))
 
     def _refresh(self) -> None:
+        self._database.check_room()
+        if self._lost:
+            self._connection = self._database.connect()
+            self._lost = False
+            self._stale.update(self.dictionary.tables)
         if self._grown:
             known = self.keys.counts()
             self._stale |= {
@@ -244,9 +250,13 @@ class Writer:
             self.keys.load(self._connection, self._stale)
             self._stale.clear()
 
-    def _roll_back(self) -> None:
+    def _roll_back(self, error: Exception) -> None:
         with suppress(duckdb.Error):  # there may be no transaction left
             self._connection.rollback()
+        if isinstance(error, duckdb.FatalException):
+            self._database.has_failed(error)
+            self._connection.close()
+            self._lost = True
 
     def _transaction(self, inserts: Sequence[Insert]) -> list[Answer]:
         group = Group(Keys(self.dictionary, base=self.keys))
@@ -315,11 +325,13 @@ class Writer:
             result = self._once(run)
             self._connection.commit()  # the commit point
         except Exception as error:  # noqa: BLE001 - it is told to whom it concerns
-            self._roll_back()
+            self._roll_back(error)
             future.set_exception(as_problem(error))
             return
         self._stale.update(run.touches)
-        with suppress(duckdb.Error):  # it is done; the next transaction tries to read them again
+        with suppress(
+            duckdb.Error, Problem
+        ):  # it is done; the next transaction tries to read them again
             self._refresh()
         future.set_result(result)
 
@@ -359,12 +371,3 @@ def _is_conflict(error: Exception) -> bool:
     # A key is there already. It is the commit that fails if it came in during the transaction.
     failed_commit = isinstance(error, duckdb.TransactionException) and "PRIMARY KEY" in str(error)
     return failed_commit or isinstance(error, duckdb.ConstraintException)
-
-
-def as_problem(error: Exception) -> Exception:
-    """What a client is told when DuckDB fails: never its words, which name files and SQL."""
-    if isinstance(error, Problem) or not isinstance(error, duckdb.Error | OSError):
-        return error
-    if "No space left" in str(error) or "file too large" in str(error).lower():
-        return NoSpace("the disk is full; nothing was written")
-    return Unavailable("the warehouse could not write; nothing was written")

@@ -72,3 +72,17 @@ def test_builds_wait_in_a_queue_that_is_full_some_time(client):
 @pytest.mark.parametrize("build_id", ["x", "%00", "9" * 5000])
 def test_an_unknown_build_is_not_found(reader, build_id):
     assert is_problem(reader.get(f"/v1/builds/{build_id}"), 404, "not-found")
+
+
+def test_a_build_is_cancelled_while_it_waits_and_one_that_has_ended_is_not(client, contract):
+    client.event_hooks["response"].append(contract.check)
+    first, second = (client.post("/v1/builds").json()["href"] for _ in range(2))
+    assert client.delete(second).status_code == 204
+    assert ended(client, first)["status"] == "done"
+    build = ended(client, second)
+    assert (build["status"], build["message"]) == ("failed", "cancelled on request")
+    assert build["nodes"] == []
+    assert is_problem(client.delete(first), 409, "conflict")
+    assert is_problem(client.delete("/v1/builds/none"), 404, "not-found")
+    (entry,) = client.get("/v1/trail?action=build.cancel").json()["entries"]
+    assert entry["subject"] == build["build_id"]

@@ -3,6 +3,7 @@
 import gzip
 import json
 import socket
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
 
 import httpx
@@ -184,3 +185,16 @@ def test_an_answer_that_takes_too_long_is_not_waited_for(settings):
         assert is_problem(answer, 503, "unavailable")
         assert answer.headers["retry-after"] == "10"
         assert client.get("/v1/tables").status_code == 200
+
+
+def test_so_many_requests_may_wait_for_the_writer(settings):
+    app = create_app(msgspec.structs.replace(settings, queue_requests=1), ANYONE)
+    with TestClient(app) as client, ThreadPoolExecutor(4) as pool:
+        with app.state.gate.writer.lock:  # one is in its hands, one may wait
+            rows = [[{"id": 9000 + number, "job": "a"}] for number in range(4)]
+            asked = [pool.submit(client.post, ROWS, json=each) for each in rows]
+            refused = next(as_completed(asked, timeout=60)).result()
+            assert is_problem(refused, 503, "unavailable")
+            assert int(refused.headers["retry-after"]) >= 1
+        statuses = {each.result(60).status_code for each in asked}
+    assert statuses == {201, 503}

@@ -182,7 +182,9 @@ def _ask_everything(client):
     client.get("/v1/audit")
     for report in client.get("/v1/reports").json():
         client.get(report["href"], params={"year": 2021})
-    client.get(client.post("/v1/builds").json()["href"])
+    build = client.post("/v1/builds").json()["href"]
+    client.get(build)
+    client.delete(build)
     client.get("/v1/builds")
     client.get("/v1/trail")
     made = client.post("/v1/keys", json={"name": "boss", "role": "operator"}).json()

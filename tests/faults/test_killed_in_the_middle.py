@@ -1,10 +1,13 @@
-"""kill -9 at random moments, while everything goes on at once: nothing answered is lost.
+"""Ended at random moments, while everything goes on at once: nothing answered is lost.
+
+By kill -9, and by SIGTERM, which has to end it in order and in time.
 
 GATEHOUSE_FAULTS_SEED repeats a run that failed, GATEHOUSE_FAULTS_ROUNDS says how long one is
 (`make soak`: 1,000). Both are taken out of the environment: they are no settings.
 """
 
 import os
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +30,7 @@ from tests.processes import Service
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
 SEED = int(os.environ.pop("GATEHOUSE_FAULTS_SEED", "") or int.from_bytes(os.urandom(4)))
 ROUNDS = int(os.environ.pop("GATEHOUSE_FAULTS_ROUNDS", "") or 20)
+IN_TIME = {"GATEHOUSE_SHUTDOWN_SECONDS": "5"}
 LONGEST = 3.0  # seconds until the kill
 # Parts of files small enough that a kill falls between, before and behind them.
 PROGRAM = """
@@ -39,10 +43,8 @@ main()
 """
 
 
-def test_nothing_that_was_answered_is_lost_and_nothing_is_there_twice(settings: Settings) -> None:
-    chance = Random(SEED)
-    print(f"GATEHOUSE_FAULTS_SEED={SEED}")
-    workers: list[Worker] = [
+def _workers() -> list[Worker]:
+    return [
         Inserter(FIRST),
         Inserter(2 * FIRST),
         Loader(3 * FIRST),
@@ -50,8 +52,22 @@ def test_nothing_that_was_answered_is_lost_and_nothing_is_there_twice(settings: 
         Keeper(),
         Restorer(4 * FIRST),
     ]
-    for number in range(ROUNDS):
-        _work_until_killed(settings, workers, chance.uniform(0, LONGEST))
+
+
+def test_nothing_that_was_answered_is_lost_and_nothing_is_there_twice(settings: Settings) -> None:
+    _rounds(settings, ROUNDS, signal.SIGKILL)
+
+
+def test_told_to_end_it_answers_what_is_under_way_and_ends_in_time(settings: Settings) -> None:
+    _rounds(settings, max(1, ROUNDS // 20), signal.SIGTERM)
+
+
+def _rounds(settings: Settings, rounds: int, sent: signal.Signals) -> None:
+    chance, workers = Random(SEED), _workers()
+    print(f"GATEHOUSE_FAULTS_SEED={SEED}")
+    for number in range(rounds):
+        code = _work_until_ended(settings, workers, chance.uniform(0, LONGEST), sent)
+        assert code == (-signal.SIGKILL if sent == signal.SIGKILL else 0)
         service = Service(settings, PROGRAM)
         try:
             _check(settings, service, workers)
@@ -64,18 +80,21 @@ def test_nothing_that_was_answered_is_lost_and_nothing_is_there_twice(settings: 
         _nothing_is_left_behind(settings)
 
 
-def _work_until_killed(settings: Settings, workers: list[Worker], seconds: float) -> None:
-    """Returns when all have noticed; what they were told that must not be is told here."""
-    service, stop = Service(settings, PROGRAM), threading.Event()
-    killer = threading.Timer(seconds, service.process.kill)
+def _work_until_ended(
+    settings: Settings, workers: list[Worker], seconds: float, sent: signal.Signals
+) -> int:
+    """Its exit code, when all have noticed; what they were told that must not be is told here."""
+    service, stop = Service(settings, PROGRAM, IN_TIME), threading.Event()
+    killer = threading.Timer(seconds, service.process.send_signal, [sent])
     with ThreadPoolExecutor(len(workers)) as pool:
         at_work = [pool.submit(worker.work, service.url, stop) for worker in workers]
         killer.start()
-        service.process.wait(60)
+        code = service.process.wait(60)
         stop.set()
         for each in at_work:
             each.result(60)
     service.kill()
+    return code
 
 
 def _check(settings: Settings, service: Service, workers: list[Worker]) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import CHECKOUT
-from tests.hostile.chance import SEED, cases, done, repeat
+from tests.hostile import chance
+from tests.hostile.chance import cases, done, repeat
 
 EXAMPLES = 8  # of each call, besides those at the limits of its parameters
 CHECKS = (
@@ -52,7 +53,7 @@ def tried(url: str, key: str, folder: Path) -> dict[str, Any]:
     )
     command = (sys.executable, "-m", "schemathesis.cli", "run", url, "--no-color")
     checks = ("--checks", ",".join(CHECKS), "--continue-on-failure")
-    amount = ("--seed", str(SEED), "--max-examples", str(cases(EXAMPLES)))
+    amount = ("--seed", str(chance.SEED), "--max-examples", str(cases(EXAMPLES)))
     # Who revokes the key that asks can ask no more.
     access = ("--header", f"Authorization: Bearer {key}", "--exclude-operation-id", "revoke_key")
     kept = ("--report", "json", "--report-json-path", "report.json")

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -13,8 +14,10 @@ import structlog
 from service import logs
 from service.settings import Settings
 from tests.api.door import CSV, JSON, Door
+from tests.conftest import serving
 from tests.hostile.chance import done
 from tests.hostile.strings import EVERY, LINES, LOG, SQL
+from tests.projects import Project
 
 PATHS = [
     "/v1/tables/{}",
@@ -49,6 +52,7 @@ QUERIES = [
 ]
 OF_FILES = ["filename", "delimiter", "header", "columns", "encoding", "null"]
 HEADERS = ["Idempotency-Key", "Prefer", "Content-Type", "Content-Encoding", "Accept"]
+HIRES = "id,name,datetime,department_id,job_id\n"
 SECRET = "gh_secret-that-no-log-may-have"
 
 
@@ -147,6 +151,21 @@ def test_a_text_in_what_is_asked_for_is_only_that(door: Door, call: str):
             assert answer.status_code in (400, 404)
         assert sound(door.client.post("/v1/restore", json={"set_id": text})).status_code == 404
     assert books(door) == before
+
+
+def test_a_text_in_the_paths_of_the_settings_is_only_that(tmp_path: Path):
+    project = Project(tmp_path / 'it\'s; drop schema core; -- {{ 1 }} "x" %s ñ')
+    project.write("departments", "id,department\n1,One\n2,\n")
+    for table, header in (("jobs", "id,job\n"), ("hired_employees", HIRES)):
+        project.write(table, header)
+    project.build()
+    with serving(project.settings) as client:
+        assert client.get("/v1/tables/departments").json()["rows"] == 1
+        made = client.post("/v1/tables/departments/backups").json()
+        asked = {"backup_id": made["backup_id"]}
+        answer = client.post("/v1/tables/departments/restore", json=asked)
+        assert (answer.status_code, answer.json()["rows_after"]) == (200, 1)
+        assert client.get("/v1/audit").json()["ok"]
 
 
 def test_the_link_to_the_next_page_holds_no_more_than_one_link(door: Door):

@@ -108,11 +108,13 @@ class WatchedLock:
         self.taken, self.waited_for = threading.Event(), threading.Event()
         self._lock = threading.Lock()
 
-    def acquire(self) -> None:
+    def acquire(self, timeout: float = -1) -> bool:
         if not self._lock.acquire(blocking=False):
             self.waited_for.set()
-            self._lock.acquire()
+            if not self._lock.acquire(timeout=timeout):
+                return False
         self.taken.set()
+        return True
 
     def release(self) -> None:
         self._lock.release()
