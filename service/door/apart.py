@@ -16,7 +16,6 @@ from contextvars import Context
 from itertools import count
 from typing import Any, cast
 
-from service.door.columns import schema_of
 from service.door.formats import Body
 from service.door.frames import DICTIONARY, HEADER, batch_of, frame, said_in
 from service.door.judge import Batch, Judge
@@ -79,8 +78,7 @@ class Apart(asyncio.Protocol):
             raise said
         if said is None:
             return None
-        known = judges[table].table
-        return batch_of(said, data, known, schema_of(known), Body(body, content_type))
+        return batch_of(said, data, judges[table], Body(body, content_type))
 
     def close(self) -> None:
         """Ends the process; it keeps nothing, so it need not be asked."""

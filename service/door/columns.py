@@ -38,12 +38,12 @@ def key_columns(table: Table) -> list[Column]:
     return [column for column in table.columns if column.is_unique or column.reference]
 
 
-def keys_of(table: Table, rows: pa.Table) -> dict[str, Sequence[Any]]:
+def keys_of(table: Table, rows: pa.RecordBatch) -> dict[str, Sequence[Any]]:
     """The values of `rows` in the key columns."""
     return {column.name: _values(rows[column.name]) for column in key_columns(table)}
 
 
-def _values(column: pa.ChunkedArray) -> Sequence[Any]:
+def _values(column: pa.Array) -> Sequence[Any]:
     if pa.types.is_integer(column.type) and column.null_count == 0:
         return column.to_numpy().tolist()  # type: ignore[no-any-return]
     return column.to_pylist()  # type: ignore[no-any-return]

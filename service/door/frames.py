@@ -11,10 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from service.dictionary import Table
 from service.door.columns import keys_of
 from service.door.formats import Body
-from service.door.judge import Batch
+from service.door.judge import Batch, Judge
 
 # The frame's number, and the bytes of its two parts: an answer has the number of its question.
 HEADER = Struct("<QII")
@@ -39,11 +38,14 @@ def verdict_of(batch: Batch) -> tuple[Any, memoryview]:
     return (batch.received, batch.positions, batch.broken), data
 
 
-def batch_of(verdict: Any, data: bytes, table: Table, schema: pa.Schema, body: Body) -> Batch:
-    """The batch again, of the rows of `body`."""
+def batch_of(verdict: Any, data: bytes, judge: Judge, body: Body) -> Batch:
+    """The batch again, as `judge` would have made it of the rows of `body`."""
     received: int
     positions: Sequence[int]
     received, positions, broken = verdict
-    parts = [pa.ipc.read_record_batch(pa.py_buffer(data), schema)] if data else []
-    rows = pa.Table.from_batches(parts, schema)
-    return Batch(table, received, rows, positions, keys_of(table, rows), broken, body)
+    if data:
+        rows = pa.ipc.read_record_batch(pa.py_buffer(data), judge.schema)
+    else:
+        rows = pa.RecordBatch.from_pylist([], judge.schema)
+    keys, fitting = keys_of(judge.table, rows), pa.Table.from_batches([rows])
+    return Batch(judge.table, received, fitting, positions, keys, broken, body)

@@ -17,7 +17,7 @@ from msgspec import UNSET, UnsetType
 
 from service.dictionary import Column, Table
 from service.dictionary.column_types import Unreadable
-from service.door.columns import ColumnReader, Columns, mask
+from service.door.columns import ColumnReader, Columns, mask, schema_of
 from service.door.formats import Body, Rows, decoding
 from service.errors import WrongNumberOfRows
 
@@ -67,6 +67,7 @@ class Judge:
     def __init__(self, table: Table) -> None:
         self.table = table
         self.struct = struct_of(table)
+        self.schema = schema_of(table)  # of the rows that fit
         self._reader = ColumnReader(table, self.struct)
 
     def judge(self, rows: Rows, most: int | None = None) -> Batch:
