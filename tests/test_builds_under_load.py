@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from service.builds import BuildResult, one_at_a_time, run, small_sweeps
+from service.cancelling import Cancel
 from service.errors import Conflict
 from service.gate import Gate
 from tests.api.conftest import is_problem
@@ -223,7 +224,7 @@ class Noted:
         self.written: list[str] = []
         self._held = False
 
-    def take(self) -> None:
+    def take(self, cancel: Cancel) -> None:
         self.taken, self._held = self.taken + 1, True
 
     def release(self, table: str | None) -> None:
