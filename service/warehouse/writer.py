@@ -231,8 +231,10 @@ class Writer:
             except Exception as again:  # noqa: BLE001 - as above
                 self._roll_back(again)
                 error = again
-        log.error("write_failed", exc_info=None if isinstance(error, Problem) else error)
-        future.set_exception(as_problem(error))
+        told = as_problem(error)
+        why = told.detail if isinstance(told, Problem) else None
+        log.error("write_failed", told=why, exc_info=None if isinstance(error, Problem) else error)
+        future.set_exception(told)
 
     def _refresh(self) -> None:
         self._database.check_room()

@@ -22,8 +22,9 @@ from tests.api.door import Row, department, hire
 from tests.conftest import CHECKOUT
 
 SERVE = (
-    "from service.api.server import serve; from service.settings import load_settings;"
-    " serve(load_settings(), lambda url: print(url, flush=True))"
+    "from service import logs; from service.api.server import serve;"
+    " from service.settings import load_settings; settings = load_settings();"
+    " logs.configure(settings); serve(settings, lambda url: print(url, flush=True))"
 )
 CLIENTS, BATCH = 6, 20
 
