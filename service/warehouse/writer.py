@@ -331,9 +331,7 @@ class Writer:
             future.set_exception(as_problem(error))
             return
         self._stale.update(run.touches)
-        with suppress(
-            duckdb.Error, Problem
-        ):  # it is done; the next transaction tries to read them again
+        with suppress(duckdb.Error, Problem):  # it is done; the next one tries to read them again
             self._refresh()
         future.set_result(result)
 
