@@ -18,10 +18,11 @@ from service.api.describing import Link, described
 from service.api.once import again, asked_by, kept
 from service.api.parameters import only_known
 from service.backups.catalogue import Entry
+from service.backups.preparing import Prepared
 from service.backups.restoring import Result, restore
 from service.backups.safety import Safety
 from service.dictionary import Table
-from service.errors import Unprocessable
+from service.errors import Problem, Unprocessable
 from service.gate import Gate
 from service.warehouse.database import as_problem
 from service.warehouse.work import Idempotency, Replayed
@@ -165,19 +166,29 @@ def begin(
     response: Callable[[Sequence[Restored]], Response[bytes]],
     actor: str | None = None,
 ) -> "Future[list[Restored] | Replayed]":
-    """Backs up what is there, then has the writer restore.
+    """Backs up what is there and reads the backups, then has the writer restore.
 
-    When nothing is restored, that backup is removed: the tables still hold the same. Should only
-    the commit fail, it stays, and does no harm.
+    The writer waits only while the differences are written, unless the tables have changed since
+    they were found. When nothing is restored, that backup is removed: the tables still hold the
+    same. Should only the commit fail, it stays, and does no harm.
     """
     safety = Safety(tables, gate.catalogue, gate.settings.codec, gate.dictionary.version)
-    with gate.database.all_cores(), gate.database.reading() as connection:
-        safety.take(connection)
+    beside = gate.database.connect()
+    try:
+        with gate.database.all_cores():
+            prepared = _prepared(gate, beside, safety, entries)
+    except BaseException:
+        beside.close()
+        raise
 
     def change(connection: duckdb.DuckDBPyConnection) -> list[Restored]:
         safety.renew(connection)
         with gate.database.all_cores():
-            results = restore(connection, gate.dictionary, entries, gate.catalogue, actor=actor)
+            results = restore(
+                *(connection, gate.dictionary, entries, gate.catalogue),
+                actor=actor,
+                prepared=prepared,
+            )
         safety.needed = True
         return _shown(results, {entry.table: entry.backup_id for entry in safety.entries})
 
@@ -185,6 +196,7 @@ def begin(
 
     def ended(done: "Future[list[Restored] | Replayed]") -> None:
         try:
+            beside.close()
             if not safety.needed:
                 safety.discard()
         finally:
@@ -196,11 +208,26 @@ def begin(
             change, touched, asked, lambda made: kept(asked, response(made))
         )
     except BaseException:
+        beside.close()
         safety.discard()
         raise
     done.add_done_callback(ended)
     over.add_done_callback(lambda _: over.cancelled() and done.cancel())
     return over  # which the client waits for: of two callbacks, neither waits for the other
+
+
+def _prepared(
+    gate: Gate, beside: duckdb.DuckDBPyConnection, safety: Safety, entries: Sequence[Entry]
+) -> Prepared | None:
+    """What can be done while others write; None where the writer is to find out why it cannot."""
+    beside.execute("begin")
+    safety.take(beside)
+    try:
+        prepared = Prepared(beside, gate.dictionary, entries, gate.catalogue)
+        beside.execute("commit")  # of temporary tables only
+    except (Problem, duckdb.Error):  # the request may have been answered before
+        return None
+    return prepared
 
 
 def _pass_on(done: "Future[Any]", over: "Future[Any]") -> None:

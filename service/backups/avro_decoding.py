@@ -80,16 +80,23 @@ class Window:
             elif width:
                 place += width
             else:
-                end = ends[ended[place]]
                 size = data[place]
-                if end - place > _LONGEST:
-                    raise Odd
-                for at in range(1, end - place):
-                    size = size & ~(0x80 << 7 * (at - 1)) | data[place + at] << 7 * at
+                place += 1
+                if size > 0x7F:
+                    size, place = self._wide(place - 1, ends[ended[place - 1]])
                 if size & 1:  # it is negative
                     raise Odd
-                place = end + (size >> 1)
+                place += size >> 1
         return place
+
+    def _wide(self, place: int, end: int) -> tuple[int, int]:
+        """A number of more than one byte, zigzag as it is, and where it ends."""
+        if end - place > _LONGEST:
+            raise Odd
+        size = 0
+        for at in range(end - place):
+            size |= (self._data[place + at] & 0x7F) << 7 * at
+        return size, end
 
     def columns(self, fields: Sequence[Field], rows: Numbers) -> Mapping[str, pa.Array]:
         """The values of `rows`, by name, of the types in PLAIN.

@@ -13,6 +13,7 @@ import msgspec
 
 from service.backups.catalogue import Catalogue, Entry
 from service.backups.durable_files import Steps, no_steps
+from service.backups.preparing import Prepared
 from service.backups.staging import (
     WHAT,
     check_references,
@@ -48,12 +49,14 @@ def restore(
     *,
     dry_run: bool = False,
     actor: str | None = None,
+    prepared: Prepared | None = None,
     steps: Steps = no_steps,
 ) -> list[Result]:
     """Makes each table exactly what its backup holds, all of them together, parents first.
 
     To be called within a transaction on the write connection. Whatever is raised, the caller
     rolls back and everything is as before. A dry run finds out the same and changes no table.
+    What was `prepared` is not read and judged again while it holds.
 
     Raises:
         UnknownTable: the dictionary has a table no more.
@@ -63,8 +66,13 @@ def restore(
     """
     started_at = _utc_now()
     chosen = _parents_first(dictionary, entries)
+    if prepared and not prepared.holds(connection, dictionary, entries):
+        prepared = None
     for table, entry in chosen:
-        stage(connection, table, entry, catalogue)
+        if prepared:
+            prepared.hand_over(connection, table)
+        else:
+            stage(connection, table, entry, catalogue)
         steps(f"staged {table.name}")
     names = [table.name for table, _ in chosen]
     check_references(connection, dictionary, names)

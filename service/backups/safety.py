@@ -6,8 +6,8 @@ import duckdb
 
 from service.backups.backing_up import back_up
 from service.backups.catalogue import Catalogue, Entry
+from service.backups.preparing import state_of
 from service.dictionary import Table
-from service.warehouse.database import count_rows
 
 
 class Safety:
@@ -31,7 +31,7 @@ class Safety:
         Raises:
             NoSpace: they do not fit on the disk.
         """
-        self._state = self._now(connection)
+        self._state = state_of(connection, self._tables)
         self.entries = back_up(
             connection,
             self._tables,
@@ -47,7 +47,7 @@ class Safety:
         Raises:
             NoSpace: as `take`.
         """
-        if self._now(connection) != self._state:
+        if state_of(connection, self._tables) != self._state:
             self.discard()
             self.take(connection)
 
@@ -56,18 +56,3 @@ class Safety:
         for entry in self.entries:
             self._catalogue.discard(entry.backup_id)
         self.entries = []
-
-    def _now(self, connection: duckdb.DuckDBPyConnection) -> list[tuple[object, ...]]:
-        # Rows of record only ever come in, by inserts and builds, so that there are more of them;
-        # but for restores, which are in the books.
-        return [
-            (
-                count_rows(connection, table.name),
-                *connection.execute(
-                    "select count(*), max(finished_at) from ops.loads"
-                    " where kind = 'restore' and table_name = ?",
-                    [table.name],
-                ).fetchall(),
-            )
-            for table in self._tables
-        ]

@@ -54,16 +54,21 @@ def stage(
         DamagedBackup: the backup is not what the catalogue says, or cannot be read.
         RulesBroken: rows do not fit the dictionary as it is now.
     """
-    _create(connection, staged(table.name), table, f"{WHAT} varchar")
+    create_staged(connection, table)
     try:
         with trusted(entry, table, catalogue) as rows:
             _compare_parts(connection, table, _judged(table, entry, rows))
     except _UnorderedError:
-        _create(connection, staged(table.name), table, f"{WHAT} varchar")
+        create_staged(connection, table)
         with trusted(entry, table, catalogue) as rows:
             _stage_whole(connection, table, _judged(table, entry, rows))
     others = [each for each in table.columns if each.is_unique and each.name != table.primary_key]
     check_unique(connection, table, others, would_be(table))
+
+
+def create_staged(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Makes the temporary table of the differences, empty."""
+    _create(connection, staged(table.name), table, f"{WHAT} varchar")
 
 
 def _create(connection: duckdb.DuckDBPyConnection, name: str, table: Table, *others: str) -> None:

@@ -264,3 +264,40 @@ def test_the_safety_backup_waits_for_no_writer_and_has_what_was_written_meanwhil
         safety = gate.catalogue.get(restored.safety_backup_id)
         assert (restored.removed, restored.rows_before) == (1, entry.rows + 1)
         assert (early.rows, safety.rows) == (entry.rows, entry.rows + 1)
+
+
+def test_the_backup_is_read_before_the_writer_has_to_wait(settings):
+    app = create_app(settings, ANYONE)
+    with TestClient(app) as client:
+        before = rows(client)
+        client.post(f"{JOBS}/backups")
+        insert(client, "jobs", {"id": 900, "job": "A"}, {"id": 901, "job": "B"})
+        gate = app.state.gate
+        entry = gate.catalogue.latest("jobs")
+        with gate.writer.lock:
+            done = begin(gate, [gate.table("jobs")], [entry], None, lambda _: Response(b""))
+            gate.catalogue.discard(entry.backup_id)  # it could not be read any more
+        results = done.result()
+        assert isinstance(results, list)
+        (restored,) = results
+        assert (restored.removed, restored.rows_after) == (2, len(before))
+        assert rows(client) == before
+
+
+def test_what_was_found_out_beside_the_writer_counts_no_more_once_rows_came_in(settings):
+    app = create_app(settings, ANYONE)
+    with TestClient(app) as client:
+        before = rows(client)
+        client.post(f"{JOBS}/backups")
+        insert(client, "jobs", {"id": 900, "job": "A"})
+        gate = app.state.gate
+        entry = gate.catalogue.latest("jobs")
+        with gate.writer.lock:
+            row = "insert into core.jobs (id, job) values (901, 'B')"
+            gate.writer.run(lambda connection: connection.execute(row), ["jobs"])
+            done = begin(gate, [gate.table("jobs")], [entry], None, lambda _: Response(b""))
+        results = done.result()
+        assert isinstance(results, list)
+        (restored,) = results
+        assert restored.removed == 2
+        assert rows(client) == before

@@ -1,0 +1,81 @@
+"""A restore's work that needs no writer: reading its backups, judging them, comparing them."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import duckdb
+
+from service.backups.catalogue import Catalogue, Entry
+from service.backups.staging import create_staged, stage, staged
+from service.dictionary import Dictionary, Table
+from service.warehouse.database import count_rows
+
+State: TypeAlias = list[tuple[object, ...]]
+COPIED_ROWS = 1 << 17  # at a time
+
+
+def state_of(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> State:
+    """What tells that the tables are as they were, as `connection`, in a transaction, sees them.
+
+    Rows of record only ever come in, by inserts and builds, so that there are more of them; but
+    for restores, which are in the books.
+    """
+    return [
+        (
+            table.fingerprint,
+            count_rows(connection, table.name),
+            *connection.execute(
+                "select count(*), max(finished_at) from ops.loads"
+                " where kind = 'restore' and table_name = ?",
+                [table.name],
+            ).fetchall(),
+        )
+        for table in tables
+    ]
+
+
+class Prepared:
+    """What backups differ in from their tables, found out beside the writer.
+
+    It is good for as long as the tables stay as they were; else the restore finds out anew.
+    """
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        dictionary: Dictionary,
+        entries: Sequence[Entry],
+        catalogue: Catalogue,
+    ) -> None:
+        """Reads and compares as `connection`, in a transaction, sees the tables.
+
+        Raises:
+            DamagedBackup, RulesBroken: as `restore`.
+        """
+        self._connection = connection
+        self._backups = {entry.table: entry.backup_id for entry in entries}
+        tables = [dictionary.tables[entry.table] for entry in entries]
+        self._state = state_of(connection, tables)
+        for table, entry in zip(tables, entries, strict=True):
+            stage(connection, table, entry, catalogue)
+
+    def holds(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        dictionary: Dictionary,
+        entries: Sequence[Entry],
+    ) -> bool:
+        """Whether it is still so, as the transaction of `connection` sees it."""
+        if {entry.table: entry.backup_id for entry in entries} != self._backups:
+            return False
+        tables = [dictionary.tables[entry.table] for entry in entries]
+        return state_of(connection, tables) == self._state
+
+    def hand_over(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+        """Gives `connection` the staged differences of a table, as `stage` would."""
+        create_staged(connection, table)
+        name = staged(table.name)
+        found = self._connection.execute(f"from {name}").to_arrow_reader(COPIED_ROWS)
+        # DuckDB finds the local variable by its name.
+        differences = found.__arrow_c_stream__()  # noqa: F841
+        connection.execute(f"insert into {name} select * from differences")
