@@ -40,7 +40,7 @@ serve: install ## build the warehouse, then serve
 	@exec $(VENV)/bin/gatehouse serve $(ARGS)
 
 test: install-dev ## run the tests (one of them: make test ARGS='-k some_words')
-	@$(VENV)/bin/python -m pytest -n auto --dist loadfile $(ARGS)
+	@$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: install-dev ## kill the service at random moments, for hours (shorter: make soak ROUNDS=100)
 	@GATEHOUSE_FAULTS_ROUNDS=$(ROUNDS) $(VENV)/bin/python -m pytest -s tests/faults $(ARGS)

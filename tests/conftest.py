@@ -26,6 +26,16 @@ HEADERS = {
 }
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, files with slow ones begin first: so that none has
+    a long one left at the end.
+    """
+    if not hasattr(config, "workerinput"):
+        return
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 # Hostile input: processes that run tests side by side draw from one seed, and tell how much they
 # have tried. (The hooks are here since the first process loads no other conftest.)
 

@@ -21,6 +21,8 @@ ENDLESS = (
     " and (select count(*) from range(10000000) a, range(10000000) b where a.range = -b.range - 1)"
     " >= 0\n"
 )
+
+pytestmark = pytest.mark.slow
 JOBS = "/v1/tables/jobs/rows"
 ENDED = ("done", "failed")
 

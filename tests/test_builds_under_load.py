@@ -24,6 +24,8 @@ from tests.conftest import serving
 from tests.projects import Project
 from tests.warehouse.tables import WatchedLock
 
+pytestmark = pytest.mark.slow
+
 BUILDS, NEW, RACED = 5, 300, 60
 LIVE, HIRES = "live", "/v1/tables/hired_employees/rows"
 

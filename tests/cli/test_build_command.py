@@ -3,6 +3,9 @@
 import multiprocessing
 
 import duckdb
+import pytest
+
+pytestmark = pytest.mark.slow
 
 
 def test_where_there_is_nothing_a_build_makes_the_warehouse(alone, settings):

@@ -32,6 +32,8 @@ from tests.backups.foreign import SYNC, block, encoded, field, header
 from tests.hostile.chance import cases, chance, done, repeat
 from tests.hostile.strings import EVERY
 
+pytestmark = pytest.mark.slow
+
 FILES, CATALOGUES = 1_500, 400
 FIELDS = [field("id", "int"), field("department", "string")]
 ROWS = [{"id": number, "department": f"Row {number}"} for number in range(1, 30)]
