@@ -77,7 +77,7 @@
 {%- endmacro %}
 
 {#- A table for a file's lines as they are written. DuckDB tries all its ways to pack each column, which
-    takes longer than to read the file; zstd is as small. -#}
+    takes longer than to read the file; told to use zstd, it tries no other, and leaves short texts as they are. -#}
 {% macro text_table(table, number, columns) -%}
     {{ return(adapter.dispatch('text_table')(table, number, columns)) }}
 {%- endmacro %}
