@@ -218,6 +218,7 @@ def _tell_dbt(settings: Settings) -> None:
     settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
     os.environ["GATEHOUSE_WAREHOUSE"] = str(settings.warehouse)
     os.environ["GATEHOUSE_SEEDS"] = str(settings.seeds)
+    os.environ["GATEHOUSE_MEMORY_BYTES"] = str(settings.memory_bytes)
     os.environ["DO_NOT_TRACK"] = "1"
 
 

@@ -16,6 +16,7 @@ from service.files.landing import Source, under_way
 from service.files.shape import Options, Shape, UnreadableFile, Wanted
 from service.running import holder_of
 
+LEAST_MEMORY = 2_000_000_000  # bytes
 NO_LIMIT = 1 << 62  # bytes; what is in the folder of the history was put there by its owner
 
 
@@ -26,6 +27,7 @@ class Plugin(BasePlugin):
         """Raises DbtRuntimeError when a service of another process has the warehouse."""
         assert self.creds is not None
         marker = holder_of(Path(self.creds.path))
+        self._in_service = marker is not None
         if marker is not None and marker.pid != os.getpid():
             raise DbtRuntimeError(
                 f"a service has this warehouse open: {marker.url} (process {marker.pid}).\n"
@@ -34,8 +36,10 @@ class Plugin(BasePlugin):
             )
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        """Keeps the connection that files are landed by."""
+        """Keeps the connection that files are landed by; in a service its memory is set already."""
         self._connection = conn
+        if not self._in_service:
+            conn.execute(f"set global memory_limit = '{memory_for(conn)} bytes'")
 
     def store(self, target_config: TargetConfig) -> None:
         """Lands lines of a file, for the macro land_lines; what it found goes into its `config`.
@@ -55,6 +59,21 @@ class Plugin(BasePlugin):
         shape = source.shape
         load["delimiter"], load["described"] = shape.delimiter, shape.described()
         load["columns"] = [name for name in shape.columns if name is not None]
+
+
+def memory_for(connection: duckdb.DuckDBPyConnection) -> int:
+    """Bytes for data in a build by itself: as many as it goes well with, not all that there are.
+
+    DuckDB keeps what it has read as long as there is room: of 10 million lines a gigabyte more,
+    for nothing.
+    """
+    if said := int(os.environ.get("GATEHOUSE_MEMORY_BYTES") or 0):
+        return said
+    limit = "select parse_formatted_bytes(current_setting('memory_limit'))"
+    ((most,),) = connection.execute(limit).fetchall()
+    files = Path(os.environ.get("GATEHOUSE_SEEDS", "seeds")).glob("*.csv")
+    largest = max((file.stat().st_size for file in files), default=0)
+    return min(int(most), max(LEAST_MEMORY, 4 * largest))
 
 
 def _opened(load: dict[str, Any]) -> Source:
