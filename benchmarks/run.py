@@ -1,6 +1,7 @@
 """Runs benchmarks: ``make bench ARGS='insert history --rounds 5'``. docs/benchmarks.md explains."""
 
 import argparse
+import os
 import shutil
 import sys
 import tempfile
@@ -34,7 +35,7 @@ def main() -> None:
         sys.exit(f"bench: {error}")
     finally:
         if report.tables:
-            print(f"\nwritten to {report.write(arguments.results)}")
+            print(f"\nwritten to {os.path.relpath(report.write(arguments.results))}")
 
 
 def _command() -> str:
