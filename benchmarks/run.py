@@ -48,6 +48,13 @@ def _command() -> str:
     return f"make bench ARGS='{' '.join(words)}'"
 
 
+def _sizes(text: str) -> list[int]:
+    sizes = sorted(map(int, text.split(",")))
+    if sizes[0] < 1:
+        raise argparse.ArgumentTypeError("every table has a row before the load")
+    return sizes
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description="Measures Gatehouse.")
     add = parser.add_argument
@@ -56,7 +63,8 @@ def _arguments() -> argparse.Namespace:
     add("--rounds", type=int, default=3, help="how often each is measured; default: 3")
     add("--seconds", type=float, default=5, help="how long each time; default: 5")
     add("--warm-up", type=float, default=1, help="seconds before that; default: 1")
-    add("--sizes", default="1000000,10000000", help="rows of large tables; default: 1 M and 10 M")
+    sizes = "1000000,10000000"
+    add("--sizes", type=_sizes, default=sizes, help="rows of large tables; default: 1 M and 10 M")
     add("--full", action="store_true", help="every batch, connection count and share of bad rows")
     add("--loads", default="", help="for insert: connections x rows, as in 8x1000,32x1")
     add("--folder", type=Path, help="keep the data here and use them again; default: a new folder")
@@ -81,7 +89,7 @@ def _bench(arguments: argparse.Namespace, report: Report, folder: Path) -> Bench
         arguments.rounds,
         arguments.seconds,
         arguments.warm_up,
-        sorted(int(size) for size in arguments.sizes.split(",")),
+        arguments.sizes,
         arguments.full,
         [Load(*map(int, load.split("x"))) for load in arguments.loads.split(",") if load],
     )

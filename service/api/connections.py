@@ -5,7 +5,7 @@ body that no one wants any more may take, and how large a head may be, is seen t
 """
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -13,6 +13,40 @@ from service.api.problems import CONTENT_TYPE, problem
 from service.settings import Settings
 
 LARGEST_HEAD = 64 * 1024  # bytes
+MOST_HELD = 1024  # bytes
+
+
+class HeadWithBody:
+    """A transport that sends the head of an answer along with its body: two calls of the system
+    are a tenth of what a request of one row costs, and its client wakes up once instead of twice.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._held = b""  # at most one small piece, until the next one or the next turn of the loop
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Sends it, or holds it for a moment."""
+        if not self._held and len(data) <= MOST_HELD:
+            self._held = data
+            self._loop.call_soon(self.flush)
+            return
+        held, self._held = self._held, b""
+        self._transport.write(held + data)
+
+    def flush(self) -> None:
+        """Sends what is held."""
+        if self._held:
+            held, self._held = self._held, b""
+            self._transport.write(held)
+
+    def close(self) -> None:
+        """Sends what is held, and closes."""
+        self.flush()
+        self._transport.close()
 
 
 class Connection(HttpToolsProtocol):
@@ -28,6 +62,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Takes it up, if there is a place."""
         super().connection_made(transport)
+        self.transport = cast(asyncio.Transport, HeadWithBody(transport, self.loop))
         self._refused = len(self.connections) > self._settings.max_connections
         self._set_timer(1 if self._refused else self._settings.header_seconds)
 

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from contextvars import copy_context
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -89,20 +89,28 @@ def _lightly(judge: Callable[[], T]) -> T:
         raise error.with_traceback(None) from None
 
 
-@asynccontextmanager
-async def in_time(seconds: float | None) -> AsyncIterator[asyncio.Timeout]:
+class in_time:  # noqa: N801 - reads as a statement
     """Ends what is within after so many seconds, if it is not None.
 
     Raises:
         Unavailable: it took longer.
     """
-    timer = asyncio.timeout(seconds)
-    try:
-        async with timer:
-            yield timer
-    except TimeoutError:
-        if not timer.expired():
-            raise
+
+    def __init__(self, seconds: float | None) -> None:
+        self._timer = asyncio.timeout(seconds)
+
+    async def __aenter__(self) -> asyncio.Timeout:
+        return await self._timer.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: Any
+    ) -> None:
+        try:
+            await self._timer.__aexit__(kind, error, trace)
+            if not (isinstance(error, TimeoutError) and self._timer.expired()):
+                return
+        except TimeoutError:
+            pass
         detail = "it took longer than a request may; it may have been done all the same"
         raise Unavailable(detail, retry_after=10) from None
 

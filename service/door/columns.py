@@ -14,6 +14,7 @@ from msgspec.structs import astuple
 from service.dictionary import Column, Table
 from service.dictionary.moments import Mask
 from service.door.fields import colons
+from service.door.key_sets import KeySet, key_set
 
 
 @dataclass
@@ -38,9 +39,25 @@ def key_columns(table: Table) -> list[Column]:
     return [column for column in table.columns if column.is_unique or column.reference]
 
 
-def keys_of(table: Table, rows: pa.RecordBatch) -> dict[str, Sequence[Any]]:
-    """The values of `rows` in the key columns."""
-    return {column.name: _values(rows[column.name]) for column in key_columns(table)}
+class KeysOf(dict[str, Sequence[Any]]):
+    """The values of `rows` in the key columns; each is read when it is asked for."""
+
+    def __init__(self, rows: pa.RecordBatch) -> None:
+        super().__init__()
+        self._rows = rows
+
+    def __missing__(self, name: str) -> Sequence[Any]:
+        self[name] = _values(self._rows[name])
+        return self[name]
+
+
+def sets_of(table: Table, rows: pa.RecordBatch) -> dict[str, KeySet]:
+    """The values of `rows` in the key columns that are whole numbers, as sets."""
+    return {
+        column.name: key_set(column.type.name, _values(rows[column.name].drop_null()))
+        for column in key_columns(table)
+        if pa.types.is_integer(rows[column.name].type)
+    }
 
 
 def _values(column: pa.Array) -> Sequence[Any]:

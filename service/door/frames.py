@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from service.door.columns import keys_of
+from service.door.columns import KeysOf, sets_of
 from service.door.formats import Body
 from service.door.judge import Batch, Judge
 
@@ -35,17 +35,18 @@ def verdict_of(batch: Batch) -> tuple[Any, memoryview]:
     """What a frame says of a batch: the words, and the rows that fit, in Arrow's IPC format."""
     rows = batch.fitting.combine_chunks().to_batches()
     data = memoryview(rows[0].serialize()) if rows else memoryview(b"")
-    return (batch.received, batch.positions, batch.broken), data
+    sets = sets_of(batch.table, rows[0]) if rows else {}
+    return (batch.received, batch.positions, batch.broken, sets), data
 
 
 def batch_of(verdict: Any, data: bytes, judge: Judge, body: Body) -> Batch:
     """The batch again, as `judge` would have made it of the rows of `body`."""
     received: int
     positions: Sequence[int]
-    received, positions, broken = verdict
+    received, positions, broken, sets = verdict
     if data:
         rows = pa.ipc.read_record_batch(pa.py_buffer(data), judge.schema)
     else:
         rows = pa.RecordBatch.from_pylist([], judge.schema)
-    keys, fitting = keys_of(judge.table, rows), pa.Table.from_batches([rows])
-    return Batch(judge.table, received, fitting, positions, keys, broken, body)
+    fitting = pa.Table.from_batches([rows])
+    return Batch(judge.table, received, fitting, positions, KeysOf(rows), broken, body, sets)

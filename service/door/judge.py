@@ -19,6 +19,7 @@ from service.dictionary import Column, Table
 from service.dictionary.column_types import Unreadable
 from service.door.columns import ColumnReader, Columns, mask, schema_of
 from service.door.formats import Body, Rows, decoding
+from service.door.key_sets import KeySet
 from service.errors import WrongNumberOfRows
 
 
@@ -44,7 +45,8 @@ class Batch:
     """The rows of one request for one table, judged on their own.
 
     `positions` (0-based, in the request) and `keys` (values of the key columns) go along with
-    the rows of `fitting`; the rows of `broken` are by position.
+    the rows of `fitting`; the rows of `broken` are by position. Where the values of a column are at
+    hand as a set, without None, it is in `sets`.
     """
 
     table: Table
@@ -54,6 +56,7 @@ class Batch:
     keys: Mapping[str, Sequence[Any]]
     broken: dict[int, Broken] = field(default_factory=dict)
     rows: Rows | Body | None = None
+    sets: Mapping[str, KeySet] = field(default_factory=dict)
 
     def payload(self, position: int) -> str:
         """What was sent at `position`, in JSON."""

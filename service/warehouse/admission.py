@@ -6,15 +6,19 @@ table, or by an earlier row of the request that breaks no rule but, at most, uni
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count as count_up
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from service.dictionary import Column, Table
+from service.door.columns import key_columns
 from service.door.judge import Batch, Violation
+from service.door.key_sets import KeySet, key_set, unsigned
 from service.warehouse.keys import Keys
+
+FEW = 10  # values, which to look for one after the other takes less time than to look at each row
 
 
 @dataclass
@@ -42,7 +46,10 @@ def admit(batch: Batch, keys: Keys) -> Verdict:
     if lost:
         going_in = np.delete(np.arange(len(batch.positions)), list(lost))
         accepted = batch.fitting.take(pa.array(going_in))
-    _take(batch, keys, lost)
+    for column in batch.table.columns:
+        if column.is_unique:
+            taken = _present(accepted[column.name]) if lost else _joint([batch], column)[0]
+            keys.add((batch.table.name, column.name), taken)
     return Verdict(batch, accepted, rejected)
 
 
@@ -54,20 +61,48 @@ def admit_all(batches: Sequence[Batch], keys: Keys) -> bool:
     table = batches[0].table
     if any(batch.broken or batch.table is not table for batch in batches):
         return False
-    columns = [column for column in table.columns if column.is_unique or column.reference]
-    together = [
-        (column, [v for batch in batches for v in _values(batch.keys[column.name], column)])
-        for column in columns
-    ]
-    for column, values in together:
+    together = [(column, *_joint(batches, column)) for column in key_columns(table)]
+    for column, values, count in together:
         if column.reference and not keys.all_known(_parent(column), values):
             return False
-        if column.is_unique and not keys.all_new((table.name, column.name), values):
+        if column.is_unique and not (
+            len(values) == count and keys.all_new((table.name, column.name), values)
+        ):
             return False
-    for column, values in together:
+    for column, values, _ in together:
         if column.is_unique:
             keys.add((table.name, column.name), values)
     return True
+
+
+def _joint(batches: Sequence[Batch], column: Column) -> tuple[KeySet, int]:
+    """The set of the batches' values in a column, and how many rows have one."""
+    name, count = column.name, 0
+    rest: list[Any] = []
+    sets = []
+    for batch in batches:
+        if (own := batch.sets.get(name)) is not None:
+            sets.append(own)
+            count += len(batch.positions) - batch.fitting[name].null_count
+        else:
+            rest += _values(batch.keys[name], column)
+    found = key_set(column.type.name, rest)
+    for own in sets:
+        found |= own
+    return found, count + len(rest)
+
+
+def _rows_with(batch: Batch, column: Column, values: Collection[Any]) -> list[int]:
+    """The rows of `fitting` that have one of a few values in a column."""
+    there = batch.fitting[column.name]
+    if len(values) <= FEW and pa.types.is_integer(there.type) and there.null_count == 0:
+        numbers = there.to_numpy()
+        return [i for value in values for i in np.flatnonzero(numbers == value).tolist()]
+    return [i for i, value in enumerate(batch.keys[column.name]) if value in values]
+
+
+def _present(column: pa.ChunkedArray) -> list[Any]:
+    return column.drop_null().to_pylist()  # type: ignore[no-any-return]
 
 
 def _parent(column: Column) -> tuple[str, str]:
@@ -81,13 +116,11 @@ def _orphans(batch: Batch, keys: Keys) -> dict[int, list[Column]]:
     for column in batch.table.columns:
         if column.reference is None:
             continue
-        values = _values(batch.keys[column.name], column)
-        if keys.all_known(_parent(column), values):
+        unknown = keys.unknown(_parent(column), _joint([batch], column)[0])
+        if not unknown:
             continue
-        unknown = keys.unknown(_parent(column), values)
-        for i, value in enumerate(batch.keys[column.name]):
-            if value in unknown:
-                orphans.setdefault(i, []).append(column)
+        for i in _rows_with(batch, column, unknown):
+            orphans.setdefault(i, []).append(column)
     return orphans
 
 
@@ -101,23 +134,20 @@ class _Claims:
     def __init__(self, batch: Batch, keys: Keys, orphans: Mapping[int, Any]) -> None:
         self._batch, self._keys, self._orphans = batch, keys, orphans
         self._first: dict[str, dict[Any, int]] = {}
+        self._sets: dict[str, tuple[KeySet, int]] = {}
         self.losers: set[int] = set()
         for column in batch.table.columns:
-            if column.is_unique and not self._all_free(column):
+            if column.is_unique:
                 self._find_losers(column)
 
-    def _all_free(self, column: Column) -> bool:
-        values = _values(self._batch.keys[column.name], column)
-        return self._keys.all_new((self._batch.table.name, column.name), values)
-
     def _find_losers(self, column: Column) -> None:
-        values = self._batch.keys[column.name]
-        claimed = _values(_without(values, self._orphans), column)
-        taken = self._keys.taken((self._batch.table.name, column.name), claimed)
-        if taken:
-            self.losers.update([i for i, value in enumerate(values) if value in taken])
-        if len(set(claimed)) < len(claimed):
-            firsts = map(self._first_of(column).get, values, count())
+        place = self._batch.table.name, column.name
+        values, count = self._sets[column.name] = _joint([self._batch], column)
+        taken = self._keys.taken(place, values)
+        losers = _rows_with(self._batch, column, taken) if taken else []
+        self.losers.update(losers)
+        if count - len(losers) > len(values) - len(taken):  # a value that is free stands twice
+            firsts = map(self._first_of(column).get, self._batch.keys[column.name], count_up())
             self.losers.update([i for i, first in enumerate(firsts) if first < i])
 
     def _first_of(self, column: Column) -> dict[Any, int]:
@@ -136,6 +166,8 @@ class _Claims:
         """Whether the row at `position` of the request cannot have the value."""
         if self._keys.has((self._batch.table.name, column.name), value):
             return True
+        if unsigned(column.type.name, value) not in self._sets[column.name][0]:
+            return False
         claimant = self._first_of(column).get(value)
         return claimant is not None and self._batch.positions[claimant] < position
 
@@ -145,7 +177,7 @@ def _violations(
 ) -> Iterator[tuple[int, list[Violation]]]:
     """The violations of every row that has some, by its position in the request."""
     for i in orphans.keys() | claims.losers:
-        row = {name: values[i] for name, values in batch.keys.items()}
+        row = {column.name: batch.keys[column.name][i] for column in key_columns(batch.table)}
         found = [_violation(column, "relationships", row) for column in orphans.get(i, ())]
         position = batch.positions[i]
         yield position, found + _of_unique(batch.table, row, claims, position)
@@ -190,19 +222,3 @@ def _in_order(table: Table, violations: list[Violation]) -> list[Violation]:
 
 def _values(values: Sequence[Any], column: Column) -> Sequence[Any]:
     return values if column.required else [value for value in values if value is not None]
-
-
-def _without(values: Sequence[Any], rows: Collection[int]) -> Sequence[Any]:
-    if not rows:
-        return values
-    left = list(values)
-    for i in sorted(rows, reverse=True):
-        del left[i]
-    return left
-
-
-def _take(batch: Batch, keys: Keys, lost: Collection[int]) -> None:
-    for column in batch.table.columns:
-        if column.is_unique:
-            taken = _values(_without(batch.keys[column.name], lost), column)
-            keys.add((batch.table.name, column.name), taken)

@@ -10,37 +10,12 @@ from typing import Any
 
 import duckdb
 import numpy as np
-from pyroaring import BitMap, BitMap64
 
 from service.dictionary import Dictionary, Table
+from service.door.key_sets import KeySet, key_set, signed, unsigned
 from service.warehouse.database import core, quoted
 
-KeySet = Any  # BitMap, BitMap64 or set: all know isdisjoint, -, |=, in and len
 Place = tuple[str, str]  # table and column
-
-
-def key_set(type_name: str, values: Iterable[Any]) -> KeySet:
-    """The `values` (no None among them) of a column of that type, as a set."""
-    if type_name == "varchar":
-        return set(values)
-    kind, mask = (BitMap, 0xFFFFFFFF) if type_name == "integer" else (BitMap64, (1 << 64) - 1)
-    try:
-        return kind(values)
-    except (OverflowError, TypeError, ValueError):  # negative ones: bitmaps have no sign
-        return kind([value & mask for value in values])
-
-
-def _unsigned(type_name: str, value: Any) -> Any:
-    if type_name == "varchar" or value >= 0:
-        return value
-    return value & (0xFFFFFFFF if type_name == "integer" else (1 << 64) - 1)
-
-
-def _signed(type_name: str, keys: KeySet) -> set[Any]:
-    if type_name == "varchar":
-        return set(keys)
-    bits = 32 if type_name == "integer" else 64
-    return {key - (key >> bits - 1 << bits) for key in keys}
 
 
 def key_columns(table: Table) -> list[tuple[str, str]]:
@@ -49,7 +24,8 @@ def key_columns(table: Table) -> list[tuple[str, str]]:
 
 
 class Keys:
-    """A set of values per key column; `base` is asked too where there is one.
+    """A set of values per key column; `base` is asked too where there is one. Values are asked for
+    and added as a sequence or as a `key_set`.
 
     Layers make a transaction: the committed keys, those of the group on top, those of one
     request on top of that. A layer is absorbed by the one below when it holds.
@@ -70,28 +46,28 @@ class Keys:
                 yield own
             layer = layer._base
 
-    def all_new(self, place: Place, values: Sequence[Any]) -> bool:
+    def all_new(self, place: Place, values: Sequence[Any] | KeySet) -> bool:
         """Whether no value stands twice, nor is taken."""
         new = key_set(self._type(place), values)
         return len(new) == len(values) and all(own.isdisjoint(new) for own in self._layers(place))
 
-    def taken(self, place: Place, values: Sequence[Any]) -> set[Any]:
+    def taken(self, place: Place, values: Sequence[Any] | KeySet) -> set[Any]:
         """Those of `values` that are there."""
         wanted = key_set(self._type(place), values)
         found = key_set(self._type(place), ())
         for own in self._layers(place):
             found |= wanted & own
-        return _signed(self._type(place), found)
+        return signed(self._type(place), found)
 
-    def all_known(self, place: Place, values: Sequence[Any]) -> bool:
+    def all_known(self, place: Place, values: Sequence[Any] | KeySet) -> bool:
         """Whether every value can be referred to."""
         return len(self._missing(place, values)) == 0
 
-    def unknown(self, place: Place, values: Sequence[Any]) -> set[Any]:
+    def unknown(self, place: Place, values: Sequence[Any] | KeySet) -> set[Any]:
         """Those of `values` that cannot be referred to."""
-        return _signed(self._type(place), self._missing(place, values))
+        return signed(self._type(place), self._missing(place, values))
 
-    def _missing(self, place: Place, values: Sequence[Any]) -> KeySet:
+    def _missing(self, place: Place, values: Sequence[Any] | KeySet) -> KeySet:
         missing = key_set(self._type(place), values)
         for own in self._layers(place):
             missing = missing - own
@@ -99,16 +75,13 @@ class Keys:
 
     def has(self, place: Place, value: Any) -> bool:
         """Whether the value is there."""
-        value = _unsigned(self._type(place), value)
+        value = unsigned(self._type(place), value)
         return any(value in own for own in self._layers(place))
 
     def add(self, place: Place, values: Iterable[Any]) -> None:
         """Takes the values (no None among them) into this layer."""
-        new = key_set(self._type(place), values)
-        if place in self._sets:
-            self._sets[place] |= new
-        else:
-            self._sets[place] = new
+        own = self._sets.setdefault(place, key_set(self._type(place), ()))
+        own |= key_set(self._type(place), values)
 
     def absorb(self, layer: "Keys") -> None:
         """Takes all that `layer` holds on top of this one."""
@@ -139,9 +112,9 @@ def _stored(
     if type_name == "varchar":
         return {row[0] for row in found.fetchall()}
     keys = key_set(type_name, ())
-    unsigned, code = (np.uint32, "I") if type_name == "integer" else (np.uint64, "Q")
+    dtype, code = (np.uint32, "I") if type_name == "integer" else (np.uint64, "Q")
     for batch in found.to_arrow_reader(1_000_000):
-        values = batch.column(0).to_numpy(zero_copy_only=False).view(unsigned)
+        values = batch.column(0).to_numpy(zero_copy_only=False).view(dtype)
         # From an array.array a bitmap is made five times as fast as from numpy's.
         keys |= type(keys)(array(code, values.tobytes()))
     return keys

@@ -11,8 +11,8 @@ class Promise:
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The loop awaits `kept`."""
-        self._loop = loop
+        """The `loop` awaits `kept`."""
+        self.loop = loop
         self.kept: asyncio.Future[Any] = loop.create_future()
         self._is_told = False
 
@@ -35,7 +35,7 @@ class Promise:
     def _tell(self, result: Any, error: BaseException | None) -> None:
         self._is_told = True
         with suppress(RuntimeError):  # the loop is closed: no one waits any more
-            self._loop.call_soon_threadsafe(self._keep, result, error)
+            self.loop.call_soon_threadsafe(self._keep, result, error)
 
     def _keep(self, result: Any, error: BaseException | None) -> None:
         if self.kept.done():  # it was cancelled meanwhile

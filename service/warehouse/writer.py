@@ -18,10 +18,12 @@ import pyarrow as pa
 
 from service.dictionary import Dictionary
 from service.door.judge import Batch
+from service.door.together import SMALL
 from service.errors import KeyReused, Problem, Unavailable
 from service.logs import get_logger
 from service.warehouse import books
 from service.warehouse.admission import Verdict, admit, admit_all
+from service.warehouse.arrivals import Arrivals
 from service.warehouse.database import Database, as_problem, core, count_rows, insert_arrow
 from service.warehouse.keys import Keys
 from service.warehouse.promise import Promise
@@ -63,6 +65,7 @@ class Writer:
         self._lost = False  # whether the connection is of no use any more
         self._taking = threading.Lock()  # so that nothing is queued behind the end
         self._left_over: Work | None = None
+        self._arrivals = Arrivals()
         # Held for each transaction; a build holds it while dbt writes a table of record.
         self.lock = threading.Lock()
         self.dictionary = dictionary
@@ -107,6 +110,7 @@ class Writer:
         """As `insert`, for the event loop that runs."""
         promise = Promise(asyncio.get_running_loop())
         self._submit(insert, promise)
+        self._arrivals.count += 1
         return promise.kept
 
     def run(
@@ -162,6 +166,7 @@ class Writer:
     def _loop(self) -> None:
         while (work := self._next()) is not None:
             try:
+                self._let_others_come(work)
                 with self.lock:
                     if isinstance(work[0], Run):
                         self._do(work[0], work[1])
@@ -180,6 +185,13 @@ class Writer:
             if _begun(work):
                 return work
         return None
+
+    def _let_others_come(self, first: Work) -> None:
+        """Small requests that come at the same time share a commit."""
+        insert, promise = first
+        if isinstance(insert, Run) or not isinstance(promise, Promise) or _rows(first) > SMALL:
+            return
+        self._arrivals.wait(promise.loop)
 
     def _group(self, first: Work) -> list[Work]:
         group, rows = [first], _rows(first)

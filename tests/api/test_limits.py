@@ -117,6 +117,14 @@ def test_a_head_that_does_not_come_is_not_waited_for(limited):
         assert answer_on(connection) == ""  # nothing was asked
 
 
+def test_the_head_of_an_answer_comes_with_its_body(limited):
+    with talking(limited()) as connection:
+        for _ in range(20):
+            connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            head, _, body = connection.recv(65536).partition(b"\r\n\r\n")
+            assert f"content-length: {len(body)}" in head.decode()
+
+
 def test_a_head_has_a_largest_size(limited):
     client = limited()
     with talking(client) as connection:

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from service.door.apart import WORTH, Apart, cores
+from service.door.columns import key_columns
 from service.door.formats import rows_of
 from service.door.judge import Batch, Judge
 from service.errors import MalformedBody, WrongNumberOfRows
@@ -91,7 +92,7 @@ def told(batch: Batch | None) -> dict[str, Any]:
         "rows": batch.fitting.to_pylist(),
         "schema": batch.fitting.schema,
         "positions": list(batch.positions),
-        "keys": {name: list(values) for name, values in batch.keys.items()},
+        "keys": {each.name: list(batch.keys[each.name]) for each in key_columns(batch.table)},
         "broken": sorted(batch.broken.items(), key=lambda each: each[0]),
         "payloads": [batch.payload(position) for position in range(batch.received)],
         "from_text": batch.rows is not None and batch.rows.from_text,

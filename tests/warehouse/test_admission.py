@@ -1,12 +1,15 @@
 """Admission: unique and relationships, within a request and against what is there."""
 
+import pickle
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.door.judge import Batch
+from service.door.formats import Body
+from service.door.frames import batch_of, verdict_of
+from service.door.judge import Batch, Judge
 from service.warehouse.admission import admit, admit_all
 from service.warehouse.keys import Keys
 from tests.warehouse.tables import DICTIONARY, judged
@@ -40,6 +43,15 @@ def badge(
     row = {"id": number, "code": code or f"c{number}", "locker": locker}
     return {**row, "department_id": department}
 
+
+def carried(batch: Batch) -> Batch:
+    """The same batch, judged by the other process."""
+    said, data = verdict_of(batch)
+    judge, body = Judge(batch.table), Body(b"", "")
+    return batch_of(pickle.loads(pickle.dumps(said)), bytes(data), judge, body)
+
+
+WAYS = pytest.mark.parametrize("way", [lambda batch: batch, carried], ids=["here", "apart"])
 
 ID, CODE, LOCKER = ("id", "unique"), ("code", "unique"), ("locker", "unique")
 PARENT = ("department_id", "relationships")
@@ -93,12 +105,13 @@ CASES: list[tuple[str, list[Any], list[Any], Found]] = [
 ]
 
 
+@WAYS
 @pytest.mark.parametrize(
     ("rows", "accepted", "found"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
 )
-def test_rows_are_admitted_by_the_keys(rows, accepted, found):
+def test_rows_are_admitted_by_the_keys(rows, accepted, found, way):
     keys = known()
-    assert verdict(judged("badges", *rows), keys) == (accepted, found)
+    assert verdict(way(judged("badges", *rows)), keys) == (accepted, found)
     for each in accepted:
         assert keys.has(("badges", "id"), each)
 
@@ -153,10 +166,11 @@ ROWS = st.lists(
 )
 
 
+@WAYS
 @settings(deadline=None, max_examples=300)
 @given(rows=ROWS)
-def test_the_fast_way_and_the_slow_one_say_what_the_rules_say_row_by_row(rows):
-    batch, keys = judged("badges", *rows), known()
+def test_the_fast_way_and_the_slow_one_say_what_the_rules_say_row_by_row(rows, way):
+    batch, keys = way(judged("badges", *rows)), known()
     taken = {("id", 10), ("code", "ten"), ("locker", 100)}
     expected, accepted = {}, []
     for position, row in enumerate(rows):
@@ -186,6 +200,7 @@ def test_all_are_admitted_at_once_when_and_only_when_each_would_be(data):
     requests = data.draw(st.lists(st.lists(rows, min_size=1, max_size=2), min_size=1, max_size=3))
     batches = [judged("badges", *request) for request in requests]
     one_by_one, at_once = known(), known()
+    batches = [carried(batch) if data.draw(st.booleans()) else batch for batch in batches]
     rejected = [verdict(batch, one_by_one)[1] for batch in batches]
     assert admit_all(batches, at_once) == (not any(rejected))
     place = ("badges", "id")

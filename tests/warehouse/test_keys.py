@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.door.key_sets import key_set
 from service.warehouse.database import Database
-from service.warehouse.keys import Keys, Place, key_set
+from service.warehouse.keys import Keys, Place
 from tests.warehouse.tables import DICTIONARY
 
 ID, CODE, LOCKER = ("badges", "id"), ("badges", "code"), ("badges", "locker")
