@@ -5,6 +5,7 @@ is read, and only what differs is kept. A file in another order is put into a ta
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import duckdb
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 from service.backups.avro_files import AvroFile
 from service.backups.catalogue import Catalogue, Entry
 from service.backups.checking import FIRST_IDS, Breach, Findings, raise_if_broken, trusted
+from service.backups.pipeline import one_ahead
 from service.dictionary import Column, Dictionary, Rule, Table
 from service.errors import DamagedBackup, DanglingReferences
 from service.warehouse.database import core, quoted
@@ -57,11 +59,11 @@ def stage(
     create_staged(connection, table)
     try:
         with trusted(entry, table, catalogue) as rows:
-            _compare_parts(connection, table, _judged(table, entry, rows))
+            _compare_parts(connection, table, one_ahead(_judged(table, entry, rows)))
     except _UnorderedError:
         create_staged(connection, table)
         with trusted(entry, table, catalogue) as rows:
-            _stage_whole(connection, table, _judged(table, entry, rows))
+            _stage_whole(connection, table, one_ahead(_judged(table, entry, rows)))
     others = [each for each in table.columns if each.is_unique and each.name != table.primary_key]
     check_unique(connection, table, others, would_be(table))
 
@@ -120,13 +122,39 @@ def _compare_parts(
         above, last = last, keys[-1]
         bounds = [each.as_py() for each in (above, last) if each is not None]
         between = f"{key} <= ?" if above is None else f"{key} > ? and {key} <= ?"
-        _find_differences(connection, table, "part", between, bounds, part)
+        if not _is_there(connection, table, part, between, bounds):
+            _find_differences(connection, table, "part", between, bounds, part)
     rest, bounds = ("true", []) if last is None else (f"{key} > ?", [last.as_py()])
     connection.execute(
         f"insert into {staged(table.name)} ({WHAT}, {key})"
         f" select 'remove', {key} from {core(table.name)} where {rest}",
         bounds,
     )
+
+
+def _is_there(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    part: pa.RecordBatch,
+    where: str,
+    values: list[Any],
+) -> bool:
+    """Whether the table has, `where` it is asked, the rows of `part` and no others.
+
+    Most parts of most backups are there. To find that out takes a third of the time of a join,
+    whose rows are hashed. A value that is no number is not equal to itself here: the join tells.
+    """
+    columns = ", ".join(map(quoted, table.column_names))
+    query = f"select {columns} from {core(table.name)} where {where}"
+    # One row more than wanted, and not all: there may be any number of them.
+    found = connection.execute(query, values).to_arrow_reader(part.num_rows + 1)
+    batches = list(islice(found, 2))
+    if len(batches) != 1 or batches[0].num_rows != part.num_rows:
+        return False
+    (kept,) = batches
+    if not _ascending(kept.column(table.primary_key), None):
+        kept = kept.sort_by(table.primary_key)
+    return bool(kept.equals(part))
 
 
 def _ascending(keys: pa.Array, last: pa.Scalar | None) -> bool:
