@@ -74,7 +74,7 @@ class _Piece:
         last = self._data[: self._size] < 0x80  # bytes of numbers
         self._ended = np.zeros(self._size + 2, np.int64)  # numbers that end before each place
         np.cumsum(last, out=self._ended[1:-1])
-        self._ended[-1] = self._ended[-2] + 1
+        self._ended[-1] = self._ended[-2]
         self._begins = np.flatnonzero(np.concatenate([[True], last, [True]]))  # behind a number
 
     def rows(self, steps: Sequence[Step], limit: int) -> Numbers:

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar, cast
 
@@ -33,8 +33,11 @@ def in_order(work: Callable[[T], U], given: Iterable[T]) -> Iterator[U]:
         pool.shutdown(cancel_futures=True)
 
 
-def one_ahead(given: Iterable[T]) -> Iterator[T]:
-    """Each of `given`, while a thread makes the next one; a failure comes in its turn."""
+def one_ahead(given: Iterable[T]) -> Generator[T, None, None]:
+    """Each of `given`, while a thread makes the next one; a failure comes in its turn.
+
+    Once closed, `given` is asked for nothing more.
+    """
     made, end = iter(given), object()
     with ThreadPoolExecutor(1, "ahead") as pool:
         coming: Future[T | object] = pool.submit(next, made, end)
