@@ -2,9 +2,9 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, cast
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -31,3 +31,16 @@ def in_order(work: Callable[[T], U], given: Iterable[T]) -> Iterator[U]:
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def one_ahead(given: Iterable[T]) -> Generator[T, None, None]:
+    """Each of `given`, while a thread makes the next one; a failure comes in its turn.
+
+    Once closed, `given` is asked for nothing more.
+    """
+    made, end = iter(given), object()
+    with ThreadPoolExecutor(1, "ahead") as pool:
+        coming: Future[T | object] = pool.submit(next, made, end)
+        while (each := coming.result()) is not end:
+            coming = pool.submit(next, made, end)
+            yield cast(T, each)

@@ -6,7 +6,8 @@ from typing import TypeAlias
 import duckdb
 
 from service.backups.catalogue import Catalogue, Entry
-from service.backups.staging import create_staged, stage, staged
+from service.backups.comparing import staged
+from service.backups.staging import create_staged, stage
 from service.dictionary import Dictionary, Table
 from service.warehouse.database import count_rows
 

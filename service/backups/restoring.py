@@ -12,16 +12,10 @@ import duckdb
 import msgspec
 
 from service.backups.catalogue import Catalogue, Entry
+from service.backups.comparing import WHAT, staged
 from service.backups.durable_files import Steps, no_steps
 from service.backups.preparing import Prepared
-from service.backups.staging import (
-    WHAT,
-    check_references,
-    drop_staged,
-    one_row,
-    stage,
-    staged,
-)
+from service.backups.staging import check_references, drop_staged, one_row, stage
 from service.dictionary import Dictionary, Table
 from service.errors import UnknownTable, Unprocessable
 from service.warehouse import books

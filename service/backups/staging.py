@@ -5,29 +5,22 @@ is read, and only what differs is kept. A file in another order is put into a ta
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from service.backups.avro_files import AvroFile
 from service.backups.catalogue import Catalogue, Entry
 from service.backups.checking import FIRST_IDS, Breach, Findings, raise_if_broken, trusted
+from service.backups.comparing import WHAT, Unordered, compare_parts, find_differences, staged
+from service.backups.pipeline import one_ahead
 from service.dictionary import Column, Dictionary, Rule, Table
 from service.errors import DamagedBackup, DanglingReferences
 from service.warehouse.database import core, quoted
 
-PART_ROWS, PART_BYTES = 1 << 17, 32 << 20  # compared at once, about
-WHAT = '"what to do"'  # a column that no table has: Avro knows no such name
-
-
-def staged(table: str) -> str:
-    """The temporary table of the differences of `table`, as SQL names it.
-
-    Its column WHAT says ``add``, ``change`` or ``remove``; of rows to remove it has the key only.
-    """
-    return f"temp.{quoted(f'restored__{table}')}"
+PART_ROWS, PART_BYTES = 1 << 16, 16 << 20  # compared at once, about
 
 
 def _whole(table: str) -> str:
@@ -56,12 +49,12 @@ def stage(
     """
     create_staged(connection, table)
     try:
-        with trusted(entry, table, catalogue) as rows:
-            _compare_parts(connection, table, _judged(table, entry, rows))
-    except _UnorderedError:
+        with _parts_of(entry, table, catalogue) as parts:
+            compare_parts(connection, table, parts)
+    except Unordered:
         create_staged(connection, table)
-        with trusted(entry, table, catalogue) as rows:
-            _stage_whole(connection, table, _judged(table, entry, rows))
+        with _parts_of(entry, table, catalogue) as parts:
+            _stage_whole(connection, table, parts)
     others = [each for each in table.columns if each.is_unique and each.name != table.primary_key]
     check_unique(connection, table, others, would_be(table))
 
@@ -74,6 +67,18 @@ def create_staged(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
 def _create(connection: duckdb.DuckDBPyConnection, name: str, table: Table, *others: str) -> None:
     columns = (f"{quoted(column.name)} {column.type.name}" for column in table.columns)
     connection.execute(f"create or replace temp table {name} ({', '.join((*columns, *others))})")
+
+
+@contextmanager
+def _parts_of(
+    entry: Entry, table: Table, catalogue: Catalogue
+) -> Iterator[Iterable[pa.RecordBatch]]:
+    """The judged rows of a backup, each part read while the one before is worked on."""
+    with (
+        trusted(entry, table, catalogue) as rows,
+        closing(one_ahead(_judged(table, entry, rows))) as parts,  # else the file is closed first
+    ):
+        yield parts
 
 
 def _judged(table: Table, entry: Entry, rows: AvroFile) -> Iterator[pa.RecordBatch]:
@@ -104,37 +109,6 @@ def _parts(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield pa.concat_batches(part)
 
 
-class _UnorderedError(Exception):
-    """The rows of a file are not in the order of their keys, or a key comes twice."""
-
-
-def _compare_parts(
-    connection: duckdb.DuckDBPyConnection, table: Table, parts: Iterable[pa.RecordBatch]
-) -> None:
-    key = quoted(table.primary_key)
-    last: Any = None
-    for part in parts:
-        keys = part.column(table.primary_key)
-        if not _ascending(keys, last):
-            raise _UnorderedError
-        above, last = last, keys[-1]
-        bounds = [each.as_py() for each in (above, last) if each is not None]
-        between = f"{key} <= ?" if above is None else f"{key} > ? and {key} <= ?"
-        _find_differences(connection, table, "part", between, bounds, part)
-    rest, bounds = ("true", []) if last is None else (f"{key} > ?", [last.as_py()])
-    connection.execute(
-        f"insert into {staged(table.name)} ({WHAT}, {key})"
-        f" select 'remove', {key} from {core(table.name)} where {rest}",
-        bounds,
-    )
-
-
-def _ascending(keys: pa.Array, last: pa.Scalar | None) -> bool:
-    """Whether the keys grow with each row, beginning above `last`."""
-    grows = pc.all(pc.less(keys[:-1], keys[1:]), skip_nulls=False).as_py()
-    return bool(grows and (last is None or pc.less(last, keys[0]).as_py()))
-
-
 def _stage_whole(
     connection: duckdb.DuckDBPyConnection, table: Table, parts: Iterable[pa.RecordBatch]
 ) -> None:
@@ -145,40 +119,8 @@ def _stage_whole(
         assert part is not None
         connection.execute(f"insert into {whole} select * from part")
     check_unique(connection, table, [each for each in table.columns if each.is_unique], whole)
-    _find_differences(connection, table, whole, "true", [])
+    find_differences(connection, table, whole, "true", [])
     connection.execute(f"drop table {whole}")
-
-
-def _find_differences(
-    connection: duckdb.DuckDBPyConnection,
-    table: Table,
-    rows: str,
-    where: str,
-    values: list[Any],
-    part: pa.RecordBatch | None = None,  # DuckDB finds it by its name
-) -> None:
-    """Compares `rows` with those of the table `where` their keys are within bounds."""
-    key, content = quoted(table.primary_key), _content(table)
-    differs = " or ".join(f"kept.{name} is distinct from backup.{name}" for name in content)
-    columns = "".join(f", {name}" for name in content)
-    wanted = "".join(f", backup.{name}" for name in content)
-    connection.execute(
-        f"""
-        insert into {staged(table.name)} ({WHAT}, {key}{columns})
-        select
-            case when kept.{key} is null then 'add' when backup.{key} is null then 'remove'
-                else 'change' end,
-            coalesce(backup.{key}, kept.{key}){wanted}
-        from (select * from {core(table.name)} where {where}) as kept
-        full outer join {rows} as backup on kept.{key} = backup.{key}
-        where kept.{key} is null or backup.{key} is null or {differs or "false"}
-        """,
-        values,
-    )
-
-
-def _content(table: Table) -> list[str]:
-    return [quoted(name) for name in table.column_names if name != table.primary_key]
 
 
 def check_unique(

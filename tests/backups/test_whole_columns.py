@@ -177,3 +177,47 @@ def test_a_branch_that_a_union_does_not_have_is_refused(tmp_path: Path, branch: 
     path.write_bytes(foreign.header(schema) + foreign.block(1, b"\x02" + branch + b"\x02"))
     with path.open("rb") as file, pytest.raises(DamagedBackup):
         list(AvroFile(file, SAMPLES).batches())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "delete from core.samples where id = 500",
+        "insert into core.samples (id) values (5)",
+        "insert into core.samples (id) select 5000 + range from range(300000)",
+        "update core.samples set ratio = 'nan' where id = 500",
+        "update core.samples set text = null where id = 500",
+        "update core.samples set id = 5000 where id = 500",
+    ],
+)
+def test_one_difference_in_a_part_is_found(
+    warehouse: duckdb.DuckDBPyConnection,
+    take: Callable[..., list[Entry]],
+    catalogue: Catalogue,
+    dictionary: Dictionary,
+    change: str,
+):
+    many(warehouse)
+    (entry,) = take("samples")
+    before = rows(warehouse, "samples")
+    warehouse.execute(change)
+    with writing(warehouse) as connection:
+        (result,) = restore(connection, dictionary, [entry], catalogue)
+    assert rows(warehouse, "samples") == before
+    assert result.added + result.changed + result.removed > 0
+
+
+@pytest.mark.parametrize("ratio", ["null", "0.5", "'-0.0'"])
+def test_rows_that_are_there_are_told_in_whatever_order(
+    warehouse: duckdb.DuckDBPyConnection,
+    take: Callable[..., list[Entry]],
+    catalogue: Catalogue,
+    dictionary: Dictionary,
+    ratio: str,
+):
+    many(warehouse)
+    warehouse.execute(f"update core.samples set ratio = {ratio} where id % 2 = 0")
+    (entry,) = take("samples")
+    with writing(warehouse) as connection:
+        (result,) = restore(connection, dictionary, [entry], catalogue)
+    assert (result.added, result.changed, result.removed) == (0, 0, 0)
