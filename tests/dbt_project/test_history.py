@@ -211,7 +211,7 @@ def test_a_new_table_has_its_key_with_rows_and_without(project: Project) -> None
     project.build()
     changed(project, "insert into core.sites values (7, 'Quay', null)")
     for row in ("sites values (7, 'Dock', null)", "departments values (1, 'Vaults')"):
-        with pytest.raises(duckdb.ConstraintException, match="[Dd]uplicate key"):
+        with pytest.raises(duckdb.ConstraintException, match="Duplicate key"):
             changed(project, f"insert into core.{row}")
 
 
