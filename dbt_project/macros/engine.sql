@@ -23,7 +23,7 @@
 
 {% macro default__utc_timestamp(text) -%}
     case
-        when {{ text }} like '%Z' then try_cast(left({{ text }}, length({{ text }}) - 1) as timestamp)
+        when {{ text }} like '%Z' then try_cast({{ text }} as timestamp)
         when timezone('UTC', try_cast({{ text }} as timestamptz))
             between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999999'
             then timezone('UTC', try_cast({{ text }} as timestamptz))
@@ -123,4 +123,26 @@
 
 {% macro default__number_in_json(json, member) -%}
     {{ return("try_cast(json_extract_string(" ~ json ~ ", '$." ~ member ~ "') as bigint)") }}
+{%- endmacro %}
+
+{#- A contract's columns as a new table has them: without the primary key, which add_primary_key() adds when the
+    rows are in. DuckDB would make its index twice, for the rows on their way and again for those in the table. -#}
+{% macro duckdb__get_table_columns_and_constraints() -%}
+    {% set columns = {} %}
+    {% for name, column in model.columns.items() %}
+        {% set others = column.constraints | rejectattr('type', 'equalto', 'primary_key') | list %}
+        {% do columns.update({name: dict(column, constraints=others)}) %}
+    {% endfor %}
+    ({{ adapter.render_raw_columns_constraints(raw_columns=columns) | join(', ') }})
+{%- endmacro %}
+
+{#- In the transaction that made the table; nothing where it has its key. -#}
+{% macro add_primary_key(table, column) -%}
+    {{ return(adapter.dispatch('add_primary_key')(table, column)) }}
+{%- endmacro %}
+
+{% macro default__add_primary_key(table, column) -%}
+    {% set key = "select 1 from duckdb_constraints() where constraint_type = 'PRIMARY KEY'"
+        ~ " and schema_name = '" ~ table.schema ~ "' and table_name = '" ~ table.identifier ~ "'" %}
+    {{ return('' if run_query(key).rows else 'alter table ' ~ table ~ ' add primary key (' ~ adapter.quote(column) ~ ');') }}
 {%- endmacro %}

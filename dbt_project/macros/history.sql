@@ -214,6 +214,7 @@ where
 {#- In the transaction of the rows: what was kept out and why, and the count of it all. -#}
 {% macro record_history() -%}
 {% if execute %}
+    {{ add_primary_key(this, primary_key()) }}
     {% set load = run_query('select is_trial, delimiter, fields from ' ~ current_load()).rows | first %}
     {% if load and load[0] %}
         {{ record_trial() }}

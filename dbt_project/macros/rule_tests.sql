@@ -12,6 +12,11 @@ select * from {{ model }} where {{ rule_max_length(column_name, {'length': lengt
 select * from {{ model }} where {{ rule_in_range(column_name, {'min': min, 'max': max}).violated }}
 {% endtest %}
 
+{#- In place of dbt's own, which counts each value. -#}
+{% test unique(model, column_name) %}
+{{ written_twice(column_name, model) }}
+{% endtest %}
+
 {#- In place of dbt's own, which breaks on a value with an apostrophe. -#}
 {% test accepted_values(model, column_name, values, quote=true) %}
 select * from {{ model }} where {{ rule_accepted_values(column_name, {'values': values}).violated }}

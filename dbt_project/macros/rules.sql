@@ -15,8 +15,10 @@
 {%- endmacro %}
 
 {% macro rule_not_blank(name, args={}, text=none) -%}
+    {%- set column = adapter.quote(name) -%}
+    {#- No white space comes first where a visible character of ASCII does. -#}
     {{ return({
-        'violated': full_match(adapter.quote(name), blank_form()),
+        'violated': "case when " ~ column ~ " between '!' and '~' then false else " ~ full_match(column, blank_form()) ~ " end",
         'message': "'" ~ name ~ " is blank'",
         'types': ['varchar']
     }) }}

@@ -30,6 +30,13 @@
     {%- set type = column_type(data_type, where) -%}
     {%- if type.form is none -%}
         {{ text }}
+    {%- elif data_type | lower in ('integer', 'bigint') -%}
+        {#- Nearly all are written as a cast would write them, which is sooner known than what they look like. -#}
+        {%- set number = 'try_cast(' ~ text ~ ' as ' ~ data_type | lower ~ ')' -%}
+        case
+            when cast({{ number }} as varchar) = {{ text }} then {{ number }}
+            when {{ full_match(text, type.form) }} then {{ cast_guarded(data_type | lower, text) }}
+        end
     {%- else -%}
         case when {{ full_match(text, type.form) }} then {{ cast_guarded(data_type | lower, text) }} end
     {%- endif -%}

@@ -5,6 +5,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from service.files.utf8 import is_utf8
+
 Places: TypeAlias = npt.NDArray[np.int64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 LF, CR, QUOTE = b'\n\r"'
@@ -16,82 +18,107 @@ class Lines:
 
     `starts` and `ends` are the places of each line's first byte and of its LF. `plain` are the
     lines that hold a whole record of the right number of fields, in which each quote opens or
-    closes a field; the others need a closer look. `trim` says that there are spaces around values
-    in plain lines, which are to be taken off.
+    closes a field or is one of a pair within it; the others need a closer look. `unsaid` are those
+    that are not what their fields make with delimiters between them. `trim` says that there are
+    spaces around values in plain lines, which are to be taken off.
     """
 
     def __init__(self, block: bytes, delimiter: str, fields: int, nulls: bool) -> None:
         """`nulls` says that a word stands for no value, unless it is in quotes."""
         marks = np.frombuffer(block, np.uint8)
-        self.ends: Places = np.flatnonzero(marks == LF)
+        separating = marks == ord(delimiter)
+        separating |= marks == LF
+        separators = np.flatnonzero(separating)
+        at_ends = np.flatnonzero(marks[separators] == LF)
+        self.ends: Places = separators[at_ends]
         self.starts: Places = np.concatenate(([0], self.ends[:-1] + 1))
-        delimiters = np.flatnonzero(marks == ord(delimiter))
-        odd = self._padded(block, marks, delimiter)
+        delimiters = np.diff(at_ends, prepend=-1) - 1  # of each line
+        self.has_quotes = b'"' in block
+        quotes = _Quotes(marks, self.ends, ord(delimiter)) if self.has_quotes else None
+        self.unsaid: Mask = np.zeros(len(self.ends), bool)
+        odd = self._padded(block, marks, delimiter, quotes)
         # Spaces around a value do not count unless they are in quotes.
         self.trim = bool(odd.mean() > FEW)
         if self.trim:
             odd[:] = False
-        self.has_quotes = b'"' in block
-        if self.has_quotes:
-            quotes = np.flatnonzero(marks == QUOTE)
-            line = np.searchsorted(self.ends, quotes)
-            if not nulls and not self.trim:
-                first = np.searchsorted(quotes, self.starts)
-                odd |= self._badly_quoted(marks, quotes, line, first, ord(delimiter))
-                delimiters = self._outside(delimiters, quotes, first)
+        if quotes is not None:
+            if nulls or self.trim:
+                odd[quotes.line] = True
             else:
-                odd[line] = True
+                odd |= quotes.badly
+                within = quotes.count_within(separators)
+                delimiters -= within
+                self.unsaid = (within > 0) | quotes.paired
         if b"\r" in block:
             returns = np.flatnonzero(marks == CR)
             odd[np.searchsorted(self.ends, returns[marks[returns + 1] != LF])] = True
-        up_to = np.searchsorted(delimiters, self.ends)
-        self.plain: Mask = ~odd & (np.diff(up_to, prepend=0) == fields - 1)
-        if not block.isascii():
+        self.plain: Mask = ~odd & (delimiters == fields - 1)
+        if not is_utf8(block):
             self.plain &= ~self._undecodable(block, marks)
 
-    def _padded(self, block: bytes, marks: npt.NDArray[np.uint8], delimiter: str) -> Mask:
-        """The lines with a space or a tab beside a delimiter or at an end."""
+    def _padded(
+        self, block: bytes, marks: npt.NDArray[np.uint8], delimiter: str, quotes: "_Quotes | None"
+    ) -> Mask:
+        """The lines with a space or a tab beside a delimiter or at an end, but in quotes."""
         padded = np.zeros(len(self.ends), bool)
         for space in b" " if delimiter == "\t" else b" \t":
             if space in block:
-                places = np.flatnonzero(marks == space)
-                around = np.stack([np.where(places > 0, marks[places - 1], LF), marks[places + 1]])
-                beside = (around == ord(delimiter)) | (around == LF) | (around == CR)
-                padded[np.searchsorted(self.ends, places[beside.any(axis=0)])] = True
+                spaces = np.flatnonzero(marks == space)
+                beside = np.zeros(len(spaces), bool)
+                for around in np.where(spaces > 0, marks[spaces - 1], LF), marks[spaces + 1]:
+                    beside |= (around == ord(delimiter)) | (around == LF) | (around == CR)
+                places = spaces[beside]
+                lines = np.searchsorted(self.ends, places)
+                if quotes is not None:
+                    lines = lines[~quotes.hold(places, lines)]
+                padded[lines] = True
         return padded
-
-    def _badly_quoted(
-        self, marks: npt.NDArray[np.uint8], quotes: Places, line: Places, first: Places, mark: int
-    ) -> Mask:
-        """The lines with a quote that neither opens nor closes a field, or closes none."""
-        opens = (np.arange(len(quotes)) - first[line]) % 2 == 0
-        before = np.where(quotes > 0, marks[quotes - 1], LF)
-        behind = marks[quotes + 1]
-        right = np.where(
-            opens,
-            (before == mark) | (before == LF),
-            (behind == mark) | (behind == LF) | (behind == CR),
-        )
-        lines = len(self.ends)
-        odd = np.bincount(line, minlength=lines) % 2 == 1
-        odd |= np.bincount(line, weights=~right, minlength=lines) > 0
-        return np.asarray(odd, bool)
-
-    def _outside(self, delimiters: Places, quotes: Places, first: Places) -> Places:
-        """The delimiters that are not within quotes."""
-        line = np.searchsorted(self.ends, delimiters)
-        within = (np.searchsorted(quotes, delimiters) - first[line]) % 2 == 1
-        outside: Places = delimiters[~within]
-        return outside
 
     def _undecodable(self, block: bytes, marks: npt.NDArray[np.uint8]) -> Mask:
         odd = np.zeros(len(self.ends), bool)
-        try:
-            block.decode()
-        except UnicodeDecodeError:
-            for i in np.unique(np.searchsorted(self.ends, np.flatnonzero(marks > 0x7F))).tolist():
-                try:
-                    block[self.starts[i] : self.ends[i]].decode()
-                except UnicodeDecodeError:
-                    odd[i] = True
+        for i in np.unique(np.searchsorted(self.ends, np.flatnonzero(marks > 0x7F))).tolist():
+            odd[i] = not is_utf8(block[self.starts[i] : self.ends[i]])
         return odd
+
+
+class _Quotes:
+    """The quotes of a block: of each, in which `line` it is; of each line, whether it is `badly`
+    quoted (a quote neither opens nor closes a field and is none of a pair, or a field is not
+    closed) and whether it has quotes that are `paired`, and so stand for one.
+    """
+
+    def __init__(self, marks: npt.NDArray[np.uint8], ends: Places, delimiter: int) -> None:
+        self.places = np.flatnonzero(marks == QUOTE)
+        self.line = np.searchsorted(ends, self.places)
+        self._lines = len(ends)
+        self._count = np.bincount(self.line, minlength=self._lines)
+        self._first = np.cumsum(self._count) - self._count  # of each line
+        self._opens: Mask = (np.arange(len(self.places)) - self._first[self.line]) % 2 == 0
+        before = np.where(self.places > 0, marks[self.places - 1], LF)
+        behind = marks[self.places + 1]
+        starts = (before == delimiter) | (before == LF)
+        closes = (behind == delimiter) | (behind == LF) | (behind == CR)
+        paired = np.where(self._opens, before == QUOTE, behind == QUOTE)
+        self.paired: Mask = self._in_lines(paired)
+        right = np.where(self._opens, starts, closes) | paired
+        self.badly: Mask = (self._count % 2 == 1) | self._in_lines(~right)
+
+    def _in_lines(self, which: Mask) -> Mask:
+        found = np.zeros(self._lines, bool)
+        found[self.line[which]] = True
+        return found
+
+    def hold(self, places: Places, lines: Places) -> Mask:
+        """Which of `places`, in `lines`, are within quotes, if the lines are well quoted."""
+        found = np.zeros(len(places), bool)
+        doubted = np.flatnonzero(self._count[lines])
+        before = np.searchsorted(self.places, places[doubted]) - self._first[lines[doubted]]
+        found[doubted] = before % 2 == 1
+        return found
+
+    def count_within(self, separators: Places) -> Places:
+        """How many delimiters are within quotes, of each line that is well quoted."""
+        opening = np.flatnonzero(self._opens[:-1])
+        counts = np.diff(np.searchsorted(separators, self.places))[opening]
+        weighed = np.bincount(self.line[opening], counts, self._lines)
+        return weighed.astype(np.int64)

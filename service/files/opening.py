@@ -11,7 +11,9 @@ import zstandard
 from service.door.encodings import WINDOW
 from service.files.shape import UnreadableFile
 
-BLOCK = 1 << 20  # bytes of a piece
+# Bytes of a piece. What is made of it has room in the memory that the last one left; for twice as
+# many the system would clear memory anew each time, which took a quarter of the time.
+BLOCK = 1 << 19
 MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 BOMS = {
     codecs.BOM_UTF8: "utf-8",

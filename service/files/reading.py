@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from service.files.lines import Lines, Places
+from service.files.lines import Lines, Mask, Places
 from service.files.opening import BLOCK, Counted, in_utf8, pieces
 from service.files.records import Records
 from service.files.shape import Shape, UnreadableFile
@@ -115,8 +115,11 @@ class _Reader:
             marks = pa.array(self._shape.nulls, pa.string())
             columns = [pc.if_else(pc.is_in(each, marks), None, each) for each in columns]
         by_name = dict(zip(self._shape.columns, columns, strict=True))
-        nothing = pa.nulls(len(numbers), pa.string())
-        text = nothing if self._says_all and not lines.trim else _texts(body, lines, numbers)
+        nothing = text = pa.nulls(len(numbers), pa.string())
+        if not self._says_all or lines.trim:
+            text = _texts(body, lines, numbers)
+        elif (unsaid := lines.unsaid[numbers]).any():
+            text = _texts(body, lines, numbers, unsaid)
         batch = pa.RecordBatch.from_arrays(
             [
                 pa.array(numbers + self._line),
@@ -182,11 +185,13 @@ def _kept(block: bytes, lines: Lines, numbers: Places, count: int) -> bytes:
     return b"".join(kept)
 
 
-def _texts(body: bytes, lines: Lines, numbers: Places) -> pa.Array:
-    """What was written in each of the lines of `body`."""
+def _texts(body: bytes, lines: Lines, numbers: Places, which: Mask | None = None) -> pa.Array:
+    """What was written in each of the lines of `body`, or in those of them that are asked for."""
     lengths = lines.ends[numbers] + 1 - lines.starts[numbers]
     offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
     texts = pa.StringArray.from_buffers(len(numbers), pa.py_buffer(offsets), pa.py_buffer(body))
+    if which is not None:
+        texts = pc.if_else(pa.array(which), texts, None)
     return pc.utf8_rtrim(texts, "\r\n")
 
 

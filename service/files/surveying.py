@@ -10,6 +10,7 @@ import numpy as np
 
 from service.files.opening import BLOCK, BOMS, compression_of, in_utf8, pieces
 from service.files.shape import UnreadableFile
+from service.files.utf8 import are_utf8
 
 SAMPLE = 1 << 18  # bytes of UTF-8 that delimiter, header and columns are found out from
 HEAD = 4096  # bytes that tell a binary file from one of text
@@ -104,14 +105,9 @@ def _of_width(head: bytes) -> str | None:
 
 def _of_bytes(path: Path, most_bytes: int) -> str:
     """UTF-8 where that fits but for a few lines, else Windows-1252, else Latin-1."""
-    strict = codecs.getincrementaldecoder("utf-8")()
-    try:
-        for piece in pieces(path, most_bytes):
-            strict.decode(piece)
-        strict.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return _of_strays(pieces(path, most_bytes))
-    return "utf-8"
+    if are_utf8(pieces(path, most_bytes)):
+        return "utf-8"
+    return _of_strays(pieces(path, most_bytes))
 
 
 def _of_strays(raw: Iterator[bytes]) -> str:
@@ -135,7 +131,7 @@ def _lines(text: Iterator[bytes]) -> Iterator[bytes]:
     rest = b""
     for piece in text:
         rest += piece
-        cut = max(rest.rfind(b"\n"), rest[:-1].rfind(b"\r")) + 1 or (len(rest) > 4 * BLOCK) * len(
+        cut = max(rest.rfind(b"\n"), rest[:-1].rfind(b"\r")) + 1 or (len(rest) > 8 * BLOCK) * len(
             rest
         )
         if cut:

@@ -206,6 +206,15 @@ def test_a_table_without_history_is_built_empty_and_fills_later(project: Project
     assert project.query("select * from core.sites") == [(7, "Quay", None)]
 
 
+def test_a_new_table_has_its_key_with_rows_and_without(project: Project) -> None:
+    project.model("sites", SITES)
+    project.build()
+    changed(project, "insert into core.sites values (7, 'Quay', null)")
+    for row in ("sites values (7, 'Dock', null)", "departments values (1, 'Vaults')"):
+        with pytest.raises(duckdb.ConstraintException, match="Duplicate key"):
+            changed(project, f"insert into core.{row}")
+
+
 def test_a_full_refresh_keeps_what_came_in_live(project: Project) -> None:
     live(project, "hired_employees", "9, 'Live', timestamp '2022-01-01', 1, 1")
     before = project.books()
@@ -306,6 +315,20 @@ def test_the_data_tests_find_what_was_put_into_core_by_hand(project: Project) ->
         "not_null_hired_employees_job_id",
         "history_accounted_for_hired_employees_",
     }
+
+
+def test_the_data_tests_find_a_value_that_two_rows_have(project: Project) -> None:
+    changed(
+        project,
+        """
+        create table core.without_key as from core.departments;
+        insert into core.without_key values (1, 'Vaults'), (3, 'Docks');
+        drop table core.departments;
+        alter table core.without_key rename to departments
+        """,
+    )
+    tests = project.dbt("test", "--select", "departments,test_name:unique")
+    assert "FAIL 1 unique_departments_id" in tests.stdout
 
 
 def test_the_docs_site_is_generated(project: Project) -> None:

@@ -190,3 +190,12 @@ def test_each_trait_is_told(tmp_path: Path) -> None:
     assert read(path)[0].described() == (
         "delimiter tab, no header, columns by position, UTF-8, 1,200 rows"
     )
+
+
+def test_what_was_written_is_kept_where_the_fields_do_not_say_it(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    said = ['1,"Holloway, Jr.",,', '2,"the ""old"" one",,', '3,"a,b",,', '4,"plain",,', "5,e,,"]
+    path.write_text("\n".join([*said, ""]))
+    rows = read(path)[1]
+    assert [row["name"] for row in rows] == ["Holloway, Jr.", 'the "old" one', "a,b", "plain", "e"]
+    assert [row["_text"] for row in rows] == [*said[:3], None, None]
