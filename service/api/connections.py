@@ -35,7 +35,7 @@ class HeadWithBody:
             self._loop.call_soon(self.flush)
             return
         held, self._held = self._held, b""
-        self._transport.write(held + data)
+        self._transport.writelines((held, data))  # the body may be large: it is not copied
 
     def flush(self) -> None:
         """Sends what is held."""

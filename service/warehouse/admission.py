@@ -48,7 +48,7 @@ def admit(batch: Batch, keys: Keys) -> Verdict:
         accepted = batch.fitting.take(pa.array(going_in))
     for column in batch.table.columns:
         if column.is_unique:
-            taken = _present(accepted[column.name]) if lost else _joint([batch], column)[0]
+            taken = _present(accepted[column.name]) if lost else claims.wanted[column.name]
             keys.add((batch.table.name, column.name), taken)
     return Verdict(batch, accepted, rejected)
 
@@ -94,6 +94,8 @@ def _joint(batches: Sequence[Batch], column: Column) -> tuple[KeySet, int]:
 
 def _rows_with(batch: Batch, column: Column, values: Collection[Any]) -> list[int]:
     """The rows of `fitting` that have one of a few values in a column."""
+    if not values:
+        return []
     there = batch.fitting[column.name]
     if len(values) <= FEW and pa.types.is_integer(there.type) and there.null_count == 0:
         numbers = there.to_numpy()
@@ -117,8 +119,6 @@ def _orphans(batch: Batch, keys: Keys) -> dict[int, list[Column]]:
         if column.reference is None:
             continue
         unknown = keys.unknown(_parent(column), _joint([batch], column)[0])
-        if not unknown:
-            continue
         for i in _rows_with(batch, column, unknown):
             orphans.setdefault(i, []).append(column)
     return orphans
@@ -134,7 +134,7 @@ class _Claims:
     def __init__(self, batch: Batch, keys: Keys, orphans: Mapping[int, Any]) -> None:
         self._batch, self._keys, self._orphans = batch, keys, orphans
         self._first: dict[str, dict[Any, int]] = {}
-        self._sets: dict[str, tuple[KeySet, int]] = {}
+        self.wanted: dict[str, KeySet] = {}  # by column
         self.losers: set[int] = set()
         for column in batch.table.columns:
             if column.is_unique:
@@ -142,9 +142,10 @@ class _Claims:
 
     def _find_losers(self, column: Column) -> None:
         place = self._batch.table.name, column.name
-        values, count = self._sets[column.name] = _joint([self._batch], column)
+        values, count = _joint([self._batch], column)
+        self.wanted[column.name] = values
         taken = self._keys.taken(place, values)
-        losers = _rows_with(self._batch, column, taken) if taken else []
+        losers = _rows_with(self._batch, column, taken)
         self.losers.update(losers)
         if count - len(losers) > len(values) - len(taken):  # a value that is free stands twice
             firsts = map(self._first_of(column).get, self._batch.keys[column.name], count_up())
@@ -166,7 +167,7 @@ class _Claims:
         """Whether the row at `position` of the request cannot have the value."""
         if self._keys.has((self._batch.table.name, column.name), value):
             return True
-        if unsigned(column.type.name, value) not in self._sets[column.name][0]:
+        if unsigned(column.type.name, value) not in self.wanted[column.name]:
             return False
         claimant = self._first_of(column).get(value)
         return claimant is not None and self._batch.positions[claimant] < position

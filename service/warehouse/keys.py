@@ -47,7 +47,7 @@ class Keys:
             layer = layer._base
 
     def all_new(self, place: Place, values: Sequence[Any] | KeySet) -> bool:
-        """Whether no value stands twice, nor is taken."""
+        """Whether no value stands twice, which a `key_set` cannot tell, nor is taken."""
         new = key_set(self._type(place), values)
         return len(new) == len(values) and all(own.isdisjoint(new) for own in self._layers(place))
 

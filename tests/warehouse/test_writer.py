@@ -1,6 +1,5 @@
 """The writer: what is answered is committed, and what fails, fails alone."""
 
-import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,8 +12,6 @@ import pytest
 
 from service.dictionary import Dictionary
 from service.errors import KeyReused, Unavailable
-from service.warehouse import arrivals
-from service.warehouse.arrivals import Arrivals
 from service.warehouse.database import Database
 from service.warehouse.work import Outcome, Replayed
 from service.warehouse.writer import Writer
@@ -64,41 +61,6 @@ def test_requests_that_wait_are_written_in_one_transaction(database, writer, boo
     )
     assert len(transactions) <= 2  # the first request may have been on its way already
     assert books.count("ops.loads") == 50
-
-
-def test_small_requests_that_come_turn_by_turn_are_written_in_one_transaction(
-    database, writer, books, monkeypatch
-):
-    monkeypatch.setattr(arrivals, "MOST_SECONDS", 60)
-    with database.connect() as connection:
-        connection.execute("call enable_logging('QueryLog')")
-
-    async def come() -> None:
-        told = []
-        for i in range(100, 150):
-            told.append(writer.answer(insert("departments", department(i))))
-            await asyncio.sleep(0)
-        await asyncio.wait_for(asyncio.gather(*told), 60)
-
-    asyncio.run(come())
-    transactions = books.ask(
-        "select distinct transaction_id from duckdb_logs where type = 'QueryLog'"
-        " and message like 'insert into core%'"
-    )
-    assert len(transactions) == 1
-
-
-@pytest.mark.parametrize("is_closed", [False, True])
-def test_a_loop_that_does_not_turn_is_not_waited_for(monkeypatch, is_closed):
-    monkeypatch.setattr(arrivals, "MOST_SECONDS", 0.001)
-    loop = asyncio.new_event_loop()
-    if is_closed:
-        loop.close()
-    thread = threading.Thread(target=Arrivals().wait, args=[loop], daemon=True)
-    thread.start()
-    thread.join(60)
-    loop.close()
-    assert not thread.is_alive()
 
 
 def test_a_group_is_no_larger_than_the_limit(database, books):
