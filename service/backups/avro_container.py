@@ -74,22 +74,25 @@ def read_header(file: BufferedReader) -> Header:
     except EOFError:
         raise DamagedBackup("its header is cut off, or longer than 1 MiB") from None
     file.seek(start + head.tell())
-    if b"avro.schema" not in entries:
+    if "avro.schema" not in entries:
         raise DamagedBackup("its header has no schema")
-    codec = entries.get(b"avro.codec", b"null").decode("ascii", "backslashreplace")
+    codec = entries.get("avro.codec", b"null").decode("ascii", "backslashreplace")
     if codec not in CODECS:
         raise DamagedBackup(f"its codec {codec[:40]!r} is not one of {', '.join(CODECS)}")
-    return Header(entries[b"avro.schema"], codec, sync)
+    return Header(entries["avro.schema"], codec, sync)
 
 
-def _read_entries(head: BytesIO) -> dict[bytes, bytes]:
-    entries: dict[bytes, bytes] = {}
+def _read_entries(head: BytesIO) -> dict[str, bytes]:
+    entries: dict[str, bytes] = {}
     while count := _read_long(head):
         if count < 0:  # the count is then followed by the size of its entries in bytes
             count = -count
             _read_long(head)
         for _ in range(count):  # ends with the header's bytes at the latest: an entry takes two
-            name = _read_counted(head)
+            try:
+                name = _read_counted(head).decode()
+            except UnicodeDecodeError:
+                raise DamagedBackup("its header has a name that is not UTF-8") from None
             if name in entries:
                 raise DamagedBackup("its header says something twice")
             entries[name] = _read_counted(head)

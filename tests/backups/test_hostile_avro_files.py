@@ -62,6 +62,7 @@ def test_a_good_file_of_these_tests_is_read(path: Path):
         (b"Obj\x01" + b"\xff" * 9 + b"\x7f", "more than 64 bits"),
         (b"Obj\x01" + long(0) + SYNC, "no schema"),
         (b"Obj\x01" + long(2) + (long(1) + b"a" + long(0)) * 2 + long(0) + SYNC, "twice"),
+        (header(SCHEMA).replace(b"avro.codec", b"avro.\xffodec"), "not UTF-8"),
         (header(SCHEMA)[:-1], "cut off"),
         (header(b" " * (1 << 20) + b"{}"), "longer than 1 MiB"),
         (header(SCHEMA, "snappy"), "codec 'snappy' is not one of deflate"),
