@@ -8,6 +8,7 @@ rows and a backup's. It is never asked about a value that is missing or cannot b
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +18,12 @@ TEXT = frozenset({"varchar"})
 WHOLE = frozenset({"integer", "bigint"})
 NUMBERS = WHOLE | {"double"}
 UTC_FORM = r"^.{10}T.*Z$"
+
+
+@lru_cache(1000, typed=True)
+def scalar(value: int | float) -> pa.Scalar:
+    """As Arrow has it: to make one takes as long as to look at a thousand values."""
+    return pa.scalar(value)
 
 
 @dataclass(frozen=True)
@@ -37,12 +44,13 @@ class Rule:
         ``not_null`` does.
 
         `read` has the column's Arrow type; `written` is text, as it was sent, and only looked at
-        by rules about the writing (timestamps); else it may be `read` itself.
+        by rules that judge the writing; else it may be `read` itself.
         """
         broken = KINDS[self.kind].breaks(self.args, read, written)
         if self.kind == "not_null" or read.null_count == 0:
             return broken
-        return pc.fill_null(pc.and_kleene(broken, pc.is_valid(read)), False)
+        broken = pc.and_kleene(broken, pc.is_valid(read))
+        return pc.fill_null(broken, False) if broken.null_count else broken
 
     def message(self, value: Any = None) -> str:
         """Why `value` is kept out, for people."""
@@ -52,6 +60,11 @@ class Rule:
     def meta(self) -> dict[str, Any]:
         """msgspec.Meta arguments that say the same: msgspec judges them while decoding."""
         return KINDS[self.kind].meta(self.args)
+
+    @property
+    def judges_writing(self) -> bool:
+        """Whether it looks at the text as it was sent."""
+        return KINDS[self.kind].judges_writing
 
     @property
     def judged_by_decoding(self) -> bool:
@@ -68,8 +81,10 @@ def _nothing_breaks(_args: dict[str, Any], read: pa.Array, _written: pa.Array) -
 
 
 def _out_of_range(args: dict[str, Any], read: pa.Array, _written: pa.Array) -> pa.Array:
-    below = pc.less(read, args["min"]) if "min" in args else pa.repeat(False, len(read))
-    return pc.or_(below, pc.greater(read, args["max"])) if "max" in args else below
+    if "min" not in args:
+        return pc.greater(read, scalar(args["max"]))
+    below = pc.less(read, scalar(args["min"]))
+    return pc.or_(below, pc.greater(read, scalar(args["max"]))) if "max" in args else below
 
 
 def _range_message(column: str, args: dict[str, Any], _value: Any) -> str:
@@ -124,6 +139,7 @@ class Kind:
     breaks: Callable[[dict[str, Any], pa.Array, pa.Array], pa.Array] = _nothing_breaks
     meta: Callable[[dict[str, Any]], dict[str, Any]] = _no_meta
     judged_by_decoding: bool = False
+    judges_writing: bool = False  # whether it looks at the text as it was sent
     arguments: frozenset[str] = frozenset()
     lacks: Callable[[dict[str, Any], str], str | None] = _nothing_lacks  # among its arguments
     types: frozenset[str] | None = None  # of the columns it can be a rule of; None: any
@@ -138,14 +154,14 @@ KINDS: dict[str, Kind] = {
     "not_blank": Kind(
         message=lambda column, args, value: f"{column} is blank",
         breaks=lambda args, read, written: pc.or_(
-            pc.utf8_is_space(read), pc.equal(pc.binary_length(read), 0)
+            pc.utf8_is_space(read), pc.equal(pc.binary_length(read), scalar(0))
         ),
         meta=lambda args: {"min_length": 1},
         types=TEXT,
     ),
     "max_length": Kind(
         message=lambda column, args, value: f"{column} is longer than {args['length']} characters",
-        breaks=lambda args, read, written: pc.greater(pc.utf8_length(read), args["length"]),
+        breaks=lambda args, read, written: pc.greater(pc.utf8_length(read), scalar(args["length"])),
         meta=lambda args: {"max_length": args["length"]},
         judged_by_decoding=True,
         arguments=frozenset({"length"}),
@@ -179,6 +195,7 @@ KINDS: dict[str, Kind] = {
         ),
         breaks=_not_written_in_utc,
         judged_by_decoding=True,  # ColumnType.form lets no other text pass unread
+        judges_writing=True,
         types=frozenset({"timestamp"}),
     ),
     "unique": Kind(

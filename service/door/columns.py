@@ -2,19 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import compress
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 from msgspec import UNSET
-from msgspec.structs import astuple
 
 from service.dictionary import Column, Table
 from service.dictionary.moments import Mask
 from service.door.fields import colons
-from service.door.key_sets import KeySet, key_set
+from service.door.key_sets import KeySet, set_of_numbers
 
 
 @dataclass
@@ -29,9 +28,8 @@ class Columns:
         """Those that are not doubtful."""
         if not self.doubted.any():
             return self
-        fit = ~self.doubted
-        keys = {name: list(compress(values, fit)) for name, values in self.keys.items()}
-        return Columns(self.rows.filter(pa.array(fit)), keys, np.zeros(fit.sum(), np.bool_))
+        rows = self.rows.take(pa.array(np.flatnonzero(~self.doubted)))
+        return Columns(rows, KeysOf(rows), np.zeros(len(rows), np.bool_))
 
 
 def key_columns(table: Table) -> list[Column]:
@@ -42,7 +40,7 @@ def key_columns(table: Table) -> list[Column]:
 class KeysOf(dict[str, Sequence[Any]]):
     """The values of `rows` in the key columns; each is read when it is asked for."""
 
-    def __init__(self, rows: pa.RecordBatch) -> None:
+    def __init__(self, rows: pa.Table | pa.RecordBatch) -> None:
         super().__init__()
         self._rows = rows
 
@@ -54,13 +52,13 @@ class KeysOf(dict[str, Sequence[Any]]):
 def sets_of(table: Table, rows: pa.RecordBatch) -> dict[str, KeySet]:
     """The values of `rows` in the key columns that are whole numbers, as sets."""
     return {
-        column.name: key_set(column.type.name, _values(rows[column.name].drop_null()))
+        column.name: set_of_numbers(rows[column.name].drop_null().to_numpy())
         for column in key_columns(table)
         if pa.types.is_integer(rows[column.name].type)
     }
 
 
-def _values(column: pa.Array) -> Sequence[Any]:
+def _values(column: pa.Array | pa.ChunkedArray) -> Sequence[Any]:
     if pa.types.is_integer(column.type) and column.null_count == 0:
         return column.to_numpy().tolist()  # type: ignore[no-any-return]
     return column.to_pylist()  # type: ignore[no-any-return]
@@ -77,6 +75,7 @@ class ColumnReader:
     def __init__(self, table: Table, struct: type[msgspec.Struct]) -> None:
         self._names = list(table.column_names)
         self._columns = [table.column(name) for name in struct.__struct_fields__]
+        self._fields = [attrgetter(name) for name in struct.__struct_fields__]
         self._key_columns = [column.name for column in key_columns(table)]
         self._not_decoded = {
             column.name: [rule for rule in column.own_rules if not rule.judged_by_decoding]
@@ -85,7 +84,7 @@ class ColumnReader:
 
     def values(self, structs: Sequence[msgspec.Struct]) -> list[Sequence[Any]]:
         """The fields' values, in the order of the struct; UNSET where there is no field."""
-        return list(zip(*map(astuple, structs), strict=True)) or [()] * len(self._columns)
+        return [list(map(field, structs)) for field in self._fields]
 
     def colons(self, values: Sequence[Sequence[Any]]) -> int:
         """How many colons the JSON has that the values were decoded from, if none was dropped:

@@ -190,15 +190,22 @@ def _read_column(
             read.append(None)
             message = f"{column.name} is not {column.type.reads}"
             found[i].append(Violation(column.name, "type", message, value))
-    texts = [value if isinstance(value, str) else None for value in written]
-    arrays = column.type.array(read), pa.array(map(_encodable, texts), pa.string())
+    array = column.type.array(read)
     for rule in column.own_rules:
-        for i in np.flatnonzero(mask(rule.breaks(*arrays))).tolist():
+        broken = rule.breaks(array, _texts(written) if rule.judges_writing else array)
+        if not broken.true_count:
+            continue
+        for i in np.flatnonzero(mask(broken)).tolist():
             # A value that could not be read is not missing.
             if (rule.kind == "not_null") == (written[i] is None):
                 message = rule.message(written[i])
                 found[i].append(Violation(column.name, rule.kind, message, written[i]))
     return read
+
+
+def _texts(written: Sequence[Any]) -> pa.Array:
+    texts = (value if isinstance(value, str) else None for value in written)
+    return pa.array(map(_encodable, texts), pa.string())
 
 
 def _encodable(text: str | None) -> str | None:

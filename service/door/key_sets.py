@@ -1,8 +1,11 @@
 """Sets of the values of key columns: whole numbers in roaring bitmaps, text in sets."""
 
+from array import array
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from pyroaring import BitMap, BitMap64
 
 KeySet = Any  # BitMap, BitMap64 or set: all know isdisjoint, -, |=, in and len
@@ -19,6 +22,14 @@ def key_set(type_name: str, values: Iterable[Any]) -> KeySet:
         return kind(values)
     except (OverflowError, TypeError, ValueError):  # negative ones: bitmaps have no sign
         return kind([value & mask for value in values])
+
+
+def set_of_numbers(values: npt.NDArray[np.int32] | npt.NDArray[np.int64]) -> KeySet:
+    """The same of numbers of 32 or 64 bits."""
+    # From an array.array a bitmap is made five times as fast as from numpy's or a list.
+    if values.itemsize == 4:
+        return BitMap(array("I", values.tobytes()))
+    return BitMap64(array("Q", values.tobytes()))
 
 
 def unsigned(type_name: str, value: Any) -> Any:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from service.dictionary import Column, Table
 from service.door.columns import key_columns
 from service.door.judge import Batch, Violation
-from service.door.key_sets import KeySet, key_set, unsigned
+from service.door.key_sets import KeySet, key_set, set_of_numbers, unsigned
 from service.warehouse.keys import Keys
 
 FEW = 10  # values, which to look for one after the other takes less time than to look at each row
@@ -103,8 +103,11 @@ def _rows_with(batch: Batch, column: Column, values: Collection[Any]) -> list[in
     return [i for i, value in enumerate(batch.keys[column.name]) if value in values]
 
 
-def _present(column: pa.ChunkedArray) -> list[Any]:
-    return column.drop_null().to_pylist()  # type: ignore[no-any-return]
+def _present(column: pa.ChunkedArray) -> KeySet | list[Any]:
+    there = column.drop_null()
+    if pa.types.is_integer(there.type):
+        return set_of_numbers(there.to_numpy())
+    return there.to_pylist()
 
 
 def _parent(column: Column) -> tuple[str, str]:

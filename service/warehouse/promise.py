@@ -1,6 +1,7 @@
 """What a request of an event loop waits for while the writer, in its thread, works on it."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -26,21 +27,31 @@ class Promise:
 
     def set_result(self, result: Any) -> None:
         """What came of it."""
-        self._tell(result, None)
+        keep([(self, result)])
 
     def set_exception(self, error: BaseException) -> None:
         """Why nothing came of it."""
-        self._tell(None, error)
+        keep([(self, error)])
 
-    def _tell(self, result: Any, error: BaseException | None) -> None:
-        self._is_told = True
-        with suppress(RuntimeError):  # the loop is closed: no one waits any more
-            self.loop.call_soon_threadsafe(self._keep, result, error)
-
-    def _keep(self, result: Any, error: BaseException | None) -> None:
+    def _keep(self, answer: Any) -> None:
         if self.kept.done():  # it was cancelled meanwhile
             return
-        if error is None:
-            self.kept.set_result(result)
+        if isinstance(answer, BaseException):
+            self.kept.set_exception(answer)
         else:
-            self.kept.set_exception(error)
+            self.kept.set_result(answer)
+
+
+def keep(answers: Sequence[tuple[Promise, Any]]) -> None:
+    """Tells what came of each, or why nothing did. They are of one loop, which is woken once: if it
+    were for each, it would begin to answer while the others are still told.
+    """
+    for promise, _ in answers:
+        promise._is_told = True
+    with suppress(IndexError, RuntimeError):  # there is none; the loop is closed, no one waits
+        answers[0][0].loop.call_soon_threadsafe(_keep_each, answers)
+
+
+def _keep_each(answers: Sequence[tuple[Promise, Any]]) -> None:
+    for promise, answer in answers:
+        promise._keep(answer)

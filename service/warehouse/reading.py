@@ -12,6 +12,10 @@ from service.warehouse.database import core, quoted
 
 Value = tuple[Any, ...]
 
+# Groups of up to so many bits are counted in an array rather than a hash table (DuckDB's limit is
+# 12): years, months, departments and jobs take 18, in two thirds of the time.
+GROUP_BITS = 20
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -86,6 +90,7 @@ def report(
         NotBuilt: there is no mart for it yet.
     """
     types = report_types(connection, asked)
+    connection.execute(f"set perfect_ht_threshold = {GROUP_BITS}")
     try:
         return _report(connection, asked, arguments, types)
     except (duckdb.CatalogException, duckdb.BinderException) as error:

@@ -26,7 +26,7 @@ from service.warehouse.admission import Verdict, admit, admit_all
 from service.warehouse.arrivals import Arrivals
 from service.warehouse.database import Database, as_problem, core, count_rows, insert_arrow
 from service.warehouse.keys import Keys
-from service.warehouse.promise import Promise
+from service.warehouse.promise import Promise, keep
 from service.warehouse.replaying import find_present, record, settled
 from service.warehouse.work import (
     Group,
@@ -220,8 +220,7 @@ class Writer:
             self._roll_back(error)
             self._write_one_by_one(group, error)
             return
-        for (_, future), answer in zip(group, answers, strict=True):
-            _tell(future, answer)
+        _tell(group, answers)
 
     def _write_one_by_one(self, group: list[Work], error: Exception) -> None:
         if len(group) > 1:
@@ -238,7 +237,7 @@ class Writer:
             self._stale.update(batch.table.name for batch in insert.batches)
             try:
                 self._refresh()
-                _tell(future, self._transaction([insert])[0])
+                _tell(group, self._transaction([insert]))
                 return
             except Exception as again:  # noqa: BLE001 - as above
                 self._roll_back(again)
@@ -277,7 +276,7 @@ class Writer:
         self._connection.begin()
         answers = self._answers(inserts, group)
         for table, parts in group.rows.items():
-            insert_arrow(self._connection, f"{core(table)} by name", pa.concat_tables(parts))
+            insert_arrow(self._connection, f"{core(table)} by name", pa.concat_tables(parts).combine_chunks())
         books.write(self._connection, group.loads)
         books.write(self._connection, group.rejections)
         books.write(self._connection, list(group.answers.values()))
@@ -366,11 +365,16 @@ def _begun(work: Work) -> bool:
     return work[1].set_running_or_notify_cancel()
 
 
-def _tell(future: "Future[Any] | Promise", answer: Answer) -> None:
-    if isinstance(answer, Exception):
-        future.set_exception(answer)
-    else:
-        future.set_result(answer)
+def _tell(group: Sequence[Work], answers: Sequence[Answer]) -> None:
+    promised: list[tuple[Promise, Answer]] = []
+    for (_, future), answer in zip(group, answers, strict=True):
+        if isinstance(future, Promise):
+            promised.append((future, answer))
+        elif isinstance(answer, Exception):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)
+    keep(promised)
 
 
 def _rows(work: Work) -> int:
