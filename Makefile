@@ -101,6 +101,7 @@ $(VENV)/.installed: requirements/build.txt requirements/runtime.txt pyproject.to
 	@$(PIP) install --no-deps --require-hashes -r requirements/build.txt -r requirements/runtime.txt
 	@$(PIP) install --no-index --no-build-isolation --no-deps -e .
 	@$(PIP) check
+	@$(VENV)/bin/python -m compileall -q service
 	@touch $@
 
 $(VENV)/.installed-dev: requirements/dev.txt $(VENV)/.installed

@@ -28,7 +28,8 @@ MORE_HIRES = """
 
 def environ(folder: Path) -> dict[str, str]:
     """The environment of a `gatehouse` that has all its files in `folder`."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("GATEHOUSE_", "DBT_"))}
+    other = ("GATEHOUSE_", "DBT_", "PYTHONDONTWRITEBYTECODE")  # what is compiled stays, as it does
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(other)}
     return inherited | {
         "GATEHOUSE_PROJECT": str(CHECKOUT),
         "GATEHOUSE_WAREHOUSE": str(folder / "gatehouse.duckdb"),

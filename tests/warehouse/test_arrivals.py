@@ -5,9 +5,11 @@ import threading
 
 import pytest
 
+from service.errors import KeyReused
 from service.warehouse import arrivals
 from service.warehouse.arrivals import Arrivals
-from tests.warehouse.tables import Books, department, insert
+from service.warehouse.work import Outcome
+from tests.warehouse.tables import Books, department, insert, named, violations
 
 
 def test_small_requests_that_come_turn_by_turn_are_written_in_one_transaction(
@@ -31,6 +33,37 @@ def test_small_requests_that_come_turn_by_turn_are_written_in_one_transaction(
         " and message like 'insert into core%'"
     )
     assert len(transactions) == 1
+
+
+def test_of_requests_that_share_a_commit_each_is_told_what_became_of_it(database, writer):
+    async def come() -> list[object]:
+        loop, is_gone = asyncio.get_running_loop(), threading.Event()
+
+        def give_up() -> None:
+            gone.cancel()
+            is_gone.set()
+
+        def during() -> None:  # in the transaction
+            loop.call_soon_threadsafe(give_up)
+            assert is_gone.wait(60)
+
+        with writer.lock:
+            gone = writer.answer(insert("departments", department(200)))
+            told = [
+                writer.answer(named(insert("departments", department(201)), "a", "this", during)),
+                writer.answer(named(insert("departments", department(202)), "a", "that")),
+                writer.answer(insert("departments", department(203), department(None))),
+            ]
+        return await asyncio.wait_for(asyncio.gather(gone, *told, return_exceptions=True), 60)
+
+    gone, first, second, third = asyncio.run(come())
+    assert isinstance(gone, asyncio.CancelledError)
+    assert isinstance(first, Outcome)
+    assert isinstance(second, KeyReused)
+    assert isinstance(third, Outcome)
+    assert violations(third) == {1: [("id", "not_null")]}
+    there = Books(database).ask("select id from core.departments where id >= 200 order by id")
+    assert there == [(200,), (201,), (203,)]
 
 
 @pytest.mark.parametrize("is_closed", [False, True])

@@ -3,11 +3,12 @@
 import threading
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.door.key_sets import key_set
+from service.door.key_sets import key_set, set_of_numbers, signed
 from service.warehouse.database import Database
 from service.warehouse.keys import Keys, Place
 from tests.warehouse.tables import DICTIONARY
@@ -68,6 +69,16 @@ def test_a_set_of_keys_says_what_a_set_of_python_says(data):
     assert [keys.has(place, value) for value in asked] == [value in model for value in asked]
     assert keys.taken(place, asked) == model & set(asked)
     assert keys.unknown(place, asked) == set(asked) - model
+
+
+@settings(deadline=None, max_examples=100)
+@given(data=st.data())
+def test_a_set_of_numbers_is_the_set_of_their_keys(data):
+    kind = data.draw(st.sampled_from(["integer", "bigint"]))
+    values = data.draw(st.lists(WHOLE[kind], max_size=20))
+    numbers = np.array(values, np.int32 if kind == "integer" else np.int64)
+    assert set_of_numbers(numbers) == key_set(kind, values)
+    assert signed(kind, set_of_numbers(numbers)) == set(values)
 
 
 def test_a_layer_sees_what_is_below_it_and_not_the_other_way_round():
