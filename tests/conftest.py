@@ -1,5 +1,7 @@
 """Real parts for every test: a warehouse that dbt has built, a server on a socket."""
 
+import fcntl
+import os
 import shutil
 import sys
 import threading
@@ -13,6 +15,7 @@ import pytest
 
 from service.builds import build_offline
 from service.settings import Settings
+from tests import parsed
 from tests.hostile import chance
 
 CHECKOUT = Path(__file__).parent.parent
@@ -75,14 +78,30 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.line(f"{chance.done.total():>8,} cases in all ({chance.repeat()})")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this run share."""
+    base = tmp_path_factory.getbasetemp()
+    parsed.folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return parsed.folder
+
+
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings of a warehouse that was built from the shipped seeds; copy it, do not change it."""
-    folder = tmp_path_factory.mktemp("built")
-    shutil.copytree(CHECKOUT / "seeds", folder / "seeds")
+def built(shared: Path) -> Settings:
+    """Settings of a warehouse that was built from the shipped seeds; copy it, do not change it.
+
+    One process builds it, the others wait.
+    """
+    folder = shared / "built"
+    folder.mkdir(exist_ok=True)
     settings = settings_in(folder)
-    build = build_offline(settings)
-    assert build.status == "done", build.message
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not settings.warehouse.exists():
+            shutil.copytree(CHECKOUT / "seeds", settings.seeds)
+            build = build_offline(settings)
+            assert build.status == "done", build.message
+            parsed.keep(settings)
     return settings
 
 
@@ -92,6 +111,7 @@ def settings(built: Settings, tmp_path: Path) -> Settings:
     own = settings_in(tmp_path)
     shutil.copytree(built.seeds, own.seeds)
     shutil.copy(built.warehouse, own.warehouse)
+    parsed.take_over(own)
     return own
 
 

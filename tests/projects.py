@@ -13,6 +13,7 @@ import duckdb
 
 from service.builds import BuildResult, build_offline
 from service.settings import Settings
+from tests import parsed
 
 CHECKOUT = Path(__file__).parent.parent
 
@@ -37,6 +38,7 @@ class Project:
             seeds=self.seeds,
             port=0,
         )
+        parsed.take_over(self.settings)
 
     def write(self, table: str, content: str | bytes) -> None:
         """Makes `content` the history file of a table, to the byte."""
