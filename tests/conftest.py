@@ -22,6 +22,22 @@ CHECKOUT = Path(__file__).parent.parent
 CHALLENGE = CHECKOUT.parent / "shared" / "data" / "challenge"
 sys.path.insert(0, str(CHECKOUT / "seeds"))
 
+# They take a minute and more each, the longest first.
+LONGEST = (
+    "faults/test_killed_in_the_middle.py",
+    "dbt_project/test_history.py",
+    "test_builds_under_load.py",
+    "api/test_loading_files.py",
+    "cli/test_recover_command.py",
+    "test_large_file.py",
+    "cli/test_build_command.py",
+    "hostile/test_damaged_avro_files.py",
+    "hostile/test_every_call.py",
+    "hostile/test_insert_door.py",
+    "dbt_project/test_accounting.py",
+    "test_killed_while_loading.py",
+    "test_benchmarks.py",
+)
 HEADERS = {
     "departments": "id,department",
     "jobs": "id,job",
@@ -30,13 +46,14 @@ HEADERS = {
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, files with slow ones begin first: so that none has
-    a long one left at the end.
+    """Where several processes share the tests, the longest files begin first, then those with slow
+    tests: so that none has a long one left at the end.
     """
     if not hasattr(config, "workerinput"):
         return
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    turn = {CHECKOUT / "tests" / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: (turn.get(item.path, len(turn)), item.path not in slow))
 
 
 # Hostile input: processes that run tests side by side draw from one seed, and tell how much they
