@@ -10,6 +10,8 @@ PYTHON ?=
 CANDIDATES := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 ARGS ?=
 ROUNDS ?= 1000
+CASES ?= 10
+SEED ?= new
 BENCH := benchmarks/.venv
 
 # Only `make lock` uses it, in an environment of its own that it throws away.
@@ -24,7 +26,7 @@ PIP_AUDIT := pip-audit==2.10.1
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-dev serve test soak lint format bench seeds lock vulnerabilities clean
+.PHONY: help install install-dev serve test fuzz soak lint format bench seeds lock vulnerabilities clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +43,10 @@ serve: install ## build the warehouse, then serve
 
 test: install-dev ## run the tests (one of them: make test ARGS='-k some_words')
 	@$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+
+fuzz: install-dev ## hostile input by a new seed, ten times as much (more: make fuzz CASES=100)
+	@GATEHOUSE_FUZZ_SEED=$(SEED) GATEHOUSE_FUZZ_CASES=$(CASES) \
+	  $(VENV)/bin/python -m pytest -n auto --dist load --timeout 0 tests/hostile $(ARGS)
 
 soak: install-dev ## kill the service at random moments, for hours (shorter: make soak ROUNDS=100)
 	@GATEHOUSE_FAULTS_ROUNDS=$(ROUNDS) $(VENV)/bin/python -m pytest -s tests/faults $(ARGS)

@@ -1,5 +1,7 @@
 """Real parts for every test: a warehouse that dbt has built, a server on a socket."""
 
+import fcntl
+import os
 import shutil
 import sys
 import threading
@@ -13,12 +15,29 @@ import pytest
 
 from service.builds import build_offline
 from service.settings import Settings
+from tests import parsed
 from tests.hostile import chance
 
 CHECKOUT = Path(__file__).parent.parent
 CHALLENGE = CHECKOUT.parent / "shared" / "data" / "challenge"
 sys.path.insert(0, str(CHECKOUT / "seeds"))
 
+# They take a minute and more each, the longest first.
+LONGEST = (
+    "faults/test_killed_in_the_middle.py",
+    "dbt_project/test_history.py",
+    "test_builds_under_load.py",
+    "api/test_loading_files.py",
+    "cli/test_recover_command.py",
+    "test_large_file.py",
+    "cli/test_build_command.py",
+    "hostile/test_damaged_avro_files.py",
+    "hostile/test_every_call.py",
+    "hostile/test_insert_door.py",
+    "dbt_project/test_accounting.py",
+    "test_killed_while_loading.py",
+    "test_benchmarks.py",
+)
 HEADERS = {
     "departments": "id,department",
     "jobs": "id,job",
@@ -27,13 +46,14 @@ HEADERS = {
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, files with slow ones begin first: so that none has
-    a long one left at the end.
+    """Where several processes share the tests, the longest files begin first, then those with slow
+    tests: so that none has a long one left at the end.
     """
     if not hasattr(config, "workerinput"):
         return
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    turn = {CHECKOUT / "tests" / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: (turn.get(item.path, len(turn)), item.path not in slow))
 
 
 # Hostile input: processes that run tests side by side draw from one seed, and tell how much they
@@ -75,14 +95,30 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.line(f"{chance.done.total():>8,} cases in all ({chance.repeat()})")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this run share."""
+    base = tmp_path_factory.getbasetemp()
+    parsed.folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return parsed.folder
+
+
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings of a warehouse that was built from the shipped seeds; copy it, do not change it."""
-    folder = tmp_path_factory.mktemp("built")
-    shutil.copytree(CHECKOUT / "seeds", folder / "seeds")
+def built(shared: Path) -> Settings:
+    """Settings of a warehouse that was built from the shipped seeds; copy it, do not change it.
+
+    One process builds it, the others wait.
+    """
+    folder = shared / "built"
+    folder.mkdir(exist_ok=True)
     settings = settings_in(folder)
-    build = build_offline(settings)
-    assert build.status == "done", build.message
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not settings.warehouse.exists():
+            shutil.copytree(CHECKOUT / "seeds", settings.seeds)
+            build = build_offline(settings)
+            assert build.status == "done", build.message
+            parsed.keep(settings)
     return settings
 
 
@@ -92,6 +128,7 @@ def settings(built: Settings, tmp_path: Path) -> Settings:
     own = settings_in(tmp_path)
     shutil.copytree(built.seeds, own.seeds)
     shutil.copy(built.warehouse, own.warehouse)
+    parsed.take_over(own)
     return own
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import duckdb
 
-from service.builds import BuildResult, build_offline
+from service.builds import BuildResult, NoLock, build_offline, run
 from service.settings import Settings
+from tests import parsed
 
 CHECKOUT = Path(__file__).parent.parent
 
@@ -37,6 +38,7 @@ class Project:
             seeds=self.seeds,
             port=0,
         )
+        parsed.take_over(self.settings)
 
     def write(self, table: str, content: str | bytes) -> None:
         """Makes `content` the history file of a table, to the byte."""
@@ -77,6 +79,15 @@ class Project:
         build = build_offline(self.settings)
         assert build.status == "failed"
         return build
+
+    def failing(self, select: str) -> set[str]:
+        """The data tests that fail, of those that `dbt test --select` takes."""
+        said = BuildResult("tests", "queued")
+        run(self.settings, said, NoLock(), lambda node: None, what=("test", "--select", select))
+        found = {node.name for node in said.nodes if node.status == "fail"}
+        assert said.nodes, said.message
+        assert bool(found) == (said.status == "failed"), said.message
+        return found
 
     def dbt(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Runs dbt itself, in a process of its own."""

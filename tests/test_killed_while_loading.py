@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from service.settings import Settings
+from tests.faults.workers import PAUSE
 from tests.processes import Service
 
 pytestmark = pytest.mark.slow
@@ -65,10 +66,12 @@ def test_no_line_is_lost_and_none_goes_in_twice(
         until = time.monotonic() + random_.uniform(0, 3)
         while time.monotonic() < until:
             _balanced(service.client.get(taken["href"]).json())
+            PAUSE(0.02)
         service.kill()
         service = start()
     load = service.client.get(taken["href"]).json()
     while load["status"] == "running":
+        PAUSE(0.02)
         load = _balanced(service.client.get(taken["href"]).json())
     assert (load["status"], load["detail"]) == ("done", None)
     assert load["received"] == ROWS + ROWS // 100

@@ -6,6 +6,7 @@ from datetime import datetime
 import pytest
 
 from tests.api.conftest import is_problem
+from tests.faults.workers import PAUSE
 
 pytestmark = pytest.mark.slow
 
@@ -17,6 +18,7 @@ def ended(client, href):
         build = client.get(href).json()
         if build["status"] not in ("queued", "running"):
             return build
+        PAUSE(0.02)
     raise AssertionError("the build does not end")
 
 

@@ -17,6 +17,7 @@ from service.files import landing
 from service.settings import Settings
 from tests.api.conftest import all_pages, files_in, is_problem
 from tests.backups.world import everything
+from tests.faults.workers import PAUSE
 from tests.projects import Project
 
 pytestmark = pytest.mark.slow
@@ -51,6 +52,7 @@ def followed(client: httpx.Client, taken: httpx.Response) -> Load:
         if load["status"] != "running":
             return load
         assert load["progress"]["of_bytes"] > 0
+        PAUSE(0.02)
 
 
 def books(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:
@@ -332,7 +334,7 @@ def test_inserts_and_builds_go_on_while_files_are_loaded(client: httpx.Client) -
     assert refused == []
     assert [counts(load) for load in loads] == [(5_000, 5_000, 0, 0)] * 3
     while client.get(build).json()["status"] in ("queued", "running"):
-        pass
+        PAUSE(0.02)
     assert client.get(build).json()["status"] == "done"
 
 

@@ -10,6 +10,7 @@ from service.api.app import create_app
 from service.api.describing import description_of
 from tests.api.contract import operations
 from tests.conftest import serving
+from tests.faults.workers import PAUSE
 from tests.projects import Project
 
 JSON = {"Content-Type": "application/json"}
@@ -250,6 +251,6 @@ def test_it_follows_the_dictionary_that_a_build_takes_up(tmp_path):
         project.change("jobs", "length: 255", "length: 60")
         href = client.post("/v1/builds").json()["href"]
         while client.get(href).json()["status"] in ("queued", "running"):
-            pass
+            PAUSE(0.02)
         job = client.get("/schema").json()["components"]["schemas"]["JobsRow"]["properties"]["job"]
         assert job["maxLength"] == 60

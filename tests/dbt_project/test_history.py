@@ -36,7 +36,6 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def project(base: Project, tmp_path: Path) -> Project:
     project = Project(tmp_path / "copy")
     shutil.copy(base.settings.warehouse, project.settings.warehouse)
-    shutil.copytree(base.settings.target, project.settings.target)
     shutil.copytree(base.seeds, project.seeds, dirs_exist_ok=True)
     return project
 

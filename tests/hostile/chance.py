@@ -1,14 +1,20 @@
 """Where the chance of these tests comes from, so that what failed can be done again.
 
-GATEHOUSE_FUZZ_SEED is the seed (else a new one each time, told at the end), GATEHOUSE_FUZZ_CASES
-multiplies the cases, for long runs. Both are taken out of the environment: they are no settings.
+GATEHOUSE_FUZZ_SEED is the seed (else always the same, so that the tests are; `new` draws one; it is
+told at the end), GATEHOUSE_FUZZ_CASES multiplies the cases: `make fuzz` sets both. They are taken
+out of the environment: they are no settings.
 """
 
 import os
 from collections import Counter
 from random import Random
 
-SEED = int(os.environ.pop("GATEHOUSE_FUZZ_SEED", "") or int.from_bytes(os.urandom(4)))
+
+def _seed(said: str) -> int:
+    return int.from_bytes(os.urandom(4)) if said == "new" else int(said or 1)
+
+
+SEED = _seed(os.environ.pop("GATEHOUSE_FUZZ_SEED", ""))
 TIMES = float(os.environ.pop("GATEHOUSE_FUZZ_CASES", "") or 1)
 
 done: Counter[str] = Counter()  # how many cases of each kind there were
