@@ -76,7 +76,8 @@ def test_a_set_of_keys_says_what_a_set_of_python_says(data):
 def test_a_set_of_numbers_is_the_set_of_their_keys(data):
     kind = data.draw(st.sampled_from(["integer", "bigint"]))
     values = data.draw(st.lists(WHOLE[kind], max_size=20))
-    numbers = np.array(values, np.int32 if kind == "integer" else np.int64)
+    dtype: Any = np.int32 if kind == "integer" else np.int64
+    numbers = np.array(values, dtype)
     assert set_of_numbers(numbers) == key_set(kind, values)
     assert signed(kind, set_of_numbers(numbers)) == set(values)
 
