@@ -28,7 +28,7 @@ MORE_HIRES = """
 
 def environ(folder: Path) -> dict[str, str]:
     """The environment of a `gatehouse` that has all its files in `folder`."""
-    other = ("GATEHOUSE_", "DBT_", "PYTHONDONTWRITEBYTECODE")  # what is compiled stays, as it does
+    other = ("GATEHOUSE_", "DBT_", "PYTHONDONTWRITEBYTECODE")  # Python keeps what it compiles
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(other)}
     return inherited | {
         "GATEHOUSE_PROJECT": str(CHECKOUT),
