@@ -87,7 +87,7 @@ class NoLock:
     def release(self, table: str | None) -> None: ...
 
     def keeping_open(self, warehouse: Path) -> AbstractContextManager[object]:
-        """Half of the time of a small build would go into opening the file for each node."""
+        """Else DuckDB opens the file anew for each node, which takes longer than many a node."""
         try:
             return duckdb.connect(str(warehouse))
         except duckdb.Error:  # dbt will say why
