@@ -7,7 +7,6 @@ process is of no use from then on.
 
 import hashlib
 import hmac
-import os
 import threading
 import time
 from dataclasses import dataclass
@@ -43,7 +42,6 @@ class Keyring:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._path = str(path)  # to look at it for each request
         self._stamp: tuple[int, ...] | None = None
         self._held: list[Held] = []
         self._known: dict[bytes, Held] = {}  # those that were presented, by their digest
@@ -58,7 +56,7 @@ class Keyring:
         Raises:
             KeysUnreadable: the file is damaged, or gone.
         """
-        stamp = _stamp(self._path)
+        stamp = _stamp(self.path)
         if stamp != self._stamp:
             self._read(stamp)
         if self._damage:
@@ -107,10 +105,10 @@ class Keyring:
             log.error("keys_unreadable", error=str(error))
 
 
-def _stamp(path: str) -> tuple[int, ...] | None:
+def _stamp(path: Path) -> tuple[int, ...] | None:
     """What tells one content of the file from another; None when there is no file."""
     try:
-        found = os.stat(path)  # noqa: PTH116 - a Path takes twice as long
+        found = path.stat()
     except FileNotFoundError:
         return None
     except OSError as error:  # a folder that may not be entered

@@ -25,7 +25,7 @@ def key_set(type_name: str, values: Iterable[Any]) -> KeySet:
 
 
 def set_of_numbers(values: npt.NDArray[np.int32] | npt.NDArray[np.int64]) -> KeySet:
-    """The same of numbers of 32 or 64 bits."""
+    """As `key_set`, of an array of numbers of 32 or 64 bits."""
     # From an array.array a bitmap is made five times as fast as from numpy's or a list.
     if values.itemsize == 4:
         return BitMap(array("I", values.tobytes()))

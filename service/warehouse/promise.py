@@ -43,12 +43,12 @@ class Promise:
 
 
 def keep(answers: Sequence[tuple[Promise, Any]]) -> None:
-    """Tells what came of each, or why nothing did. They are of one loop, which is woken once: if it
-    were for each, it would begin to answer while the others are still told.
+    """Tells what came of each (there is one at least), or why nothing did. They are of one loop,
+    which is woken once: if it were for each, it would begin to answer while others are still told.
     """
     for promise, _ in answers:
         promise._is_told = True
-    with suppress(IndexError, RuntimeError):  # there is none; the loop is closed, no one waits
+    with suppress(RuntimeError):  # the loop is closed: no one waits any more
         answers[0][0].loop.call_soon_threadsafe(_keep_each, answers)
 
 

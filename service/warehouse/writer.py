@@ -376,7 +376,8 @@ def _tell(group: Sequence[Work], answers: Sequence[Answer]) -> None:
             future.set_exception(answer)
         else:
             future.set_result(answer)
-    keep(promised)
+    if promised:
+        keep(promised)
 
 
 def _rows(work: Work) -> int:

@@ -83,10 +83,15 @@ def test_what_follows_from_the_loads_passes(project: Project, change: tuple[str,
     assert failing(project, *change) == set()
 
 
-def test_a_build_says_so_too(project: Project) -> None:
+def test_a_build_and_dbt_in_a_terminal_say_so_too(project: Project) -> None:
     live(project, "jobs", "8, 'Diver'")
     project.build()
     with duckdb.connect(str(project.settings.warehouse)) as connection:
         connection.execute("delete from core.jobs where id = 8")
     build = project.build_fails()
     assert "history_accounted_for_jobs_" in (build.message or "")
+    done = project.dbt("test", "--select", "test_name:history_accounted_for")
+    assert done.returncode == 1
+    assert {
+        line.split("FAIL")[1].split()[1] for line in done.stdout.splitlines() if " FAIL " in line
+    } == JOBS
