@@ -1,7 +1,8 @@
 """Structured logs on stderr: one event a line, whatever characters its values hold.
 
 What the standard library's loggers say (uvicorn's, for one) comes out in the same form. Bind what
-an event belongs to with `bound(request_id=…)` or `bound(load_id=…)`: it follows the thread or task.
+events belong to with ``tokens = bind(request_id=…)`` until ``unbind(**tokens)``: it follows the
+thread or task.
 """
 
 import json
@@ -12,14 +13,15 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 import structlog
-from structlog.contextvars import bound_contextvars as bound
+from structlog.contextvars import bind_contextvars as bind
+from structlog.contextvars import reset_contextvars as unbind
 from structlog.stdlib import BoundLogger, ProcessorFormatter
 from structlog.typing import EventDict, ExcInfo, Processor
 
 from service.printable import printable
 from service.settings import Settings
 
-__all__ = ["bound", "configure", "get_logger", "is_told"]
+__all__ = ["bind", "configure", "get_logger", "is_told", "unbind"]
 
 # Events of structlog and of the standard library pass these alike.
 BOTH: list[Processor] = [

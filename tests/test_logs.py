@@ -29,8 +29,9 @@ def logged(capsys):
 
 def test_json_logs_are_one_object_a_line_with_what_is_bound(logged):
     lines = logged(log_format="json")
-    with logs.bound(request_id="r1", load_id="l1"):
-        logs.get_logger("gate").info("batch committed", rows=3)
+    tokens = logs.bind(request_id="r1", load_id="l1")
+    logs.get_logger("gate").info("batch committed", rows=3)
+    logs.unbind(**tokens)
     logs.get_logger("gate").info("idle")
     first, second = map(json.loads, lines())
     assert first.pop("timestamp").endswith("Z")

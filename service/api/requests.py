@@ -4,8 +4,8 @@ import logging
 import re
 import time
 from collections.abc import Iterable, Mapping
+from secrets import token_hex
 from typing import Any
-from uuid import uuid4
 
 from litestar import Request
 from litestar.middleware import ASGIMiddleware
@@ -18,7 +18,7 @@ from service.api.hosts import Hosts, check_local
 from service.api.limits import BODY, Body, in_time
 from service.errors import Problem
 from service.gate import Gate
-from service.logs import bound, get_logger, is_told
+from service.logs import bind, get_logger, is_told, unbind
 from service.settings import Settings
 
 log = get_logger(__name__)
@@ -53,7 +53,7 @@ class RequestMiddleware(ASGIMiddleware):
         """Serves the request."""
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"").decode("latin-1")
-        request_id = given if _is_id(given) else uuid4().hex
+        request_id = given if _is_id(given) else token_hex(16)
         began, status = time.perf_counter(), 0
 
         async def sending(message: Message) -> None:
@@ -63,15 +63,16 @@ class RequestMiddleware(ASGIMiddleware):
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
-        with bound(request_id=request_id):
-            try:
-                await self._serve(scope, headers, receive, sending, next_app)
-            except Problem as error:
-                if status:  # the answer is under way
-                    raise
-                await problems.sent(error)(scope, receive, sending)
-            finally:
-                _record(scope, status or 500, time.perf_counter() - began)
+        tokens = bind(request_id=request_id)
+        try:
+            await self._serve(scope, headers, receive, sending, next_app)
+        except Problem as error:
+            if status:  # the answer is under way
+                raise
+            await problems.sent(error)(scope, receive, sending)
+        finally:
+            _record(scope, status or 500, time.perf_counter() - began)
+            unbind(**tokens)
 
     async def _serve(
         self,

@@ -190,16 +190,19 @@ def _read_column(
             read.append(None)
             message = f"{column.name} is not {column.type.reads}"
             found[i].append(Violation(column.name, "type", message, value))
-    array = column.type.array(read)
+    # A value that could not be read is not missing.
+    missing = [i for i, value in enumerate(written) if value is None]
+    there = [i for i, value in enumerate(read) if value is not None]
+    array = column.type.array([read[i] for i in there])
     for rule in column.own_rules:
-        broken = rule.breaks(array, _texts(written) if rule.judges_writing else array)
-        if not broken.true_count:
-            continue
-        for i in np.flatnonzero(mask(broken)).tolist():
-            # A value that could not be read is not missing.
-            if (rule.kind == "not_null") == (written[i] is None):
-                message = rule.message(written[i])
-                found[i].append(Violation(column.name, rule.kind, message, written[i]))
+        breaking = missing
+        if rule.kind != "not_null":
+            texts = _texts([written[i] for i in there]) if rule.judges_writing else array
+            broken = np.flatnonzero(mask(rule.breaks(array, texts)))
+            breaking = [there[i] for i in broken.tolist()]
+        for i in breaking:
+            message = rule.message(written[i])
+            found[i].append(Violation(column.name, rule.kind, message, written[i]))
     return read
 
 

@@ -13,12 +13,10 @@ import numpy as np
 import pyarrow as pa
 
 from service.dictionary import Column, Table
-from service.door.columns import key_columns
-from service.door.judge import Batch, Violation
+from service.door.columns import FEW, key_columns, without
+from service.door.judge import Batch, Broken, Violation
 from service.door.key_sets import KeySet, key_set, set_of_numbers, unsigned
 from service.warehouse.keys import Keys
-
-FEW = 10  # values, which to look for one after the other takes less time than to look at each row
 
 
 @dataclass
@@ -36,20 +34,17 @@ class Verdict:
 
 def admit(batch: Batch, keys: Keys) -> Verdict:
     """Judges `batch` against `keys` and adds the keys of what is accepted to them."""
-    orphans = _orphans(batch, keys)
+    orphans = _Orphans(batch, keys)
     claims = _Claims(batch, keys, orphans)
     rejected = {
         position: _in_order(batch.table, violations)
-        for position, violations in _violations(batch, keys, orphans, claims)
+        for position, violations in _violations(batch, orphans, claims)
     }
-    accepted, lost = batch.fitting, orphans.keys() | claims.losers
-    if lost:
-        going_in = np.delete(np.arange(len(batch.positions)), list(lost))
-        accepted = batch.fitting.take(pa.array(going_in))
+    lost = sorted(orphans.columns.keys() | claims.losers)
+    accepted = without(batch.fitting, lost)
     for column in batch.table.columns:
         if column.is_unique:
-            taken = _present(accepted[column.name]) if lost else claims.wanted[column.name]
-            keys.add((batch.table.name, column.name), taken)
+            keys.add((batch.table.name, column.name), claims.granted(column, lost, accepted))
     return Verdict(batch, accepted, rejected)
 
 
@@ -110,21 +105,35 @@ def _present(column: pa.ChunkedArray) -> KeySet | list[Any]:
     return there.to_pylist()
 
 
+def _of_broken(batch: Batch, column: Column) -> list[Any]:
+    """The values of the rows that do not fit by themselves."""
+    values = (broken.keys.get(column.name) for broken in batch.broken.values())
+    return [value for value in values if value is not None]
+
+
 def _parent(column: Column) -> tuple[str, str]:
     assert column.reference is not None
     return column.reference.args["parent"], column.reference.args["field"]
 
 
-def _orphans(batch: Batch, keys: Keys) -> dict[int, list[Column]]:
-    """The rows of `fitting` with a reference that leads nowhere, and by which columns."""
-    orphans: dict[int, list[Column]] = {}
-    for column in batch.table.columns:
-        if column.reference is None:
-            continue
-        unknown = keys.unknown(_parent(column), _joint([batch], column)[0])
-        for i in _rows_with(batch, column, unknown):
-            orphans.setdefault(i, []).append(column)
-    return orphans
+class _Orphans:
+    """The rows of `fitting` with a reference that leads nowhere, and by which `columns`."""
+
+    def __init__(self, batch: Batch, keys: Keys) -> None:
+        self.columns: dict[int, list[Column]] = {}
+        self._unknown: dict[str, set[Any]] = {}
+        for column in batch.table.columns:
+            if column.reference:
+                unknown = keys.unknown(_parent(column), _joint([batch], column)[0])
+                for i in _rows_with(batch, column, unknown):
+                    self.columns.setdefault(i, []).append(column)
+                self._unknown[column.name] = keys.unknown(
+                    _parent(column), _of_broken(batch, column)
+                )
+
+    def columns_of(self, broken: Broken) -> list[str]:
+        """The columns by which a row that does not fit by itself leads nowhere, too."""
+        return [name for name, unknown in self._unknown.items() if broken.keys.get(name) in unknown]
 
 
 class _Claims:
@@ -134,10 +143,12 @@ class _Claims:
     want a value which is taken.
     """
 
-    def __init__(self, batch: Batch, keys: Keys, orphans: Mapping[int, Any]) -> None:
+    def __init__(self, batch: Batch, keys: Keys, orphans: _Orphans) -> None:
         self._batch, self._keys, self._orphans = batch, keys, orphans
         self._first: dict[str, dict[Any, int]] = {}
-        self.wanted: dict[str, KeySet] = {}  # by column
+        self._taken: dict[str, set[Any]] = {}
+        self._wanted: dict[str, KeySet] = {}
+        self._once: dict[str, bool] = {}  # whether no value that is free stands twice
         self.losers: set[int] = set()
         for column in batch.table.columns:
             if column.is_unique:
@@ -146,19 +157,21 @@ class _Claims:
     def _find_losers(self, column: Column) -> None:
         place = self._batch.table.name, column.name
         values, count = _joint([self._batch], column)
-        self.wanted[column.name] = values
         taken = self._keys.taken(place, values)
         losers = _rows_with(self._batch, column, taken)
         self.losers.update(losers)
-        if count - len(losers) > len(values) - len(taken):  # a value that is free stands twice
+        once = count - len(losers) == len(values) - len(taken)
+        if not once:
             firsts = map(self._first_of(column).get, self._batch.keys[column.name], count_up())
             self.losers.update([i for i, first in enumerate(firsts) if first < i])
+        self._wanted[column.name], self._once[column.name] = values, once
+        self._taken[column.name] = taken | self._keys.taken(place, _of_broken(self._batch, column))
 
     def _first_of(self, column: Column) -> dict[Any, int]:
         """Each value with the first row of `fitting` that claims it."""
         if column.name not in self._first:
             values = list(self._batch.keys[column.name])
-            for i in self._orphans:
+            for i in self._orphans.columns:
                 values[i] = None
             last = len(values) - 1
             first = dict(zip(reversed(values), range(last, -1, -1), strict=True))  # the last stays
@@ -166,45 +179,55 @@ class _Claims:
             self._first[column.name] = first
         return self._first[column.name]
 
-    def lost(self, column: Column, value: Any, position: int) -> bool:
+    def lost(self, column: Column, value: Any, position: int, is_fitting: bool) -> bool:
         """Whether the row at `position` of the request cannot have the value."""
-        if self._keys.has((self._batch.table.name, column.name), value):
+        if value in self._taken[column.name]:
             return True
-        if unsigned(column.type.name, value) not in self.wanted[column.name]:
+        if is_fitting and self._once[column.name]:
+            return False
+        if unsigned(column.type.name, value) not in self._wanted[column.name]:
             return False
         claimant = self._first_of(column).get(value)
         return claimant is not None and self._batch.positions[claimant] < position
 
+    def granted(self, column: Column, lost: Sequence[int], accepted: pa.Table) -> KeySet:
+        """The values of the rows that go in: those of `fitting` but the `lost`."""
+        if not lost:
+            return self._wanted[column.name]
+        if not self._once[column.name]:
+            return _present(accepted[column.name])
+        values = self._batch.keys[column.name]
+        gone = [values[i] for i in lost if values[i] is not None]
+        return self._wanted[column.name] - key_set(column.type.name, gone)
+
 
 def _violations(
-    batch: Batch, keys: Keys, orphans: Mapping[int, list[Column]], claims: _Claims
+    batch: Batch, orphans: _Orphans, claims: _Claims
 ) -> Iterator[tuple[int, list[Violation]]]:
     """The violations of every row that has some, by its position in the request."""
-    for i in orphans.keys() | claims.losers:
-        row = {column.name: batch.keys[column.name][i] for column in key_columns(batch.table)}
-        found = [_violation(column, "relationships", row) for column in orphans.get(i, ())]
+    table = batch.table
+    for i in orphans.columns.keys() | claims.losers:
+        row = {column.name: batch.keys[column.name][i] for column in key_columns(table)}
+        found = [_violation(column, "relationships", row) for column in orphans.columns.get(i, ())]
         position = batch.positions[i]
-        yield position, found + _of_unique(batch.table, row, claims, position)
+        yield position, found + _of_unique(table, row, claims, position, is_fitting=True)
     for position, broken in batch.broken.items():
         found = broken.violations + [
-            _violation(column, "relationships", broken.keys)
-            for column in batch.table.columns
-            if column.reference
-            and broken.keys.get(column.name) is not None
-            and not keys.has(_parent(column), broken.keys[column.name])
+            _violation(table.column(name), "relationships", broken.keys)
+            for name in orphans.columns_of(broken)
         ]
-        yield position, found + _of_unique(batch.table, broken.keys, claims, position)
+        yield position, found + _of_unique(table, broken.keys, claims, position, is_fitting=False)
 
 
 def _of_unique(
-    table: Table, row: Mapping[str, Any], claims: _Claims, position: int
+    table: Table, row: Mapping[str, Any], claims: _Claims, position: int, is_fitting: bool
 ) -> list[Violation]:
     return [
         _violation(column, "unique", row)
         for column in table.columns
         if column.is_unique
         and row.get(column.name) is not None
-        and claims.lost(column, row[column.name], position)
+        and claims.lost(column, row[column.name], position, is_fitting)
     ]
 
 
@@ -216,6 +239,8 @@ def _violation(column: Column, kind: str, row: Mapping[str, Any]) -> Violation:
 
 def _in_order(table: Table, violations: list[Violation]) -> list[Violation]:
     """By column as the dictionary has them; within one, those of the row itself first."""
+    if len(violations) < 2:
+        return violations
     order = {name: i for i, name in enumerate(table.column_names)}
     last = len(order)
     return sorted(

@@ -1,18 +1,17 @@
 """The warehouse's own books (schema ``ops``), made by macros/ops.sql and kept by the writer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, get_args, get_type_hints
 
 import duckdb
+import msgspec
 import pyarrow as pa
 
 from service.warehouse.database import insert_arrow
 
 
-@dataclass(frozen=True)
-class Load:
+class Load(msgspec.Struct, frozen=True):
     """What became of the rows of one table in one load; times are UTC without time zone."""
 
     load_id: str
@@ -30,8 +29,7 @@ class Load:
     detail: str | None = None
 
 
-@dataclass(frozen=True)
-class Rejection:
+class Rejection(msgspec.Struct, frozen=True):
     """A row that was kept out; `payload` and `violations` are JSON."""
 
     rejection_id: str
@@ -50,8 +48,7 @@ class Rejection:
     resolution: str | None = None  # the load that the row went in by, or why it was dismissed
 
 
-@dataclass(frozen=True)
-class Replay:
+class Replay(msgspec.Struct, frozen=True):
     """A rejected row that was tried again, and what came of it; `payload` is the corrected row."""
 
     load_id: str
@@ -64,8 +61,7 @@ class Replay:
     actor: str | None
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """The answer to a request with an Idempotency-Key; `request` tells one request from another."""
 
     key: str
@@ -76,8 +72,7 @@ class Answer:
     created_at: datetime
 
 
-@dataclass(frozen=True)
-class Deed:
+class Deed(msgspec.Struct, frozen=True):
     """Something that was done besides loading rows, and by whom; `happened_at` is UTC."""
 
     entry_id: str
@@ -104,26 +99,23 @@ _ARROW = {
 }
 
 
-def _schema(kind: type) -> pa.Schema:
-    """The Arrow schema of a book, from its entries' annotations (`T` or `T | None`)."""
+def _type(kind: type) -> pa.StructType:
+    """The entries of a book as Arrow has them, from their annotations (`T` or `T | None`)."""
     hints = get_type_hints(kind).items()
-    return pa.schema([(name, _ARROW[(get_args(hint) or (hint,))[0]]) for name, hint in hints])
+    return pa.struct([(name, _ARROW[(get_args(hint) or (hint,))[0]]) for name, hint in hints])
 
 
-_SCHEMAS = {kind: _schema(kind) for kind in _NAMES}
+_TYPES = {kind: _type(kind) for kind in _NAMES}
 
 
 def write(connection: duckdb.DuckDBPyConnection, entries: Sequence[Any]) -> None:
     """Adds entries, all of one kind, to their book, as part of the open transaction."""
     if not entries:
         return
-    schema = _SCHEMAS[type(entries[0])]
-    columns = [
-        pa.array([getattr(entry, book.name) for entry in entries], book.type) for book in schema
-    ]
-    insert_arrow(
-        connection, f"{_NAMES[type(entries[0])]} by name", pa.table(columns, schema=schema)
-    )
+    kind = type(entries[0])
+    # All columns in one go: an array for each takes Arrow three to seven times as long.
+    structs = pa.array(map(msgspec.structs.asdict, entries), _TYPES[kind])
+    insert_arrow(connection, f"{_NAMES[kind]} by name", pa.RecordBatch.from_struct_array(structs))
 
 
 def answer_to(connection: duckdb.DuckDBPyConnection, key: str) -> Answer | None:

@@ -14,9 +14,9 @@ from service.warehouse import books
 from service.warehouse.books import Deed, Load, Rejection, Replay
 from service.warehouse.work import utc_now
 
-_SELECT_LOADS = f"select {', '.join(Load.__dataclass_fields__)} from ops.loads"
-_SELECT_REJECTIONS = f"select {', '.join(Rejection.__dataclass_fields__)} from ops.rejections"
-_SELECT_REPLAYS = f"select {', '.join(Replay.__dataclass_fields__)} from ops.replays"
+_SELECT_LOADS = f"select {', '.join(Load.__struct_fields__)} from ops.loads"
+_SELECT_REJECTIONS = f"select {', '.join(Rejection.__struct_fields__)} from ops.rejections"
+_SELECT_REPLAYS = f"select {', '.join(Replay.__struct_fields__)} from ops.replays"
 _NEWEST_LOAD = "order by started_at desc, load_id desc, table_name"
 _NEWEST_REJECTION = "order by rejected_at desc, position desc, rejection_id desc"
 

@@ -18,6 +18,8 @@ from service.warehouse.admission import Verdict
 from service.warehouse.keys import Keys
 from service.warehouse.replaying import Replay, entries
 
+_in_json = msgspec.json.Encoder(enc_hook=repr).encode
+
 
 def utc_now() -> datetime:
     """Now in UTC, without time zone, as the warehouse keeps times."""
@@ -141,7 +143,7 @@ class Group:
                     insert.source,
                     position,
                     batch.payload(position),
-                    msgspec.json.encode(violations, enc_hook=repr).decode(),
+                    _in_json(violations).decode(),
                     now,
                     is_text=batch.rows is not None and batch.rows.from_text,
                 )
