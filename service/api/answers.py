@@ -104,6 +104,5 @@ def status_of(outcome: Outcome) -> int:
     return 201 if accepted == received else 207 if accepted else 422
 
 
-def encoded(answer: Any) -> bytes:
-    """`answer` in JSON; values that JSON does not know are written as text."""
-    return msgspec.json.encode(answer, enc_hook=repr)
+# An answer in JSON; values that JSON does not know are written as text.
+encoded = msgspec.json.Encoder(enc_hook=repr).encode

@@ -13,7 +13,7 @@ from typing import Any
 from service.errors import Forbidden, WrongHost
 from service.settings import Settings
 
-FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-real-ip")
+FORWARDED = frozenset((b"forwarded", b"x-forwarded-for", b"x-real-ip"))
 
 
 class Hosts:
@@ -71,7 +71,7 @@ def is_loopback(host: str) -> bool:
 def check_local(scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> None:
     """Raises Forbidden unless a request, where there are no keys, comes from this machine."""
     client = scope.get("client")
-    if not client or not is_loopback(client[0]) or any(name in headers for name in FORWARDED):
+    if not client or not is_loopback(client[0]) or not FORWARDED.isdisjoint(headers):
         raise Forbidden("there is no key yet, so only this machine is served; create one first")
     origin = headers.get(b"origin")
     if origin is not None and origin.partition(b"://")[2] != headers.get(b"host", b""):

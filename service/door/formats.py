@@ -268,6 +268,7 @@ MANY: dict[str, tuple[Callable[[bytes], Fields], Callable[[bytes], Rows]]] = {
 }
 
 
+@lru_cache(100)
 def media_type(content_type: str) -> str:
     """The media type of a Content-Type; JSON when it is empty.
 

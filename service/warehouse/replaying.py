@@ -15,6 +15,7 @@ from service.warehouse.admission import Verdict
 from service.warehouse.database import core, quoted
 
 PLACE = '"its place"'  # a column that no table has
+_encoded = msgspec.json.Encoder(enc_hook=repr).encode
 _decoded = msgspec.json.Decoder(list[Violation]).decode
 
 
@@ -149,6 +150,11 @@ def entries(
     ]
 
 
+def in_json(violations: Sequence[Violation]) -> str:
+    """Violations as they stand in the books; values that JSON does not know are written as text."""
+    return _encoded(violations).decode()
+
+
 def _news(violations: Sequence[Violation] | None, before: str) -> str | None:
     """The violations in JSON, unless they are those of before."""
     if violations is None:
@@ -157,7 +163,7 @@ def _news(violations: Sequence[Violation] | None, before: str) -> str | None:
     said = [(each.column, each.rule, each.message) for each in violations]
     if said == [(each.column, each.rule, each.message) for each in _decoded(before)]:
         return None
-    return msgspec.json.encode(violations, enc_hook=repr).decode()
+    return in_json(violations)
 
 
 def end_interrupted(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import uuid4
 
 import duckdb
-import msgspec
 import pyarrow as pa
 
 from service.door.judge import Batch
@@ -16,9 +15,7 @@ from service.errors import KeyReused
 from service.warehouse import books
 from service.warehouse.admission import Verdict
 from service.warehouse.keys import Keys
-from service.warehouse.replaying import Replay, entries
-
-_in_json = msgspec.json.Encoder(enc_hook=repr).encode
+from service.warehouse.replaying import Replay, entries, in_json
 
 
 def utc_now() -> datetime:
@@ -143,7 +140,7 @@ class Group:
                     insert.source,
                     position,
                     batch.payload(position),
-                    _in_json(violations).decode(),
+                    in_json(violations),
                     now,
                     is_text=batch.rows is not None and batch.rows.from_text,
                 )
