@@ -8,7 +8,7 @@ import queue
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -131,7 +131,9 @@ class Loads:
 
     def refuse(self, load: FileLoad, why: str) -> None:
         """Puts on record that a file made no sense."""
-        refused = replace(_record(load), status="refused", finished_at=utc_now(), detail=why)
+        refused = msgspec.structs.replace(
+            _record(load), status="refused", finished_at=utc_now(), detail=why
+        )
         self._writer.run(lambda connection: books.write(connection, [refused])).result()
 
     def accept(self, load: FileLoad) -> None:

@@ -27,6 +27,7 @@ log = get_logger(__name__)
 WORTH = 16 * 1024  # bytes; to judge a smaller body takes no longer than to send it
 MOST_WAITING = 4 << 20  # bytes that may wait to be sent; with more, it has enough to do
 PAUSE_SECONDS = 10.0  # before it is started again
+PATIENCE_SECONDS = 10.0  # with a process that does not answer; a body takes it milliseconds
 # With our own path, whatever folder this is called in.
 PROGRAM = "import sys; sys.path[:] = {}; from service.door.judging import main; main({})"
 
@@ -37,6 +38,7 @@ class Apart(asyncio.Protocol):
     def __init__(self, wanted: bool) -> None:
         """Without being `wanted`, or with one core, there is no other process."""
         self._wanted = wanted and cores() > 1
+        self.patience = PATIENCE_SECONDS
         self._process: subprocess.Popen[bytes] | None = None
         self._starting: asyncio.Task[None] | None = None
         self._start_again_at = 0.0
@@ -71,7 +73,12 @@ class Apart(asyncio.Protocol):
         self._waiting[number] = told
         transport.writelines(frame(number, (table, content_type, most), body))
         try:
-            said, data = await told
+            async with asyncio.timeout(self.patience):
+                said, data = await told
+        except TimeoutError:  # it hangs; once it has ended, the others judge, too
+            if self._process:
+                self._process.kill()
+            return None
         finally:
             self._waiting.pop(number, None)
         if isinstance(said, Problem):

@@ -16,7 +16,7 @@ from service.warehouse.database import core, quoted
 Place = tuple[str, str]  # table and column
 
 
-def key_columns(table: Table) -> list[tuple[str, str]]:
+def unique_columns(table: Table) -> list[tuple[str, str]]:
     """Name and type of the columns of a table that no two rows may agree in."""
     return [(column.name, column.type.name) for column in table.columns if column.is_unique]
 
@@ -92,7 +92,7 @@ class Keys:
     def load(self, connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
         """Reads the keys of `tables` as they are in the warehouse."""
         for name in tables:
-            for column, type_name in key_columns(self._dictionary.tables[name]):
+            for column, type_name in unique_columns(self._dictionary.tables[name]):
                 self._sets[name, column] = _stored(connection, name, column, type_name)
 
     def counts(self) -> Mapping[str, int]:

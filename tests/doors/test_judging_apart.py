@@ -155,6 +155,21 @@ def test_who_waits_for_an_answer_judges_where_the_process_is_killed():
     assert last is None
 
 
+def test_who_waits_for_an_answer_judges_where_the_process_hangs():
+    known, body = judges(), FORMATS[JSON](SOUND)
+
+    async def stopped(process: Apart) -> list[Batch | None]:
+        os.kill(process.process_id or 0, signal.SIGSTOP)
+        asked = [asyncio.create_task(ask(process, known, body)) for _ in range(3)]
+        await asyncio.sleep(0)  # they have asked
+        process.patience = 0.0
+        found = [await ask(process, known, body), *await asyncio.gather(*asked)]
+        assert process.process_id is None
+        return found
+
+    assert apart(stopped) == [None] * 4
+
+
 def test_a_request_that_is_given_up_leaves_the_others_alone():
     known, body = judges(), FORMATS[JSON](SOUND)
 
