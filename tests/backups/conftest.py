@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from service.backups.backing_up import back_up
 from service.backups.catalogue import Catalogue, Entry
+from service.backups.restoring import Result, restore
 from service.dictionary import Dictionary
 from tests.backups import world
 
@@ -51,3 +53,16 @@ def take(
             )
 
     return take
+
+
+@pytest.fixture
+def put(
+    warehouse: duckdb.DuckDBPyConnection, catalogue: Catalogue, dictionary: Dictionary
+) -> Callable[..., list[Result]]:
+    """Restores entries, as the writer would."""
+
+    def put(*entries: Entry, by: Dictionary = dictionary, **other: Any) -> list[Result]:
+        with world.writing(warehouse) as connection:
+            return restore(connection, by, entries, catalogue, **other)
+
+    return put

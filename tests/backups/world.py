@@ -166,3 +166,10 @@ def files(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def change(warehouse: duckdb.DuckDBPyConnection) -> None:
+    """One row changed, one removed, two added in samples."""
+    warehouse.execute("update core.samples set text = 'changed' where id = 0")
+    warehouse.execute("delete from core.samples where id = 1")
+    warehouse.execute("insert into core.samples (id) values (5), (6)")
