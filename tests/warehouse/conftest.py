@@ -9,7 +9,7 @@ import pytest
 from service.warehouse.database import Database
 from service.warehouse.writer import Writer
 from tests.backups import world
-from tests.warehouse.tables import DICTIONARY
+from tests.warehouse.tables import DICTIONARY, Books
 
 
 @pytest.fixture
@@ -29,3 +29,8 @@ def writer(database: Database) -> Iterator[Writer]:
     writer.start()
     yield writer
     writer.stop()
+
+
+@pytest.fixture
+def books(database: Database) -> Books:
+    return Books(database)

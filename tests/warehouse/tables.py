@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -124,3 +125,7 @@ class WatchedLock:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+def done(future: "Future[Any]") -> Any:
+    return future.result(60)
