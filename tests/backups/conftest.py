@@ -1,6 +1,6 @@
 """A warehouse, a catalogue and backups of a test's own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ def catalogue(tmp_path: Path) -> Catalogue:
 @pytest.fixture
 def take(
     warehouse: duckdb.DuckDBPyConnection, catalogue: Catalogue, dictionary: Dictionary
-) -> Callable[..., list[Entry]]:
+) -> world.Take:
     """Backs up the tables named."""
 
     def take(*names: str, codec: str = "deflate", **other: str) -> list[Entry]:
@@ -58,7 +58,7 @@ def take(
 @pytest.fixture
 def put(
     warehouse: duckdb.DuckDBPyConnection, catalogue: Catalogue, dictionary: Dictionary
-) -> Callable[..., list[Result]]:
+) -> world.Put:
     """Restores entries, as the writer would."""
 
     def put(*entries: Entry, by: Dictionary = dictionary, **other: Any) -> list[Result]:

@@ -1,6 +1,5 @@
 """Backups are one snapshot, all or none, and imports are taken in only if they can be restored."""
 
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -11,14 +10,13 @@ from msgspec.structs import replace
 
 from service.backups.avro_files import CODECS
 from service.backups.backing_up import back_up, import_file, verify
-from service.backups.catalogue import Catalogue, Entry
+from service.backups.catalogue import Catalogue
 from service.dictionary import Dictionary
 from service.errors import DamagedBackup, RulesBroken
 from tests.backups import world
 from tests.backups.foreign import field, foreign_file, rows_in
-from tests.backups.world import DEPARTMENTS, HIRED, SAMPLES, files, snapshot
+from tests.backups.world import DEPARTMENTS, HIRED, SAMPLES, Take, files, snapshot
 
-Take = Callable[..., list[Entry]]
 FIELDS = [field("id", "int"), field("department", "string")]
 
 

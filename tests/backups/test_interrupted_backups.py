@@ -6,7 +6,6 @@ is full (RLIMIT_FSIZE, under which the kernel refuses to let a file grow).
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -14,21 +13,14 @@ import pytest
 
 from service.backups.avro_files import write
 from service.backups.backing_up import back_up
-from service.backups.catalogue import Catalogue, Entry
+from service.backups.catalogue import Catalogue
 from service.backups.restoring import restore
 from service.dictionary import Dictionary
 from service.errors import DamagedBackup
 from tests.backups.foreign import field, foreign_file
-from tests.backups.world import (
-    DEPARTMENTS,
-    batch,
-    everything,
-    files,
-    writing,
-)
+from tests.backups.world import DEPARTMENTS, Take, batch, everything, files, writing
 
 CHECKOUT = Path(__file__).parents[2]
-Take = Callable[..., list[Entry]]
 
 PREPARED = """
 import os, resource, sys

@@ -1,6 +1,5 @@
 """What a restore refuses, and then nothing has changed at all."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,8 @@ import msgspec
 import pytest
 
 from service.backups.backing_up import back_up, import_file
-from service.backups.catalogue import Catalogue, Entry
-from service.backups.restoring import Result, restore
+from service.backups.catalogue import Catalogue
+from service.backups.restoring import restore
 from service.errors import (
     DamagedBackup,
     DanglingReferences,
@@ -26,6 +25,8 @@ from tests.backups.world import (
     HIRED,
     JOBS,
     SAMPLES,
+    Put,
+    Take,
     change,
     column,
     everything,
@@ -36,9 +37,6 @@ from tests.backups.world import (
     table,
     writing,
 )
-
-Take = Callable[..., list[Entry]]
-Put = Callable[..., list[Result]]
 
 
 def orphaned(error: DanglingReferences) -> list[tuple[Any, ...]]:

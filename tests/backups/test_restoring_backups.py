@@ -1,6 +1,5 @@
 """A restored table is exactly what its backup holds."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -8,13 +7,15 @@ import msgspec
 import pytest
 
 from service.backups.backing_up import back_up
-from service.backups.catalogue import Catalogue, Entry
+from service.backups.catalogue import Catalogue
 from service.backups.restoring import Result, restore
 from service.dictionary import Dictionary
 from tests.backups import world
 from tests.backups.world import (
     HIRED,
     JOBS,
+    Put,
+    Take,
     change,
     column,
     everything,
@@ -24,9 +25,6 @@ from tests.backups.world import (
     table,
     writing,
 )
-
-Take = Callable[..., list[Entry]]
-Put = Callable[..., list[Result]]
 
 
 def counts(result: Result) -> tuple[int, ...]:

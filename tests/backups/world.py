@@ -1,6 +1,6 @@
 """A small dictionary and a real DuckDB file with its tables, made without dbt."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,14 @@ import duckdb
 import pyarrow as pa
 
 from service.backups.avro_files import arrow_schema
+from service.backups.catalogue import Entry
+from service.backups.restoring import Result
 from service.dictionary import Column, Dictionary, Rule, Table
 from service.dictionary.column_types import TYPES
 
+# What the fixtures `take` and `put` are: they back tables up by name, and restore entries.
+Take = Callable[..., list[Entry]]
+Put = Callable[..., list[Result]]
 OPS = Path(__file__).parents[2] / "dbt_project" / "macros" / "ops.sql"
 
 

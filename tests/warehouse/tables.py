@@ -34,6 +34,7 @@ BADGES = table(
 )
 VISITS = table("visits", key("id", "varchar"), _reference("badge", "varchar", "badges", "code"))
 DICTIONARY = Dictionary({each.name: each for each in (DEPARTMENTS, BADGES, VISITS)}, {})
+DEPARTMENT_ID = ("departments", "id")
 JUDGES = {name: Judge(each) for name, each in DICTIONARY.tables.items()}
 
 

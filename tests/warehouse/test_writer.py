@@ -12,6 +12,7 @@ from service.warehouse.work import Outcome, Replayed
 from service.warehouse.writer import Writer
 from tests.backups.world import column, everything, key, table
 from tests.warehouse.tables import (
+    DEPARTMENT_ID,
     DICTIONARY,
     department,
     done,
@@ -20,7 +21,6 @@ from tests.warehouse.tables import (
     violations,
 )
 
-DEPARTMENT = ("departments", "id")
 BOOKS = ("core.departments", "ops.loads", "ops.rejections", "ops.idempotency_keys")
 
 
@@ -99,23 +99,23 @@ def test_after_a_failure_in_the_middle_nothing_half_written_is_there(database, w
         assert books.ids("departments") == [1, 2, 31]
     else:
         assert everything_in(database) == before
-        assert not writer.keys.has(DEPARTMENT, 31)
-    assert not writer.keys.has(DEPARTMENT, 30)
+        assert not writer.keys.has(DEPARTMENT_ID, 31)
+    assert not writer.keys.has(DEPARTMENT_ID, 30)
     said = done(writer.insert(named(sound, "key")))
     assert violations(said) == {1: [("id", "not_null")]}
-    assert writer.keys.has(DEPARTMENT, 30)
+    assert writer.keys.has(DEPARTMENT_ID, 30)
 
 
 def test_keys_change_only_after_the_commit(writer, books):
     during: list[Any] = []
 
     def look() -> None:
-        during.append((writer.keys.has(DEPARTMENT, 40), books.ids("departments")))
+        during.append((writer.keys.has(DEPARTMENT_ID, 40), books.ids("departments")))
 
     request = named(insert("departments", department(40)), "key", during=look)
     done(writer.insert(request))
     assert during == [(False, [1, 2])]
-    assert writer.keys.has(DEPARTMENT, 40)
+    assert writer.keys.has(DEPARTMENT_ID, 40)
     assert books.ids("departments") == [1, 2, 40]
 
 
@@ -166,7 +166,7 @@ def test_a_dry_run_says_the_same_and_changes_nothing(database, writer):
     dry = done(writer.insert(insert("departments", *rows, dry_run=True)))
     assert dry.load_id is None
     assert everything_in(database) == before
-    assert not writer.keys.has(DEPARTMENT, 80)
+    assert not writer.keys.has(DEPARTMENT_ID, 80)
     wet = done(writer.insert(insert("departments", *rows)))
     assert violations(wet) == violations(dry)
     assert dry.accepted(dry.verdicts[0]) == wet.accepted(wet.verdicts[0]) == 1

@@ -10,6 +10,7 @@ import pytest
 from service.errors import KeyReused, Unavailable
 from service.warehouse.writer import Writer
 from tests.warehouse.tables import (
+    DEPARTMENT_ID,
     DICTIONARY,
     WatchedLock,
     answer,
@@ -19,8 +20,6 @@ from tests.warehouse.tables import (
     named,
     violations,
 )
-
-DEPARTMENT = ("departments", "id")
 
 
 def add(number: int) -> Any:
@@ -39,7 +38,7 @@ def add_and_fail(connection: duckdb.DuckDBPyConnection) -> None:
 def test_a_change_is_committed_and_the_keys_that_it_touches_are_read_anew(writer, books):
     assert done(writer.run(add(100), touches=["departments"])) == 100
     assert books.ids("departments") == [1, 2, 100]
-    assert writer.keys.has(DEPARTMENT, 100)
+    assert writer.keys.has(DEPARTMENT_ID, 100)
 
 
 def test_a_change_that_fails_is_rolled_back_and_told(writer, books):
