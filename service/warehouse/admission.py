@@ -6,6 +6,7 @@ table, or by an earlier row of the request that breaks no rule but, at most, uni
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import count as count_up
 from typing import Any
 
@@ -34,17 +35,17 @@ class Verdict:
 
 def admit(batch: Batch, keys: Keys) -> Verdict:
     """Judges `batch` against `keys` and adds the keys of what is accepted to them."""
+    table = batch.table
     orphans = _Orphans(batch, keys)
-    claims = _Claims(batch, keys, orphans)
+    claims = [_Claims(batch, each, keys, orphans) for each in table.columns if each.is_unique]
+    lost = sorted(orphans.columns.keys() | set().union(*(each.losers for each in claims)))
     rejected = {
-        position: _in_order(batch.table, violations)
-        for position, violations in _violations(batch, orphans, claims)
+        position: _in_order(table, violations)
+        for position, violations in _violations(batch, lost, orphans, claims)
     }
-    lost = sorted(orphans.columns.keys() | claims.losers)
     accepted = without(batch.fitting, lost)
-    for column in batch.table.columns:
-        if column.is_unique:
-            keys.add((batch.table.name, column.name), claims.granted(column, lost, accepted))
+    for each in claims:
+        keys.add((table.name, each.column.name), each.granted(lost, accepted))
     return Verdict(batch, accepted, rejected)
 
 
@@ -137,97 +138,86 @@ class _Orphans:
 
 
 class _Claims:
-    """Who has the unique values that the rows of a batch want.
+    """Who has the values that the rows of a batch want in a unique column.
 
-    A row claims its values unless it breaks another rule; `losers` are the rows of `fitting` that
+    A row claims its value unless it breaks another rule; `losers` are the rows of `fitting` that
     want a value which is taken.
     """
 
-    def __init__(self, batch: Batch, keys: Keys, orphans: _Orphans) -> None:
-        self._batch, self._keys, self._orphans = batch, keys, orphans
-        self._first: dict[str, dict[Any, int]] = {}
-        self._taken: dict[str, set[Any]] = {}
-        self._wanted: dict[str, KeySet] = {}
-        self._once: dict[str, bool] = {}  # whether no value that is free stands twice
-        self.losers: set[int] = set()
-        for column in batch.table.columns:
-            if column.is_unique:
-                self._find_losers(column)
-
-    def _find_losers(self, column: Column) -> None:
-        place = self._batch.table.name, column.name
-        values, count = _joint([self._batch], column)
-        taken = self._keys.taken(place, values)
-        losers = _rows_with(self._batch, column, taken)
-        self.losers.update(losers)
-        once = count - len(losers) == len(values) - len(taken)
-        if not once:
-            firsts = map(self._first_of(column).get, self._batch.keys[column.name], count_up())
+    def __init__(self, batch: Batch, column: Column, keys: Keys, orphans: _Orphans) -> None:
+        self.column = column
+        self._batch, self._orphans = batch, orphans
+        place = batch.table.name, column.name
+        self._wanted, count = _joint([batch], column)
+        taken = keys.taken(place, self._wanted)
+        losers = _rows_with(batch, column, taken)
+        self.losers = set(losers)
+        # Whether no value that is free stands twice.
+        self._once = count - len(losers) == len(self._wanted) - len(taken)
+        if not self._once:
+            firsts = map(self._first.get, batch.keys[column.name], count_up())
             self.losers.update([i for i, first in enumerate(firsts) if first < i])
-        self._wanted[column.name], self._once[column.name] = values, once
-        self._taken[column.name] = taken | self._keys.taken(place, _of_broken(self._batch, column))
+        self._taken = taken | keys.taken(place, _of_broken(batch, column))
 
-    def _first_of(self, column: Column) -> dict[Any, int]:
+    @cached_property
+    def _first(self) -> dict[Any, int]:
         """Each value with the first row of `fitting` that claims it."""
-        if column.name not in self._first:
-            values = list(self._batch.keys[column.name])
-            for i in self._orphans.columns:
-                values[i] = None
-            last = len(values) - 1
-            first = dict(zip(reversed(values), range(last, -1, -1), strict=True))  # the last stays
-            first.pop(None, None)
-            self._first[column.name] = first
-        return self._first[column.name]
+        values = list(self._batch.keys[self.column.name])
+        for i in self._orphans.columns:
+            values[i] = None
+        last = len(values) - 1
+        first = dict(zip(reversed(values), range(last, -1, -1), strict=True))  # the last stays
+        first.pop(None, None)
+        return first
 
-    def lost(self, column: Column, value: Any, position: int, is_fitting: bool) -> bool:
+    def lost(self, value: Any, position: int, is_fitting: bool) -> bool:
         """Whether the row at `position` of the request cannot have the value."""
-        if value in self._taken[column.name]:
+        if value in self._taken:
             return True
-        if is_fitting and self._once[column.name]:
+        if is_fitting and self._once:
             return False
-        if unsigned(column.type.name, value) not in self._wanted[column.name]:
+        if unsigned(self.column.type.name, value) not in self._wanted:
             return False
-        claimant = self._first_of(column).get(value)
+        claimant = self._first.get(value)
         return claimant is not None and self._batch.positions[claimant] < position
 
-    def granted(self, column: Column, lost: Sequence[int], accepted: pa.Table) -> KeySet:
+    def granted(self, lost: Sequence[int], accepted: pa.Table) -> KeySet:
         """The values of the rows that go in: those of `fitting` but the `lost`."""
         if not lost:
-            return self._wanted[column.name]
-        if not self._once[column.name]:
-            return _present(accepted[column.name])
-        values = self._batch.keys[column.name]
+            return self._wanted
+        if not self._once:
+            return _present(accepted[self.column.name])
+        values = self._batch.keys[self.column.name]
         gone = [values[i] for i in lost if values[i] is not None]
-        return self._wanted[column.name] - key_set(column.type.name, gone)
+        return self._wanted - key_set(self.column.type.name, gone)
 
 
 def _violations(
-    batch: Batch, orphans: _Orphans, claims: _Claims
+    batch: Batch, lost: Sequence[int], orphans: _Orphans, claims: Sequence[_Claims]
 ) -> Iterator[tuple[int, list[Violation]]]:
     """The violations of every row that has some, by its position in the request."""
     table = batch.table
-    for i in orphans.columns.keys() | claims.losers:
+    for i in lost:
         row = {column.name: batch.keys[column.name][i] for column in key_columns(table)}
         found = [_violation(column, "relationships", row) for column in orphans.columns.get(i, ())]
         position = batch.positions[i]
-        yield position, found + _of_unique(table, row, claims, position, is_fitting=True)
+        yield position, found + _of_unique(row, claims, position, is_fitting=True)
     for position, broken in batch.broken.items():
         found = broken.violations + [
             _violation(table.column(name), "relationships", broken.keys)
             for name in orphans.columns_of(broken)
         ]
-        yield position, found + _of_unique(table, broken.keys, claims, position, is_fitting=False)
+        yield position, found + _of_unique(broken.keys, claims, position, is_fitting=False)
 
 
 def _of_unique(
-    table: Table, row: Mapping[str, Any], claims: _Claims, position: int, is_fitting: bool
+    row: Mapping[str, Any], claims: Sequence[_Claims], position: int, is_fitting: bool
 ) -> list[Violation]:
     return [
-        _violation(column, "unique", row)
-        for column in table.columns
-        if column.is_unique
-        and row.get(column.name) is not None
-        and claims.lost(column, row[column.name], position, is_fitting)
+        _violation(each.column, "unique", row)
+        for each in claims
+        if (value := row.get(each.column.name)) is not None
+        and each.lost(value, position, is_fitting)
     ]
 
 
