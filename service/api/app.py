@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from litestar import Litestar
 from litestar.di import Provide
@@ -10,10 +11,22 @@ from service.api import problems
 from service.api.authentication import Caller
 from service.api.controllers import CONTROLLERS
 from service.api.headers import add_headers
+from service.api.recording import recorded
 from service.api.requests import RequestMiddleware
 from service.gate import Gate, gate_of
 from service.schedules import Schedules
 from service.settings import Settings
+
+
+class App(Litestar):
+    """Litestar, whose middleware sees only what finds a route."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serves what ASGI brings: requests, and the lifespan."""
+        if scope["type"] == "http":
+            await recorded(super().__call__, scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def create_app(settings: Settings, local: Caller | None = None) -> Litestar:
@@ -35,7 +48,7 @@ def create_app(settings: Settings, local: Caller | None = None) -> Litestar:
             schedules.stop()
             gate.close()
 
-    return Litestar(
+    return App(
         route_handlers=CONTROLLERS,
         lifespan=[opened],
         dependencies={"gate": Provide(gate_of, sync_to_thread=False)},

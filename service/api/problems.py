@@ -6,9 +6,7 @@ from typing import Any
 import msgspec
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException
-from litestar.types import ASGIApp
 
-from service.api.answers import Sent
 from service.errors import NoSpace, Problem, Unavailable
 from service.logs import get_logger
 from service.warehouse.database import PASSING, DatabaseError, as_problem
@@ -40,13 +38,6 @@ def of_problem(_: Request[Any, Any, Any], error: Problem) -> Response[bytes]:
     """What the service says of a trouble that it knows."""
     body = problem(error.status, error.slug, error.title, error.detail, **error.members)
     return _response(error.status, body, error.headers)
-
-
-def sent(error: Problem) -> ASGIApp:
-    """The same, for where no handler is at hand."""
-    body = problem(error.status, error.slug, error.title, error.detail, **error.members)
-    answer = Sent(body, status_code=error.status, media_type=CONTENT_TYPE, headers=error.headers)
-    return answer.to_asgi_response()
 
 
 def of_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

@@ -1,28 +1,18 @@
-"""What happens around every request: who asks and may they, its limits, a line in the log."""
+"""What happens around every request that finds a route: who asks and may they, its limits."""
 
-import logging
-import re
-import time
 from collections.abc import Iterable, Mapping
-from secrets import token_hex
 from typing import Any
 
 from litestar import Request
 from litestar.middleware import ASGIMiddleware
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Send
 
-from service.api import problems
 from service.api.authentication import ANYONE, CALLER, READS, Caller, authenticated, needs_of
 from service.api.describing import OPEN, Needs
 from service.api.hosts import Hosts, check_local
 from service.api.limits import BODY, Body, in_time
-from service.errors import Problem
 from service.gate import Gate
-from service.logs import bind, get_logger, is_told, unbind
 from service.settings import Settings
-
-log = get_logger(__name__)
-_is_id = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
 
 
 def header(request: Request[Any, Any, Any], name: str) -> str | None:
@@ -38,10 +28,7 @@ def header_of(headers: Iterable[tuple[bytes, bytes]], name: str) -> str | None:
 
 
 class RequestMiddleware(ASGIMiddleware):
-    """Lets a request in, or not, and keeps it within its limits.
-
-    Binds the request id (the client's ``X-Request-ID`` where it is a plain word) to the log.
-    """
+    """Lets a request in, or not, and keeps it within its limits."""
 
     def __init__(self, settings: Settings, local: Caller | None = None) -> None:
         """`local` makes all requests, where the app runs within a command."""
@@ -49,39 +36,9 @@ class RequestMiddleware(ASGIMiddleware):
         self._hosts = Hosts(settings)
         self._needs: dict[tuple[int, str], Needs] = {}  # by route handler, which live as long
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+    async def handle(self, scope: Any, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Serves the request."""
         headers = dict(scope["headers"])
-        given = headers.get(b"x-request-id", b"").decode("latin-1")
-        request_id = given if _is_id(given) else token_hex(16)
-        began, status = time.perf_counter(), 0
-
-        async def sending(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
-            await send(message)
-
-        tokens = bind(request_id=request_id)
-        try:
-            await self._serve(scope, headers, receive, sending, next_app)
-        except Problem as error:
-            if status:  # the answer is under way
-                raise
-            await problems.sent(error)(scope, receive, sending)
-        finally:
-            _record(scope, status or 500, time.perf_counter() - began)
-            unbind(**tokens)
-
-    async def _serve(
-        self,
-        scope: Any,
-        headers: Mapping[bytes, bytes],
-        receive: Receive,
-        send: Send,
-        next_app: ASGIApp,
-    ) -> None:
         gate = scope["litestar_app"].state.gate
         needs = self._needed(scope)
         scope[CALLER] = self._local or self._admitted(scope, headers, gate, needs)
@@ -123,21 +80,3 @@ class RequestMiddleware(ASGIMiddleware):
             caller = ANYONE
         gate.limits.take_turn(caller.name)
         return caller
-
-
-def _record(scope: Any, status: int, seconds: float) -> None:
-    route = scope.get("path_template") or "unknown"
-    gate = getattr(scope["litestar_app"].state, "gate", None)
-    if gate is not None:
-        gate.metrics.answered(route, scope["method"], status, seconds)
-    if not is_told(logging.INFO):  # the logger takes as long as to judge a row before it sees that
-        return
-    caller = scope.get(CALLER)
-    log.info(
-        "request",
-        actor=caller and caller.name,
-        method=scope["method"],
-        path=scope["path"],
-        status=status,
-        milliseconds=round(seconds * 1000, 1),
-    )

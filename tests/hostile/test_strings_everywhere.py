@@ -1,7 +1,6 @@
 """Texts that mean harm, in every place where a client can put one."""
 
 import json
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,14 +8,12 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-import structlog
 
-from service import logs
-from service.settings import Settings
 from tests.api.door import CSV, JSON, Door
 from tests.conftest import serving
 from tests.hostile.chance import done
 from tests.hostile.strings import EVERY, LINES, LOG, SQL
+from tests.log_lines import Lines, logging_to_lines
 from tests.projects import Project
 
 PATHS = [
@@ -178,25 +175,21 @@ def test_the_link_to_the_next_page_holds_no_more_than_one_link(door: Door):
 
 
 @pytest.fixture(params=["json", "console"])
-def logged(request: pytest.FixtureRequest, capsys: Any) -> Iterator[Any]:
-    """Logs in a form; what it returns, returns the lines since then."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    logs.configure(Settings(log_format=request.param))
-    # As the service runs: it was told before that uvicorn is not to log each request, too.
-    logging.getLogger("uvicorn.access").propagate = False
-    yield lambda: capsys.readouterr().err.split("\n")[:-1]
-    root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
+def logged(request: pytest.FixtureRequest) -> Iterator[Lines]:
+    """What is logged, in either form."""
+    with logging_to_lines(request.param) as lines:
+        yield lines
 
 
-def test_no_text_makes_a_line_of_its_own_in_the_log_and_no_secret_is_there(door: Door, logged):
+def test_no_text_makes_a_line_of_its_own_in_the_log_and_no_secret_is_there(
+    door: Door, logged: Lines
+):
     headers = {"authorization": f"Bearer {SECRET}", "x-api-key": SECRET, "cookie": SECRET}
-    for text in [*LOG, *LINES, *SQL]:
+    for text in [*LOG, *LINES, *SQL, "the last"]:
         path = f"/v1/tables/{quote(text, safe='')}"
         sound(door.client.get(path, params={"x": text}, headers=headers))
-    lines = logged()
-    assert len(lines) >= len([*LOG, *LINES, *SQL])
+    lines = list(logged.until("the last"))
+    assert len(lines) > len([*LOG, *LINES, *SQL])
     for line in lines:
         assert line.isprintable()
         assert SECRET not in line
