@@ -32,6 +32,7 @@ SEED = int(os.environ.pop("GATEHOUSE_FAULTS_SEED", "") or int.from_bytes(os.uran
 ROUNDS = int(os.environ.pop("GATEHOUSE_FAULTS_ROUNDS", "") or 20)
 IN_TIME = {"GATEHOUSE_SHUTDOWN_SECONDS": "5"}
 LONGEST = 3.0  # seconds until the kill
+IN_ORDER = 4  # rounds, after which the service, whole again, is ended in order
 # Parts of files small enough that a kill falls between, before and behind them.
 PROGRAM = """
 from service import loading
@@ -65,26 +66,29 @@ def test_told_to_end_it_answers_what_is_under_way_and_ends_in_time(settings: Set
 def _rounds(settings: Settings, rounds: int, sent: signal.Signals) -> None:
     chance, workers = Random(SEED), _workers()
     print(f"GATEHOUSE_FAULTS_SEED={SEED}")
-    for number in range(rounds):
-        code = _work_until_ended(settings, workers, chance.uniform(0, LONGEST), sent)
-        assert code == (-signal.SIGKILL if sent == signal.SIGKILL else 0)
-        service = Service(settings, PROGRAM)
-        try:
-            _check(settings, service, workers)
-            assert service.stop() == 0
-        except BaseException as error:
-            error.add_note(f"round {number}, GATEHOUSE_FAULTS_SEED={SEED}")
-            raise
-        finally:
-            service.kill()
-        _nothing_is_left_behind(settings)
+    service = Service(settings, PROGRAM, IN_TIME)
+    try:
+        for number in range(rounds):
+            if number and number % IN_ORDER == 0:
+                _end_in_order(settings, service)
+                service = Service(settings, PROGRAM, IN_TIME)
+            code = _work_until_ended(service, workers, chance.uniform(0, LONGEST), sent)
+            assert code == (-signal.SIGKILL if sent == signal.SIGKILL else 0)
+            service = Service(settings, PROGRAM, IN_TIME)
+            _check(service, workers)
+        _end_in_order(settings, service)
+    except BaseException as error:
+        error.add_note(f"round {number}, GATEHOUSE_FAULTS_SEED={SEED}")
+        raise
+    finally:
+        service.kill()
 
 
 def _work_until_ended(
-    settings: Settings, workers: list[Worker], seconds: float, sent: signal.Signals
+    service: Service, workers: list[Worker], seconds: float, sent: signal.Signals
 ) -> int:
     """Its exit code, when all have noticed; what they were told that must not be is told here."""
-    service, stop = Service(settings, PROGRAM, IN_TIME), threading.Event()
+    stop = threading.Event()
     killer = threading.Timer(seconds, service.process.send_signal, [sent])
     with ThreadPoolExecutor(len(workers)) as pool:
         at_work = [pool.submit(worker.work, service.url, stop) for worker in workers]
@@ -97,7 +101,7 @@ def _work_until_ended(
     return code
 
 
-def _check(settings: Settings, service: Service, workers: list[Worker]) -> None:
+def _check(service: Service, workers: list[Worker]) -> None:
     for worker in workers:
         worker.check(service.client)
     audit = service.client.get("/v1/audit").json()
@@ -109,7 +113,9 @@ def _check(settings: Settings, service: Service, workers: list[Worker]) -> None:
         assert planned.status_code in (200, 409), planned.text  # 409: rows refer to newer ones
 
 
-def _nothing_is_left_behind(settings: Settings) -> None:
+def _end_in_order(settings: Settings, service: Service) -> None:
+    """Ends the service, and sees that nothing is left behind."""
+    assert service.stop() == 0
     folder = settings.warehouse.parent
     names = {path.name for path in folder.iterdir()} - {"seeds", "backups", "gatehouse.dbt"}
     assert names <= {"gatehouse.duckdb", "gatehouse.duckdb.files"}
