@@ -35,6 +35,17 @@ def test_nothing_heavy_is_imported_before_a_command_runs():
     assert not heavy & set(done.stdout.split())
 
 
+def test_the_app_imports_no_library_that_only_others_use():
+    code = (
+        "import sys\n"
+        "from service.api.app import create_app\n"
+        "from service.settings import Settings\n"
+        "create_app(Settings()); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"pydantic", "dbt"} & set(done.stdout.split())
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_every_command_says_what_it_does_and_speaks_json(name):
     assert EVERY[name].help
