@@ -217,7 +217,8 @@ def parse(settings: Settings, version: str | None = None) -> Any:
 
     with one_at_a_time:
         _tell_dbt(settings)
-        parsed = dbtRunner().invoke(["parse", *_options(settings)])
+        # The build that follows writes the manifest to the disk.
+        parsed = dbtRunner().invoke(["parse", *_options(settings), "--no-write-json"])
     if not parsed.success:
         raise BuildFailed(str(parsed.exception))
     if version is not None and _checked(parsed.result).version != version:

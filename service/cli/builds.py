@@ -78,8 +78,10 @@ def _here(settings: "Settings", on_node: Callable[[Result], None]) -> Result:
 
     from service.builds import build_offline
     from service.cli.inside import quieten
+    from service.interpreter import collect_less
 
     quieten(settings)
+    collect_less()  # dbt makes a million objects
     done = build_offline(settings, lambda node: on_node(msgspec.to_builtins(node)))
     if "Could not set lock on file" in (done.message or ""):
         raise Unreachable(f"another process has {settings.warehouse} open")

@@ -78,7 +78,9 @@ def _remove(settings: "Settings") -> None:
 
 def _build(settings: "Settings") -> None:
     from service.builds import build_offline
+    from service.interpreter import collect_less
 
+    collect_less()
     with output.progress("building from the history"):
         build = build_offline(settings)
     if build.status != "done":

@@ -96,9 +96,10 @@ class Judge:
     def judge_decoded(self, rows: Rows, structs: Sequence[Any]) -> Batch:
         """What `judge` does once the rows are decoded."""
         positions: Sequence[int] = range(len(structs))
+        there = structs
         if None in structs:
-            positions = [i for i in positions if structs[i] is not None]
-        values = self._reader.values([structs[i] for i in positions])
+            positions, there = list(compress(positions, structs)), list(filter(None, structs))
+        values = self._reader.values(there)
         columns = self._reader.columns(values)
         if rows.colons(positions) not in (None, self._reader.colons(values)):
             columns.doubted |= [bool(rows.repeated(i)) for i in positions]
