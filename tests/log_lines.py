@@ -5,7 +5,7 @@ import io
 import logging
 import queue
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any
 
 import structlog
 
@@ -30,15 +30,19 @@ class Lines(io.TextIOBase):
             yield line
         yield line
 
+    def so_far(self) -> list[str]:
+        """Those that are there, each only once."""
+        return [self._lines.get_nowait() for _ in range(self._lines.qsize())]
+
 
 @contextlib.contextmanager
-def logging_to_lines(form: Literal["json", "console"]) -> Iterator[Lines]:
-    """Within it, this process logs into what it gives."""
+def logging_to_lines(**settings: Any) -> Iterator[Lines]:
+    """Within it, this process logs into what it gives, by these settings."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     lines = Lines()
     with contextlib.redirect_stderr(lines):
-        logs.configure(Settings(log_format=form))
+        logs.configure(Settings(**settings))
     # As the service runs: it was told before that uvicorn is not to log each request, too.
     logging.getLogger("uvicorn.access").propagate = False
     try:

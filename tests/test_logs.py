@@ -2,29 +2,21 @@
 
 import json
 import logging
+from contextlib import ExitStack
 
 import pytest
-import structlog
 
 from service import logs
-from service.settings import Settings
+from tests.log_lines import logging_to_lines
 
 HOSTILE = "x\n2026-01-01T00:00:00Z [info] forged\r\x1b[2J\u2028\x9b"
 
 
 @pytest.fixture
-def logged(capsys):
+def logged():
     """Configures logs with the settings given; what it returns, returns the lines since then."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-
-    def configured(**settings):
-        logs.configure(Settings(**settings))
-        return lambda: capsys.readouterr().err.split("\n")[:-1]
-
-    yield configured
-    root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
+    with ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(logging_to_lines(**settings)).so_far
 
 
 def test_json_logs_are_one_object_a_line_with_what_is_bound(logged):

@@ -21,7 +21,7 @@ from service.settings import Settings
 
 
 class App(Litestar):
-    """Litestar, but for two of its ways."""
+    """Litestar, with every request on record, and without plugins that nothing here uses."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serves what ASGI brings: requests, whether they find a route or not, and the lifespan."""

@@ -32,7 +32,7 @@ def test_every_request_is_on_record(settings, method, path, status, route):
     app.register(fails)
     with (
         TestClient(app, raise_server_exceptions=False) as client,
-        logging_to_lines("json") as logged,
+        logging_to_lines(log_format="json") as logged,
     ):
         answer = client.request(method, path, headers={"X-Request-ID": "mine"})
 

@@ -177,7 +177,7 @@ def test_the_link_to_the_next_page_holds_no_more_than_one_link(door: Door):
 @pytest.fixture(params=["json", "console"])
 def logged(request: pytest.FixtureRequest) -> Iterator[Lines]:
     """What is logged, in either form."""
-    with logging_to_lines(request.param) as lines:
+    with logging_to_lines(log_format=request.param) as lines:
         yield lines
 
 
