@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 from uuid import uuid4
 
 import duckdb
@@ -21,9 +21,9 @@ from service.cancelling import Cancel, Cancelled
 from service.dictionary import Dictionary, DictionaryError
 from service.dictionary.manifest import read_dictionary
 from service.errors import Conflict, NotFound
-from service.logs import get_logger
-from service.settings import Settings
-from service.warehouse.work import utc_now
+from service.runtime.clock import utc_now
+from service.runtime.logs import get_logger
+from service.runtime.settings import Settings
 from service.warehouse.writer import Writer
 
 log = get_logger(__name__)
@@ -227,7 +227,9 @@ def parse(settings: Settings, version: str | None = None) -> Any:
 
 
 class BuildFailed(Exception):
-    """dbt, or what it is to run, cannot; the message is dbt's."""
+    """dbt, or what it is to run, cannot; the message is dbt's, and may name values of rows."""
+
+    carries_data: ClassVar[bool] = True  # so that logs leave the message out
 
 
 def _tell_dbt(settings: Settings) -> None:

@@ -14,7 +14,7 @@ from service.cancelling import landing
 from service.files.detection import shape_of
 from service.files.landing import Source, under_way
 from service.files.shape import Options, Shape, UnreadableFile, Wanted
-from service.running import holder_of
+from service.runtime.running import holder_of
 
 LEAST_MEMORY = 2_000_000_000  # bytes
 NO_LIMIT = 1 << 62  # bytes; what is in the folder of the history was put there by its owner

@@ -14,12 +14,12 @@ from service.door.judge import Judge
 from service.door.together import Together
 from service.errors import UnknownTable
 from service.loading import Loads
-from service.metrics import Metrics
-from service.settings import Settings
+from service.runtime.clock import utc_now
+from service.runtime.metrics import Metrics
+from service.runtime.settings import Settings
 from service.warehouse import books
 from service.warehouse.database import Database
 from service.warehouse.replaying import end_interrupted
-from service.warehouse.work import utc_now
 from service.warehouse.writer import Writer
 
 

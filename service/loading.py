@@ -32,11 +32,11 @@ from service.errors import Problem, Unavailable
 from service.files.detection import shape_of
 from service.files.landing import PART, Source, under_way
 from service.files.shape import Options, Shape, wanted_by
-from service.logs import get_logger
-from service.settings import Settings
+from service.runtime.clock import utc_now
+from service.runtime.logs import get_logger
+from service.runtime.settings import Settings
 from service.warehouse import books
 from service.warehouse.database import Database
-from service.warehouse.work import utc_now
 from service.warehouse.writer import Writer
 
 log = get_logger(__name__)

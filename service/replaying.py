@@ -23,10 +23,11 @@ from service.door.judge import Batch, Broken, Judge, Violation
 from service.door.stored import TextRows, json_rows
 from service.errors import Conflict, NotFound, Unavailable
 from service.gate import Gate
-from service.logs import get_logger
+from service.runtime.clock import utc_now
+from service.runtime.logs import get_logger
 from service.warehouse import books
 from service.warehouse.replaying import Replay, Settled, Try
-from service.warehouse.work import Insert, Outcome, utc_now
+from service.warehouse.work import Insert, Outcome
 
 log = get_logger(__name__)
 BEFORE_ALL = datetime(1, 1, 1)  # noqa: DTZ001 - in UTC, as the warehouse keeps times

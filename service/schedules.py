@@ -18,11 +18,11 @@ from service.backups.catalogue import Entry
 from service.backups.retention import Keep, expired
 from service.errors import NotFound
 from service.gate import Gate
-from service.logs import get_logger
-from service.settings import NEVER
+from service.runtime.clock import utc_now
+from service.runtime.logs import get_logger
+from service.runtime.settings import NEVER
 from service.warehouse import books
 from service.warehouse.books import Deed
-from service.warehouse.work import utc_now
 
 log = get_logger(__name__)
 ACTOR = "schedule"

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from service.builds import build_offline
-from service.settings import Settings
+from service.runtime.settings import Settings
 from tests import parsed
 from tests.hostile import chance
 

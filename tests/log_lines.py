@@ -9,8 +9,8 @@ from typing import Any
 
 import structlog
 
-from service import logs
-from service.settings import Settings
+from service.runtime import logs
+from service.runtime.settings import Settings
 
 
 class Lines(io.TextIOBase):

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from service.settings import Settings
+from service.runtime.settings import Settings
 
 STATE = "partial_parse.msgpack"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.settings import Settings
+from service.runtime.settings import Settings
 
 COMMAND = "from service.cli import main; main()"
 PATHS = ("project", "warehouse", "backups", "seeds")

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from service.builds import BuildResult, NoLock, build_offline, run
-from service.settings import Settings
+from service.runtime.settings import Settings
 from tests import parsed
 
 CHECKOUT = Path(__file__).parent.parent

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from service.settings import Settings
+from service.runtime.settings import Settings
 from tests.faults.workers import PAUSE
 from tests.processes import Service
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from service.settings import Settings
+from service.runtime.settings import Settings
 from tests.faults.workers import PAUSE
 from tests.processes import NEEDS_PROC, Service
 

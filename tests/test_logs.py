@@ -6,7 +6,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from service import logs
+from service.builds import BuildFailed
+from service.runtime import logs
 from tests.log_lines import logging_to_lines
 
 HOSTILE = "x\n2026-01-01T00:00:00Z [info] forged\r\x1b[2J\u2028\x9b"
@@ -78,3 +79,21 @@ def test_less_important_events_are_left_out(logged):
     logging.getLogger("other").info("no")
     logs.get_logger("gate").warning("yes")
     assert len(lines()) == 1
+
+
+def test_what_an_exception_that_carries_data_says_is_left_out(logged):
+    class Odd(Exception):
+        carries_data = True
+
+    class Derived(Odd): ...
+
+    lines = logged(log_format="json")
+    private = "Zacharias Private"  # a traceback shows source lines, and this is none of them
+    for kind in (Odd, Derived, BuildFailed):
+        try:
+            raise kind(private)
+        except (Odd, BuildFailed):
+            logs.get_logger("gate").exception("failed")
+    said = "\n".join(lines())
+    assert "Zacharias" not in said
+    assert said.count("what it says may have data in it") == 3

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from service.access import keys_file
-from service.settings import Settings
+from service.runtime.settings import Settings
 from tests.faults.workers import PAUSE
 from tests.processes import Service
 

@@ -9,14 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from service.running import AlreadyRunning, find, hold
-from service.settings import Settings
+from service.runtime.running import AlreadyRunning, find, hold
+from service.runtime.settings import Settings
 
 HOLD = """
 import time
 from pathlib import Path
-from service.running import hold
-from service.settings import Settings
+from service.runtime.running import hold
+from service.runtime.settings import Settings
 with hold(Settings(warehouse=Path({warehouse!r})), "http://127.0.0.1:7"):
     print("held", flush=True)
     time.sleep(60)

@@ -6,7 +6,7 @@ from typing import get_args
 import msgspec
 import pytest
 
-from service.settings import OTHER_NAMES, Settings, SettingsError, load_settings
+from service.runtime.settings import OTHER_NAMES, Settings, SettingsError, load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTATION = (ROOT / "docs/settings.md").read_text("utf-8")

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from service.settings import MiB, Settings
+from service.runtime.settings import MiB, Settings
 from tests.processes import NEEDS_PROC, Service
 
 pytestmark = pytest.mark.slow

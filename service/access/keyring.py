@@ -16,7 +16,7 @@ from pathlib import Path
 from service.access import keys_file
 from service.access.keys_file import Key
 from service.errors import Problem
-from service.logs import get_logger
+from service.runtime.logs import get_logger
 
 log = get_logger(__name__)
 FLUSH_SECONDS = 60  # last uses are written down no more often

@@ -18,8 +18,8 @@ import msgspec
 from msgspec import Meta
 
 from service.access.roles import Role
-from service.backups.durable_files import TEMPORARY, HashingFile, make_folder, sync_folder
 from service.errors import Conflict, NotFound, Unprocessable
+from service.runtime.durable_files import TEMPORARY, HashingFile, make_folder, sync_folder
 
 PREFIX = "gatehouse_"  # by which people and scanners recognise a key
 Name: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]

@@ -16,8 +16,8 @@ from service.api.headers import add_headers
 from service.api.recording import recorded
 from service.api.requests import RequestMiddleware
 from service.gate import Gate, gate_of
+from service.runtime.settings import Settings
 from service.schedules import Schedules
-from service.settings import Settings
 
 
 class App(Litestar):

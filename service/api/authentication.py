@@ -14,7 +14,7 @@ from service.access.keyring import Keyring
 from service.access.roles import Role, may
 from service.api.describing import OPEN, Needs, description_of
 from service.errors import BadRequest, Forbidden, Unauthorized
-from service.settings import Settings
+from service.runtime.settings import Settings
 
 CALLER = "gatehouse.caller"  # where the middleware leaves it in the scope
 READS = ("GET", "HEAD", "OPTIONS")

@@ -20,10 +20,10 @@ from service.api.paging import After, Limit, cursor, key_of, link
 from service.api.parameters import only_known
 from service.backups.backing_up import Verification, back_up, import_file, verify
 from service.backups.catalogue import Entry
-from service.backups.durable_files import TEMPORARY
 from service.dictionary import Table
 from service.errors import UnsupportedFormat
 from service.gate import Gate
+from service.runtime.durable_files import TEMPORARY
 
 AVRO = "application/avro"
 PIECE = 1 << 18  # bytes of a file that are sent at once

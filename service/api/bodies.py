@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import msgspec
 from litestar import Request
 
-from service.backups.durable_files import HashingFile, disk_may_be_full, make_folder
 from service.door.formats import decoding
 from service.errors import MalformedBody, TooLarge, UnsupportedFormat
+from service.runtime.durable_files import HashingFile, disk_may_be_full, make_folder
 
 T = TypeVar("T")
 MOST_JSON = 64 * 1024  # bytes of a body that says what to do

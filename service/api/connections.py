@@ -10,7 +10,7 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.api.problems import CONTENT_TYPE, problem
-from service.settings import Settings
+from service.runtime.settings import Settings
 
 LARGEST_HEAD = 64 * 1024  # bytes
 MOST_HELD = 1024  # bytes

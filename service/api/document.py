@@ -25,7 +25,7 @@ from service.api.parameters import of_query
 from service.api.problems import CONTENT_TYPE as PROBLEM
 from service.api.shapes import Shapes
 from service.dictionary import Dictionary, Report, Table
-from service.settings import Settings
+from service.runtime.settings import Settings
 
 Json = dict[str, Any]
 REF = "#/components/schemas/{name}"

@@ -4,7 +4,7 @@ import os
 import threading
 from collections.abc import Callable
 
-from service.logs import get_logger
+from service.runtime.logs import get_logger
 
 log = get_logger(__name__)
 AGAIN_SECONDS = 0.1  # what is between two statements is not interrupted

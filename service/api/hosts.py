@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from service.errors import Forbidden, WrongHost
-from service.settings import Settings
+from service.runtime.settings import Settings
 
 FORWARDED = frozenset((b"forwarded", b"x-forwarded-for", b"x-real-ip"))
 

@@ -33,8 +33,9 @@ from service.door.formats import by_table, preference, rows_of
 from service.door.judge import Batch, check_number
 from service.errors import UnknownTable, WrongNumberOfRows
 from service.gate import Gate, gate_of
+from service.runtime.clock import utc_now
 from service.warehouse import books
-from service.warehouse.work import Insert, Outcome, Replayed, utc_now
+from service.warehouse.work import Insert, Outcome, Replayed
 
 T = TypeVar("T")
 LARGE = 1 << 20  # bytes; a body from here on is judged in a thread, so that others are served

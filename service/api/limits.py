@@ -15,7 +15,7 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.types import Receive, ReceiveMessage
 
 from service.errors import Problem, SlowBody, TooManyRequests, Unavailable
-from service.settings import Settings
+from service.runtime.settings import Settings
 
 T = TypeVar("T")
 BODY = "gatehouse.body"  # where the middleware leaves it in the scope

@@ -13,8 +13,9 @@ from service.api.authentication import actor_of
 from service.api.requests import header
 from service.errors import BadRequest, Problem
 from service.gate import Gate
+from service.runtime.clock import utc_now
 from service.warehouse import books
-from service.warehouse.work import Idempotency, Replayed, replayed, utc_now
+from service.warehouse.work import Idempotency, Replayed, replayed
 
 # Held while a request is answered; a repeat that comes meanwhile waits for that answer.
 _under_way: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()

@@ -8,7 +8,7 @@ from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException
 
 from service.errors import NoSpace, Problem, Unavailable
-from service.logs import get_logger
+from service.runtime.logs import get_logger
 from service.warehouse.database import PASSING, DatabaseError, as_problem
 
 log = get_logger(__name__)

@@ -9,7 +9,7 @@ from typing import Any
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.authentication import CALLER
-from service.logs import bind, get_logger, is_told, unbind
+from service.runtime.logs import bind, get_logger, is_told, unbind
 
 log = get_logger(__name__)
 HEADER = b"x-request-id"

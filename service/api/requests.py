@@ -12,7 +12,7 @@ from service.api.describing import OPEN, Needs
 from service.api.hosts import Hosts, check_local
 from service.api.limits import BODY, Body, in_time
 from service.gate import Gate
-from service.settings import Settings
+from service.runtime.settings import Settings
 
 
 def header(request: Request[Any, Any, Any], name: str) -> str | None:

@@ -14,10 +14,10 @@ from service.api.connections import Connection
 from service.api.ending import Ending
 from service.api.hosts import is_loopback
 from service.errors import Problem
-from service.interpreter import change_threads_more_often, collect_less
-from service.logs import get_logger
-from service.running import hold
-from service.settings import Settings
+from service.runtime.interpreter import change_threads_more_often, collect_less
+from service.runtime.logs import get_logger
+from service.runtime.running import hold
+from service.runtime.settings import Settings
 
 log = get_logger(__name__)
 

@@ -25,10 +25,10 @@ from service.backups.avro_schema import (
     resolve,
     schema_of,
 )
-from service.backups.durable_files import made_whole
-from service.backups.pipeline import in_order
 from service.dictionary import Table
 from service.errors import DamagedBackup, Unprocessable
+from service.runtime.durable_files import made_whole
+from service.runtime.pipeline import in_order
 
 __all__ = ["CODECS", "DEFAULT_CODEC", "AvroFile", "Written", "arrow_schema", "schema_of", "write"]
 

@@ -19,7 +19,10 @@ from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
-from service.backups.durable_files import (
+from service.dictionary import DictionaryError
+from service.dictionary.column_types import UTC_TIMESTAMP
+from service.errors import Conflict, DamagedBackup, NotFound
+from service.runtime.durable_files import (
     TEMPORARY,
     Steps,
     made_whole,
@@ -27,9 +30,6 @@ from service.backups.durable_files import (
     open_plain,
     remove_durably,
 )
-from service.dictionary import DictionaryError
-from service.dictionary.column_types import UTC_TIMESTAMP
-from service.errors import Conflict, DamagedBackup, NotFound
 
 Kind: TypeAlias = Literal["manual", "scheduled", "safety", "import"]
 Digits: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]

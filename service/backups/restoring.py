@@ -5,7 +5,7 @@ beside the tables. Only then are the tables changed, by no more rows than differ
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import uuid4
 
 import duckdb
@@ -13,11 +13,12 @@ import msgspec
 
 from service.backups.catalogue import Catalogue, Entry
 from service.backups.comparing import WHAT, staged
-from service.backups.durable_files import Steps, no_steps
 from service.backups.preparing import Prepared
 from service.backups.staging import check_references, drop_staged, one_row, stage
 from service.dictionary import Dictionary, Table
 from service.errors import UnknownTable, Unprocessable
+from service.runtime.clock import utc_now
+from service.runtime.durable_files import Steps, no_steps
 from service.warehouse import books
 from service.warehouse.database import core, count_rows, quoted
 
@@ -58,7 +59,7 @@ def restore(
         RulesBroken: its rows do not fit the dictionary as it is now.
         DanglingReferences: rows, of these tables or of others, would refer to rows that are gone.
     """
-    started_at = _utc_now()
+    started_at = utc_now()
     chosen = _parents_first(dictionary, entries)
     if prepared and not prepared.holds(connection, dictionary, entries):
         prepared = None
@@ -80,10 +81,6 @@ def restore(
             steps(f"applied {table.name}")
     drop_staged(connection, names)
     return results
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def _parents_first(dictionary: Dictionary, entries: Sequence[Entry]) -> list[tuple[Table, Entry]]:
@@ -150,7 +147,7 @@ def _record(
         rejected=0,
         already_present=result.rows_after - accepted,
         started_at=started_at,
-        finished_at=_utc_now(),
+        finished_at=utc_now(),
         actor=actor,
         detail=msgspec.json.encode(detail).decode(),
     )

@@ -13,7 +13,7 @@ from service.cli.failures import Failure, Unreachable
 
 if TYPE_CHECKING:
     from service.cli.client import Client
-    from service.settings import Settings
+    from service.runtime.settings import Settings
 
 Result = dict[str, Any]
 POLL_SECONDS = 0.5
@@ -38,7 +38,7 @@ def build_and_tell(run: Run) -> Result:
     Raises:
         Failure: dbt failed; what it says is told before.
     """
-    from service.running import find
+    from service.runtime.running import find
 
     if run.url or find(run.settings):
         with run.connect() as client, output.progress("building") as step:
@@ -78,7 +78,7 @@ def _here(settings: "Settings", on_node: Callable[[Result], None]) -> Result:
 
     from service.builds import build_offline
     from service.cli.inside import quieten
-    from service.interpreter import collect_less
+    from service.runtime.interpreter import collect_less
 
     quieten(settings)
     collect_less()  # dbt makes a million objects

@@ -17,8 +17,8 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from service.cli import output
 from service.cli.failures import Refused, Unreachable
-from service.running import find
-from service.settings import Settings
+from service.runtime.running import find
+from service.runtime.settings import Settings
 
 # Builds and backups take their time; only a connection has to come quickly.
 TIMEOUT = httpx.Timeout(None, connect=5)

@@ -15,7 +15,7 @@ from service.cli.failures import WrongSettings, told
 
 if TYPE_CHECKING:
     from service.cli.client import Client
-    from service.settings import Settings
+    from service.runtime.settings import Settings
 
 
 def segment(name: str) -> str:
@@ -74,7 +74,7 @@ def _checked(_context: click.Context, _option: click.Parameter, url: str | None)
 
 
 def _settings() -> "Settings":
-    from service.settings import SettingsError, load_settings
+    from service.runtime.settings import SettingsError, load_settings
 
     try:
         return load_settings()

@@ -7,14 +7,14 @@ from typing import Any
 import duckdb
 import msgspec
 
-from service import logs
 from service.api.app import create_app
 from service.api.authentication import local_caller
 from service.backups.catalogue import Catalogue
 from service.cli.failures import Unreachable
 from service.dictionary import DictionaryError
 from service.errors import NotBuilt, Problem
-from service.settings import Settings
+from service.runtime import logs
+from service.runtime.settings import Settings
 from service.warehouse.database import Database
 
 # httpx and Litestar each describe ASGI in types of their own.

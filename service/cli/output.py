@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from service.printable import printable
+from service.runtime.printable import printable
 
 Row = Mapping[str, Any]
 

@@ -17,7 +17,7 @@ from service.cli.failures import Failure, Refused, Unreachable
 if TYPE_CHECKING:
     from service.backups.catalogue import Catalogue, Entry
     from service.cli.client import Client
-    from service.settings import Settings
+    from service.runtime.settings import Settings
 
 Restored = dict[str, Any]
 
@@ -46,7 +46,7 @@ def recover(run: Run, dry_run: bool, force: bool) -> int:
 
 def _check_needed(settings: "Settings", force: bool) -> None:
     from service.cli.inside import damage
-    from service.running import find
+    from service.runtime.running import find
 
     if url := find(settings):
         raise Unreachable(f"a service has this warehouse: {url}", "stop it first")
@@ -78,7 +78,7 @@ def _remove(settings: "Settings") -> None:
 
 def _build(settings: "Settings") -> None:
     from service.builds import build_offline
-    from service.interpreter import collect_less
+    from service.runtime.interpreter import collect_less
 
     collect_less()
     with output.progress("building from the history"):
@@ -148,7 +148,7 @@ def _restored(client: "Client", entries: "Sequence[Entry]") -> list[Restored]:
 
 def _put_in_place(settings: "Settings", made: Path) -> list[Path]:
     """Gives the old files another name, and then, which is the commit point, the new one theirs."""
-    from service.backups.durable_files import sync_folder
+    from service.runtime.durable_files import sync_folder
 
     now, kept = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}", []
     for ending in (".wal", ""):  # a log of the old file must not be taken for the new one's

@@ -23,7 +23,7 @@ def serve(run: Run, host: str | None, port: int | None) -> None:
     """Serve until SIGTERM or Ctrl-C; where there is no warehouse, build it first."""
     import msgspec
 
-    from service.running import find
+    from service.runtime.running import find
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if url := find(run.settings):
@@ -49,8 +49,8 @@ def _serve(run: Run) -> None:
         WrongSettings: the address is not one to listen at.
         Unreachable: it is taken, or the service does not start; the log says why.
     """
-    from service import logs
     from service.api.server import BadCertificate, NotLoopback, serve
+    from service.runtime import logs
 
     answered = False
 

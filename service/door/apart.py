@@ -20,7 +20,7 @@ from service.door.formats import Body
 from service.door.frames import DICTIONARY, HEADER, batch_of, frame, said_in
 from service.door.judge import Batch, Judge
 from service.errors import Problem
-from service.logs import get_logger
+from service.runtime.logs import get_logger
 
 log = get_logger(__name__)
 

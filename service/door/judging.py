@@ -14,7 +14,7 @@ from service.door.formats import rows_of
 from service.door.frames import DICTIONARY, HEADER, frame, said_in, verdict_of
 from service.door.judge import Judge
 from service.errors import Problem
-from service.interpreter import collect_less
+from service.runtime.interpreter import collect_less
 
 
 def main(descriptor: int) -> None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from service.dictionary import Dictionary
 from service.dictionary.manifest import read_dictionary
 from service.errors import NoSpace, NotBuilt, Problem, Unavailable
-from service.logs import get_logger
+from service.runtime.logs import get_logger
 
 log = get_logger(__name__)
 

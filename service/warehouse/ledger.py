@@ -10,9 +10,9 @@ from uuid import uuid4
 import duckdb
 
 from service.errors import Conflict, NotFound
+from service.runtime.clock import utc_now
 from service.warehouse import books
 from service.warehouse.books import Deed, Load, Rejection, Replay
-from service.warehouse.work import utc_now
 
 _SELECT_LOADS = f"select {', '.join(Load.__struct_fields__)} from ops.loads"
 _SELECT_REJECTIONS = f"select {', '.join(Rejection.__struct_fields__)} from ops.rejections"

@@ -14,10 +14,10 @@ from uuid import uuid4
 
 import duckdb
 
+from service.runtime.clock import utc_now
 from service.warehouse import books
 from service.warehouse.books import Deed
 from service.warehouse.ledger import Found
-from service.warehouse.work import utc_now
 
 # One select for each book, with the columns of a Deed.
 _DEEDS = "select * from ops.trail"

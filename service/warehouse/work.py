@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -12,15 +12,11 @@ import pyarrow as pa
 
 from service.door.judge import Batch
 from service.errors import KeyReused
+from service.runtime.clock import utc_now
 from service.warehouse import books
 from service.warehouse.admission import Verdict
 from service.warehouse.keys import Keys
 from service.warehouse.replaying import Replay, entries, in_json
-
-
-def utc_now() -> datetime:
-    """Now in UTC, without time zone, as the warehouse keeps times."""
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 @dataclass(frozen=True)

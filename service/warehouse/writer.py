@@ -20,7 +20,7 @@ from service.dictionary import Dictionary
 from service.door.judge import Batch
 from service.door.together import SMALL
 from service.errors import KeyReused, Problem, Unavailable
-from service.logs import get_logger
+from service.runtime.logs import get_logger
 from service.warehouse import books
 from service.warehouse.admission import Verdict, admit, admit_all
 from service.warehouse.arrivals import Arrivals

@@ -9,7 +9,7 @@ import duckdb
 import httpx
 import pytest
 
-from service.settings import Settings
+from service.runtime.settings import Settings
 from tests.api.contract import Contract
 from tests.conftest import serving, settings_in
 from tests.projects import Project

@@ -16,7 +16,7 @@ import httpx
 import msgspec
 import zstandard
 
-from service.settings import Settings
+from service.runtime.settings import Settings
 from tests.api.conftest import is_problem
 from tests.backups.world import everything
 from tests.conftest import serving, settings_in

@@ -8,7 +8,7 @@ import duckdb
 import httpx
 import pytest
 
-from service.settings import Settings
+from service.runtime.settings import Settings
 from tests.api.door import bad_hire, department, hire
 from tests.conftest import serving
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from service.settings import Settings
+from service.runtime.settings import Settings
 from tests.conftest import serving, settings_in
 
 Ask = Callable[..., int]

@@ -16,14 +16,14 @@ import duckdb
 import httpx
 import pytest
 
-from service.settings import Settings
+from service.runtime.settings import Settings
 from tests.api.conftest import is_problem
 from tests.api.door import Row, department, hire
 from tests.conftest import CHECKOUT
 
 SERVE = (
-    "from service import logs; from service.api.server import serve;"
-    " from service.settings import load_settings; settings = load_settings();"
+    "from service.runtime import logs; from service.api.server import serve;"
+    " from service.runtime.settings import load_settings; settings = load_settings();"
     " logs.configure(settings); serve(settings, lambda url: print(url, flush=True))"
 )
 CLIENTS, BATCH = 6, 20

@@ -7,7 +7,7 @@ import duckdb
 import httpx
 import pytest
 
-from service.settings import Settings
+from service.runtime.settings import Settings
 from tests.api.conftest import is_problem
 from tests.api.door import CSV, FORMATS, JSON, Door, department, hire, job, open_door
 from tests.conftest import serving

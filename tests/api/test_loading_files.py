@@ -14,7 +14,7 @@ import pytest
 import zstandard
 
 from service.files import landing
-from service.settings import Settings
+from service.runtime.settings import Settings
 from tests.api.conftest import all_pages, files_in, is_problem
 from tests.backups.world import everything
 from tests.faults.workers import PAUSE
@@ -340,7 +340,7 @@ def test_inserts_and_builds_go_on_while_files_are_loaded(client: httpx.Client) -
 
 def test_a_service_that_ends_leaves_its_warehouse_to_dbt(project_of_one: Project) -> None:
     """dbt, typed in a terminal: it says what to do while a service runs, and works afterwards."""
-    from service.running import hold
+    from service.runtime.running import hold
 
     with hold(project_of_one.settings, "http://127.0.0.1:8000"):
         build = project_of_one.dbt("build")

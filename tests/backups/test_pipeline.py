@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.backups.pipeline import one_ahead
+from service.runtime.pipeline import one_ahead
 
 
 def test_the_next_one_is_made_meanwhile_and_no_more():

@@ -39,7 +39,7 @@ def test_the_app_imports_no_library_that_only_others_use():
     code = (
         "import sys\n"
         "from service.api.app import create_app\n"
-        "from service.settings import Settings\n"
+        "from service.runtime.settings import Settings\n"
         "create_app(Settings()); print(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

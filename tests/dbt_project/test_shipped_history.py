@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 
 from seeds import generate
-from service.settings import Settings
+from service.runtime.settings import Settings
 
 
 def test_the_rules_find_the_faults_that_the_generator_has_put_in(

@@ -17,7 +17,7 @@ from service.door.columns import key_columns
 from service.door.formats import rows_of
 from service.door.judge import Batch, Judge
 from service.errors import MalformedBody, WrongNumberOfRows
-from service.settings import Settings
+from service.runtime.settings import Settings
 from tests.api.door import CSV, FORMATS, JSON, counts, hire
 from tests.backups.world import column, key, table
 from tests.processes import NEEDS_PROC, Service

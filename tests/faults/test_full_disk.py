@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from service.errors import NoSpace
-from service.settings import Settings
+from service.runtime.settings import Settings
 from service.warehouse.database import Database, as_problem
 from tests.api.conftest import is_problem
 from tests.conftest import settings_in

@@ -15,7 +15,7 @@ from random import Random
 
 import pytest
 
-from service.settings import Settings
+from service.runtime.settings import Settings
 from tests.faults.workers import (
     FIRST,
     Builder,

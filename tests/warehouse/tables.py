@@ -12,9 +12,10 @@ import msgspec
 from service.dictionary import Column, Dictionary
 from service.door.formats import rows_of
 from service.door.judge import Batch, Judge
+from service.runtime.clock import utc_now
 from service.warehouse import books
 from service.warehouse.database import Database
-from service.warehouse.work import Idempotency, Insert, Outcome, utc_now
+from service.warehouse.work import Idempotency, Insert, Outcome
 from tests.backups.world import DEPARTMENTS, column, key, table
 
 Row = dict[str, Any]

@@ -5,7 +5,7 @@ import pytest
 
 from service.builds import build_offline
 from service.errors import NotBuilt
-from service.settings import Settings, load_settings
+from service.runtime.settings import Settings, load_settings
 from service.warehouse.database import Database
 
 

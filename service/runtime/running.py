@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from service.errors import Conflict
-from service.settings import Settings
+from service.runtime.settings import Settings
 
 # How often and how long to ask again: `find` holds a lock for microseconds, and a service that
 # has just taken one has not yet written its address.

@@ -16,7 +16,7 @@ OTHER_NAMES = {
     "GATEHOUSE_CONFIG": "The settings file; its keys are the names of this page.",
     "GATEHOUSE_URL": "The service that `gatehouse` talks to, instead of the one that runs here.",
 }
-CHECKOUT = Path(__file__).resolve().parent.parent
+CHECKOUT = Path(__file__).resolve().parents[2]
 DEFAULT_WAREHOUSE = Path("warehouse/gatehouse.duckdb")
 MiB = 1024 * 1024
 

@@ -18,8 +18,8 @@ from structlog.contextvars import reset_contextvars as unbind
 from structlog.stdlib import BoundLogger, ProcessorFormatter
 from structlog.typing import EventDict, ExcInfo, Processor
 
-from service.printable import printable
-from service.settings import Settings
+from service.runtime.printable import printable
+from service.runtime.settings import Settings
 
 __all__ = ["bind", "configure", "get_logger", "is_told", "unbind"]
 
@@ -30,9 +30,10 @@ BOTH: list[Processor] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
-# Who names values in what they say: DuckDB (of a key that is there twice, say), and dbt, which
-# repeats it; but for these, which are about files, names and memory.
-WITH_DATA = ("duckdb", "dbt_common.exceptions.base", "service.builds")
+# Libraries whose messages name values: DuckDB (of a duplicate key, say), and dbt, which repeats
+# it. The exceptions listed next are about files, names and memory only. Exceptions of our own say
+# so by the class attribute `carries_data`, which stays when the class is moved or derived from.
+WITH_DATA = ("duckdb", "dbt_common.exceptions.base")
 WITHOUT_DATA = (
     *("IOException", "FatalException", "OutOfMemoryException", "InterruptException"),
     *("CatalogException", "BinderException", "ParserException", "ConnectionException"),
@@ -123,12 +124,17 @@ def _told(error: BaseException) -> Iterator[str]:
         yield from _told(before)
         yield "which led to:\n"
     yield from traceback.format_tb(error.__traceback__)
-    kind = type(error)
-    if kind.__module__.lstrip("_") in WITH_DATA and kind.__name__ not in WITHOUT_DATA:
-        yield f"{kind.__name__}: (what it says may have data in it)\n"
+    if _carries_data(type(error)):
+        yield f"{type(error).__name__}: (what it says may have data in it)\n"
     elif isinstance(error, BaseExceptionGroup):
         yield from traceback.format_exception_only(error)
         for each in error.exceptions:
             yield from _told(each)
     else:
         yield from traceback.format_exception_only(error)
+
+
+def _carries_data(kind: type[BaseException]) -> bool:
+    """Whether the message of an exception may hold what a client has sent."""
+    of_library = kind.__module__.lstrip("_") in WITH_DATA and kind.__name__ not in WITHOUT_DATA
+    return of_library or getattr(kind, "carries_data", False)

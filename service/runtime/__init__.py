@@ -1,0 +1,1 @@
+"""What the process runs on: settings, logs, metrics, the clock, files that survive a crash."""
