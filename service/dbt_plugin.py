@@ -11,9 +11,9 @@ from dbt.adapters.duckdb.utils import TargetConfig
 from dbt_common.exceptions import DbtRuntimeError
 
 from service.cancelling import landing
-from service.files.detection import shape_of
 from service.files.landing import Source, under_way
-from service.files.shape import Options, Shape, UnreadableFile, Wanted
+from service.formats.csv.detection import shape_of
+from service.formats.csv.dialect import Options, Shape, UnreadableFile, Wanted
 from service.runtime.running import holder_of
 
 LEAST_MEMORY = 2_000_000_000  # bytes

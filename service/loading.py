@@ -29,9 +29,9 @@ from service.builds import (
 from service.cancelling import Cancel
 from service.dictionary import Table
 from service.errors import Problem, Unavailable
-from service.files.detection import shape_of
 from service.files.landing import PART, Source, under_way
-from service.files.shape import Options, Shape, wanted_by
+from service.formats.csv.detection import shape_of
+from service.formats.csv.dialect import Options, Shape, wanted_by
 from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger
 from service.runtime.settings import Settings

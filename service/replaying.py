@@ -18,10 +18,10 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from service.door.formats import Rows
 from service.door.judge import Batch, Broken, Judge, Violation
-from service.door.stored import TextRows, json_rows
 from service.errors import Conflict, NotFound, Unavailable
+from service.formats.bodies.rows import Rows
+from service.formats.bodies.stored import TextRows, json_rows
 from service.gate import Gate
 from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger

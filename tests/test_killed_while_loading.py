@@ -21,9 +21,11 @@ ROWS = 60_000
 PROGRAM = """
 import sys
 from service import loading
-from service.files import landing, opening, reading
+from service.files import landing
+from service.formats.csv import opening
+from service.formats.csv import reader
 landing.PART = loading.PART = 20_000
-opening.BLOCK = reading.BLOCK = 65_536
+opening.BLOCK = reader.BLOCK = 65_536
 from service.cli import main
 main()
 """

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import msgspec
 from litestar import Request
 
-from service.door.formats import decoding
 from service.errors import MalformedBody, TooLarge, UnsupportedFormat
+from service.formats.bodies.rows import decoding
 from service.runtime.durable_files import HashingFile, disk_may_be_full, make_folder
 
 T = TypeVar("T")

@@ -20,7 +20,7 @@ from service.api.parameters import only_known
 from service.api.problems import CONTENT_TYPE
 from service.dictionary import Table
 from service.errors import BadRequest, UnsupportedFormat
-from service.files.shape import Options, Shape, UnreadableFile
+from service.formats.csv.dialect import Options, Shape, UnreadableFile
 from service.gate import Gate
 from service.loading import FileLoad
 

@@ -28,10 +28,10 @@ from service.api.once import again, asked_by, kept
 from service.api.parameters import only_known
 from service.api.problems import CONTENT_TYPE, problem
 from service.api.requests import header
-from service.door.encodings import decompressed
-from service.door.formats import by_table, preference, rows_of
 from service.door.judge import Batch, check_number
 from service.errors import UnknownTable, WrongNumberOfRows
+from service.formats.bodies.encodings import decompressed
+from service.formats.bodies.rows import by_table, preference, rows_of
 from service.gate import Gate, gate_of
 from service.runtime.clock import utc_now
 from service.warehouse import books

@@ -24,9 +24,9 @@ from service.api.once import again, answered_once, asked_by, kept
 from service.api.parameters import only_known
 from service.api.problems import CONTENT_TYPE, problem
 from service.api.requests import header
-from service.door.formats import decoding, media_type, rows_of
 from service.door.judge import Batch, Violation, check_number
 from service.errors import BadRequest, MalformedBody, UnsupportedFormat
+from service.formats.bodies.rows import decoding, media_type, rows_of
 from service.gate import Gate
 from service.replaying import (
     Failed,

@@ -13,11 +13,11 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from service.backups.avro_files import BATCH_ROWS, DEFAULT_CODEC, AvroFile, Written, write
 from service.backups.catalogue import Catalogue, Entry, Kind
 from service.backups.checking import Findings, byte_problems
 from service.dictionary import Table
 from service.errors import DamagedBackup
+from service.formats.avro.files import BATCH_ROWS, DEFAULT_CODEC, AvroFile, Written, write
 from service.runtime.durable_files import HashingFile, Steps, made_whole, no_steps, open_plain
 from service.warehouse.database import core, count_rows, quoted
 

@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from service.backups.avro_files import AvroFile
 from service.backups.catalogue import Catalogue, Entry
 from service.dictionary import Rule, Table
 from service.errors import DamagedBackup, RulesBroken
+from service.formats.avro.files import AvroFile
 
 FIRST_IDS = 10  # how many rows of a violation are named
 

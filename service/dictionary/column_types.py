@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from service.dictionary.moments import Mask, read_seconds
+from service.dictionary.timestamps import Mask, read_seconds
 
 Written: TypeAlias = Any
 YEAR = r"(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})"

@@ -16,10 +16,10 @@ from contextvars import Context
 from itertools import count
 from typing import Any, cast
 
-from service.door.formats import Body
 from service.door.frames import DICTIONARY, HEADER, batch_of, frame, said_in
 from service.door.judge import Batch, Judge
 from service.errors import Problem
+from service.formats.bodies.rows import Body
 from service.runtime.logs import get_logger
 
 log = get_logger(__name__)

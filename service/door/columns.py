@@ -11,9 +11,9 @@ import pyarrow as pa
 from msgspec import UNSET
 
 from service.dictionary import Column, Table
-from service.dictionary.moments import Mask
-from service.door.fields import colons
+from service.dictionary.timestamps import Mask
 from service.door.key_sets import KeySet, set_of_numbers
+from service.formats.bodies.fields import colons
 
 FEW = 10  # rows or values, which to see to one by one takes less time than to look at each row
 

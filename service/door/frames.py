@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from service.door.columns import KeysOf, sets_of
-from service.door.formats import Body
 from service.door.judge import Batch, Judge
+from service.formats.bodies.rows import Body
 
 # The frame's number, and the bytes of its two parts: an answer has the number of its question.
 HEADER = Struct("<QII")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from service.door.formats import Rows
 from service.door.judge import Batch, Judge
+from service.formats.bodies.rows import Rows
 
 SMALL = 50  # rows; a request of more is judged alone
 

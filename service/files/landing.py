@@ -8,9 +8,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from service.files.opening import Counted
-from service.files.reading import LINE, rows_of, schema_of
-from service.files.shape import Shape, UnreadableFile
+from service.formats.csv.dialect import Shape, UnreadableFile
+from service.formats.csv.opening import Counted
+from service.formats.csv.reader import LINE, rows_of, schema_of
 from service.runtime.prefetch import ahead
 
 # Lines, and bytes, that are judged and committed together; inserts wait for about a second.

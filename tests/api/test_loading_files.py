@@ -229,8 +229,8 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files come in parts of ten lines."""
     monkeypatch.setattr(landing, "PART", 10)
     monkeypatch.setattr("service.loading.PART", 10)
-    monkeypatch.setattr("service.files.reading.BLOCK", 64)
-    monkeypatch.setattr("service.files.opening.BLOCK", 64)
+    monkeypatch.setattr("service.formats.csv.reader.BLOCK", 64)
+    monkeypatch.setattr("service.formats.csv.opening.BLOCK", 64)
 
 
 @pytest.mark.usefixtures("small_parts")

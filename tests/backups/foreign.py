@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import fastavro
 
-from service.backups import avro_container as container
+from service.formats.avro import container
 
 SYNC = b"0123456789abcdef"
 

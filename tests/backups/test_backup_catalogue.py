@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from service.backups.avro_files import write
 from service.backups.catalogue import Catalogue, Entry
 from service.dictionary import DictionaryError
 from service.errors import Conflict, DamagedBackup, NoSpace, NotFound
+from service.formats.avro.files import write
 from tests.backups.world import DEPARTMENTS, files
 
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.backups import avro_rows
-from service.backups.avro_decoding import Window
-from service.backups.avro_schema import Field, read_schema
+from service.formats.avro import row_offsets
+from service.formats.avro.decoding import Window
+from service.formats.avro.schema import Field, read_schema
 from tests.backups import foreign
 from tests.backups.foreign import field
 
@@ -29,10 +29,10 @@ VALUES = {
 BYTES = st.lists(st.sampled_from(b"\0\1\2\3\4\6\x80\x81\xff"), min_size=1, max_size=50).map(bytes)
 
 
-@pytest.fixture(params=[100, 1500, avro_rows.PIECE])
+@pytest.fixture(params=[100, 1500, row_offsets.PIECE])
 def _in_pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows at the end of a piece, and larger than one."""
-    monkeypatch.setattr(avro_rows, "PIECE", request.param)
+    monkeypatch.setattr(row_offsets, "PIECE", request.param)
 
 
 def parsed(fields: list[Any]) -> tuple[Field, ...]:
@@ -87,10 +87,10 @@ def test_in_any_bytes_leaps_find_the_rows_that_steps_find(
     fields: list[Any], data: bytes, times: int
 ):
     bytes_, schema = np.frombuffer(data * times, np.uint8), parsed(fields)
-    found = avro_rows.begins(bytes_, schema, 1000).tolist()
+    found = row_offsets.begins(bytes_, schema, 1000).tolist()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(avro_rows, "LONG", 0)  # so that no row is short enough for leaps
-        assert found == avro_rows.begins(bytes_, schema, 1000).tolist()
+        patch.setattr(row_offsets, "LONG", 0)  # so that no row is short enough for leaps
+        assert found == row_offsets.begins(bytes_, schema, 1000).tolist()
 
 
 @pytest.mark.parametrize("size", [1, 7, 8, 9, 10])
@@ -110,7 +110,7 @@ def test_numbers_of_any_number_of_bytes_are_read(size: int):
 def test_numbers_of_more_than_64_bits_are_left_to_fastavro(data: bytes):
     fields = parsed([field("n", "long")])
     window = Window(data)
-    with pytest.raises(avro_rows.Odd):
+    with pytest.raises(row_offsets.Odd):
         window.columns(fields, window.rows(fields, 1))
 
 
@@ -119,7 +119,7 @@ def test_most_rows_are_found_by_leaps(monkeypatch: pytest.MonkeyPatch):
     rows = [{"id": i, "text": "x" * (i % 90), "moment": i << 40} for i in range(5000)]
     data = foreign.encoded(fields, rows)
     refuse: Callable[..., Any] = pytest.fail
-    monkeypatch.setattr(avro_rows, "_behind", refuse)
+    monkeypatch.setattr(row_offsets, "_behind", refuse)
     assert len(Window(data).rows(parsed(fields), 5000)) == 5001
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from service.backups.avro_files import arrow_schema
 from service.backups.catalogue import Entry
 from service.backups.restoring import Result
 from service.dictionary import Column, Dictionary, Rule, Table
 from service.dictionary.column_types import TYPES
+from service.formats.avro.files import arrow_schema
 
 # What the fixtures `take` and `put` are: they back tables up by name, and restore entries.
 Take = Callable[..., list[Entry]]

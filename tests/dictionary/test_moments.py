@@ -10,8 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from service.dictionary.column_types import TYPES, Unreadable
-from service.dictionary.moments import read_seconds
 from service.dictionary.rules import KINDS
+from service.dictionary.timestamps import read_seconds
 
 TIMESTAMP = TYPES["timestamp"]
 moments = st.datetimes(timezones=st.just(UTC)).map(

@@ -24,8 +24,8 @@ import pytest
 from service.dictionary import Column, Dictionary, Table
 from service.dictionary.column_types import Unreadable
 from service.dictionary.rules import KINDS
-from service.door.formats import rows_of
 from service.door.judge import Judge, Violation
+from service.formats.bodies.rows import rows_of
 from service.warehouse.admission import admit
 from service.warehouse.database import Database
 from service.warehouse.keys import Keys

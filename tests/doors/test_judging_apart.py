@@ -14,9 +14,9 @@ import pytest
 
 from service.door.apart import WORTH, Apart, cores
 from service.door.columns import key_columns
-from service.door.formats import rows_of
 from service.door.judge import Batch, Judge
 from service.errors import MalformedBody, WrongNumberOfRows
+from service.formats.bodies.rows import rows_of
 from service.runtime.settings import Settings
 from tests.api.door import CSV, FORMATS, JSON, counts, hire
 from tests.backups.world import column, key, table

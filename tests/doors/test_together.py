@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.door.formats import rows_of
 from service.door.judge import Batch, Judge
 from service.door.together import SMALL, Together
 from service.errors import MalformedBody, WrongNumberOfRows
+from service.formats.bodies.rows import rows_of
 from tests.backups.world import column, key, table
 
 JUDGE = Judge(

@@ -9,7 +9,7 @@ from itertools import product
 
 import zstandard
 
-from service.files.shape import Wanted
+from service.formats.csv.dialect import Wanted
 
 WANTED = (
     Wanted("id", "integer", True),

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import zstandard
 
-from service.files.detection import shape_of
-from service.files.reading import rows_of
-from service.files.shape import Options, Shape, UnreadableFile
+from service.formats.csv.detection import shape_of
+from service.formats.csv.dialect import Options, Shape, UnreadableFile
+from service.formats.csv.reader import rows_of
 from tests.files.shapes import NAMES, WANTED
 
 ROW = "1,Ada,2021-01-01T00:00:00Z,2\n"

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from service.files import reading
-from service.files.detection import shape_of
-from service.files.reading import rows_of
-from service.files.shape import Options, Shape, UnreadableFile
+from service.formats.csv import reader
+from service.formats.csv.detection import shape_of
+from service.formats.csv.dialect import Options, Shape, UnreadableFile
+from service.formats.csv.reader import rows_of
 from tests.files.shapes import HEADERS, NAMES, ROWS, WANTED, Traits, all_traits
 
 NO_LIMIT = 1 << 40
@@ -59,8 +59,8 @@ def test_it_does_not_matter_where_a_block_ends(
         rows = [row for _ in range(4) for row in ROWS]
         path.write_bytes(traits.file(rows))
         with monkeypatch.context() as patch:
-            patch.setattr(reading, "BLOCK", size)
-            patch.setattr("service.files.opening.BLOCK", size)
+            patch.setattr(reader, "BLOCK", size)
+            patch.setattr("service.formats.csv.opening.BLOCK", size)
             assert values(read(path)[1]) == traits.expected(rows), str(traits)
 
 
@@ -173,7 +173,7 @@ def test_a_line_without_an_end_is_not_read_into_memory(
 ) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"1,Ada,,\n" * 100_000 + b"x" * 5_000_000)
-    monkeypatch.setattr(reading, "MOST_LINE", 2_000_000)
+    monkeypatch.setattr(reader, "MOST_LINE", 2_000_000)
     with pytest.raises(UnreadableFile, match="a line is longer than"):
         read(path)
 

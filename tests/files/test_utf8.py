@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from service.files.utf8 import are_utf8, is_utf8
+from service.formats.csv.utf8 import are_utf8, is_utf8
 
 CHARACTERS = ("a", "\n", "é", "한", "😀", "\u0085", "\ufeff")
 STRAYS = (b"\x80", b"\xe9", b"\xc3", b"\xf0\x9f", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf5\x80\x80\x80")

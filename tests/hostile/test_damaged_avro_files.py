@@ -22,11 +22,11 @@ import pytest
 from avro.datafile import DataFileReader
 from avro.io import DatumReader
 
-from service.backups import avro_container as container
 from service.backups.backing_up import back_up, import_file, verify
 from service.backups.catalogue import Catalogue
 from service.backups.restoring import restore
 from service.errors import Problem
+from service.formats.avro import container
 from tests.backups import world
 from tests.backups.foreign import SYNC, block, encoded, field, header
 from tests.hostile.chance import cases, chance, done, repeat

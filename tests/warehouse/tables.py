@@ -10,8 +10,8 @@ import duckdb
 import msgspec
 
 from service.dictionary import Column, Dictionary
-from service.door.formats import rows_of
 from service.door.judge import Batch, Judge
+from service.formats.bodies.rows import rows_of
 from service.runtime.clock import utc_now
 from service.warehouse import books
 from service.warehouse.database import Database

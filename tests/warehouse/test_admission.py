@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.door.formats import Body
 from service.door.frames import batch_of, verdict_of
 from service.door.judge import Batch, Judge
+from service.formats.bodies.rows import Body
 from service.warehouse.admission import admit, admit_all
 from service.warehouse.keys import Keys
 from tests.warehouse.tables import DICTIONARY, judged

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from service.files.opening import BLOCK, BOMS, compression_of, in_utf8, pieces
-from service.files.shape import UnreadableFile
-from service.files.utf8 import are_utf8
+from service.formats.csv.dialect import UnreadableFile
+from service.formats.csv.opening import BLOCK, BOMS, compression_of, in_utf8, pieces
+from service.formats.csv.utf8 import are_utf8
 
 SAMPLE = 1 << 18  # bytes of UTF-8 that delimiter, header and columns are found out from
 HEAD = 4096  # bytes that tell a binary file from one of text

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from service.files.lines import Lines, Mask, Places
-from service.files.opening import BLOCK, Counted, in_utf8, pieces
-from service.files.records import Records
-from service.files.shape import Shape, UnreadableFile
+from service.formats.csv.dialect import Shape, UnreadableFile
+from service.formats.csv.lines import Lines, Mask, Places
+from service.formats.csv.opening import BLOCK, Counted, in_utf8, pieces
+from service.formats.csv.records import Records
 
 MOST_LINE = 16 << 20  # bytes; a file with a longer line is no CSV file
 LINE, SURPLUS, PROBLEM, TEXT = "line", "_rest", "_problem", "_text"

@@ -16,17 +16,17 @@ import pyarrow as pa
 from fastavro import schemaless_reader
 from fastavro.schema import parse_schema
 
-from service.backups import avro_container as container
-from service.backups.avro_decoding import Odd, Window
-from service.backups.avro_encoding import encoded
-from service.backups.avro_schema import (
+from service.dictionary import Table
+from service.errors import DamagedBackup, Unprocessable
+from service.formats.avro import container
+from service.formats.avro.decoding import Odd, Window
+from service.formats.avro.encoding import encoded
+from service.formats.avro.schema import (
     fingerprint_of,
     read_schema,
     resolve,
     schema_of,
 )
-from service.dictionary import Table
-from service.errors import DamagedBackup, Unprocessable
 from service.runtime.durable_files import made_whole
 from service.runtime.pipeline import in_order
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import zstandard
 
-from service.door.encodings import WINDOW
-from service.files.shape import UnreadableFile
+from service.formats.bodies.encodings import WINDOW
+from service.formats.csv.dialect import UnreadableFile
 
 # Bytes of a piece. What is made of it has room in the memory that the last one left; for twice as
 # many the system would clear memory anew each time, which took a quarter of the time.

@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import Path
 
 from service.dictionary.column_types import TYPES, Unreadable
-from service.files.records import Record, Records
-from service.files.shape import DELIMITERS, LEFT_OUT, Options, Shape, UnreadableFile, Wanted
-from service.files.surveying import Survey, survey
+from service.formats.csv.dialect import DELIMITERS, LEFT_OUT, Options, Shape, UnreadableFile, Wanted
+from service.formats.csv.records import Record, Records
+from service.formats.csv.scan import Survey, survey
 
 LOOKED_AT = 1000  # rows
 _is_like_a_name = re.compile(r"[^\W\d][\w .#/()-]*").fullmatch

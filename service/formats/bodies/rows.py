@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from service.door.fields import (
+from service.errors import BadRequest, MalformedBody, UnsupportedFormat
+from service.formats.bodies.fields import (
     Fields,
     colons,
     fields_of_json,
@@ -17,7 +18,6 @@ from service.door.fields import (
     plain_from_json,
     repeated,
 )
-from service.errors import BadRequest, MalformedBody, UnsupportedFormat
 
 csv.field_size_limit(2**31 - 1)  # bodies have a limit of their own
 BLOCK = 25  # rows that are decoded at once where a body has rows that do not fit

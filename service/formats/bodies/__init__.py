@@ -1,0 +1,1 @@
+"""Bodies of requests: JSON, NDJSON, CSV and MessagePack to rows."""
