@@ -14,8 +14,8 @@ from service.backups.catalogue import Catalogue, Entry
 from service.backups.checking import Findings
 from service.backups.staging import check_unique, dangling_rows
 from service.dictionary import Dictionary, Table
+from service.engines.duckdb import core, count_rows, quoted
 from service.errors import NotFound, RulesBroken
-from service.warehouse.database import core, count_rows, quoted
 
 MOST_NAMED = 10  # problems that a check names one by one
 ROWS = 100_000  # judged at once

@@ -12,13 +12,13 @@ from service.dictionary import Dictionary, Table
 from service.door.apart import Apart
 from service.door.judge import Judge
 from service.door.together import Together
+from service.engines.duckdb import Database
 from service.errors import UnknownTable
 from service.loading import Loads
+from service.ops import records
 from service.runtime.clock import utc_now
 from service.runtime.metrics import Metrics
 from service.runtime.settings import Settings
-from service.warehouse import books
-from service.warehouse.database import Database
 from service.warehouse.replaying import end_interrupted
 from service.warehouse.writer import Writer
 
@@ -106,7 +106,7 @@ class Gate:
     def forget_old_answers(self) -> None:
         """Forgets the answers to requests with an Idempotency-Key that are old enough."""
         before = utc_now() - timedelta(hours=self.settings.idempotency_hours)
-        self.writer.run(lambda connection: books.forget_answers(connection, before)).result()
+        self.writer.run(lambda connection: records.forget_answers(connection, before)).result()
 
 
 def gate_of(state: State) -> Gate:

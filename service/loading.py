@@ -28,15 +28,15 @@ from service.builds import (
 )
 from service.cancelling import Cancel
 from service.dictionary import Table
+from service.engines.duckdb import Database
 from service.errors import Problem, Unavailable
 from service.files.landing import PART, Source, under_way
 from service.formats.csv.detection import shape_of
 from service.formats.csv.dialect import Options, Shape, wanted_by
+from service.ops import records
 from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger
 from service.runtime.settings import Settings
-from service.warehouse import books
-from service.warehouse.database import Database
 from service.warehouse.writer import Writer
 
 log = get_logger(__name__)
@@ -134,7 +134,7 @@ class Loads:
         refused = msgspec.structs.replace(
             _record(load), status="refused", finished_at=utc_now(), detail=why
         )
-        self._writer.run(lambda connection: books.write(connection, [refused])).result()
+        self._writer.run(lambda connection: records.write(connection, [refused])).result()
 
     def accept(self, load: FileLoad) -> None:
         """Puts the load on record and in the queue; its file now belongs to it.
@@ -303,8 +303,8 @@ def _without(message: str, settings: Settings, load: FileLoad) -> str:
     return message.replace(str(load.path), load.source).replace(f"{settings.project}/", "")
 
 
-def _record(load: FileLoad) -> books.Load:
-    return books.Load(
+def _record(load: FileLoad) -> records.Load:
+    return records.Load(
         *(load.load_id, load.table_name, "file", load.source, "running"),
         *(0, 0, 0, 0),
         *(load.asked_at, None, load.actor),
@@ -313,7 +313,7 @@ def _record(load: FileLoad) -> books.Load:
 
 def _write(connection: duckdb.DuckDBPyConnection, load: FileLoad) -> None:
     if not load.is_trial:
-        books.write(connection, [_record(load)])
+        records.write(connection, [_record(load)])
     connection.execute(
         "insert into ops.files values (?, ?, ?, ?, ?, 0, ?, false, ?, ?, null)",
         [

@@ -23,9 +23,9 @@ from service.errors import Conflict, NotFound, Unavailable
 from service.formats.bodies.rows import Rows
 from service.formats.bodies.stored import TextRows, json_rows
 from service.gate import Gate
+from service.ops import records
 from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger
-from service.warehouse import books
 from service.warehouse.replaying import Replay, Settled, Try
 from service.warehouse.work import Insert, Outcome
 
@@ -229,12 +229,12 @@ def _replay(
     result = Result(str(uuid4()), {name: Tally() for name in tables})
     began = utc_now()
     loads = [
-        books.Load(
+        records.Load(
             str(result.load_id), name, "replay", None, "running", *(0,) * 4, began, None, actor
         )
         for name in tables
     ]
-    gate.writer.run(lambda connection: books.write(connection, loads)).result()
+    gate.writer.run(lambda connection: records.write(connection, loads)).result()
     try:
         for table, part in parts:
             for _, alike in groupby(part, key=lambda item: item.is_text):
@@ -293,13 +293,13 @@ def _end(gate: Gate, result: Result, actor: str | None, status: str, detail: str
         for name in ("received", "accepted", "rejected", "already_present")
     }
     said = msgspec.json.encode(counts).decode()
-    deed = books.Deed(str(uuid4()), now, actor, "rejection.replay", result.load_id, said)
+    deed = records.Deed(str(uuid4()), now, actor, "rejection.replay", result.load_id, said)
 
     def end(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(
             "update ops.loads set status = ?, detail = ?, finished_at = ? where load_id = ?",
             [status, detail, now, result.load_id],
         )
-        books.write(connection, [deed])
+        records.write(connection, [deed])
 
     gate.writer.run(end).result()

@@ -18,11 +18,11 @@ from service.backups.catalogue import Entry
 from service.backups.retention import Keep, expired
 from service.errors import NotFound
 from service.gate import Gate
+from service.ops import records
+from service.ops.records import Deed
 from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger
 from service.runtime.settings import NEVER
-from service.warehouse import books
-from service.warehouse.books import Deed
 
 log = get_logger(__name__)
 ACTOR = "schedule"
@@ -182,7 +182,7 @@ class Schedules:
         return found.ok
 
     def _record(self, deeds: list[Deed]) -> None:
-        self._gate.writer.run(lambda connection: books.write(connection, deeds)).result()
+        self._gate.writer.run(lambda connection: records.write(connection, deeds)).result()
 
 
 def _deed(action: str, subject: Any, detail: str | None = None) -> Deed:

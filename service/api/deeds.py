@@ -7,7 +7,7 @@ from litestar import Request
 
 from service.api.authentication import actor_of
 from service.gate import Gate
-from service.warehouse import trail
+from service.ops import trail
 
 
 async def recorded(

@@ -33,8 +33,8 @@ from service.errors import UnknownTable, WrongNumberOfRows
 from service.formats.bodies.encodings import decompressed
 from service.formats.bodies.rows import by_table, preference, rows_of
 from service.gate import Gate, gate_of
+from service.ops import records
 from service.runtime.clock import utc_now
-from service.warehouse import books
 from service.warehouse.work import Insert, Outcome, Replayed
 
 T = TypeVar("T")
@@ -212,7 +212,7 @@ async def _refuse(
 ) -> Response[bytes]:
     """Puts on record that a request of no or of too many rows was refused."""
     received, now, load_id = error.members["received"], utc_now(), str(uuid4())
-    load = books.Load(
+    load = records.Load(
         load_id, table or "", "batch", None, "refused", received, 0, received, 0, now, now, actor
     )
     counts = {"received": received, "accepted": 0, "rejected": received, "rejections": []}
@@ -222,7 +222,7 @@ async def _refuse(
     response = Response(body, status_code=422, media_type=CONTENT_TYPE)
 
     def record(connection: duckdb.DuckDBPyConnection) -> None:
-        books.write(connection, [load])
+        records.write(connection, [load])
 
     done = gate.writer.run_once(record, (), asked, lambda _: kept(asked, response))
     found = await asyncio.wrap_future(done)

@@ -21,7 +21,7 @@ from service.api.once import answered_once, asked_by
 from service.api.parameters import only_known
 from service.api.times import Moment, naive
 from service.gate import Gate
-from service.warehouse.books import Deed
+from service.ops.records import Deed
 
 
 class ShownKey(msgspec.Struct):

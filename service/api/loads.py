@@ -16,7 +16,7 @@ from service.api.parameters import only_known
 from service.api.times import Moment, in_utc
 from service.gate import Gate
 from service.loading import FileLoad, LineRejected, Progress, TrialResult
-from service.warehouse import books, ledger
+from service.ops import queries, records
 
 Kind = Literal["history", "file", "batch", "replay", "restore"]
 Status = Literal["running", "done", "refused", "failed"]
@@ -81,7 +81,7 @@ class LoadController(Controller):
         name = None if table is None else gate.table(table).name
         start: Any = None if after is None else key_of(after, datetime, str)
         with gate.database.reading() as connection:
-            found = ledger.loads(connection, limit, start, kind=kind, table=name, status=status)
+            found = queries.loads(connection, limit, start, kind=kind, table=name, status=status)
         following = None
         if found.more:
             last = found.entries[-1][0]
@@ -96,7 +96,7 @@ class LoadController(Controller):
         if long is not None and long.is_trial:
             return page_of_trial(long)
         with gate.database.reading() as connection:
-            page = page_of(ledger.load(connection, load_id))
+            page = page_of(queries.load(connection, load_id))
         if long is not None and page.status == "running":
             page.progress = long.progress
         return page
@@ -117,7 +117,7 @@ def page_of_trial(load: FileLoad) -> Load:
     )
 
 
-def page_of(entries: Sequence[books.Load]) -> Load:
+def page_of(entries: Sequence[records.Load]) -> Load:
     """A load, from its entries: one for each of its tables."""
     first, several = entries[0], len(entries) > 1
     return Load(
@@ -135,19 +135,19 @@ def page_of(entries: Sequence[books.Load]) -> Load:
     )
 
 
-def _sums(entries: Sequence[books.Load]) -> dict[str, int]:
+def _sums(entries: Sequence[records.Load]) -> dict[str, int]:
     fields = Counts.__struct_fields__
     return {name: sum(getattr(entry, name) for entry in entries) for name in fields}
 
 
-def _finished(entries: Sequence[books.Load]) -> datetime | None:
+def _finished(entries: Sequence[records.Load]) -> datetime | None:
     """When the last of its tables was done; None while one is not."""
     times = [entry.finished_at for entry in entries]
     known = [time for time in times if time is not None]
     return in_utc(max(known)) if len(known) == len(times) else None
 
 
-def _source(entry: books.Load) -> str | None:
+def _source(entry: records.Load) -> str | None:
     """Where it came from; of a file on this machine its name, as paths are nobody's business."""
     if entry.kind == "history" and entry.source:
         return PurePath(entry.source).name

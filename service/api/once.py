@@ -13,8 +13,8 @@ from service.api.authentication import actor_of
 from service.api.requests import header
 from service.errors import BadRequest, Problem
 from service.gate import Gate
+from service.ops import records
 from service.runtime.clock import utc_now
-from service.warehouse import books
 from service.warehouse.work import Idempotency, Replayed, replayed
 
 # Held while a request is answered; a repeat that comes meanwhile waits for that answer.
@@ -37,12 +37,12 @@ def asked_by(request: Request[Any, Any, Any], body: bytes) -> Idempotency | None
     return Idempotency(f"{actor}/{key}" if actor else key, digest.hexdigest())
 
 
-def kept(asked: Idempotency | None, response: Response[bytes]) -> books.Answer:
+def kept(asked: Idempotency | None, response: Response[bytes]) -> records.Answer:
     """The answer as it is kept for a repeat."""
     assert asked is not None
     headers = {name: value for name, value in response.headers.items() if value is not None}
     headers["content-type"] = response.media_type or "application/json"
-    return books.Answer(
+    return records.Answer(
         asked.key,
         asked.request,
         response.status_code or 200,
@@ -78,9 +78,9 @@ async def answered_once(
 async def _found_or_made(
     gate: Gate, asked: Idempotency, answer: Callable[[], Awaitable[Response[bytes]]]
 ) -> Response[bytes]:
-    def look() -> books.Answer | None:
+    def look() -> records.Answer | None:
         with gate.database.reading() as connection:
-            return books.answer_to(connection, asked.key)
+            return records.answer_to(connection, asked.key)
 
     before = await asyncio.to_thread(look)
     if before is not None:

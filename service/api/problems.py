@@ -7,9 +7,9 @@ import msgspec
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException
 
+from service.engines.duckdb import PASSING, DatabaseError, as_problem
 from service.errors import NoSpace, Problem, Unavailable
 from service.runtime.logs import get_logger
-from service.warehouse.database import PASSING, DatabaseError, as_problem
 
 log = get_logger(__name__)
 CONTENT_TYPE = "application/problem+json"

@@ -15,7 +15,7 @@ from service.api.paging import After, Limit, cursor, key_of, link
 from service.api.parameters import only_known
 from service.api.times import Moment, in_utc, naive
 from service.gate import Gate
-from service.warehouse import books, ledger
+from service.ops import queries, records
 
 Status = Literal["open", "accepted", "dismissed"]
 FIRST_OF_LIST = tuple(
@@ -136,7 +136,7 @@ class RejectionController(Controller):
         only = {"table": None if table is None else gate.table(table).name, "rule": rule}
         start: Any = None if after is None else key_of(after, datetime, int, str)
         with gate.database.reading() as connection:
-            found = ledger.rejections(
+            found = queries.rejections(
                 connection,
                 limit,
                 start,
@@ -157,8 +157,8 @@ class RejectionController(Controller):
     def show_rejection(self, gate: NamedDependency[Gate], rejection_id: FromPath[str]) -> Rejection:
         """Shows one rejection, and how often its row was tried again."""
         with gate.database.reading() as connection:
-            page = page_of(ledger.rejection(connection, rejection_id))
-            page.replays = [_replay(each) for each in ledger.replays(connection, rejection_id)]
+            page = page_of(queries.rejection(connection, rejection_id))
+            page.replays = [_replay(each) for each in queries.replays(connection, rejection_id)]
         return page
 
     @get("/summary", operation_id="summarize_rejections", sync_to_thread=True)
@@ -168,8 +168,8 @@ class RejectionController(Controller):
         """Counts rejections by table, column, rule and status."""
         name = None if table is None else gate.table(table).name
         with gate.database.all_cores(), gate.database.reading() as connection:
-            counts = ledger.summary(connection, MOST_COUNTS, table=name)
-            statuses = ledger.by_status(connection, table=name)
+            counts = queries.summary(connection, MOST_COUNTS, table=name)
+            statuses = queries.by_status(connection, table=name)
         return Summary(
             **{status: statuses.get(status, 0) for status in get_args(Status)},
             counts=[RuleCount(**vars(count)) for count in counts],
@@ -190,12 +190,12 @@ class RejectionController(Controller):
         """Says that the row stays out; it remains listed. One whose row went in later: 409."""
         actor = actor_of(request)
         done = gate.writer.run(
-            lambda connection: ledger.dismiss(connection, rejection_id, reason, actor)
+            lambda connection: queries.dismiss(connection, rejection_id, reason, actor)
         )
         await asyncio.wrap_future(done)
 
 
-def _replay(entry: books.Replay) -> Replay:
+def _replay(entry: records.Replay) -> Replay:
     violations = entry.violations
     return Replay(
         entry.load_id,
@@ -207,7 +207,7 @@ def _replay(entry: books.Replay) -> Replay:
     )
 
 
-def page_of(entry: books.Rejection) -> Rejection:
+def page_of(entry: records.Rejection) -> Rejection:
     """A rejection, as clients see it."""
     return Rejection(
         entry.rejection_id,

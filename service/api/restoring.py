@@ -22,9 +22,9 @@ from service.backups.preparing import Prepared
 from service.backups.restoring import Result, restore
 from service.backups.safety import Safety
 from service.dictionary import Table
+from service.engines.duckdb import as_problem
 from service.errors import Problem, Unprocessable
 from service.gate import Gate
-from service.warehouse.database import as_problem
 from service.warehouse.work import Idempotency, Replayed
 
 

@@ -14,8 +14,8 @@ from service.api.paging import After, Limit, cursor, key_of, link
 from service.api.parameters import only_known
 from service.api.times import Moment, in_utc, naive
 from service.gate import Gate
-from service.warehouse import trail
-from service.warehouse.trail import Wanted
+from service.ops import trail
+from service.ops.trail import Wanted
 
 
 class TrailEntry(msgspec.Struct):

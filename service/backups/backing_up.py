@@ -16,10 +16,10 @@ import pyarrow as pa
 from service.backups.catalogue import Catalogue, Entry, Kind
 from service.backups.checking import Findings, byte_problems
 from service.dictionary import Table
+from service.engines.duckdb import core, count_rows, quoted
 from service.errors import DamagedBackup
 from service.formats.avro.files import BATCH_ROWS, DEFAULT_CODEC, AvroFile, Written, write
 from service.runtime.durable_files import HashingFile, Steps, made_whole, no_steps, open_plain
-from service.warehouse.database import core, count_rows, quoted
 
 PART_ROWS = 1 << 18  # sorted at once, about
 SAMPLED = 64  # rows of each part whose keys are looked at

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from service.dictionary import Table
-from service.warehouse.database import core, quoted
+from service.engines.duckdb import core, quoted
 
 WHAT = '"what to do"'  # a column that no table has: Avro knows no such name
 

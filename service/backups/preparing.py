@@ -9,7 +9,7 @@ from service.backups.catalogue import Catalogue, Entry
 from service.backups.comparing import staged
 from service.backups.staging import create_staged, stage
 from service.dictionary import Dictionary, Table
-from service.warehouse.database import count_rows
+from service.engines.duckdb import count_rows
 
 State: TypeAlias = list[tuple[object, ...]]
 COPIED_ROWS = 1 << 17  # at a time

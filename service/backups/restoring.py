@@ -16,11 +16,11 @@ from service.backups.comparing import WHAT, staged
 from service.backups.preparing import Prepared
 from service.backups.staging import check_references, drop_staged, one_row, stage
 from service.dictionary import Dictionary, Table
+from service.engines.duckdb import core, count_rows, quoted
 from service.errors import UnknownTable, Unprocessable
+from service.ops import records
 from service.runtime.clock import utc_now
 from service.runtime.durable_files import Steps, no_steps
-from service.warehouse import books
-from service.warehouse.database import core, count_rows, quoted
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -136,7 +136,7 @@ def _record(
     accepted = result.added + result.changed
     # From here on, the table has these rows and those that are accepted later: the audit counts so.
     detail = {"removed": result.removed, "accepted_before": _accepted(connection, result.table)}
-    load = books.Load(
+    load = records.Load(
         load_id=result.load_id,
         table_name=result.table,
         kind="restore",
@@ -151,7 +151,7 @@ def _record(
         actor=actor,
         detail=msgspec.json.encode(detail).decode(),
     )
-    books.write(connection, [load])
+    records.write(connection, [load])
     connection.execute("delete from ops.history where table_name = ?", [result.table])
 
 

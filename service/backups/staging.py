@@ -15,10 +15,10 @@ from service.backups.catalogue import Catalogue, Entry
 from service.backups.checking import FIRST_IDS, Breach, Findings, raise_if_broken, trusted
 from service.backups.comparing import WHAT, Unordered, compare_parts, find_differences, staged
 from service.dictionary import Column, Dictionary, Rule, Table
+from service.engines.duckdb import core, quoted
 from service.errors import DamagedBackup, DanglingReferences
 from service.formats.avro.files import AvroFile
 from service.runtime.pipeline import one_ahead
-from service.warehouse.database import core, quoted
 
 PART_ROWS, PART_BYTES = 1 << 16, 16 << 20  # compared at once, about
 

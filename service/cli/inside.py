@@ -12,10 +12,10 @@ from service.api.authentication import local_caller
 from service.backups.catalogue import Catalogue
 from service.cli.failures import Unreachable
 from service.dictionary import DictionaryError
+from service.engines.duckdb import Database
 from service.errors import NotBuilt, Problem
 from service.runtime import logs
 from service.runtime.settings import Settings
-from service.warehouse.database import Database
 
 # httpx and Litestar each describe ASGI in types of their own.
 App = Any

@@ -11,7 +11,7 @@ import duckdb
 
 from service.dictionary import Dictionary, Table
 from service.door.key_sets import KeySet, key_set, set_of_numbers, signed, unsigned
-from service.warehouse.database import core, quoted
+from service.engines.duckdb import core, quoted
 
 Place = tuple[str, str]  # table and column
 

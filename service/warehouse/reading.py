@@ -7,8 +7,8 @@ from typing import Any
 import duckdb
 
 from service.dictionary import Column, Report, Table
+from service.engines.duckdb import core, quoted
 from service.errors import NotBuilt
-from service.warehouse.database import core, quoted
 
 Value = tuple[Any, ...]
 

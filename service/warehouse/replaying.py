@@ -9,10 +9,10 @@ import msgspec
 import pyarrow as pa
 
 from service.door.judge import Violation
+from service.engines.duckdb import core, quoted
 from service.errors import Conflict
-from service.warehouse import books
+from service.ops import records
 from service.warehouse.admission import Verdict
-from service.warehouse.database import core, quoted
 
 PLACE = '"its place"'  # a column that no table has
 _encoded = msgspec.json.Encoder(enc_hook=repr).encode
@@ -93,11 +93,11 @@ def _only_taken(violations: Sequence[Violation]) -> bool:
 
 def record(
     connection: duckdb.DuckDBPyConnection,
-    replays: Sequence[books.Replay],
-    counted: Iterable[books.Load],
+    replays: Sequence[records.Replay],
+    counted: Iterable[records.Load],
 ) -> None:
     """Writes tries into their book; whose row is in is accepted; `counted` joins open loads."""
-    books.write(connection, replays)
+    records.write(connection, replays)
     went_in = [each for each in replays if each.outcome != "rejected"]
     if went_in:
         rows = pa.table(
@@ -127,12 +127,12 @@ def record(
 
 
 def entries(
-    verdict: Verdict, replay: Replay, load: books.Load, moment: datetime
-) -> list[books.Replay]:
+    verdict: Verdict, replay: Replay, load: records.Load, moment: datetime
+) -> list[records.Replay]:
     """A verdict on rows that were tried again, as it goes into the book."""
     present = set(verdict.present)
     return [
-        books.Replay(
+        records.Replay(
             load.load_id,
             each.rejection_id,
             load.table_name,

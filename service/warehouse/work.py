@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from service.door.judge import Batch
 from service.errors import KeyReused
+from service.ops import records
 from service.runtime.clock import utc_now
-from service.warehouse import books
 from service.warehouse.admission import Verdict
 from service.warehouse.keys import Keys
 from service.warehouse.replaying import Replay, entries, in_json
@@ -38,7 +38,7 @@ class Insert:
     source: str | None = None
     actor: str | None = None
     idempotency: Idempotency | None = None
-    render: "Callable[[Outcome], books.Answer] | None" = None  # the answer to keep for a repeat
+    render: "Callable[[Outcome], records.Answer] | None" = None  # the answer to keep for a repeat
     started_at: datetime = field(default_factory=utc_now)
     replay: Replay | None = None  # whose rows the rows of the one batch are
 
@@ -67,7 +67,7 @@ class Outcome:
 class Replayed:
     """The request came before: its answer, again."""
 
-    answer: books.Answer
+    answer: records.Answer
 
 
 @dataclass
@@ -77,7 +77,7 @@ class Run:
     function: Callable[[duckdb.DuckDBPyConnection], Any]
     touches: Iterable[str] = ()
     idempotency: Idempotency | None = None
-    render: Callable[[Any], books.Answer] | None = None
+    render: Callable[[Any], records.Answer] | None = None
 
 
 @dataclass
@@ -86,12 +86,12 @@ class Group:
 
     keys: Keys
     rows: defaultdict[str, list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
-    loads: list[books.Load] = field(default_factory=list)
-    rejections: list[books.Rejection] = field(default_factory=list)
-    answers: dict[str, books.Answer] = field(default_factory=dict)
-    replays: list[books.Replay] = field(default_factory=list)
-    counted: list[books.Load] = field(default_factory=list)  # they join loads that are open
-    deeds: list[books.Deed] = field(default_factory=list)
+    loads: list[records.Load] = field(default_factory=list)
+    rejections: list[records.Rejection] = field(default_factory=list)
+    answers: dict[str, records.Answer] = field(default_factory=dict)
+    replays: list[records.Replay] = field(default_factory=list)
+    counted: list[records.Load] = field(default_factory=list)  # they join loads that are open
+    deeds: list[records.Deed] = field(default_factory=list)
     settled: set[str] = field(default_factory=set)  # rejections whose rows go in
 
     def take(self, insert: Insert, verdicts: Sequence[Verdict], refused: bool) -> Outcome:
@@ -107,7 +107,7 @@ class Group:
         if accepted:
             self.rows[batch.table.name].append(verdict.accepted)
         load_id, now, present = outcome.load_id or "", utc_now(), len(verdict.present)
-        load = books.Load(
+        load = records.Load(
             load_id,
             batch.table.name,
             insert.kind,
@@ -129,7 +129,7 @@ class Group:
             rejection_id = f"{load_id}-{len(outcome.rejection_ids)}"
             outcome.rejection_ids[batch.table.name, position] = rejection_id
             self.rejections.append(
-                books.Rejection(
+                records.Rejection(
                     rejection_id,
                     load_id,
                     batch.table.name,
@@ -143,7 +143,7 @@ class Group:
             )
 
     def _take_replay(
-        self, replay: Replay, outcome: Outcome, verdict: Verdict, load: books.Load
+        self, replay: Replay, outcome: Outcome, verdict: Verdict, load: records.Load
     ) -> None:
         """A row that fails again stays the rejection that it is; no other is opened."""
         moment = load.finished_at or utc_now()
@@ -156,7 +156,7 @@ class Group:
             return
         self.loads.append(load)
         self.deeds += [
-            books.Deed(
+            records.Deed(
                 *(str(uuid4()), moment, load.actor, "rejection.replay", each.rejection_id),
                 f"{each.outcome} in load {load.load_id}",
             )
@@ -172,7 +172,7 @@ def first_ids(replay: Replay, verdict: Verdict) -> dict[tuple[str, int], str]:
     }
 
 
-def replayed(before: books.Answer, asked: Idempotency) -> Replayed | KeyReused:
+def replayed(before: records.Answer, asked: Idempotency) -> Replayed | KeyReused:
     """The first answer under the same key, or the complaint that the request was another."""
     if before.request != asked.request:
         return KeyReused("this Idempotency-Key came before with another request")

@@ -19,12 +19,12 @@ import pyarrow as pa
 from service.dictionary import Dictionary
 from service.door.judge import Batch
 from service.door.together import SMALL
+from service.engines.duckdb import Database, as_problem, core, count_rows, insert_arrow
 from service.errors import KeyReused, Problem, Unavailable
+from service.ops import records
 from service.runtime.logs import get_logger
-from service.warehouse import books
 from service.warehouse.admission import Verdict, admit, admit_all
 from service.warehouse.arrivals import Arrivals
-from service.warehouse.database import Database, as_problem, core, count_rows, insert_arrow
 from service.warehouse.keys import Keys
 from service.warehouse.promise import Promise, keep
 from service.warehouse.replaying import find_present, record, settled
@@ -128,7 +128,7 @@ class Writer:
         function: Callable[[duckdb.DuckDBPyConnection], T],
         touches: Iterable[str],
         idempotency: Idempotency | None,
-        render: Callable[[T], books.Answer],
+        render: Callable[[T], records.Answer],
     ) -> "Future[T | Replayed]":
         """As `run`, but a repeat under the same Idempotency-Key gets the first answer."""
         return self._run(Run(function, tuple(touches), idempotency, render))
@@ -279,12 +279,12 @@ class Writer:
             # In one piece: DuckDB takes as long to begin with a piece as for a hundred rows.
             rows = pa.concat_tables(parts).combine_chunks()
             insert_arrow(self._connection, f"{core(table)} by name", rows)
-        books.write(self._connection, group.loads)
-        books.write(self._connection, group.rejections)
-        books.write(self._connection, list(group.answers.values()))
+        records.write(self._connection, group.loads)
+        records.write(self._connection, group.rejections)
+        records.write(self._connection, list(group.answers.values()))
         if group.replays:
             record(self._connection, group.replays, group.counted)
-            books.write(self._connection, group.deeds)
+            records.write(self._connection, group.deeds)
         self._connection.commit()  # the commit point: from here on it is so
         self.keys.absorb(group.keys)
         return answers
@@ -304,7 +304,7 @@ class Writer:
         if not all(map(self._judges_like, insert.batches)):
             return Unavailable("the dictionary has just changed; try again")
         if insert.idempotency:
-            before = group.answers.get(insert.idempotency.key) or books.answer_to(
+            before = group.answers.get(insert.idempotency.key) or records.answer_to(
                 self._connection, insert.idempotency.key
             )
             if before is not None:
@@ -351,14 +351,14 @@ class Writer:
     def _once(self, run: Run) -> Any:
         if run.idempotency is None or run.render is None:
             return run.function(self._connection)
-        before = books.answer_to(self._connection, run.idempotency.key)
+        before = records.answer_to(self._connection, run.idempotency.key)
         if before is not None:
             answer = replayed(before, run.idempotency)
             if isinstance(answer, KeyReused):
                 raise answer
             return answer
         result = run.function(self._connection)
-        books.write(self._connection, [run.render(result)])
+        records.write(self._connection, [run.render(result)])
         return result
 
 

@@ -25,9 +25,9 @@ from service.dictionary import Column, Dictionary, Table
 from service.dictionary.column_types import Unreadable
 from service.dictionary.rules import KINDS
 from service.door.judge import Judge, Violation
+from service.engines.duckdb import Database
 from service.formats.bodies.rows import rows_of
 from service.warehouse.admission import admit
-from service.warehouse.database import Database
 from service.warehouse.keys import Keys
 from tests.doors.dealer import Dealer, Line, as_csv
 from tests.projects import Project

@@ -10,9 +10,9 @@ import httpx
 import msgspec
 import pytest
 
+from service.engines.duckdb import Database, as_problem
 from service.errors import NoSpace
 from service.runtime.settings import Settings
-from service.warehouse.database import Database, as_problem
 from tests.api.conftest import is_problem
 from tests.conftest import settings_in
 from tests.faults.disks import SmallDisk, small_disk
@@ -24,8 +24,8 @@ MB = 1_000_000
 FLOOR = {"GATEHOUSE_DISK_FLOOR_BYTES": str(MB)}
 # Its log is moved into the file so often that the disk is full at that moment, too.
 PROGRAM = """
-from service.warehouse import database
-database.WAL_BYTES = 1_000_000
+from service.engines import duckdb
+duckdb.WAL_BYTES = 1_000_000
 from service.cli import main
 main()
 """

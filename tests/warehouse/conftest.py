@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from service.warehouse.database import Database
+from service.engines.duckdb import Database
 from service.warehouse.writer import Writer
 from tests.backups import world
 from tests.warehouse.tables import DICTIONARY, Books

@@ -11,10 +11,10 @@ import msgspec
 
 from service.dictionary import Column, Dictionary
 from service.door.judge import Batch, Judge
+from service.engines.duckdb import Database
 from service.formats.bodies.rows import rows_of
+from service.ops import records
 from service.runtime.clock import utc_now
-from service.warehouse import books
-from service.warehouse.database import Database
 from service.warehouse.work import Idempotency, Insert, Outcome
 from tests.backups.world import DEPARTMENTS, column, key, table
 
@@ -58,15 +58,15 @@ def named(
 ) -> Insert:
     """The same request with an Idempotency-Key; `during` is called within its transaction."""
 
-    def render(outcome: Outcome) -> books.Answer:
+    def render(outcome: Outcome) -> records.Answer:
         during()
         return answer(key, asks, str(outcome.load_id))
 
     return replace(request, idempotency=Idempotency(key, asks), render=render)
 
 
-def answer(key: str, asks: str, body: str) -> books.Answer:
-    return books.Answer(key, asks, 201, "{}", body.encode(), utc_now())
+def answer(key: str, asks: str, body: str) -> records.Answer:
+    return records.Answer(key, asks, 201, "{}", body.encode(), utc_now())
 
 
 def violations(outcome: Outcome) -> dict[int, list[tuple[str | None, str]]]:

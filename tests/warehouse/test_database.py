@@ -4,9 +4,9 @@ import duckdb
 import pytest
 
 from service.builds import build_offline
+from service.engines.duckdb import Database
 from service.errors import NotBuilt
 from service.runtime.settings import Settings, load_settings
-from service.warehouse.database import Database
 
 
 def threads(database: Database) -> int:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.door.key_sets import key_set, set_of_numbers, signed
-from service.warehouse.database import Database
+from service.engines.duckdb import Database
 from service.warehouse.keys import Keys, Place
 from tests.warehouse.tables import DICTIONARY
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from service.dictionary import Dictionary
+from service.engines.duckdb import Database
 from service.errors import KeyReused, Unavailable
-from service.warehouse.database import Database
 from service.warehouse.work import Outcome, Replayed
 from service.warehouse.writer import Writer
 from tests.backups.world import column, everything, key, table

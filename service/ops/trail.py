@@ -14,10 +14,10 @@ from uuid import uuid4
 
 import duckdb
 
+from service.ops import records
+from service.ops.queries import Found
+from service.ops.records import Deed
 from service.runtime.clock import utc_now
-from service.warehouse import books
-from service.warehouse.books import Deed
-from service.warehouse.ledger import Found
 
 # One select for each book, with the columns of a Deed.
 _DEEDS = "select * from ops.trail"
@@ -38,7 +38,7 @@ def record(
     detail: str | None = None,
 ) -> None:
     """Puts something that was done on record, in the open transaction."""
-    books.write(connection, [Deed(str(uuid4()), utc_now(), actor, action, subject, detail)])
+    records.write(connection, [Deed(str(uuid4()), utc_now(), actor, action, subject, detail)])
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from uuid import uuid4
 import duckdb
 
 from service.errors import Conflict, NotFound
+from service.ops import records
+from service.ops.records import Deed, Load, Rejection, Replay
 from service.runtime.clock import utc_now
-from service.warehouse import books
-from service.warehouse.books import Deed, Load, Rejection, Replay
 
 _SELECT_LOADS = f"select {', '.join(Load.__struct_fields__)} from ops.loads"
 _SELECT_REJECTIONS = f"select {', '.join(Rejection.__struct_fields__)} from ops.rejections"
@@ -186,7 +186,7 @@ def dismiss(
         [now, actor, reason, rejection_id],
     )
     deed = Deed(str(uuid4()), now, actor, "rejection.dismiss", rejection_id, reason)
-    books.write(connection, [deed])
+    records.write(connection, [deed])
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from service.warehouse.database import insert_arrow
+from service.engines.duckdb import insert_arrow
 
 
 class Load(msgspec.Struct, frozen=True):

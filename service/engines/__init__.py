@@ -1,0 +1,1 @@
+"""The SQL engine under the warehouse: what it has to offer, and DuckDB, which offers it."""
