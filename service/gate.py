@@ -7,19 +7,19 @@ from litestar.datastructures import State
 from service.access.keyring import Keyring
 from service.api.limits import Limits
 from service.backups.catalogue import Catalogue
-from service.builds import Builds
+from service.dbt.runner import Builds
 from service.dictionary import Dictionary, Table
-from service.door.apart import Apart
-from service.door.judge import Judge
-from service.door.together import Together
 from service.engines.duckdb import Database
 from service.errors import UnknownTable
+from service.judge.judge import Judge
+from service.judge.micro_batches import Together
+from service.judge.process.client import Apart
 from service.loading import Loads
 from service.ops import records
 from service.runtime.clock import utc_now
 from service.runtime.metrics import Metrics
 from service.runtime.settings import Settings
-from service.warehouse.replaying import end_interrupted
+from service.warehouse.replays import end_interrupted
 from service.warehouse.writer import Writer
 
 

@@ -16,7 +16,9 @@ from typing import Any
 import duckdb
 import msgspec
 
-from service.builds import (
+from service.dbt.cancelling import Cancel
+from service.dbt.landing import PART, Source, under_way
+from service.dbt.runner import (
     BuildFailed,
     BuildResult,
     HeldFromWriter,
@@ -26,11 +28,9 @@ from service.builds import (
     run,
     small_sweeps,
 )
-from service.cancelling import Cancel
 from service.dictionary import Table
 from service.engines.duckdb import Database
 from service.errors import Problem, Unavailable
-from service.files.landing import PART, Source, under_way
 from service.formats.csv.detection import shape_of
 from service.formats.csv.dialect import Options, Shape, wanted_by
 from service.ops import records

@@ -18,15 +18,15 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from service.door.judge import Batch, Broken, Judge, Violation
 from service.errors import Conflict, NotFound, Unavailable
 from service.formats.bodies.rows import Rows
 from service.formats.bodies.stored import TextRows, json_rows
 from service.gate import Gate
+from service.judge.judge import Batch, Broken, Judge, Violation
 from service.ops import records
 from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger
-from service.warehouse.replaying import Replay, Settled, Try
+from service.warehouse.replays import Replay, Settled, Try
 from service.warehouse.work import Insert, Outcome
 
 log = get_logger(__name__)

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.builds import build_offline
+from service.dbt.runner import build_offline
 from service.runtime.settings import Settings
 from tests import parsed
 from tests.hostile import chance

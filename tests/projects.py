@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from service.builds import BuildResult, NoLock, build_offline, run
+from service.dbt.runner import BuildResult, NoLock, build_offline, run
 from service.runtime.settings import Settings
 from tests import parsed
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from service.builds import BuildResult
+from service.dbt.runner import BuildResult
 from service.errors import Conflict
 from service.gate import Gate
 from tests.conftest import serving

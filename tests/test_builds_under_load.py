@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
-from service.builds import BuildResult, one_at_a_time, run, small_sweeps
-from service.cancelling import Cancel
+from service.dbt.cancelling import Cancel
+from service.dbt.runner import BuildResult, one_at_a_time, run, small_sweeps
 from service.errors import Conflict
 from service.gate import Gate
 from tests.api.conftest import is_problem

@@ -21,7 +21,7 @@ ROWS = 60_000
 PROGRAM = """
 import sys
 from service import loading
-from service.files import landing
+from service.dbt import landing
 from service.formats.csv import opening
 from service.formats.csv import reader
 landing.PART = loading.PART = 20_000

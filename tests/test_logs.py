@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from service.builds import BuildFailed
+from service.dbt.runner import BuildFailed
 from service.runtime import logs
 from tests.log_lines import logging_to_lines
 

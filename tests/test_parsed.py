@@ -2,7 +2,7 @@
 
 import json
 
-from service.builds import build_offline, parse
+from service.dbt.runner import build_offline, parse
 from tests.projects import Project
 
 

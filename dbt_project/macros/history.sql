@@ -124,7 +124,7 @@ where
     {{ return(model.columns.keys() | list + ['_rest', '_problem', '_text']) }}
 {%- endmacro %}
 
-{#- The file's lines into raw.<table>, by service/dbt_plugin.py. -#}
+{#- The file's lines into raw.<table>, by service/dbt/plugin.py. -#}
 {% macro land_lines(load) -%}
     {% set wanted, required = [], rules_of(model) | selectattr('kind', 'equalto', 'not_null') | map(attribute='column') | list %}
     {% for column in model.columns.values() %}
@@ -199,7 +199,7 @@ where
     {{ return(model.columns.keys() | reject('in', kept) | list | length == 0) }}
 {%- endmacro %}
 
-{#- gatehouse's build listens for this line and holds its writer until the node ends; see service/builds.py. -#}
+{#- gatehouse's build listens for this line and holds its writer until the node ends; see service/dbt/runner.py. -#}
 {% macro take_writers_lock() -%}
     {% do log('gatehouse: take the writer\'s lock for ' ~ model.name) %}
 {%- endmacro %}

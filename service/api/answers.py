@@ -8,8 +8,8 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import UNSET, UnsetType
 
 from service.api.describing import Problem
-from service.door.judge import Violation
-from service.warehouse.admission import Verdict
+from service.judge.admission import Verdict
+from service.judge.judge import Violation
 from service.warehouse.work import Outcome
 
 

@@ -15,7 +15,7 @@ from service.api.describing import Link, described
 from service.api.once import answered_once, asked_by
 from service.api.parameters import only_known
 from service.api.times import Moment, in_utc
-from service.builds import BuildProgress, BuildResult, Node
+from service.dbt.runner import BuildProgress, BuildResult, Node
 from service.gate import Gate
 
 Status = Literal["queued", "running", "done", "failed"]

@@ -10,7 +10,7 @@ import msgspec
 from litestar import Request, Response
 
 from service.errors import Problem
-from service.warehouse.reading import Rows
+from service.warehouse.stored_rows import Rows
 
 JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
 MSGPACK = "application/msgpack"  # rows come in it, and do not go out

@@ -12,7 +12,7 @@ from litestar.di import NamedDependency
 
 from service.api.describing import Shape, described
 from service.gate import Gate
-from service.warehouse import reading
+from service.warehouse import stored_rows
 
 METRICS = "text/plain; version=0.0.4"  # and charset=utf-8, which Litestar adds
 
@@ -77,7 +77,7 @@ class HealthController(Controller):
         """The counters, in the text format of Prometheus."""
         gate.metrics.waiting.set(gate.writer.waiting)
         with gate.database.reading() as connection:
-            rows = reading.counts(connection, gate.dictionary.tables)
+            rows = stored_rows.counts(connection, gate.dictionary.tables)
         for table, count in rows.items():
             gate.metrics.table_rows.labels(table).set(count)
         return Response(gate.metrics.text(), media_type=METRICS)
@@ -86,7 +86,7 @@ class HealthController(Controller):
 def _warehouse(gate: Gate) -> Check:
     try:
         with gate.database.reading() as connection:
-            reading.counts(connection, gate.dictionary.tables)
+            stored_rows.counts(connection, gate.dictionary.tables)
     except duckdb.Error as error:
         return Check("warehouse", False, f"a query failed ({type(error).__name__})")
     return Check("warehouse", True, "it answers queries")

@@ -28,11 +28,11 @@ from service.api.once import again, asked_by, kept
 from service.api.parameters import only_known
 from service.api.problems import CONTENT_TYPE, problem
 from service.api.requests import header
-from service.door.judge import Batch, check_number
 from service.errors import UnknownTable, WrongNumberOfRows
 from service.formats.bodies.encodings import decompressed
 from service.formats.bodies.rows import by_table, preference, rows_of
 from service.gate import Gate, gate_of
+from service.judge.judge import Batch, check_number
 from service.ops import records
 from service.runtime.clock import utc_now
 from service.warehouse.work import Insert, Outcome, Replayed

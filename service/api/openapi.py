@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from service.api.describing import Shape, described
 from service.api.document import Document
 from service.gate import Gate
-from service.warehouse.reading import report_types
+from service.warehouse.stored_rows import report_types
 
 
 class SchemaController(Controller):

@@ -14,8 +14,8 @@ from service.dictionary import Column
 from service.dictionary.column_types import Unreadable
 from service.errors import BadRequest, NotFound
 from service.gate import Gate
-from service.warehouse import reading
-from service.warehouse.reading import Rows
+from service.warehouse import stored_rows
+from service.warehouse.stored_rows import Rows
 
 PAGE = {JSON: Shape.PAGE, CSV: Shape.TEXT, NDJSON: Shape.TEXT}
 ROW = {JSON: Shape.ROW, CSV: Shape.TEXT, NDJSON: Shape.TEXT}
@@ -44,10 +44,10 @@ class ReadController(Controller):
     ) -> Response[bytes]:
         """Lists rows by primary key."""
         found, form = gate.table(table), wanted(request)
-        key = reading.key_column(found)
+        key = stored_rows.key_column(found)
         start = None if after is None else _start(key, after)
         with gate.database.reading() as connection:
-            rows = reading.page(connection, found, start, limit)
+            rows = stored_rows.page(connection, found, start, limit)
         place = found.column_names.index(key.name)
         following = cursor(rows.values[-1][place]) if rows.more else None
         return answer_with(
@@ -75,9 +75,9 @@ class ReadController(Controller):
         found, form = gate.table(table), wanted(request)
         rows = Rows((), ())
         try:
-            key = reading.key_column(found).type.from_text(row_id)
+            key = stored_rows.key_column(found).type.from_text(row_id)
             with gate.database.reading() as connection:
-                rows = reading.row(connection, found, key)
+                rows = stored_rows.row(connection, found, key)
         except Unreadable:  # no row has such a key
             pass
         if not rows.values:

@@ -24,10 +24,10 @@ from service.api.once import again, answered_once, asked_by, kept
 from service.api.parameters import only_known
 from service.api.problems import CONTENT_TYPE, problem
 from service.api.requests import header
-from service.door.judge import Batch, Violation, check_number
 from service.errors import BadRequest, MalformedBody, UnsupportedFormat
 from service.formats.bodies.rows import decoding, media_type, rows_of
 from service.gate import Gate
+from service.judge.judge import Batch, Violation, check_number
 from service.replaying import (
     Failed,
     Item,
@@ -40,7 +40,7 @@ from service.replaying import (
     stored,
     tries_of,
 )
-from service.warehouse.replaying import Replay
+from service.warehouse.replays import Replay
 from service.warehouse.work import Insert, Outcome, Replayed
 
 MOST_REASONS = 100  # what clients sent can be the name of an unknown field

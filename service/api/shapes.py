@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from service.api.describing import Shape
 from service.dictionary import Dictionary, Report, Table
-from service.door.judge import struct_of
+from service.judge.judge import struct_of
 
 _SHOWN: dict[str, Any] = {
     "integer": int,

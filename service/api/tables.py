@@ -11,7 +11,7 @@ from service.api.describing import described
 from service.api.parameters import only_known
 from service.dictionary import Column, Dictionary, Table
 from service.gate import Gate
-from service.warehouse import reading
+from service.warehouse import stored_rows
 
 DICTIONARY = described(public="public_dictionary")
 
@@ -73,7 +73,7 @@ class TableController(Controller):
         """Lists the tables, parents before children."""
         tables = gate.dictionary.tables
         with gate.database.reading() as connection:
-            rows = reading.counts(connection, tables)
+            rows = stored_rows.counts(connection, tables)
         return [
             TableSummary(
                 name,
@@ -91,7 +91,7 @@ class TableController(Controller):
         """Shows a table's columns and their rules."""
         dictionary, found = gate.dictionary, gate.table(table)
         with gate.database.reading() as connection:
-            rows = reading.counts(connection, [found.name])[found.name]
+            rows = stored_rows.counts(connection, [found.name])[found.name]
         return _page(dictionary, found, rows)
 
 

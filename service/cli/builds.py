@@ -76,8 +76,8 @@ def _here(settings: "Settings", on_node: Callable[[Result], None]) -> Result:
     """A build in this process, as no service runs."""
     import msgspec
 
-    from service.builds import build_offline
     from service.cli.inside import quieten
+    from service.dbt.runner import build_offline
     from service.runtime.interpreter import collect_less
 
     quieten(settings)

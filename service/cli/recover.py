@@ -77,7 +77,7 @@ def _remove(settings: "Settings") -> None:
 
 
 def _build(settings: "Settings") -> None:
-    from service.builds import build_offline
+    from service.dbt.runner import build_offline
     from service.runtime.interpreter import collect_less
 
     collect_less()

@@ -10,13 +10,13 @@ from uuid import uuid4
 import duckdb
 import pyarrow as pa
 
-from service.door.judge import Batch
 from service.errors import KeyReused
+from service.judge.admission import Verdict
+from service.judge.judge import Batch
+from service.judge.key_index import Keys
 from service.ops import records
 from service.runtime.clock import utc_now
-from service.warehouse.admission import Verdict
-from service.warehouse.keys import Keys
-from service.warehouse.replaying import Replay, entries, in_json
+from service.warehouse.replays import Replay, entries, in_json
 
 
 @dataclass(frozen=True)

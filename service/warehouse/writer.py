@@ -17,17 +17,17 @@ import duckdb
 import pyarrow as pa
 
 from service.dictionary import Dictionary
-from service.door.judge import Batch
-from service.door.together import SMALL
 from service.engines.duckdb import Database, as_problem, core, count_rows, insert_arrow
 from service.errors import KeyReused, Problem, Unavailable
+from service.judge.admission import Verdict, admit, admit_all
+from service.judge.judge import Batch
+from service.judge.key_index import Keys
+from service.judge.micro_batches import SMALL
 from service.ops import records
 from service.runtime.logs import get_logger
-from service.warehouse.admission import Verdict, admit, admit_all
 from service.warehouse.arrivals import Arrivals
-from service.warehouse.keys import Keys
 from service.warehouse.promise import Promise, keep
-from service.warehouse.replaying import find_present, record, settled
+from service.warehouse.replays import find_present, record, settled
 from service.warehouse.work import (
     Group,
     Idempotency,

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from service.door.judge import Judge
 from service.formats.bodies.rows import rows_of
+from service.judge.judge import Judge
 from tests.api.door import CSV, JSON, MSGPACK, NDJSON, Door, counts, department, found, open_door
 from tests.backups.world import SAMPLES
 

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 import zstandard
 
-from service.files import landing
+from service.dbt import landing
 from service.runtime.settings import Settings
 from tests.api.conftest import all_pages, files_in, is_problem
 from tests.backups.world import everything

@@ -7,7 +7,7 @@ import duckdb
 import httpx
 import pytest
 
-from service.warehouse import replaying as in_writer
+from service.warehouse import replays as in_writer
 from tests.api.conftest import all_pages, is_problem
 from tests.api.door import department, hire, in_csv
 from tests.conftest import serving

@@ -6,8 +6,8 @@ import duckdb
 import msgspec
 import pytest
 
-from service.builds import build_offline
-from service.dbt_plugin import LEAST_MEMORY, memory_for
+from service.dbt.plugin import LEAST_MEMORY, memory_for
+from service.dbt.runner import build_offline
 
 pytestmark = pytest.mark.slow
 

@@ -24,11 +24,11 @@ import pytest
 from service.dictionary import Column, Dictionary, Table
 from service.dictionary.column_types import Unreadable
 from service.dictionary.rules import KINDS
-from service.door.judge import Judge, Violation
 from service.engines.duckdb import Database
 from service.formats.bodies.rows import rows_of
-from service.warehouse.admission import admit
-from service.warehouse.keys import Keys
+from service.judge.admission import admit
+from service.judge.judge import Judge, Violation
+from service.judge.key_index import Keys
 from tests.doors.dealer import Dealer, Line, as_csv
 from tests.projects import Project
 

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 import msgspec
 import pytest
 
-from service.door.apart import WORTH, Apart, cores
-from service.door.columns import key_columns
-from service.door.judge import Batch, Judge
 from service.errors import MalformedBody, WrongNumberOfRows
 from service.formats.bodies.rows import rows_of
+from service.judge.columns import key_columns
+from service.judge.judge import Batch, Judge
+from service.judge.process.client import WORTH, Apart, cores
 from service.runtime.settings import Settings
 from tests.api.door import CSV, FORMATS, JSON, counts, hire
 from tests.backups.world import column, key, table

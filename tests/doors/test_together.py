@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.door.judge import Batch, Judge
-from service.door.together import SMALL, Together
 from service.errors import MalformedBody, WrongNumberOfRows
 from service.formats.bodies.rows import rows_of
+from service.judge.judge import Batch, Judge
+from service.judge.micro_batches import SMALL, Together
 from tests.backups.world import column, key, table
 
 JUDGE = Judge(

@@ -36,7 +36,7 @@ IN_ORDER = 4  # rounds, after which the service, whole again, is ended in order
 # Parts of files small enough that a kill falls between, before and behind them.
 PROGRAM = """
 from service import loading
-from service.files import landing
+from service.dbt import landing
 from service.formats.csv import opening
 from service.formats.csv import reader
 landing.PART = loading.PART = 400

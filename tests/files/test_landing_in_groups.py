@@ -5,8 +5,8 @@ import random
 import pyarrow as pa
 import pytest
 
-from service.files import landing
-from service.files.landing import in_groups
+from service.dbt import landing
+from service.dbt.landing import in_groups
 
 SCHEMA = pa.schema({"line": pa.int64(), "text": pa.string()})
 

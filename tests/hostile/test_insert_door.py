@@ -15,10 +15,10 @@ import msgspec
 import pytest
 
 from service.dictionary import Table
-from service.door.judge import Batch, Judge
 from service.errors import Problem
 from service.formats.bodies.encodings import decompressed
 from service.formats.bodies.rows import rows_of
+from service.judge.judge import Batch, Judge
 from tests.api.door import CSV, MSGPACK, TABLES, Door
 from tests.backups import world
 from tests.hostile.bodies import WRITERS, compressed, damaged, row

@@ -10,9 +10,9 @@ import duckdb
 import msgspec
 
 from service.dictionary import Column, Dictionary
-from service.door.judge import Batch, Judge
 from service.engines.duckdb import Database
 from service.formats.bodies.rows import rows_of
+from service.judge.judge import Batch, Judge
 from service.ops import records
 from service.runtime.clock import utc_now
 from service.warehouse.work import Idempotency, Insert, Outcome

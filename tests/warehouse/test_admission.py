@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.door.frames import batch_of, verdict_of
-from service.door.judge import Batch, Judge
 from service.formats.bodies.rows import Body
-from service.warehouse.admission import admit, admit_all
-from service.warehouse.keys import Keys
+from service.judge.admission import admit, admit_all
+from service.judge.judge import Batch, Judge
+from service.judge.key_index import Keys
+from service.judge.process.frames import batch_of, verdict_of
 from tests.warehouse.tables import DICTIONARY, judged
 
 Found = dict[int, list[tuple[str | None, str]]]

@@ -3,7 +3,7 @@
 import duckdb
 import pytest
 
-from service.builds import build_offline
+from service.dbt.runner import build_offline
 from service.engines.duckdb import Database
 from service.errors import NotBuilt
 from service.runtime.settings import Settings, load_settings

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.door.key_sets import key_set, set_of_numbers, signed
 from service.engines.duckdb import Database
-from service.warehouse.keys import Keys, Place
+from service.judge.key_index import Keys, Place
+from service.judge.key_sets import key_set, set_of_numbers, signed
 from tests.warehouse.tables import DICTIONARY
 
 ID, CODE, LOCKER = ("badges", "id"), ("badges", "code"), ("badges", "locker")

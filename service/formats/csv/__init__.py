@@ -1,1 +1,1 @@
-"""CSV files of any dialect and size: what dialect they have, and their lines as Arrow columns."""
+"""CSV files of any dialect and size: which dialect they have, their lines as Arrow columns."""

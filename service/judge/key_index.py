@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 
 from service.dictionary import Dictionary, Table
-from service.door.key_sets import KeySet, key_set, set_of_numbers, signed, unsigned
 from service.engines.duckdb import core, quoted
+from service.judge.key_sets import KeySet, key_set, set_of_numbers, signed, unsigned
 
 Place = tuple[str, str]  # table and column
 

@@ -17,7 +17,7 @@ from uuid import uuid4
 import duckdb
 import msgspec
 
-from service.cancelling import Cancel, Cancelled
+from service.dbt.cancelling import Cancel, Cancelled
 from service.dictionary import Dictionary, DictionaryError
 from service.dictionary.manifest import read_dictionary
 from service.errors import Conflict, NotFound

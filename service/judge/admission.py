@@ -14,10 +14,10 @@ import numpy as np
 import pyarrow as pa
 
 from service.dictionary import Column, Table
-from service.door.columns import FEW, key_columns, without
-from service.door.judge import Batch, Broken, Violation
-from service.door.key_sets import KeySet, key_set, set_of_numbers, unsigned
-from service.warehouse.keys import Keys
+from service.judge.columns import FEW, key_columns, without
+from service.judge.judge import Batch, Broken, Violation
+from service.judge.key_index import Keys
+from service.judge.key_sets import KeySet, key_set, set_of_numbers, unsigned
 
 
 @dataclass

@@ -17,10 +17,10 @@ from msgspec import UNSET, UnsetType
 
 from service.dictionary import Column, Table
 from service.dictionary.column_types import Unreadable
-from service.door.columns import ColumnReader, Columns, mask, schema_of
-from service.door.key_sets import KeySet
 from service.errors import WrongNumberOfRows
 from service.formats.bodies.rows import Body, Rows, decoding
+from service.judge.columns import ColumnReader, Columns, mask, schema_of
+from service.judge.key_sets import KeySet
 
 
 class Violation(msgspec.Struct, frozen=True):

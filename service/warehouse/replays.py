@@ -8,11 +8,11 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from service.door.judge import Violation
 from service.engines.duckdb import core, quoted
 from service.errors import Conflict
+from service.judge.admission import Verdict
+from service.judge.judge import Violation
 from service.ops import records
-from service.warehouse.admission import Verdict
 
 PLACE = '"its place"'  # a column that no table has
 _encoded = msgspec.json.Encoder(enc_hook=repr).encode

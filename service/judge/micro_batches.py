@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from service.door.judge import Batch, Judge
 from service.formats.bodies.rows import Rows
+from service.judge.judge import Batch, Judge
 
 SMALL = 50  # rows; a request of more is judged alone
 

@@ -12,8 +12,8 @@ from msgspec import UNSET
 
 from service.dictionary import Column, Table
 from service.dictionary.timestamps import Mask
-from service.door.key_sets import KeySet, set_of_numbers
 from service.formats.bodies.fields import colons
+from service.judge.key_sets import KeySet, set_of_numbers
 
 FEW = 10  # rows or values, which to see to one by one takes less time than to look at each row
 

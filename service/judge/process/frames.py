@@ -11,9 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from service.door.columns import KeysOf, sets_of
-from service.door.judge import Batch, Judge
 from service.formats.bodies.rows import Body
+from service.judge.columns import KeysOf, sets_of
+from service.judge.judge import Batch, Judge
 
 # The frame's number, and the bytes of its two parts: an answer has the number of its question.
 HEADER = Struct("<QII")

@@ -10,8 +10,8 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.utils import TargetConfig
 from dbt_common.exceptions import DbtRuntimeError
 
-from service.cancelling import landing
-from service.files.landing import Source, under_way
+from service.dbt.cancelling import landing
+from service.dbt.landing import Source, under_way
 from service.formats.csv.detection import shape_of
 from service.formats.csv.dialect import Options, Shape, UnreadableFile, Wanted
 from service.runtime.running import holder_of

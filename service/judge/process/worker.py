@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.dictionary import Table
-from service.door.frames import DICTIONARY, HEADER, frame, said_in, verdict_of
-from service.door.judge import Judge
 from service.errors import Problem
 from service.formats.bodies.rows import rows_of
+from service.judge.judge import Judge
+from service.judge.process.frames import DICTIONARY, HEADER, frame, said_in, verdict_of
 from service.runtime.interpreter import collect_less
 
 

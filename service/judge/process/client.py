@@ -16,10 +16,10 @@ from contextvars import Context
 from itertools import count
 from typing import Any, cast
 
-from service.door.frames import DICTIONARY, HEADER, batch_of, frame, said_in
-from service.door.judge import Batch, Judge
 from service.errors import Problem
 from service.formats.bodies.rows import Body
+from service.judge.judge import Batch, Judge
+from service.judge.process.frames import DICTIONARY, HEADER, batch_of, frame, said_in
 from service.runtime.logs import get_logger
 
 log = get_logger(__name__)
@@ -29,7 +29,7 @@ MOST_WAITING = 4 << 20  # bytes that may wait to be sent; with more, it has enou
 PAUSE_SECONDS = 10.0  # before it is started again
 PATIENCE_SECONDS = 10.0  # with a process that does not answer; a body takes it milliseconds
 # With our own path, whatever folder this is called in.
-PROGRAM = "import sys; sys.path[:] = {}; from service.door.judging import main; main({})"
+PROGRAM = "import sys; sys.path[:] = {}; from service.judge.process.worker import main; main({})"
 
 
 class Apart(asyncio.Protocol):

@@ -1,0 +1,1 @@
+"""All that knows dbt: running it, what its macros call, stopping it."""

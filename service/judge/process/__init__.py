@@ -1,0 +1,1 @@
+"""Judges large bodies in a second process: judging and writing go on at the same time."""
