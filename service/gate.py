@@ -5,16 +5,16 @@ from datetime import timedelta
 from litestar.datastructures import State
 
 from service.access.keyring import Keyring
-from service.api.limits import Limits
+from service.api.http.limits import Limits
 from service.backups.catalogue import Catalogue
 from service.dbt.runner import Builds
 from service.dictionary import Dictionary, Table
+from service.doors.files import Loads
 from service.engines.duckdb import Database
 from service.errors import UnknownTable
 from service.judge.judge import Judge
 from service.judge.micro_batches import Together
 from service.judge.process.client import Apart
-from service.loading import Loads
 from service.ops import records
 from service.runtime.clock import utc_now
 from service.runtime.metrics import Metrics

@@ -149,7 +149,7 @@ def settings_in(folder: Path, **other: object) -> Settings:
 @contextmanager
 def serving(settings: Settings) -> Iterator[httpx.Client]:
     """A client of a real server on a real socket; afterwards the server is shut down in order."""
-    from service.api.server import Server, configured, listening
+    from service.api.http.server import Server, configured, listening
 
     ready = threading.Event()
     with listening(settings) as listener:

@@ -20,11 +20,11 @@ ROWS = 60_000
 # Parts small enough that a kill falls between, before and behind them.
 PROGRAM = """
 import sys
-from service import loading
+from service.doors import files
 from service.dbt import landing
 from service.formats.csv import opening
 from service.formats.csv import reader
-landing.PART = loading.PART = 20_000
+landing.PART = files.PART = 20_000
 opening.BLOCK = reader.BLOCK = 65_536
 from service.cli import main
 main()

@@ -43,7 +43,7 @@ where
 {% endtest %}
 
 {#- One row when a table has not the rows that its loads account for: those that its last restore left it
-    with, and those that were accepted since. service/auditing.py asks the same. -#}
+    with, and those that were accepted since. service/upkeep/audit.py asks the same. -#}
 {% macro count_that_does_not_follow(name, relation) -%}
 select 'rows: there are ' || kept.rows_kept || ', the loads account for ' || accounted.rows_accounted as lost
 from (select count(*) as rows_kept from {{ relation }}) as kept

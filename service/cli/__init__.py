@@ -3,17 +3,17 @@
 import click
 
 from service import __version__
-from service.cli import (
+from service.cli.commands import (
     audit,
     backups,
-    builds,
+    build,
     insert,
     keys,
     load,
-    reading,
     recover,
     rejections,
-    serving,
+    serve,
+    tables,
 )
 
 EPILOG = """\b
@@ -38,14 +38,14 @@ def main() -> None:
 
 
 for each in (
-    serving.serve,
-    builds.build,
-    reading.tables,
+    serve.serve,
+    build.build,
+    tables.tables,
     insert.insert,
     load.load,
     rejections.rejections,
-    reading.loads,
-    reading.reports,
+    tables.loads,
+    tables.reports,
     audit.audit,
     keys.trail,
     keys.keys,

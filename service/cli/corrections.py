@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from service.cli.command import segment
+from service.cli.commands.rejections import why
 from service.cli.failures import Failure, WrongSettings
-from service.cli.rejections import why
+from service.cli.invocation import segment
 
 if TYPE_CHECKING:
     from service.cli.client import Client

@@ -7,8 +7,8 @@ from typing import Any
 import duckdb
 import msgspec
 
-from service.api.app import create_app
-from service.api.authentication import local_caller
+from service.api.http.authentication import local_caller
+from service.app import create_app
 from service.backups.catalogue import Catalogue
 from service.cli.failures import Unreachable
 from service.dictionary import DictionaryError

@@ -6,8 +6,8 @@ import shutil
 import msgspec
 from litestar.testing import TestClient
 
-from service.api.app import create_app
-from service.api.authentication import ANYONE
+from service.api.http.authentication import ANYONE
+from service.app import create_app
 
 
 def checks(answer):

@@ -6,7 +6,7 @@ import pytest
 from litestar.testing import TestClient
 
 from service.access import keys_file
-from service.api.app import create_app
+from service.app import create_app
 from tests.api.conftest import is_problem
 
 REBOUND = {"Host": "evil.example"}

@@ -22,7 +22,7 @@ from tests.api.door import Row, department, hire
 from tests.conftest import CHECKOUT
 
 SERVE = (
-    "from service.runtime import logs; from service.api.server import serve;"
+    "from service.runtime import logs; from service.api.http.server import serve;"
     " from service.runtime.settings import load_settings; settings = load_settings();"
     " logs.configure(settings); serve(settings, lambda url: print(url, flush=True))"
 )

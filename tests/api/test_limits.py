@@ -14,8 +14,8 @@ import zstandard
 from litestar.testing import TestClient
 
 from service.access import keys_file
-from service.api.app import create_app
-from service.api.authentication import ANYONE
+from service.api.http.authentication import ANYONE
+from service.app import create_app
 from tests.api.conftest import is_problem
 
 ROWS = "/v1/tables/jobs/rows"

@@ -228,7 +228,7 @@ def test_a_request_that_comes_again_loads_once(client: httpx.Client) -> None:
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files come in parts of ten lines."""
     monkeypatch.setattr(landing, "PART", 10)
-    monkeypatch.setattr("service.loading.PART", 10)
+    monkeypatch.setattr("service.doors.files.PART", 10)
     monkeypatch.setattr("service.formats.csv.reader.BLOCK", 64)
     monkeypatch.setattr("service.formats.csv.opening.BLOCK", 64)
 
@@ -253,7 +253,7 @@ def test_a_long_file_comes_in_parts_and_is_accounted_for_as_one(client: httpx.Cl
 def test_what_a_stopped_service_leaves_is_taken_up_by_the_next(
     settings: Settings, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from service.loading import Loads
+    from service.doors.files import Loads
 
     with monkeypatch.context() as patch, serve(settings) as client:
         run = Loads._dbt

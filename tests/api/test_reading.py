@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.formats import OFFERED, NotAcceptable, chosen
-from service.api.paging import cursor, key_of
+from service.api.http.negotiation import OFFERED, NotAcceptable, chosen
+from service.api.http.paging import cursor, key_of
 from service.errors import BadRequest
 from tests.api.conftest import all_pages, is_problem
 

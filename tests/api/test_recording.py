@@ -6,8 +6,8 @@ import pytest
 from litestar import get
 from litestar.testing import TestClient
 
-from service.api.app import create_app
-from service.api.authentication import ANYONE
+from service.api.http.authentication import ANYONE
+from service.app import create_app
 from tests.log_lines import logging_to_lines
 
 

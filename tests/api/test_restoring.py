@@ -3,9 +3,9 @@
 from litestar import Response
 from litestar.testing import TestClient
 
-from service.api.app import create_app
-from service.api.authentication import ANYONE
-from service.api.restoring import begin
+from service.api.http.authentication import ANYONE
+from service.api.v1.restores import begin
+from service.app import create_app
 from tests.api.conftest import files_in, is_problem
 
 JOBS = "/v1/tables/jobs"

@@ -6,8 +6,8 @@ import pytest
 from litestar.routes import HTTPRoute
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from service.api.app import create_app
-from service.api.describing import description_of
+from service.api.openapi.describing import description_of
+from service.app import create_app
 from tests.api.contract import operations
 from tests.conftest import serving
 from tests.faults.workers import PAUSE

@@ -8,7 +8,7 @@ import pytest
 from service.backups.backing_up import back_up
 from service.gate import Gate
 from service.runtime.settings import SettingsError, load_settings
-from service.schedules import Schedules
+from service.upkeep.schedules import Schedules
 
 DAILY = "0 2 * * *"
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.cli.failures import Failure, WrongSettings
-from service.cli.files import batches
+from service.cli.row_files import batches
 
 MANY = 10**6
 

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from service.cli import main
-from service.cli.keys import keys
-from service.cli.rejections import rejections
+from service.cli.commands.keys import keys
+from service.cli.commands.rejections import rejections
 
 EVERY = {
     **{name: command for name, command in main.commands.items() if command is not keys},
@@ -38,7 +38,7 @@ def test_nothing_heavy_is_imported_before_a_command_runs():
 def test_the_app_imports_no_library_that_only_others_use():
     code = (
         "import sys\n"
-        "from service.api.app import create_app\n"
+        "from service.app import create_app\n"
         "from service.runtime.settings import Settings\n"
         "create_app(Settings()); print(*sys.modules)"
     )

@@ -35,11 +35,11 @@ LONGEST = 3.0  # seconds until the kill
 IN_ORDER = 4  # rounds, after which the service, whole again, is ended in order
 # Parts of files small enough that a kill falls between, before and behind them.
 PROGRAM = """
-from service import loading
+from service.doors import files
 from service.dbt import landing
 from service.formats.csv import opening
 from service.formats.csv import reader
-landing.PART = loading.PART = 400
+landing.PART = files.PART = 400
 opening.BLOCK = reader.BLOCK = 16_384
 from service.cli import main
 main()

@@ -1,0 +1,1 @@
+"""The mechanics of HTTP: server, connections, limits, who asks, problems, negotiation."""

@@ -1,0 +1,144 @@
+"""The HTTP server around the application."""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, cast
+
+import uvicorn
+
+from service.access.keyring import Keyring
+from service.api.http.connections import Connection
+from service.api.http.hosts import is_loopback
+from service.api.http.shutdown import Ending
+from service.app import create_app
+from service.errors import Problem
+from service.runtime.interpreter import change_threads_more_often, collect_less
+from service.runtime.logs import get_logger
+from service.runtime.running import hold
+from service.runtime.settings import Settings
+
+log = get_logger(__name__)
+
+
+class NotLoopback(Problem):
+    """Without keys, whoever reaches the service may do everything: only this machine may."""
+
+    slug, title = "not-loopback", "Only loopback addresses are served"
+
+
+class BadCertificate(Problem):
+    """There is nothing to serve HTTPS with."""
+
+    slug, title = "bad-certificate", "The certificate or its key cannot be used"
+
+
+def serve(settings: Settings, on_ready: Callable[[str], None] = lambda url: None) -> None:
+    """Serves until SIGTERM or SIGINT; then answers what is under way and closes the warehouse.
+
+    `on_ready` is told the URL when requests are answered.
+
+    Raises:
+        NotLoopback: there is no key, and the host is not this machine's own.
+        KeysUnreadable: the file with the keys is damaged.
+        AlreadyRunning: another service has the warehouse.
+        BadCertificate: the certificate or its key cannot be read, or do not fit.
+        OSError: the address is taken, or not ours.
+    """
+    check_address(settings)
+    config = configured(settings)
+    try:
+        config.load()  # so that it is told before anything is opened
+    except OSError as error:
+        with_ = f"the certificate {settings.tls_certificate}, its key {settings.tls_key}"
+        raise BadCertificate(f"HTTPS cannot be served: {with_}: {error}") from error
+    with listening(settings) as listener:
+        url = f"{settings.url.rpartition(':')[0]}:{listener.getsockname()[1]}"
+        with hold(settings, url):
+            Server(config, lambda: on_ready(url), is_process=True).run(sockets=[listener])
+
+
+def configured(settings: Settings) -> uvicorn.Config:
+    """How uvicorn is to serve."""
+    return uvicorn.Config(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http=cast(Any, partial(Connection, settings)),
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=[*settings.trusted_proxies],
+        timeout_keep_alive=settings.idle_seconds,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+    )
+
+
+class Server(uvicorn.Server):
+    """Says when it answers, and ends in time."""
+
+    def __init__(
+        self, config: uvicorn.Config, on_ready: Callable[[], None], is_process: bool = False
+    ) -> None:
+        """`is_process` where the process is there for nothing else."""
+        super().__init__(config)
+        self._on_ready, self._is_process = on_ready, is_process
+        self._ending: Ending | None = None
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serves until it is told to end."""
+        try:
+            await super().serve(sockets)
+        finally:
+            if self._ending:
+                self._ending.over()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answers what is under way; what takes longer than `shutdown_seconds` is cut short."""
+        gate = cast(Any, self.config.app).state.gate
+        seconds = self.config.timeout_graceful_shutdown or 0
+        self._ending = Ending(seconds, gate.cut_short, self._is_process)
+        self._ending.begin()
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Ends in order on SIGTERM; uvicorn would let the signal kill the process after all."""
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts, and says so when it worked."""
+        await super().startup(sockets)
+        if self.started:
+            collect_less()
+            change_threads_more_often()
+            self._on_ready()
+
+
+def listening(settings: Settings) -> socket.socket:
+    """A socket that listens at the address of `settings`; port 0 takes one that is free."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    return socket.create_server(
+        (settings.host, settings.port), family=family, backlog=2048, reuse_port=False
+    )
+
+
+def check_address(settings: Settings) -> None:
+    """Raises NotLoopback unless there are keys, or only this machine can reach the service."""
+    if Keyring(settings.keys_file).configured:
+        if not settings.tls_certificate and not is_loopback(settings.host):
+            log.warning("keys_travel_in_the_clear", host=settings.host)
+        return
+    create = "`gatehouse keys create NAME --role operator` makes one"
+    if settings.require_keys:
+        raise NotLoopback(f"there is no key, and require_keys is set; {create}")
+    if not is_loopback(settings.host):
+        raise NotLoopback(f"there is no key, so {settings.host} is not served; {create}")

@@ -1,0 +1,99 @@
+"""The types of the OpenAPI document that follow from the dictionary."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from service.api.openapi.describing import Shape
+from service.dictionary import Dictionary, Report, Table
+from service.judge.judge import struct_of
+
+_SHOWN: dict[str, Any] = {
+    "integer": int,
+    "bigint": int,
+    "double": float,
+    "boolean": bool,
+    "varchar": str,
+    "date": Annotated[str, Meta(extra_json_schema={"format": "date"})],
+    "timestamp": Annotated[str, Meta(extra_json_schema={"format": "date-time"})],
+}
+
+
+class Shapes:
+    """For each Shape the type that it has for a table or a report."""
+
+    def __init__(
+        self,
+        dictionary: Dictionary,
+        max_rows: int,
+        report_types: Mapping[str, Mapping[str, str]],
+    ) -> None:
+        self._rows = {name: struct_of(table) for name, table in dictionary.tables.items()}
+        self._number = Meta(min_length=1, max_length=max_rows)
+        self._report_types = report_types
+        self._made: dict[tuple[Shape, str], Any] = {}  # one type each, or names would clash
+
+    def of(self, shape: Shape, about: Table | Report | None) -> Any:
+        """The type of `shape`, where it is about a table or a report."""
+        name = about.name if about else ""
+        if (shape, name) not in self._made:
+            self._made[shape, name] = self._make(shape, about)
+        return self._made[shape, name]
+
+    def key(self, table: Table) -> Any:
+        """The type of the primary key."""
+        return table.column(table.primary_key).type.struct
+
+    def text(self, media_type: str, about: Table | Report | None) -> dict[str, Any]:
+        """The schema of rows as text, which JSON Schema cannot look into."""
+        schema = {"type": "string"}
+        if about is not None and media_type == "text/csv":
+            names = about.column_names if isinstance(about, Table) else about.columns
+            schema["description"] = f"A header, {','.join(names)}, and one row a line (RFC 4180)."
+        elif about is not None and media_type == "application/x-ndjson":
+            row = f"{_title(about.name)}Row"
+            schema["description"] = f"One JSON object a line, each as #/components/schemas/{row}."
+        return schema
+
+    def _make(self, shape: Shape, about: Table | Report | None) -> Any:
+        if shape is Shape.ROWS_BY_TABLE:
+            return self._by_table()
+        if isinstance(about, Report):
+            return self._report(about)
+        assert about is not None, f"{shape} is about a table"
+        row: Any = self._rows[about.name]
+        if shape is Shape.ROW:
+            return row
+        if shape is Shape.ROWS:
+            return Annotated[list[row], self._number] | row
+        assert shape is Shape.PAGE, shape
+        fields = [("rows", list[row]), ("next", str | None)]
+        doc = f"A page of {about.name}."
+        return msgspec.defstruct(f"{_title(about.name)}Page", fields, namespace={"__doc__": doc})
+
+    def _by_table(self) -> Any:
+        fields = [
+            (name, Annotated[list[row], self._number] | UnsetType, UNSET)  # type: ignore[valid-type]
+            for name, row in self._rows.items()
+        ]
+        doc = "Rows by table, from 1 to the most that a request may bring in all."
+        return msgspec.defstruct(
+            "RowsByTable", fields, forbid_unknown_fields=True, namespace={"__doc__": doc}
+        )
+
+    def _report(self, report: Report) -> Any:
+        types = {
+            name: _SHOWN.get(kind, Any) for name, kind in self._report_types[report.name].items()
+        }
+        row: Any = msgspec.defstruct(
+            f"{_title(report.name)}Row", [(name, types[name] | None) for name in report.columns]
+        )
+        fields = [*((name, types[name]) for name in report.scalars), ("rows", list[row])]
+        doc = report.description
+        return msgspec.defstruct(_title(report.name), fields, namespace={"__doc__": doc})
+
+
+def _title(name: str) -> str:
+    return "".join(part.title() for part in name.split("_"))

@@ -1,0 +1,108 @@
+"""What the service answers with, as types: responses are encoded from them, OpenAPI shows them."""
+
+from typing import Any
+
+import msgspec
+from litestar import Response
+from litestar.types import ASGIApp, Receive, Scope, Send
+from msgspec import UNSET, UnsetType
+
+from service.api.openapi.describing import Problem
+from service.judge.admission import Verdict
+from service.judge.judge import Violation
+from service.warehouse.work import Outcome
+
+
+class Sent(Response[bytes]):
+    """A response whose body is ready: it is sent as it is, in half of the time."""
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> ASGIApp:  # type: ignore[override]
+        """Without what Litestar adds to others: there are no cookies and no types to encode."""
+        said = {
+            "content-type": self.media_type or "application/json",
+            "content-length": str(len(self.content)),
+            **self.headers,
+        }
+        headers = [(name.lower().encode(), str(value).encode()) for name, value in said.items()]
+
+        async def send_it(_scope: Scope, _receive: Receive, send: Send) -> None:
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": self.status_code or 200,
+                    "headers": headers,
+                }
+            )
+            await send({"type": "http.response.body", "body": self.content, "more_body": False})
+
+        return send_it
+
+
+class RejectedRow(msgspec.Struct):
+    """A row that was kept out; `row` is its 0-based position in the request."""
+
+    row: int
+    rejection_id: str | None
+    violations: list[Violation]
+
+
+class TableOutcome(msgspec.Struct):
+    """What became of the rows of one table."""
+
+    received: int
+    accepted: int
+    rejected: int
+    rejections: list[RejectedRow]
+
+
+class InsertAnswer(msgspec.Struct):
+    """What became of the rows of a request for one table; `load_id` is null after a dry run."""
+
+    load_id: str | None
+    table: str
+    received: int
+    accepted: int
+    rejected: int
+    rejections: list[RejectedRow]
+
+
+class InsertManyAnswer(msgspec.Struct):
+    """What became of the rows of a request for several tables."""
+
+    load_id: str | None
+    tables: dict[str, TableOutcome]
+
+
+class InsertProblem(Problem):
+    """Nothing went in: the problem, with what an answer says where rows were judged."""
+
+    load_id: str | UnsetType | None = UNSET
+    table: str | UnsetType | None = UNSET
+    received: int | UnsetType = UNSET
+    accepted: int | UnsetType = UNSET
+    rejected: int | UnsetType = UNSET
+    rejections: list[RejectedRow] | UnsetType = UNSET
+    tables: dict[str, TableOutcome] | UnsetType = UNSET
+
+
+def outcome_of_table(outcome: Outcome, verdict: Verdict) -> TableOutcome:
+    """One table's part of an outcome, for the client."""
+    name, received = verdict.batch.table.name, verdict.batch.received
+    accepted = outcome.accepted(verdict)
+    rejections = [
+        RejectedRow(position, outcome.rejection_ids.get((name, position)), violations)
+        for position, violations in sorted(verdict.rejected.items())
+    ]
+    kept_out = received - accepted - len(verdict.present)
+    return TableOutcome(received, accepted, kept_out, rejections)
+
+
+def status_of(outcome: Outcome) -> int:
+    """201 when all rows went in, 207 when some did, 422 when none did."""
+    accepted = sum(map(outcome.accepted, outcome.verdicts))
+    received = sum(verdict.batch.received for verdict in outcome.verdicts)
+    return 201 if accepted == received else 207 if accepted else 422
+
+
+# An answer in JSON; values that JSON does not know are written as text.
+encoded = msgspec.json.Encoder(enc_hook=repr).encode

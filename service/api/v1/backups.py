@@ -1,0 +1,271 @@
+"""Backups: made, taken in from elsewhere, listed, read, checked and removed."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from io import BufferedReader
+from typing import Any, Literal
+
+import msgspec
+from litestar import Controller, Request, Response, delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Stream
+
+from service.api.http.bodies import json_body, media_type, streamed
+from service.api.http.deeds import recorded
+from service.api.http.idempotency import answered_once, asked_by
+from service.api.http.paging import After, Limit, cursor, key_of, link
+from service.api.http.parameters import only_known
+from service.api.openapi.describing import Link, Shape, described
+from service.api.v1.answers import encoded
+from service.backups.backing_up import Verification, back_up, import_file, verify
+from service.backups.catalogue import Entry
+from service.dictionary import Table
+from service.errors import UnsupportedFormat
+from service.gate import Gate
+from service.runtime.durable_files import TEMPORARY
+
+AVRO = "application/avro"
+PIECE = 1 << 18  # bytes of a file that are sent at once
+OF_ITSELF = tuple(
+    Link(call, {"backup_id": "/backup_id"})
+    for call in ("show_backup", "verify_backup", "read_backup_file", "delete_backup")
+)
+RESTORE = Link("restore_table", body={"backup_id": "/backup_id"}, of_table=True)
+
+
+class Backup(Entry, frozen=True):
+    """A backup; `bytes` and `sha256` are those of its file, `created_at` the snapshot's moment."""
+
+
+class BackupList(msgspec.Struct):
+    """A page of backups, newest first."""
+
+    backups: list[Backup]
+    next: str | None
+
+
+class BackupSet(msgspec.Struct):
+    """Backups of every table, from one snapshot."""
+
+    set_id: str
+    backups: list[Backup]
+
+
+class BackupRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """How to back up; `codec` is that of the settings when it is null."""
+
+    codec: Literal["deflate", "zstandard"] | None = None
+
+
+class BackupController(Controller):
+    """Backups."""
+
+    path = "/v1"
+    tags = ("backups",)
+    guards = (only_known,)
+
+    @post(
+        "/tables/{table:str}/backups",
+        operation_id="back_up_table",
+        # An Avro file may be larger than other bodies; `streamed` and `json_body` have limits.
+        request_max_body_size=None,
+        opt=described(
+            answers={201: Backup},
+            body={"application/json": BackupRequest, AVRO: Shape.BYTES},
+            leads_to=(*OF_ITSELF, RESTORE),
+            body_required=False,
+            problems=(413, 415, 422, 507),
+            once=True,
+            role="operator",
+        ),
+    )
+    async def back_up_table(
+        self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], table: FromPath[str]
+    ) -> Response[bytes]:
+        """Backs a table up, or takes an Avro file in that could be restored as its backup."""
+        found = gate.table(table)
+        if media_type(request) == AVRO:
+            return await _take_in(request, gate, found)
+        body, asked = await json_body(request, BackupRequest)
+
+        async def make() -> Response[bytes]:
+            (entry,) = await asyncio.to_thread(_back_up, gate, [found], asked, None)
+            await recorded(request, gate, "backup.create", entry.backup_id)
+            return _created(shown(entry))
+
+        return await answered_once(gate, asked_by(request, body), make)
+
+    @post(
+        "/backups",
+        operation_id="back_up_all_tables",
+        opt=described(
+            answers={201: BackupSet},
+            body={"application/json": BackupRequest},
+            body_required=False,
+            problems=(507,),
+            once=True,
+            role="operator",
+            leads_to=(Link("restore_set", body={"set_id": "/set_id"}),),
+        ),
+    )
+    async def back_up_all_tables(
+        self, request: Request[Any, Any, Any], gate: NamedDependency[Gate]
+    ) -> Response[bytes]:
+        """Backs every table up, from one snapshot."""
+        body, asked = await json_body(request, BackupRequest)
+
+        async def make() -> Response[bytes]:
+            tables, set_id = list(gate.dictionary.tables.values()), gate.catalogue.new_set_id()
+            entries = await asyncio.to_thread(_back_up, gate, tables, asked, set_id)
+            await recorded(request, gate, "backup.create", *(each.backup_id for each in entries))
+            return _created(BackupSet(set_id, [shown(entry) for entry in entries]))
+
+        return await answered_once(gate, asked_by(request, body), make)
+
+    @get(
+        "/tables/{table:str}/backups",
+        operation_id="list_backups_of_table",
+        sync_to_thread=True,
+        opt=described(links=True),
+    )
+    def list_backups_of_table(
+        self,
+        request: Request[Any, Any, Any],
+        gate: NamedDependency[Gate],
+        table: FromPath[str],
+        limit: Limit = 100,
+        after: After = None,
+    ) -> Response[BackupList]:
+        """Lists the backups of a table, newest first."""
+        return _page(request, gate.catalogue.list(gate.table(table).name), limit, after)
+
+    @get("/backups", operation_id="list_backups", sync_to_thread=True, opt=described(links=True))
+    def list_backups(
+        self,
+        request: Request[Any, Any, Any],
+        gate: NamedDependency[Gate],
+        limit: Limit = 100,
+        after: After = None,
+    ) -> Response[BackupList]:
+        """Lists all backups, newest first."""
+        return _page(request, gate.catalogue.list(), limit, after)
+
+    @get("/backups/{backup_id:str}", operation_id="show_backup", sync_to_thread=True)
+    def show_backup(self, gate: NamedDependency[Gate], backup_id: FromPath[str]) -> Backup:
+        """Shows one backup."""
+        return shown(gate.catalogue.get(backup_id))
+
+    @get(
+        "/backups/{backup_id:str}/file",
+        operation_id="read_backup_file",
+        sync_to_thread=True,
+        opt=described(answers={200: {AVRO: Shape.BYTES}}, problems=(422,)),
+    )
+    def read_backup_file(self, gate: NamedDependency[Gate], backup_id: FromPath[str]) -> Stream:
+        """The backup itself: an Avro object container file."""
+        entry = gate.catalogue.get(backup_id)
+        headers = {
+            "Content-Length": str(entry.bytes),
+            "Content-Disposition": f'attachment; filename="{entry.file}"',
+        }
+        pieces = _pieces(gate.catalogue.open(entry), entry.bytes)
+        return Stream(pieces, media_type=AVRO, headers=headers)
+
+    @post(
+        "/backups/{backup_id:str}/verify",
+        operation_id="verify_backup",
+        status_code=200,
+        sync_to_thread=True,
+        opt=described(role="operator"),
+    )
+    def verify_backup(self, gate: NamedDependency[Gate], backup_id: FromPath[str]) -> Verification:
+        """Reads the whole file again, and compares it with what is known of it."""
+        entry = gate.catalogue.get(backup_id)
+        return verify(entry, gate.table(entry.table), gate.catalogue)
+
+    @delete(
+        "/backups/{backup_id:str}",
+        operation_id="delete_backup",
+        opt=described(role="operator"),
+    )
+    async def delete_backup(
+        self,
+        request: Request[Any, Any, Any],
+        gate: NamedDependency[Gate],
+        backup_id: FromPath[str],
+    ) -> None:
+        """Removes a backup and its file."""
+        # First: where the disk is full, there is no room for a record before it is gone.
+        await asyncio.to_thread(gate.catalogue.remove, backup_id)
+        await recorded(request, gate, "backup.delete", backup_id)
+
+
+def shown(entry: Entry) -> Backup:
+    """A backup, as clients see it."""
+    return Backup(**msgspec.structs.asdict(entry))
+
+
+def _created(answer: Any) -> Response[bytes]:
+    return Response(encoded(answer), status_code=201, media_type="application/json")
+
+
+def _back_up(
+    gate: Gate, tables: Sequence[Table], asked: BackupRequest, set_id: str | None
+) -> list[Entry]:
+    with gate.database.all_cores(), gate.database.reading() as connection:
+        return back_up(
+            connection,
+            tables,
+            gate.catalogue,
+            asked.codec or gate.settings.codec,
+            dictionary_version=gate.dictionary.version,
+            set_id=set_id,
+        )
+
+
+async def _take_in(request: Request[Any, Any, Any], gate: Gate, table: Table) -> Response[bytes]:
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedFormat("an Avro file comes as it is: it is compressed within")
+    limit = gate.settings.max_import_bytes
+    with gate.limits.upload():
+        return await _import(request, gate, table, limit)
+
+
+async def _import(
+    request: Request[Any, Any, Any], gate: Gate, table: Table, limit: int
+) -> Response[bytes]:
+    path = gate.catalogue.new_path(gate.catalogue.new_id(table.name))
+    async with streamed(request, path.with_name(path.name + TEMPORARY), limit) as file:
+
+        async def make() -> Response[bytes]:
+            entry = await asyncio.to_thread(
+                import_file,
+                file.path,
+                table,
+                gate.catalogue,
+                dictionary_version=gate.dictionary.version,
+            )
+            await recorded(request, gate, "backup.import", entry.backup_id)
+            return _created(shown(entry))
+
+        return await answered_once(gate, asked_by(request, file.sha256.encode()), make)
+
+
+def _page(
+    request: Request[Any, Any, Any], entries: Sequence[Entry], limit: int, after: str | None
+) -> Response[BackupList]:
+    if after is not None:
+        (before,) = key_of(after, str)
+        entries = [entry for entry in entries if entry.backup_id < before]
+    following = cursor(entries[limit - 1].backup_id) if len(entries) > limit else None
+    page = BackupList([shown(entry) for entry in entries[:limit]], following)
+    return Response(page, headers=link(request, following))
+
+
+def _pieces(file: BufferedReader, size: int) -> Iterator[bytes]:
+    """`size` bytes of the file, and none that were put behind them: that much was announced."""
+    with file:
+        while size > 0 and (piece := file.read(min(PIECE, size))):
+            size -= len(piece)
+            yield piece

@@ -1,0 +1,129 @@
+"""Builds by dbt, inside the service."""
+
+from datetime import datetime
+from typing import Any, Literal, cast
+
+import msgspec
+from litestar import Controller, Request, Response, delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from service.api.http.authentication import actor_of
+from service.api.http.deeds import recorded
+from service.api.http.idempotency import answered_once, asked_by
+from service.api.http.parameters import only_known
+from service.api.http.times import Moment, in_utc
+from service.api.openapi.describing import Link, described
+from service.api.v1.answers import encoded
+from service.dbt.runner import BuildProgress, BuildResult, Node
+from service.gate import Gate
+
+Status = Literal["queued", "running", "done", "failed"]
+
+
+class BuildAsked(msgspec.Struct):
+    """A build that was asked for, and where to follow it."""
+
+    build_id: str
+    href: str
+
+
+class Build(msgspec.Struct):
+    """A build and how far it is."""
+
+    build_id: str
+    status: Status
+    started_at: Moment | None
+    finished_at: Moment | None
+    nodes: list[Node]
+    message: str | None
+    actor: str | None
+    progress: BuildProgress
+
+
+class BuildList(msgspec.Struct):
+    """The last builds, newest first."""
+
+    builds: list[Build]
+    next: str | None = None  # they are few: there is one page
+
+
+class BuildController(Controller):
+    """Builds."""
+
+    path = "/v1/builds"
+    tags = ("builds",)
+    guards = (only_known,)
+
+    @post(
+        "/",
+        operation_id="build",
+        status_code=202,
+        opt=described(
+            answers={202: BuildAsked},
+            problems=(409,),
+            once=True,
+            role="operator",
+            leads_to=(Link("show_build", {"build_id": "/build_id"}),),
+        ),
+    )
+    async def build(
+        self, request: Request[Any, Any, Any], gate: NamedDependency[Gate]
+    ) -> Response[bytes]:
+        """Asks for a build; one runs at a time, a few may wait (409 when too many do)."""
+
+        async def ask() -> Response[bytes]:
+            build_id = gate.builds.ask(actor_of(request)).build_id
+            await recorded(request, gate, "build", build_id)
+            href = f"/v1/builds/{build_id}"
+            return Response(
+                encoded(BuildAsked(build_id, href)),
+                status_code=202,
+                media_type="application/json",
+                headers={"Location": href},
+            )
+
+        return await answered_once(gate, asked_by(request, await request.body()), ask)
+
+    @get("/", operation_id="list_builds", sync_to_thread=False)
+    def list_builds(self, gate: NamedDependency[Gate]) -> BuildList:
+        """Lists the builds since the service was started, newest first."""
+        return BuildList([page_of(build) for build in gate.builds.newest_first()])
+
+    @get("/{build_id:str}", operation_id="show_build", sync_to_thread=False)
+    def show_build(self, gate: NamedDependency[Gate], build_id: FromPath[str]) -> Build:
+        """Shows one build, with what dbt said of each model and test."""
+        return page_of(gate.builds.get(build_id))
+
+    @delete(
+        "/{build_id:str}",
+        operation_id="cancel_build",
+        opt=described(problems=(409,), role="operator"),
+    )
+    async def cancel_build(
+        self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], build_id: FromPath[str]
+    ) -> None:
+        """Has a build that waits or runs end soon, as failed; 409 when it has ended.
+
+        The tables that it had come to stay as it left them: each is built in one transaction.
+        """
+        gate.builds.cancel(build_id)
+        await recorded(request, gate, "build.cancel", build_id)
+
+
+def page_of(build: BuildResult) -> Build:
+    """A build, as clients see it."""
+    return Build(
+        build.build_id,
+        cast(Status, build.status),
+        _in_utc(build.started_at),
+        _in_utc(build.finished_at),
+        list(build.nodes),
+        build.message,
+        build.actor,
+        build.progress,
+    )
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else in_utc(moment)

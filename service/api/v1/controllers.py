@@ -1,0 +1,43 @@
+"""All controllers, in the order of the contract."""
+
+from service.api.v1.audit import AuditController
+from service.api.v1.backups import BackupController
+from service.api.v1.builds import BuildController
+from service.api.v1.files import FileController
+from service.api.v1.health import HealthController
+from service.api.v1.index import IndexController
+from service.api.v1.inserts import InsertController
+from service.api.v1.keys import KeyController
+from service.api.v1.loads import LoadController
+from service.api.v1.rejections import RejectionController
+from service.api.v1.replays import ReplayController
+from service.api.v1.reports import ReportController
+from service.api.v1.restores import RestoreController
+from service.api.v1.rows import ReadController
+from service.api.v1.schema import SchemaController
+from service.api.v1.tables import TableController
+from service.api.v1.trail import TrailController
+
+
+class RowController(ReadController, InsertController):
+    """Rows, out and in: Litestar wants the methods of one path in one controller."""
+
+
+CONTROLLERS = [
+    TableController,
+    RowController,
+    FileController,
+    LoadController,
+    RejectionController,
+    ReplayController,
+    AuditController,
+    BackupController,
+    RestoreController,
+    BuildController,
+    ReportController,
+    KeyController,
+    TrailController,
+    HealthController,
+    SchemaController,
+    IndexController,
+]

@@ -1,0 +1,177 @@
+"""CSV files of any size into a table: taken in whole, loaded in the background."""
+
+import asyncio
+from pathlib import Path, PurePath
+from typing import Annotated, Any, TypeAlias
+from uuid import uuid4
+
+import msgspec
+from litestar import Controller, Request, Response, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
+
+from service.api.http.authentication import actor_of
+from service.api.http.bodies import media_type, streamed
+from service.api.http.idempotency import answered_once, asked_by
+from service.api.http.parameters import only_known
+from service.api.http.problems import CONTENT_TYPE
+from service.api.openapi import describing
+from service.api.openapi.describing import Link, Problem, described
+from service.api.v1.answers import encoded
+from service.dictionary import Table
+from service.doors.files import FileLoad
+from service.errors import BadRequest, UnsupportedFormat
+from service.formats.csv.dialect import Options, Shape, UnreadableFile
+from service.gate import Gate
+
+TYPES = ("", "text/csv", "application/octet-stream", "application/gzip", "application/zstd")
+ENCODINGS = ("identity", "gzip", "x-gzip", "zstd")  # a file is decompressed when it is read
+UNFINISHED = ".tmp"
+
+
+Text: TypeAlias = str | None
+
+
+class LoadAsked(msgspec.Struct):
+    """A file that was taken in: where to follow its load, and what shape it was found to have."""
+
+    load_id: str
+    href: str
+    found: str
+
+
+class UnreadableFileProblem(Problem):
+    """No sense could be made of a file; nothing of it was loaded."""
+
+    load_id: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class FileController(Controller):
+    """Files."""
+
+    path = "/v1/tables/{table:str}/files"
+    tags = ("rows",)
+    guards = (only_known,)
+
+    @post(
+        "/",
+        operation_id="load_file",
+        status_code=202,
+        request_max_body_size=None,  # `streamed` has a limit
+        opt=described(
+            answers={202: LoadAsked, 422: {CONTENT_TYPE: UnreadableFileProblem}},
+            body={
+                "text/csv": describing.Shape.TEXT,
+                "application/octet-stream": describing.Shape.BYTES,
+            },
+            problems=(413, 415, 507),
+            once=True,
+            encodings=True,
+            role="writer",
+            leads_to=(Link("show_load", {"load_id": "/load_id"}),),
+        ),
+    )
+    async def load_file(
+        self,
+        request: Request[Any, Any, Any],
+        gate: NamedDependency[Gate],
+        table: FromPath[str],
+        filename: Annotated[
+            str, QueryParameter(description="What the file is called.")
+        ] = "file.csv",
+        dry_run: Annotated[bool, QueryParameter(description="Only judge the rows.")] = False,
+        delimiter: Annotated[Text, QueryParameter(description="One character, or `tab`.")] = None,
+        header: Annotated[
+            bool | None, QueryParameter(description="Whether the first line names the columns.")
+        ] = None,
+        columns: Annotated[
+            Text,
+            QueryParameter(
+                description="The table's column for each of the file's; `-` leaves one out."
+            ),
+        ] = None,
+        encoding: Annotated[
+            Text, QueryParameter(description="Such as `utf-8` or `windows-1252`.")
+        ] = None,
+        null: Annotated[
+            Text, QueryParameter(description="What stands for no value; several by commas.")
+        ] = None,
+    ) -> Response[bytes]:
+        """Takes a CSV file in (also gzip or zstd) and loads it in the background.
+
+        What is not said of its shape is found out. Follow the load where `href` leads.
+        """
+        found, options = gate.table(table), _options(delimiter, header, columns, encoding, null)
+        _check_type(request)
+        load_id, name = (
+            str(uuid4()),
+            PurePath(filename.replace("\\", "/")).name[-255:] or "file.csv",
+        )
+        path = gate.settings.spool / f"{load_id}.csv"
+        load = FileLoad(load_id, found.name, path, name, dry_run, actor_of(request))
+        temporary = path.with_name(path.name + UNFINISHED)
+        limit = gate.settings.max_file_bytes
+        with gate.limits.upload():
+            async with streamed(request, temporary, limit) as file:
+
+                def accept() -> Response[bytes]:
+                    load.shape = _shape(gate, load, temporary, found, options)
+                    temporary.rename(path)
+                    try:
+                        gate.loads.accept(load)
+                    except BaseException:
+                        path.unlink(missing_ok=True)
+                        raise
+                    return _taken(load)
+
+                async def take() -> Response[bytes]:
+                    return await asyncio.to_thread(accept)
+
+                return await answered_once(gate, asked_by(request, file.sha256.encode()), take)
+
+
+def _check_type(request: Request[Any, Any, Any]) -> None:
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if media_type(request) not in TYPES:
+        raise UnsupportedFormat(f"a file comes as text/csv, not {media_type(request)}")
+    if encoding not in ENCODINGS:
+        raise UnsupportedFormat(f"files may be compressed by gzip or zstd, not {encoding}")
+
+
+def _options(
+    delimiter: Text, header: bool | None, columns: Text, encoding: Text, null: Text
+) -> Options:
+    if delimiter is not None and len(delimiter) != 1 and delimiter not in ("tab", "\\t"):
+        raise BadRequest("a delimiter is one character, or tab")
+    return Options(
+        encoding=encoding,
+        delimiter="\t" if delimiter in ("tab", "\\t") else delimiter,
+        header=header,
+        columns=_names(columns),
+        nulls=_names(null) or (),
+    )
+
+
+def _names(said: Text) -> tuple[str, ...] | None:
+    return None if said is None else tuple(name.strip() for name in said.split(","))
+
+
+def _shape(gate: Gate, load: FileLoad, path: Path, table: Table, options: Options) -> Shape:
+    """Its shape; a file that makes no sense is on record as refused."""
+    try:
+        return gate.loads.shape(path, table, options)
+    except UnreadableFile as error:
+        if load.is_trial:
+            raise
+        gate.loads.refuse(load, error.detail)
+        raise UnreadableFile(f"{load.source}: {error.detail}", load_id=load.load_id) from error
+
+
+def _taken(load: FileLoad) -> Response[bytes]:
+    href = f"/v1/loads/{load.load_id}"
+    return Response(
+        encoded(LoadAsked(load.load_id, href, load.shape.described())),
+        status_code=202,
+        media_type="application/json",
+        headers={"Location": href},
+    )

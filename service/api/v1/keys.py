@@ -1,0 +1,147 @@
+"""The keys of the service, for operators."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+from litestar import Controller, Request, Response, delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from service.access import keys_file
+from service.access.keyring import KeysUnreadable
+from service.access.roles import Role
+from service.api.http.authentication import actor_of
+from service.api.http.bodies import json_body
+from service.api.http.idempotency import answered_once, asked_by
+from service.api.http.parameters import only_known
+from service.api.http.times import Moment, naive
+from service.api.openapi.describing import described
+from service.api.v1.answers import encoded
+from service.gate import Gate
+from service.ops.records import Deed
+
+
+class ShownKey(msgspec.Struct):
+    """A key, without itself; one that was revoked stays listed.
+
+    `last_used_at` is written down once a minute.
+    """
+
+    name: str
+    role: Role
+    created_at: Moment
+    created_by: str | None
+    expires_at: Moment | None
+    last_used_at: Moment | None
+    revoked_at: Moment | None
+    revoked_by: str | None
+
+
+class KeyList(msgspec.Struct):
+    """All keys, in the order in which they were made."""
+
+    keys: list[ShownKey]
+    next: str | None = None  # they are few: there is one page
+
+
+class KeyRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """A key to be made; without `expires_at` it is good until it is revoked."""
+
+    name: keys_file.Name
+    role: Role
+    expires_at: Moment | None = None
+
+
+class NewKey(msgspec.Struct):
+    """A new key. `key` is shown this once; when the request is repeated, it is null."""
+
+    name: str
+    role: Role
+    expires_at: Moment | None
+    key: str | None
+
+
+class KeyController(Controller):
+    """Keys."""
+
+    path = "/v1/keys"
+    tags = ("keys",)
+    guards = (only_known,)
+
+    @get("/", operation_id="list_keys", sync_to_thread=True, opt=described(role="operator"))
+    def list_keys(self, gate: NamedDependency[Gate]) -> KeyList:
+        """Lists the keys."""
+        return KeyList(listed(gate))
+
+    @post(
+        "/",
+        operation_id="create_key",
+        status_code=201,
+        opt=described(
+            answers={201: NewKey},
+            body={"application/json": KeyRequest},
+            problems=(409, 413, 422, 507),
+            once=True,
+            role="operator",
+        ),
+    )
+    async def create_key(
+        self, request: Request[Any, Any, Any], gate: NamedDependency[Gate]
+    ) -> Response[bytes]:
+        """Makes a key; from the first one on, every request needs one."""
+        body, asked = await json_body(request, KeyRequest)
+        args = gate.keyring.path, asked.name, asked.role, asked.expires_at, actor_of(request)
+        secret = None
+
+        async def create() -> Response[bytes]:
+            nonlocal secret
+            with readable():
+                _, secret = await asyncio.to_thread(keys_file.create, *args)
+            return _response(asked, None)  # what is kept for a repeat: without the key
+
+        answer = await answered_once(gate, asked_by(request, body), create)
+        return answer if secret is None else _response(asked, secret)
+
+    @delete("/{name:str}", operation_id="revoke_key", opt=described(role="operator"))
+    async def revoke_key(
+        self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], name: FromPath[str]
+    ) -> None:
+        """Revokes a key: from now on it is of no use. It stays listed, and its name is taken."""
+        with readable():
+            await asyncio.to_thread(keys_file.revoke, gate.keyring.path, name, actor_of(request))
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Turns what is wrong with the file into KeysUnreadable, which does not say where it is."""
+    try:
+        yield
+    except (keys_file.DamagedKeys, PermissionError) as error:
+        raise KeysUnreadable("the file with the keys cannot be read") from error
+
+
+def listed(gate: Gate) -> list[ShownKey]:
+    """All keys, as clients see them."""
+    with readable():
+        keys = keys_file.read(gate.keyring.path)
+    names = ShownKey.__struct_fields__
+    return [ShownKey(**{name: getattr(key, name) for name in names}) for key in keys]
+
+
+def of_keys(gate: Gate) -> Iterator[Deed]:
+    """What became of keys, for the trail: whoever made or revoked them, by whatever way."""
+    for key in listed(gate):
+        made, ended = naive(key.created_at), naive(key.revoked_at)
+        assert made is not None
+        subject = key.name
+        yield Deed(f"{subject}/1", made, key.created_by, "key.create", subject, key.role)
+        if ended is not None:
+            yield Deed(f"{subject}/2", ended, key.revoked_by, "key.revoke", subject)
+
+
+def _response(asked: KeyRequest, secret: str | None) -> Response[bytes]:
+    made = NewKey(asked.name, asked.role, asked.expires_at, secret)
+    return Response(encoded(made), status_code=201, media_type="application/json")

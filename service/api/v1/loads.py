@@ -1,0 +1,154 @@
+"""What was ever brought in, and what became of it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import PurePath
+from typing import Any, Literal, cast
+
+import msgspec
+from litestar import Controller, Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
+
+from service.api.http.paging import After, Limit, cursor, key_of, link
+from service.api.http.parameters import only_known
+from service.api.http.times import Moment, in_utc
+from service.api.openapi.describing import described
+from service.doors.files import FileLoad, LineRejected, Progress, TrialResult
+from service.gate import Gate
+from service.ops import queries, records
+
+Kind = Literal["history", "file", "batch", "replay", "restore"]
+Status = Literal["running", "done", "refused", "failed"]
+
+
+class Counts(msgspec.Struct):
+    """``received = accepted + rejected + already_present``, for ever."""
+
+    received: int
+    accepted: int
+    rejected: int
+    already_present: int
+
+
+class Load(msgspec.Struct):
+    """A load; `table` is null where it concerned several, whose counts are then in `tables`."""
+
+    load_id: str
+    kind: Kind
+    table: str | None
+    source: str | None
+    status: Status
+    received: int
+    accepted: int
+    rejected: int
+    already_present: int
+    started_at: Moment
+    finished_at: Moment | None
+    actor: str | None
+    detail: str | None
+    tables: dict[str, Counts] | msgspec.UnsetType = msgspec.UNSET
+    progress: Progress | msgspec.UnsetType = msgspec.UNSET  # of a file that is being loaded
+    rejections: list[LineRejected] | msgspec.UnsetType = msgspec.UNSET  # of a dry run: the first
+
+
+class LoadList(msgspec.Struct):
+    """A page of loads, newest first."""
+
+    loads: list[Load]
+    next: str | None
+
+
+class LoadController(Controller):
+    """Loads."""
+
+    path = "/v1/loads"
+    tags = ("loads",)
+    guards = (only_known,)
+
+    @get("/", operation_id="list_loads", sync_to_thread=True, opt=described(links=True))
+    def list_loads(
+        self,
+        request: Request[Any, Any, Any],
+        gate: NamedDependency[Gate],
+        kind: FromQuery[Kind | None] = None,
+        table: FromQuery[str | None] = None,
+        status: FromQuery[Status | None] = None,
+        limit: Limit = 100,
+        after: After = None,
+    ) -> Response[LoadList]:
+        """Lists loads, newest first."""
+        name = None if table is None else gate.table(table).name
+        start: Any = None if after is None else key_of(after, datetime, str)
+        with gate.database.reading() as connection:
+            found = queries.loads(connection, limit, start, kind=kind, table=name, status=status)
+        following = None
+        if found.more:
+            last = found.entries[-1][0]
+            following = cursor(last.started_at, last.load_id)
+        shown = [page_of(entries) for entries in found.entries]
+        return Response(LoadList(shown, following), headers=link(request, following))
+
+    @get("/{load_id:str}", operation_id="show_load", sync_to_thread=True)
+    def show_load(self, gate: NamedDependency[Gate], load_id: FromPath[str]) -> Load:
+        """Shows one load; that of a file says how far it is. Dry runs are not kept for long."""
+        long = gate.loads.get(load_id)
+        if long is not None and long.is_trial:
+            return page_of_trial(long)
+        with gate.database.reading() as connection:
+            page = page_of(queries.load(connection, load_id))
+        if long is not None and page.status == "running":
+            page.progress = long.progress
+        return page
+
+
+def page_of_trial(load: FileLoad) -> Load:
+    """A dry run, of which no book says anything."""
+    found = load.result or TrialResult()
+    return Load(
+        *(load.load_id, "file", load.table_name, load.source, cast(Status, load.status)),
+        *(found.received, found.accepted, found.rejected, found.already_present),
+        in_utc(load.asked_at),
+        in_utc(load.finished_at) if load.finished_at else None,
+        load.actor,
+        load.detail,
+        progress=load.progress if load.status == "running" else msgspec.UNSET,
+        rejections=found.rejections,
+    )
+
+
+def page_of(entries: Sequence[records.Load]) -> Load:
+    """A load, from its entries: one for each of its tables."""
+    first, several = entries[0], len(entries) > 1
+    return Load(
+        load_id=first.load_id,
+        kind=cast(Kind, first.kind),
+        table=None if several else first.table_name or None,
+        source=_source(first),
+        status=cast(Status, first.status),
+        started_at=in_utc(first.started_at),
+        finished_at=_finished(entries),
+        actor=first.actor,
+        detail=first.detail,
+        tables={e.table_name: Counts(**_sums([e])) for e in entries} if several else msgspec.UNSET,
+        **_sums(entries),  # type: ignore[arg-type]
+    )
+
+
+def _sums(entries: Sequence[records.Load]) -> dict[str, int]:
+    fields = Counts.__struct_fields__
+    return {name: sum(getattr(entry, name) for entry in entries) for name in fields}
+
+
+def _finished(entries: Sequence[records.Load]) -> datetime | None:
+    """When the last of its tables was done; None while one is not."""
+    times = [entry.finished_at for entry in entries]
+    known = [time for time in times if time is not None]
+    return in_utc(max(known)) if len(known) == len(times) else None
+
+
+def _source(entry: records.Load) -> str | None:
+    """Where it came from; of a file on this machine its name, as paths are nobody's business."""
+    if entry.kind == "history" and entry.source:
+        return PurePath(entry.source).name
+    return entry.source

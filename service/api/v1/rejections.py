@@ -1,0 +1,225 @@
+"""The rows that were kept out: what was sent, and every reason."""
+
+import asyncio
+from datetime import datetime
+from typing import Annotated, Any, Literal, cast, get_args
+
+import msgspec
+from litestar import Controller, Request, Response, delete, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, QueryParameter
+
+from service.api.http.authentication import actor_of
+from service.api.http.paging import After, Limit, cursor, key_of, link
+from service.api.http.parameters import only_known
+from service.api.http.times import Moment, in_utc, naive
+from service.api.openapi.describing import Link, described
+from service.gate import Gate
+from service.ops import queries, records
+
+Status = Literal["open", "accepted", "dismissed"]
+FIRST_OF_LIST = tuple(
+    Link(call, {"rejection_id": "/rejections/0/rejection_id"})
+    for call in ("show_rejection", "replay_rejection", "dismiss_rejection")
+)
+MOST_COUNTS = 10_000  # what clients sent can be the name of an unknown field
+
+
+class ShownViolation(msgspec.Struct):
+    """One rule that the row broke; `value` is what was sent."""
+
+    column: str | None
+    rule: str
+    message: str
+    value: msgspec.Raw
+
+
+class Replay(msgspec.Struct):
+    """A row that was tried again, in the load `load_id`.
+
+    `payload` is the corrected row, null if the same row was tried again; `violations` are null if
+    there were none, or the same as before.
+    """
+
+    load_id: str
+    outcome: Literal["accepted", "rejected", "already_present"]
+    payload: msgspec.Raw
+    violations: list[ShownViolation] | None
+    replayed_at: Moment
+    actor: str | None
+
+
+class Rejection(msgspec.Struct):
+    """A row that was kept out; `payload` is what was sent, `raw` a file's line as it stood there.
+
+    `position` is that of the row in its request, from 0, or the number of its line, from 1. Of one
+    that is no longer open, `resolution` is the load that its row went in by, or why it was
+    dismissed. One that is shown alone has its `replays`.
+    """
+
+    rejection_id: str
+    load_id: str
+    table: str
+    position: int
+    payload: msgspec.Raw
+    violations: list[ShownViolation]
+    rejected_at: Moment
+    status: Status
+    raw: str | None
+    resolved_at: Moment | None
+    resolved_by: str | None
+    resolution: str | None
+    replays: list[Replay] | msgspec.UnsetType = msgspec.UNSET
+
+
+class RejectionList(msgspec.Struct):
+    """A page of rejections, newest first."""
+
+    rejections: list[Rejection]
+    next: str | None
+
+
+class RuleCount(msgspec.Struct):
+    """How many rejections of one status broke a rule of a column; null: a rule of the whole row."""
+
+    table: str
+    column: str | None
+    rule: str
+    status: Status
+    rejections: int
+
+
+class Summary(msgspec.Struct):
+    """Rejections by status, and by table, column, rule and status: the largest counts first.
+
+    A row that broke several rules is counted once in `open`, `accepted` or `dismissed`, and with
+    each of its rules in `counts`.
+    """
+
+    open: int
+    accepted: int
+    dismissed: int
+    counts: list[RuleCount]
+
+
+class RejectionController(Controller):
+    """Rejections."""
+
+    path = "/v1/rejections"
+    tags = ("rejections",)
+    guards = (only_known,)
+
+    @get(
+        "/",
+        operation_id="list_rejections",
+        sync_to_thread=True,
+        opt=described(links=True, leads_to=FIRST_OF_LIST),
+    )
+    def list_rejections(
+        self,
+        request: Request[Any, Any, Any],
+        gate: NamedDependency[Gate],
+        table: FromQuery[str | None] = None,
+        rule: FromQuery[str | None] = None,
+        load_id: FromQuery[str | None] = None,
+        status: FromQuery[Status | None] = None,
+        since: Annotated[
+            datetime | None, QueryParameter(description="The first moment: ISO 8601, in UTC.")
+        ] = None,
+        until: Annotated[
+            datetime | None, QueryParameter(description="The first moment that is too late.")
+        ] = None,
+        limit: Limit = 100,
+        after: After = None,
+    ) -> Response[RejectionList]:
+        """Lists rejections, newest first; `rule` is any of those that the row broke."""
+        only = {"table": None if table is None else gate.table(table).name, "rule": rule}
+        start: Any = None if after is None else key_of(after, datetime, int, str)
+        with gate.database.reading() as connection:
+            found = queries.rejections(
+                connection,
+                limit,
+                start,
+                **only,
+                load_id=load_id,
+                status=status,
+                since=naive(since),
+                until=naive(until),
+            )
+        following = None
+        if found.more:
+            last = found.entries[-1]
+            following = cursor(last.rejected_at, last.position, last.rejection_id)
+        shown = [page_of(entry) for entry in found.entries]
+        return Response(RejectionList(shown, following), headers=link(request, following))
+
+    @get("/{rejection_id:str}", operation_id="show_rejection", sync_to_thread=True)
+    def show_rejection(self, gate: NamedDependency[Gate], rejection_id: FromPath[str]) -> Rejection:
+        """Shows one rejection, and how often its row was tried again."""
+        with gate.database.reading() as connection:
+            page = page_of(queries.rejection(connection, rejection_id))
+            page.replays = [_replay(each) for each in queries.replays(connection, rejection_id)]
+        return page
+
+    @get("/summary", operation_id="summarize_rejections", sync_to_thread=True)
+    def summarize_rejections(
+        self, gate: NamedDependency[Gate], table: FromQuery[str | None] = None
+    ) -> Summary:
+        """Counts rejections by table, column, rule and status."""
+        name = None if table is None else gate.table(table).name
+        with gate.database.all_cores(), gate.database.reading() as connection:
+            counts = queries.summary(connection, MOST_COUNTS, table=name)
+            statuses = queries.by_status(connection, table=name)
+        return Summary(
+            **{status: statuses.get(status, 0) for status in get_args(Status)},
+            counts=[RuleCount(**vars(count)) for count in counts],
+        )
+
+    @delete(
+        "/{rejection_id:str}",
+        operation_id="dismiss_rejection",
+        opt=described(problems=(409,), role="operator"),
+    )
+    async def dismiss_rejection(
+        self,
+        request: Request[Any, Any, Any],
+        gate: NamedDependency[Gate],
+        rejection_id: FromPath[str],
+        reason: Annotated[str | None, QueryParameter(description="Why the row stays out.")] = None,
+    ) -> None:
+        """Says that the row stays out; it remains listed. One whose row went in later: 409."""
+        actor = actor_of(request)
+        done = gate.writer.run(
+            lambda connection: queries.dismiss(connection, rejection_id, reason, actor)
+        )
+        await asyncio.wrap_future(done)
+
+
+def _replay(entry: records.Replay) -> Replay:
+    violations = entry.violations
+    return Replay(
+        entry.load_id,
+        cast(Any, entry.outcome),
+        msgspec.Raw((entry.payload or "null").encode()),
+        msgspec.json.decode(violations, type=list[ShownViolation]) if violations else None,
+        in_utc(entry.replayed_at),
+        entry.actor,
+    )
+
+
+def page_of(entry: records.Rejection) -> Rejection:
+    """A rejection, as clients see it."""
+    return Rejection(
+        entry.rejection_id,
+        entry.load_id,
+        entry.table_name,
+        entry.position,
+        msgspec.Raw(entry.payload.encode()),
+        msgspec.json.decode(entry.violations, type=list[ShownViolation]),
+        in_utc(entry.rejected_at),
+        cast(Status, entry.status),
+        entry.raw,
+        in_utc(entry.resolved_at) if entry.resolved_at else None,
+        entry.resolved_by,
+        entry.resolution,
+    )

@@ -1,0 +1,125 @@
+"""The dictionary, for clients: which tables there are, and what their rows have to be like."""
+
+from typing import Any
+
+import msgspec
+from litestar import Controller, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from service.api.http.parameters import only_known
+from service.api.openapi.describing import described
+from service.dictionary import Column, Dictionary, Table
+from service.gate import Gate
+from service.warehouse import stored_rows
+
+DICTIONARY = described(public="public_dictionary")
+
+
+class TableSummary(msgspec.Struct):
+    """A table, in one line; `columns` is their number."""
+
+    name: str
+    description: str
+    rows: int
+    primary_key: str
+    columns: int
+    href: str
+
+
+class ColumnPage(msgspec.Struct):
+    """A column and its rules, each with the arguments that the dictionary gives it."""
+
+    name: str
+    type: str
+    description: str
+    nullable: bool
+    rules: list[dict[str, Any]]
+
+
+class Reference(msgspec.Struct):
+    """A column whose values are those of the column `field` of another table."""
+
+    table: str
+    column: str
+    field: str
+
+
+class TablePage(msgspec.Struct):
+    """All that the dictionary says of a table.
+
+    `references` names the other tables; `referenced_by` the tables that refer to this one, and
+    their columns.
+    """
+
+    name: str
+    description: str
+    rows: int
+    primary_key: str
+    columns: list[ColumnPage]
+    references: list[Reference]
+    referenced_by: list[Reference]
+
+
+class TableController(Controller):
+    """The dictionary."""
+
+    path = "/v1/tables"
+    tags = ("tables",)
+    guards = (only_known,)
+
+    @get("/", operation_id="list_tables", sync_to_thread=True, opt=DICTIONARY)
+    def list_tables(self, gate: NamedDependency[Gate]) -> list[TableSummary]:
+        """Lists the tables, parents before children."""
+        tables = gate.dictionary.tables
+        with gate.database.reading() as connection:
+            rows = stored_rows.counts(connection, tables)
+        return [
+            TableSummary(
+                name,
+                table.description,
+                rows[name],
+                table.primary_key,
+                len(table.columns),
+                f"/v1/tables/{name}",
+            )
+            for name, table in tables.items()
+        ]
+
+    @get("/{table:str}", operation_id="show_table", sync_to_thread=True, opt=DICTIONARY)
+    def show_table(self, gate: NamedDependency[Gate], table: FromPath[str]) -> TablePage:
+        """Shows a table's columns and their rules."""
+        dictionary, found = gate.dictionary, gate.table(table)
+        with gate.database.reading() as connection:
+            rows = stored_rows.counts(connection, [found.name])[found.name]
+        return _page(dictionary, found, rows)
+
+
+def _page(dictionary: Dictionary, table: Table, rows: int) -> TablePage:
+    return TablePage(
+        table.name,
+        table.description,
+        rows,
+        table.primary_key,
+        [_column(column) for column in table.columns],
+        [
+            Reference(column.reference.args["parent"], column.name, column.reference.args["field"])
+            for column in table.columns
+            if column.reference
+        ],
+        [
+            Reference(child.name, column.name, column.reference.args["field"])
+            for child, column in dictionary.children(table.name)
+            if column.reference
+        ],
+    )
+
+
+def _column(column: Column) -> ColumnPage:
+    return ColumnPage(
+        column.name,
+        column.type.name,
+        column.description,
+        not column.required,
+        [rule.described() for rule in column.rules],
+    )

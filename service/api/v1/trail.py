@@ -1,0 +1,78 @@
+"""Who did what and when."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from litestar import Controller, Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromQuery
+
+from service.api.http.paging import After, Limit, cursor, key_of, link
+from service.api.http.parameters import only_known
+from service.api.http.times import Moment, in_utc, naive
+from service.api.openapi.describing import described
+from service.api.v1.keys import of_keys
+from service.gate import Gate
+from service.ops import trail
+from service.ops.trail import Wanted
+
+
+class TrailEntry(msgspec.Struct):
+    """Something that was done; `actor` is the name of a key, null where there were no keys."""
+
+    entry_id: str
+    happened_at: Moment
+    actor: str | None
+    action: str
+    subject: str | None
+    detail: str | None
+
+
+class TrailList(msgspec.Struct):
+    """A page of the trail, newest first."""
+
+    entries: list[TrailEntry]
+    next: str | None
+
+
+class TrailController(Controller):
+    """The trail."""
+
+    path = "/v1/trail"
+    tags = ("trail",)
+    guards = (only_known,)
+
+    @get(
+        "/",
+        operation_id="list_trail",
+        sync_to_thread=True,
+        opt=described(links=True, role="operator"),
+    )
+    def list_trail(
+        self,
+        request: Request[Any, Any, Any],
+        gate: NamedDependency[Gate],
+        actor: FromQuery[str | None] = None,
+        action: FromQuery[str | None] = None,
+        since: FromQuery[datetime | None] = None,
+        limit: Limit = 100,
+        after: After = None,
+    ) -> Response[TrailList]:
+        """Lists what was done, newest first: deeds, and loads as the actions `load.…`.
+
+        `action` is a whole one (`backup.delete`) or a kind (`backup`).
+        """
+        start: Any = None if after is None else key_of(after, datetime, str)
+        wanted = Wanted(actor, action, naive(since), start)
+        with gate.database.reading() as connection:
+            found = trail.page(connection, limit, wanted, of_keys(gate))
+        following = None
+        if found.more:
+            last = found.entries[-1]
+            following = cursor(last.happened_at, last.entry_id)
+        shown = [
+            TrailEntry(e.entry_id, in_utc(e.happened_at), e.actor, e.action, e.subject, e.detail)
+            for e in found.entries
+        ]
+        return Response(TrailList(shown, following), headers=link(request, following))

@@ -1,0 +1,69 @@
+"""The Litestar application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.plugins import PluginProtocol
+from litestar.plugins.core import MsgspecDIPlugin
+
+from service.api.http import problems
+from service.api.http.access_log import recorded
+from service.api.http.authentication import Caller
+from service.api.http.headers import add_headers
+from service.api.http.middleware import RequestMiddleware
+from service.api.v1.controllers import CONTROLLERS
+from service.gate import Gate, gate_of
+from service.runtime.settings import Settings
+from service.upkeep.schedules import Schedules
+
+
+class App(Litestar):
+    """Litestar, with every request on record, and without plugins that nothing here uses."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serves what ASGI brings: requests, whether they find a route or not, and the lifespan."""
+        if scope["type"] == "http":
+            await recorded(super().__call__, scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+    @staticmethod
+    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
+        # To import those for Pydantic and attrs, which we do not use, takes a tenth of the start.
+        # Litestar takes them up wherever the packages are there, as they are for dbt.
+        return [*plugins, MsgspecDIPlugin()]
+
+
+def create_app(settings: Settings, local: Caller | None = None) -> Litestar:
+    """The service as an ASGI application; its lifespan opens and closes the warehouse.
+
+    Within a command that opens the warehouse itself, all requests are `local`'s, without a key.
+    """
+
+    @asynccontextmanager
+    async def opened(app: Litestar) -> AsyncIterator[None]:
+        app.state.gate = gate = Gate(settings, apart=local is None)
+        gate.open()
+        schedules = Schedules(gate)
+        if local is None:  # a command ends before anything is due
+            schedules.start()
+        try:
+            yield
+        finally:
+            schedules.stop()
+            gate.close()
+
+    return App(
+        route_handlers=CONTROLLERS,
+        lifespan=[opened],
+        dependencies={"gate": Provide(gate_of, sync_to_thread=False)},
+        exception_handlers=problems.HANDLERS,
+        middleware=[RequestMiddleware(settings, local)],
+        before_send=[add_headers],
+        openapi_config=None,
+        logging_config=None,  # logs.py has the say
+        request_max_body_size=settings.max_body_bytes,
+    )

@@ -1,0 +1,125 @@
+"""The command that loads CSV files of any size."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from service.cli import output
+from service.cli.failures import Failure, WrongSettings
+from service.cli.invocation import Run, command, segment
+
+if TYPE_CHECKING:
+    from service.cli.client import Client
+
+Load = dict[str, Any]
+PIECE = 1 << 20  # bytes that are sent at once
+POLL_SECONDS = 0.25
+COUNTS = ("received", "accepted", "rejected", "already_present")
+
+
+@click.command()
+@click.argument("table")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--dry-run", is_flag=True, help="Only judge the rows.")
+@click.option("--delimiter", help='One character, or "tab".')
+@click.option("--header/--no-header", default=None, help="Whether the first line names columns.")
+@click.option("--columns", help="The table's columns in the file's order; \"-\" leaves one out.")
+@click.option("--encoding", help="Such as utf-8 or windows-1252.")
+@click.option("--null", multiple=True, help="What stands for no value, such as NA; repeatable.")
+@command
+def load(run: Run, table: str, files: tuple[str, ...], null: tuple[str, ...], **said: Any) -> int:
+    """Load CSV files of any size and shape (also gzip and zstd).
+
+    What is not said of a file's shape is found out, and told. The same file twice adds nothing.
+    """
+    paths = [Path(file) for file in files]
+    for path in paths:
+        if not path.is_file():
+            raise WrongSettings(f"{path} is not a file")
+    options = {name: value for name, value in said.items() if value not in (None, False)}
+    if said["header"] is not None:
+        options["header"] = said["header"]
+    if null:
+        options["null"] = ",".join(null)
+    with run.connect() as client:
+        loads = [_load(run, client, table, path, options) for path in paths]
+    if run.as_json:
+        output.print_json(loads)
+    return int(any(load["status"] != "done" or load["rejected"] for load in loads))
+
+
+def _load(run: Run, client: "Client", table: str, path: Path, options: dict[str, Any]) -> Load:
+    """Sends a file, tells its shape, and waits for the end of its load."""
+    with output.progress(f"sending {path.name}", path.stat().st_size) as step:
+        taken = client.send(
+            "POST",
+            f"/v1/tables/{segment(table)}/files",
+            headers={"Content-Type": "text/csv"},
+            params={"filename": path.name, **options},
+            content=Upload(path, step),
+        ).json()
+    if not run.as_json:
+        output.line(f"{path.name}: {taken['found']}")
+    done = _followed(client, taken["href"], path.name)
+    if not run.as_json:
+        _tell(done, bool(options.get("dry_run")))
+    return {"found": taken["found"], **done}
+
+
+class Upload:
+    """A file's content, as often as it is asked for: a lost request is sent again."""
+
+    def __init__(self, path: Path, step: Callable[[int], None]) -> None:
+        self._path, self._step = path, step
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Its bytes, in pieces."""
+        with self._path.open("rb") as file:
+            while piece := file.read(PIECE):
+                yield piece
+                self._step(len(piece))
+
+
+def _followed(client: "Client", href: str, name: str) -> Load:
+    """The load, when it has ended."""
+    found: Load = client.get(href)
+    total = found.get("progress", {}).get("of_bytes")
+    with output.progress(f"loading {name}", total) as step:
+        read = 0
+        while found["status"] == "running":
+            time.sleep(POLL_SECONDS)
+            found = client.get(href)
+            now = found.get("progress", {}).get("bytes", read)
+            step(now - read)
+            read = now
+    return found
+
+
+def _tell(done: Load, dry_run: bool) -> None:
+    if done["status"] != "done":
+        raise Failure(
+            f"{done['source']} was not loaded: {done['detail']}",
+            "what was there before is still there" if not done["received"] else None,
+        )
+    received, accepted, rejected, present = (f"{done[name]:,}" for name in COUNTS)
+    would = " (dry run: nothing is written)" if dry_run else ""
+    output.line(
+        f"{done['table']} {received} rows ({accepted} accepted, {rejected} rejected, "
+        f"{present} already present){would}"
+    )
+    if done["detail"]:
+        output.note(f"  {done['detail']}")
+    if dry_run and done["rejections"]:
+        broken = [
+            {"line": each["line"], **violation}
+            for each in done["rejections"]
+            for violation in each["violations"]
+        ]
+        output.table(broken, ["line", "column", "rule", "message"])
+        if (listed := len(done["rejections"])) < done["rejected"]:
+            output.note(f"these are the first {listed} of {rejected} lines")
+    elif done["rejected"]:
+        output.note(f"HINT: gatehouse rejections --load {done['load_id']}")

@@ -1,0 +1,252 @@
+"""Commands about the rows that were kept out: list, export, correct, try again, dismiss."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from service.cli import output
+from service.cli.failures import Refused
+from service.cli.invocation import Run, command, segment
+
+if TYPE_CHECKING:
+    from service.cli.client import Client
+
+STATUSES = click.Choice(["open", "accepted", "dismissed"])
+AT_ONCE = 1000  # rows of one request, by the contract
+COUNTS = ("received", "accepted", "rejected", "already_present")
+Answer = dict[str, Any]
+
+
+def filters(body: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which rejections are meant."""
+    for option in (
+        click.option("--until", help="Only rows rejected before this moment."),
+        click.option("--since", help="Only rows rejected from this moment on (ISO 8601, UTC)."),
+        click.option("--load", "load_id", help="Only rows of this load."),
+        click.option("--rule", help="Only rows that broke this rule."),
+        click.option("--table", help="Only rows of this table."),
+    ):
+        body = option(body)
+    return body
+
+
+@click.group(invoke_without_command=True)
+@filters
+@click.option("--status", type=STATUSES)
+@click.option("--summary", is_flag=True, help="Count them by table, column, rule and status.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+@command
+def rejections(run: Run, limit: int, summary: bool, **only: str | None) -> None:
+    """List the rows that were kept out, and why."""
+    context = click.get_current_context()
+    if context.invoked_subcommand:
+        given = {"as_json": run.as_json, "url": run.url}
+        context.default_map = dict.fromkeys(rejections.commands, given)
+        return
+    with run.connect() as client:
+        if summary:
+            _summarize(run, client, only)
+            return
+        found = client.pages("/v1/rejections", "rejections", limit, **only)
+    rows = [{**rejection, "why": why(rejection)} for rejection in found]
+    run.show(found, rows, ["rejection_id", "table", "position", "status", "why"])
+
+
+def _summarize(run: Run, client: "Client", only: dict[str, str | None]) -> None:
+    if others := [name for name, value in only.items() if value and name != "table"]:
+        raise click.UsageError(f"a summary is of a table or all, not by {', '.join(others)}")
+    answer = client.get("/v1/rejections/summary", table=only["table"])
+    if not run.as_json:
+        output.line(", ".join(f"{answer[name]} {name}" for name in STATUSES.choices))
+    run.show(answer, answer["counts"], ["rejections", "table", "column", "rule", "status"])
+
+
+@rejections.command()
+@click.argument("rejection_id")
+@command
+def show(run: Run, rejection_id: str) -> None:
+    """Show one row as it was sent, with every reason, and what came of it since."""
+    with run.connect() as client:
+        found = client.get(f"/v1/rejections/{segment(rejection_id)}")
+    if not run.as_json:
+        for name in ("table", "position", "load_id", "rejected_at", "status", "payload"):
+            output.line(f"{name}: {output.cell(found[name])}")
+        for name in ("resolved_at", "resolved_by", "resolution"):
+            if found[name] is not None:
+                output.line(f"{name}: {output.cell(found[name])}")
+        for each in found["replays"]:
+            output.line(f"replayed: {each['replayed_at']} {each['outcome']} {each['load_id']}")
+    run.show(found, found["violations"], ["column", "rule", "message", "value"])
+
+
+@rejections.command()
+@click.argument("rejection_id")
+@click.option("--reason", help="Why it stays out.")
+@command
+def dismiss(run: Run, rejection_id: str, reason: str | None) -> None:
+    """Say that a row stays out; it remains listed."""
+    with run.connect() as client:
+        client.delete(f"/v1/rejections/{segment(rejection_id)}", reason=reason)
+    if run.as_json:
+        output.print_json({"rejection_id": rejection_id, "status": "dismissed"})
+    else:
+        output.line(f"dismissed {rejection_id}")
+
+
+@rejections.command()
+@filters
+@click.option("--status", type=STATUSES, default="open", show_default=True)
+@click.option("-o", "--output", "path", default="-", metavar="FILE", help="Default: stdout.")
+@command
+def export(run: Run, path: str, **only: str | None) -> None:
+    """Write the rows that were kept out as CSV, to correct them in a spreadsheet.
+
+    Besides the columns it has rejection_id, _table (without --table), _rest (what a row has beyond
+    its columns, or a line that could not be read) and reasons. `gatehouse rejections replay FILE`
+    takes it back.
+
+    Values are written exactly as they were sent. One that begins with "=" is a formula to a
+    spreadsheet: have it read all columns as text.
+    """
+    from service.cli.corrections import write
+
+    with run.connect() as client:
+        count = write(client, path, only)
+    if run.as_json and path != "-":
+        output.print_json({"file": path, "rows": count})
+    else:
+        output.note(f"{count} rows")
+
+
+@rejections.command()
+@click.argument("what", required=False, metavar="[REJECTION_ID|FILE.csv]")
+@click.option("--all", "everything", is_flag=True, help="Try every open rejection again.")
+@click.option("--table", help="With --all: only rows of this table.")
+@click.option("--dry-run", is_flag=True, help="With REJECTION_ID: only judge the row.")
+@command
+def replay(run: Run, what: str | None, everything: bool, table: str | None, dry_run: bool) -> int:
+    """Try rows again: one as it was, the corrected ones of an exported file, or all (--all).
+
+    Exits with 1 if some still fail.
+    """
+    if everything == bool(what) or (table and not everything):
+        raise click.UsageError("name a REJECTION_ID or a FILE.csv, or say --all [--table TABLE]")
+    is_file = bool(what) and str(what).lower().endswith((".csv", ".txt", ".tsv"))
+    if dry_run and (everything or is_file):
+        raise click.UsageError("--dry-run is for one REJECTION_ID")
+    with run.connect() as client:
+        if everything:
+            parameters = {"table": table} if table else {}
+            return _tell(run, client.post("/v1/rejections/replay", **parameters))
+        if is_file:
+            return _replay_file(run, client, str(what))
+        return _replay_one(run, client, str(what), dry_run)
+
+
+def _replay_one(run: Run, client: "Client", rejection_id: str, dry_run: bool) -> int:
+    path = f"/v1/rejections/{segment(rejection_id)}/replay"
+    try:
+        answer: Answer = client.post(path, **({"dry_run": "true"} if dry_run else {}))
+    except Refused as refused:
+        if refused.status != 422 or not refused.problem.get("rejections"):
+            raise
+        answer = refused.problem
+    violations = [
+        {"rejection_id": rejection_id, **violation}
+        for rejection in answer["rejections"]
+        for violation in rejection["violations"]
+    ]
+    if run.as_json:
+        output.print_json(answer)
+    else:
+        if violations:
+            output.table(violations, ["rejection_id", "column", "rule", "message"])
+        _tell_counts({answer["table"]: answer})
+    return int(answer["rejected"] > 0)
+
+
+def _replay_file(run: Run, client: "Client", path: str) -> int:
+    """Sends the corrected rows of a file, so many at once, and adds the answers up."""
+    from service.cli.corrections import read
+
+    total: Answer = {"load_ids": [], **dict.fromkeys(COUNTS, 0), "tables": {}}
+    total |= {"rejections": [], "not_tried": []}
+    rows = list(read(path))
+    lines = {row["rejection_id"]: line for line, row in rows}
+    sent = [row for _, row in rows]
+    with output.progress("trying again", len(sent)) as step:
+        for part in _parts(sent, min(run.settings.max_rows, AT_ONCE)):
+            _add(total, client.post("/v1/rejections/replay", part))
+            step(len(part))
+    for each in (*total["rejections"], *total["not_tried"]):
+        each["line"] = lines.get(each["rejection_id"])
+    return _tell(run, total)
+
+
+def _parts(rows: Sequence[Answer], most: int) -> Iterable[Sequence[Answer]]:
+    return (rows[start : start + most] for start in range(0, len(rows), most))
+
+
+def _add(total: Answer, answer: Answer) -> None:
+    if answer["load_id"]:
+        total["load_ids"].append(answer["load_id"])
+    for name in COUNTS:
+        total[name] += answer[name]
+    for table, counts in answer["tables"].items():
+        known = total["tables"].setdefault(table, dict.fromkeys(COUNTS, 0))
+        for name in COUNTS:
+            known[name] += counts[name]
+    total["rejections"] += answer["rejections"]
+    total["not_tried"] += answer["not_tried"]
+
+
+def _tell(run: Run, answer: Answer) -> int:
+    """What became of many rows; 1 if some still fail."""
+    failed = int(answer["rejected"] > 0 or bool(answer.get("not_tried")))
+    if run.as_json:
+        output.print_json(answer)
+        return failed
+    if "rejections" in answer:
+        rows, columns = _failing(answer), ["line", "rejection_id", "column", "rule", "message"]
+    else:
+        rows, columns = _reasons(answer), ["rows", "table", "column", "rule"]
+    if rows:
+        output.table(rows, columns)
+    _tell_counts(answer["tables"])
+    return failed
+
+
+def _reasons(answer: Answer) -> list[Answer]:
+    return [
+        {"table": table, **reason}
+        for table, counts in answer["tables"].items()
+        for reason in counts["reasons"]
+    ]
+
+
+def _failing(answer: Answer) -> list[Answer]:
+    rows = [
+        {"line": each["line"], "rejection_id": each["rejection_id"], **violation}
+        for each in answer["rejections"]
+        for violation in each["violations"]
+    ]
+    rows += [{**each, "message": each["detail"]} for each in answer["not_tried"]]
+    return sorted(rows, key=lambda row: row["line"] or 0)
+
+
+def _tell_counts(tables: dict[str, Answer]) -> None:
+    if not tables:
+        output.line("nothing to try again")
+    for table, counts in tables.items():
+        output.line(
+            f"{table} {counts['received']} rows ({counts['accepted']} accepted, "
+            f"{counts['rejected']} rejected, {counts['already_present']} already present)"
+        )
+
+
+def why(rejection: Answer) -> str:
+    """Every reason, in one line."""
+    return "; ".join(
+        f"{violation['rule']}: {violation['message']}" for violation in rejection["violations"]
+    )

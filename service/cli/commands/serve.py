@@ -1,0 +1,89 @@
+"""The command that serves."""
+
+import errno
+import signal
+import sys
+from dataclasses import replace
+
+import click
+
+from service.cli import output
+from service.cli.commands.build import build_and_tell
+from service.cli.failures import Failure, Unreachable, WrongSettings
+from service.cli.invocation import Run, local_command
+
+PAGES = {"/": "where things are", "/schema": "every call", "/v1/tables": "the tables"}
+
+
+@click.command()
+@click.option("--host", help="The address to listen at, instead of the setting.")
+@click.option("--port", type=click.IntRange(0, 65535), help="The port, instead of the setting.")
+@local_command
+def serve(run: Run, host: str | None, port: int | None) -> None:
+    """Serve until SIGTERM or Ctrl-C; where there is no warehouse, build it first."""
+    import msgspec
+
+    from service.runtime.running import find
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if url := find(run.settings):
+        raise Unreachable(f"a service has this warehouse already: {url}")
+    _build_if_needed(run)
+    given = {"host": host, "port": port}
+    changed = {name: value for name, value in given.items() if value is not None}
+    _serve(replace(run, settings=msgspec.structs.replace(run.settings, **changed)))
+
+
+def _build_if_needed(run: Run) -> None:
+    from service.cli.inside import is_built
+
+    if not is_built(run.settings):
+        output.note(f"no warehouse at {run.settings.warehouse} yet; building it")
+        build_and_tell(run)
+
+
+def _serve(run: Run) -> None:
+    """Serves until a signal comes.
+
+    Raises:
+        WrongSettings: the address is not one to listen at.
+        Unreachable: it is taken, or the service does not start; the log says why.
+    """
+    from service.api.http.server import BadCertificate, NotLoopback, serve
+    from service.runtime import logs
+
+    answered = False
+
+    def on_ready(url: str) -> None:
+        nonlocal answered
+        answered = True
+        _announce(run, url)
+
+    logs.configure(run.settings)
+    try:
+        serve(run.settings, on_ready)
+    except (NotLoopback, BadCertificate) as error:
+        raise WrongSettings(error.detail) from error
+    except OSError as error:
+        if error.filename:  # of a file, then, and not of the address
+            raise
+        raise _cannot_listen(run, error) from error
+    if not answered:
+        raise Unreachable("the service did not start")
+
+
+def _cannot_listen(run: Run, error: OSError) -> Failure:
+    host, port = run.settings.host, run.settings.port
+    if error.errno == errno.EADDRINUSE:
+        return Unreachable(f"port {port} is taken", "`gatehouse serve --port` takes another")
+    return WrongSettings(f"cannot listen at {host}, port {port}: {error.strerror or error}")
+
+
+def _announce(run: Run, url: str) -> None:
+    if run.as_json:
+        output.print_json({"url": url})
+        return
+    output.line(f"Gatehouse is at {url}")
+    for path, what in PAGES.items():
+        output.line(f"  {url}{path:12} {what}")
+    output.line("README.md says how to insert, back up and restore. Ctrl-C stops it.")

@@ -1,0 +1,1 @@
+"""What the service does by the clock, or proves: schedules and the audit."""

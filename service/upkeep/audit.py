@@ -1,0 +1,242 @@
+"""The audit: whether what is stored follows from what is on record, all of one moment.
+
+Inserts go on meanwhile: everything in the warehouse is looked at in one snapshot.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import duckdb
+import msgspec
+
+from service.backups.backing_up import verify
+from service.backups.catalogue import Catalogue, Entry
+from service.backups.checking import Findings
+from service.backups.staging import check_unique, dangling_rows
+from service.dictionary import Dictionary, Table
+from service.engines.duckdb import core, count_rows, quoted
+from service.errors import NotFound, RulesBroken
+
+MOST_NAMED = 10  # problems that a check names one by one
+ROWS = 100_000  # judged at once
+
+
+class AuditCheck(msgspec.Struct):
+    """Something that was looked at; `detail` says how much, or what is wrong."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+class Audit(msgspec.Struct):
+    """All that was looked at; it is `ok` if every check is."""
+
+    ok: bool
+    checks: list[AuditCheck]
+
+
+def audit(
+    connection: duckdb.DuckDBPyConnection, dictionary: Dictionary, catalogue: Catalogue
+) -> Audit:
+    """Looks at everything that `connection`, in a transaction, sees, and at all backups."""
+    checks = [_loads_add_up(connection), _rejections_on_record(connection)]
+    for table in dictionary.tables.values():
+        checks.append(_rows_follow(connection, table))
+        checks.append(_rules_hold(connection, dictionary, table))
+    checks.append(_backups_whole(dictionary, catalogue))
+    return Audit(all(check.ok for check in checks), checks)
+
+
+def _check(name: str, problems: Sequence[str], fine: str) -> AuditCheck:
+    named = list(problems[:MOST_NAMED])
+    if len(problems) > MOST_NAMED:
+        named.append(f"and {len(problems) - MOST_NAMED} more")
+    return AuditCheck(name, not problems, "; ".join(named) or fine)
+
+
+def _loads_add_up(connection: duckdb.DuckDBPyConnection) -> AuditCheck:
+    """For every load, received = accepted + rejected + already_present."""
+    found = connection.execute(
+        "select load_id, table_name, received, accepted, rejected, already_present from ops.loads"
+        " where received <> accepted + rejected + already_present"
+        " or least(received, accepted, rejected, already_present) < 0 order by started_at, load_id"
+    ).fetchall()
+    problems = [
+        f"load {load_id} of {table}: {received} received is not {accepted} accepted"
+        f" + {rejected} rejected + {present} already present"
+        for load_id, table, received, accepted, rejected, present in found
+    ]
+    (count,) = connection.execute("select count(*) from ops.loads").fetchall()[0]
+    return _check("loads add up", problems, f"{count} loads")
+
+
+# History that is judged again names a row that is on record already no second time. A refused load
+# counts all its rows, and lists those with violations of their own.
+_UNLISTED = """
+    with listed as (
+        select load_id, table_name, count(*) as times from ops.rejections group by all
+    ),
+
+    of_files as (
+        select listed.table_name, sum(listed.times) as times
+        from listed
+        inner join ops.loads using (load_id, table_name)
+        where kind in ('history', 'file')
+        group by all
+    ),
+
+    tried as (
+        select
+            load_id,
+            table_name,
+            count(*) filter (outcome = 'accepted') as accepted,
+            count(*) filter (outcome = 'rejected') as rejected,
+            count(*) filter (outcome = 'already_present') as already_present
+        from ops.replays
+        group by all
+    ),
+
+    counted as (
+        select
+            loads.*,
+            coalesce(listed.times, 0) as times,
+            coalesce(of_files.times, 0) as times_of_files,
+            coalesce(tried.accepted, 0) as tried_accepted,
+            coalesce(tried.rejected, 0) as tried_rejected,
+            coalesce(tried.already_present, 0) as tried_present
+        from ops.loads as loads
+        left join listed using (load_id, table_name)
+        left join of_files using (table_name)
+        left join tried using (load_id, table_name)
+    )
+
+    select
+        load_id, table_name, kind, rejected,
+        case when kind = 'replay' then tried_rejected else times end as on_record
+    from counted
+    where case
+        when kind in ('history', 'file') then times > rejected or rejected > times_of_files
+        when kind = 'replay' and status <> 'refused' then
+            (accepted, rejected, already_present)
+            <> (tried_accepted, tried_rejected, tried_present)
+        when status = 'refused' then times > rejected
+        else times <> rejected
+    end
+    order by started_at, load_id, table_name
+"""
+
+
+def _rejections_on_record(connection: duckdb.DuckDBPyConnection) -> AuditCheck:
+    """The rejections of each load are those that it counts."""
+    problems = [
+        f"{kind} {load_id} of {table}: {rejected} rejected, {on_record} on record"
+        for load_id, table, kind, rejected, on_record in connection.execute(_UNLISTED).fetchall()
+    ]
+    problems += [
+        f"{count} rejections of {table} are of load {load_id}, which is not on record"
+        for load_id, table, count in connection.execute(
+            "select load_id, table_name, count(*) from ops.rejections"
+            " anti join ops.loads using (load_id, table_name) group by all order by all"
+        ).fetchall()
+    ]
+    (count,) = connection.execute("select count(*) from ops.rejections").fetchall()[0]
+    return _check("rejections on record", problems, f"{count} rejections")
+
+
+# macros/accounting.sql asks the same.
+_ACCOUNTED = """
+    with restored as (
+        select * from ops.loads where table_name = $table and kind = 'restore'
+        order by finished_at desc, load_id limit 1
+    ),
+
+    brought as (
+        select * from ops.loads where table_name = $table and kind <> 'restore'
+    )
+
+    select
+        (select count(*) from brought) + (select count(*) from restored),
+        coalesce((select sum(accepted) from brought), 0)
+        + coalesce((select received from restored), 0)
+        - coalesce((
+            select coalesce(
+                try_cast(json_extract_string(detail, '$.accepted_before') as bigint),
+                (select sum(accepted) from brought where finished_at <= restored.finished_at)
+            )
+            from restored
+        ), 0)
+"""
+
+
+def _rows_follow(connection: duckdb.DuckDBPyConnection, table: Table) -> AuditCheck:
+    """A table has the rows that its last restore left it with, and those accepted since."""
+    loads, accounted = connection.execute(_ACCOUNTED, {"table": table.name}).fetchall()[0]
+    rows, problems = count_rows(connection, table.name), []
+    if rows != accounted:
+        problems.append(f"there are {rows} rows, the loads account for {int(accounted)}")
+        if not loads:
+            problems.append("no load is on record: the rows came before any, or past the gate")
+    return _check(f"rows of {table.name}", problems, f"{rows} rows")
+
+
+def _rules_hold(
+    connection: duckdb.DuckDBPyConnection, dictionary: Dictionary, table: Table
+) -> AuditCheck:
+    """Every row passes every rule of today."""
+    problems = list(_broken(connection, dictionary, table))
+    rules = sum(len(column.rules) for column in table.columns)
+    return _check(f"rules of {table.name}", problems, f"{rules} rules")
+
+
+def _broken(
+    connection: duckdb.DuckDBPyConnection, dictionary: Dictionary, table: Table
+) -> Iterator[str]:
+    findings = Findings(table)
+    columns = ", ".join(map(quoted, table.column_names))
+    rows = connection.execute(f"select {columns} from {core(table.name)}")
+    for batch in rows.to_arrow_reader(ROWS):
+        findings.look_at(batch)
+    for breach in findings.breaches:
+        yield _named(table, breach.described())
+    try:
+        unique = [column for column in table.columns if column.is_unique]
+        check_unique(connection, table, unique, core(table.name))
+    except RulesBroken as error:
+        for each in error.members["violations"]:
+            yield _named(table, each)
+    for column in table.columns:
+        if column.reference:
+            dangling = dangling_rows(connection, dictionary, table, column, ())
+            if dangling:
+                yield _named(table, dangling)
+
+
+def _named(table: Table, broken: dict[str, Any]) -> str:
+    ids = ", ".join(map(str, broken["first_ids"]))
+    return (
+        f"{broken['count']} rows break {broken['rule']} of {broken['column']},"
+        f" first those with {table.primary_key} {ids}"
+    )
+
+
+def _backups_whole(dictionary: Dictionary, catalogue: Catalogue) -> AuditCheck:
+    """Every backup on record is there, to its last row."""
+    problems = [f"{backup_id}: its entry is damaged" for backup_id in catalogue.unreadable()]
+    entries = catalogue.list()
+    for entry in entries:
+        problems += [f"{entry.backup_id}: {each}" for each in _damage(dictionary, catalogue, entry)]
+    return _check("backups", problems, f"{len(entries)} backups")
+
+
+def _damage(dictionary: Dictionary, catalogue: Catalogue, entry: Entry) -> Sequence[str]:
+    table = dictionary.tables.get(entry.table)
+    if table is None:
+        return ["its table is not in the dictionary"]
+    found = verify(entry, table, catalogue)
+    if not found.ok:
+        try:
+            catalogue.get(entry.backup_id)
+        except NotFound:  # someone has removed it meanwhile
+            return []
+    return found.problems
