@@ -9,12 +9,12 @@ from service.api.http.limits import Limits
 from service.backups.catalogue import Catalogue
 from service.dbt.runner import Builds
 from service.dictionary import Dictionary, Table
-from service.doors.files import Loads
+from service.doors.files import FileLoads
 from service.engines.duckdb import Database
 from service.errors import UnknownTable
 from service.judge.judge import Judge
-from service.judge.micro_batches import Together
-from service.judge.process.client import Apart
+from service.judge.micro_batches import MicroBatcher
+from service.judge.process.process_client import WorkerProcess
 from service.ops import records
 from service.runtime.clock import utc_now
 from service.runtime.metrics import Metrics
@@ -29,7 +29,7 @@ class Gate:
     def __init__(self, settings: Settings, apart: bool = False) -> None:
         """Large bodies are judged in a process of their own if that is asked for by `apart`."""
         self.settings = settings
-        self.apart = Apart(apart and settings.judging_process)
+        self.apart = WorkerProcess(apart and settings.judging_process)
         self.metrics = Metrics()
         self.catalogue = Catalogue(settings.backups)
         self.keyring = Keyring(settings.keys_file)
@@ -61,7 +61,7 @@ class Gate:
             raise
         self.catalogue.sweep()
         self.builds = Builds(self.settings, self.writer, self.reload, self.database.all_cores)
-        self.loads = Loads(self.settings, self.database, self.writer, self.database.all_cores)
+        self.loads = FileLoads(self.settings, self.database, self.writer, self.database.all_cores)
         self.loads.resume()
         self.forget_old_answers()
         self.writer.run(lambda connection: end_interrupted(connection, utc_now())).result()
@@ -90,7 +90,7 @@ class Gate:
         if dictionary.version != self.writer.dictionary.version:
             self.writer.adopt(dictionary).result()
         self.dictionary, self.judges = dictionary, judges
-        self.together = {name: Together(judge) for name, judge in judges.items()}
+        self.together = {name: MicroBatcher(judge) for name, judge in judges.items()}
 
     def reload(self) -> None:
         """Takes up the dictionary of the build that has just ended."""

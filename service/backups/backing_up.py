@@ -18,7 +18,7 @@ from service.backups.checking import Findings, byte_problems
 from service.dictionary import Table
 from service.engines.duckdb import core, count_rows, quoted
 from service.errors import DamagedBackup
-from service.formats.avro.files import BATCH_ROWS, DEFAULT_CODEC, AvroFile, Written, write
+from service.formats.avro.avro_files import BATCH_ROWS, DEFAULT_CODEC, AvroFile, Written, write
 from service.runtime.durable_files import HashingFile, Steps, made_whole, no_steps, open_plain
 
 PART_ROWS = 1 << 18  # sorted at once, about

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from service.backups.catalogue import Catalogue, Entry
 from service.dictionary import Rule, Table
 from service.errors import DamagedBackup, RulesBroken
-from service.formats.avro.files import AvroFile
+from service.formats.avro.avro_files import AvroFile
 
 FIRST_IDS = 10  # how many rows of a violation are named
 

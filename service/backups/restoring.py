@@ -23,7 +23,7 @@ from service.runtime.clock import utc_now
 from service.runtime.durable_files import Steps, no_steps
 
 
-class Result(msgspec.Struct, frozen=True):
+class RestoreResult(msgspec.Struct, frozen=True):
     """What a restore did to one table, or would do; `changed` rows kept their key."""
 
     table: str
@@ -46,7 +46,7 @@ def restore(
     actor: str | None = None,
     prepared: Prepared | None = None,
     steps: Steps = no_steps,
-) -> list[Result]:
+) -> list[RestoreResult]:
     """Makes each table exactly what its backup holds, all of them together, parents first.
 
     To be called within a transaction on the write connection. Whatever is raised, the caller
@@ -97,13 +97,15 @@ def _parents_first(dictionary: Dictionary, entries: Sequence[Entry]) -> list[tup
 
 def _compare(
     connection: duckdb.DuckDBPyConnection, table: Table, entry: Entry, load_id: str | None
-) -> Result:
+) -> RestoreResult:
     before = count_rows(connection, table.name)
     counts = (f"count(*) filter ({WHAT} = '{what}')" for what in ("add", "remove", "change"))
     query = f"select {', '.join(counts)} from {staged(table.name)}"
     added, removed, changed = one_row(connection, query)
     after = before + added - removed
-    return Result(table.name, entry.backup_id, before, after, added, removed, changed, load_id)
+    return RestoreResult(
+        table.name, entry.backup_id, before, after, added, removed, changed, load_id
+    )
 
 
 def _apply(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
@@ -127,7 +129,7 @@ def _apply(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
 
 def _record(
     connection: duckdb.DuckDBPyConnection,
-    result: Result,
+    result: RestoreResult,
     started_at: datetime,
     actor: str | None,
 ) -> None:
@@ -136,7 +138,7 @@ def _record(
     accepted = result.added + result.changed
     # From here on, the table has these rows and those that are accepted later: the audit counts so.
     detail = {"removed": result.removed, "accepted_before": _accepted(connection, result.table)}
-    load = records.Load(
+    load = records.LoadRecord(
         load_id=result.load_id,
         table_name=result.table,
         kind="restore",

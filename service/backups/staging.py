@@ -17,7 +17,7 @@ from service.backups.comparing import WHAT, Unordered, compare_parts, find_diffe
 from service.dictionary import Column, Dictionary, Rule, Table
 from service.engines.duckdb import core, quoted
 from service.errors import DamagedBackup, DanglingReferences
-from service.formats.avro.files import AvroFile
+from service.formats.avro.avro_files import AvroFile
 from service.runtime.pipeline import one_ahead
 
 PART_ROWS, PART_BYTES = 1 << 16, 16 << 20  # compared at once, about

@@ -18,7 +18,7 @@ csv.field_size_limit(2**31 - 1)  # the service limits whole bodies
 
 
 @dataclass(frozen=True)
-class Batch:
+class RowChunk:
     """The body of one request; `first_row` counts from 0, from the beginning of the file."""
 
     first_row: int
@@ -26,7 +26,7 @@ class Batch:
     content_type: str
 
 
-def batches(path: str, form: str | None, rows: int, size: int) -> Iterator[Batch]:
+def batches(path: str, form: str | None, rows: int, size: int) -> Iterator[RowChunk]:
     """The rows of the file at `path` ("-" is stdin), at most `rows` and about `size` bytes a batch.
 
     Raises:
@@ -59,7 +59,7 @@ def _opened(path: str) -> Iterator[BinaryIO]:
         yield file
 
 
-def _json(path: str, file: BinaryIO, rows: int, size: int) -> Iterator[Batch]:
+def _json(path: str, file: BinaryIO, rows: int, size: int) -> Iterator[RowChunk]:
     """A JSON array (or one object); it is held in memory."""
     text = file.read().removeprefix(b"\xef\xbb\xbf").strip()
     try:
@@ -68,10 +68,10 @@ def _json(path: str, file: BinaryIO, rows: int, size: int) -> Iterator[Batch]:
         raise Failure(f"{path} is not a JSON array of rows: {error}") from error
     records = [text] if isinstance(found, dict) else map(bytes, found)
     for first, part in _parts(records, rows, size):
-        yield Batch(first, b"[" + b",".join(part) + b"]", "application/json")
+        yield RowChunk(first, b"[" + b",".join(part) + b"]", "application/json")
 
 
-def _ndjson(path: str, file: BinaryIO, rows: int, size: int) -> Iterator[Batch]:
+def _ndjson(path: str, file: BinaryIO, rows: int, size: int) -> Iterator[RowChunk]:
     """One JSON row a line; blank lines are passed over."""
 
     def records() -> Iterator[bytes]:
@@ -84,17 +84,17 @@ def _ndjson(path: str, file: BinaryIO, rows: int, size: int) -> Iterator[Batch]:
                 yield text
 
     for first, part in _parts(records(), rows, size):
-        yield Batch(first, b"\n".join(part), "application/x-ndjson")
+        yield RowChunk(first, b"\n".join(part), "application/x-ndjson")
 
 
-def _csv(path: str, file: BinaryIO, rows: int, size: int) -> Iterator[Batch]:
+def _csv(path: str, file: BinaryIO, rows: int, size: int) -> Iterator[RowChunk]:
     """A CSV file with a header, which goes before every batch."""
     records = _csv_records(path, file)
     header = next(records, b"")
     if header and not header.endswith((b"\n", b"\r")):
         header += b"\n"
     for first, part in _parts(records, rows, size):
-        yield Batch(first, header + b"".join(part), "text/csv")
+        yield RowChunk(first, header + b"".join(part), "text/csv")
 
 
 def _csv_records(path: str, file: BinaryIO) -> Iterator[bytes]:
@@ -129,7 +129,7 @@ def _parts(records: Iterable[bytes], rows: int, size: int) -> Iterator[tuple[int
         yield first, part
 
 
-READERS: dict[str, Callable[[str, BinaryIO, int, int], Iterator[Batch]]] = {
+READERS: dict[str, Callable[[str, BinaryIO, int, int], Iterator[RowChunk]]] = {
     "json": _json,
     "ndjson": _ndjson,
     "csv": _csv,

@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from service.formats.csv.dialect import Shape, UnreadableFile
+from service.formats.csv.dialect import Dialect, UnreadableFile
 from service.formats.csv.opening import Counted
 from service.formats.csv.reader import LINE, rows_of, schema_of
 from service.runtime.prefetch import ahead
@@ -22,13 +22,13 @@ GROUP = 122_880
 GROUP_BYTES = 32 << 20
 
 
-class Source:
+class CsvSource:
     """An open file; each `land` brings the next part of its lines into a table."""
 
     def __init__(
         self,
         path: Path,
-        shape: Shape,
+        shape: Dialect,
         names: tuple[str, ...],
         most_bytes: int,
         behind: int = 0,
@@ -114,4 +114,4 @@ def _those_behind(batches: Any, line: int) -> Iterator[pa.RecordBatch]:
 
 
 # The files that this process loads, by load; others that a build comes upon are opened by it.
-under_way: dict[str, Source] = {}
+under_way: dict[str, CsvSource] = {}

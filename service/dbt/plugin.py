@@ -11,9 +11,9 @@ from dbt.adapters.duckdb.utils import TargetConfig
 from dbt_common.exceptions import DbtRuntimeError
 
 from service.dbt.cancelling import landing
-from service.dbt.landing import Source, under_way
-from service.formats.csv.detection import shape_of
-from service.formats.csv.dialect import Options, Shape, UnreadableFile, Wanted
+from service.dbt.landing import CsvSource, under_way
+from service.formats.csv.detection import detect_dialect
+from service.formats.csv.dialect import Dialect, DialectOptions, ExpectedColumn, UnreadableFile
 from service.runtime.running import holder_of
 
 LEAST_MEMORY = 2_000_000_000  # bytes
@@ -76,14 +76,14 @@ def memory_for(connection: duckdb.DuckDBPyConnection) -> int:
     return min(int(most), max(LEAST_MEMORY, 4 * largest))
 
 
-def _opened(load: dict[str, Any]) -> Source:
+def _opened(load: dict[str, Any]) -> CsvSource:
     """The file of a load that no service has under way: a history's, or one left over."""
-    path, wanted = Path(load["path"]), msgspec.convert(load["wanted"], tuple[Wanted, ...])
+    path, wanted = Path(load["path"]), msgspec.convert(load["wanted"], tuple[ExpectedColumn, ...])
     if path.exists() and not path.is_file():  # a pipe, say, whose other end no one opens
         raise UnreadableFile("it is not a file")
     if load["shape"]:
-        shape = msgspec.json.decode(load["shape"], type=Shape)
+        shape = msgspec.json.decode(load["shape"], type=Dialect)
     else:
-        shape = shape_of(path, wanted, Options(), NO_LIMIT)
+        shape = detect_dialect(path, wanted, DialectOptions(), NO_LIMIT)
     names = tuple(each.name for each in wanted)
-    return Source(path, shape, names, NO_LIMIT, load["behind"], at_once=True)
+    return CsvSource(path, shape, names, NO_LIMIT, load["behind"], at_once=True)

@@ -94,7 +94,7 @@ class NoLock:
             return nullcontext()
 
 
-class HeldFromWriter:
+class HoldsWriter:
     """The lock of the service's writer, for one build at a time."""
 
     def __init__(self, writer: Writer) -> None:
@@ -358,7 +358,7 @@ class Builds:
 
     def _loop(self) -> None:
         while (build := self._queue.get()) is not None:
-            lock, cancel = HeldFromWriter(self._writer), self._cancels[build.build_id]
+            lock, cancel = HoldsWriter(self._writer), self._cancels[build.build_id]
             try:
                 with one_at_a_time, small_sweeps(), self._all_cores():
                     run(

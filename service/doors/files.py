@@ -17,11 +17,11 @@ import duckdb
 import msgspec
 
 from service.dbt.cancelling import Cancel
-from service.dbt.landing import PART, Source, under_way
+from service.dbt.landing import PART, CsvSource, under_way
 from service.dbt.runner import (
     BuildFailed,
     BuildResult,
-    HeldFromWriter,
+    HoldsWriter,
     Node,
     one_at_a_time,
     parse,
@@ -31,8 +31,8 @@ from service.dbt.runner import (
 from service.dictionary import Table
 from service.engines.duckdb import Database
 from service.errors import Problem, Unavailable
-from service.formats.csv.detection import shape_of
-from service.formats.csv.dialect import Options, Shape, wanted_by
+from service.formats.csv.detection import detect_dialect
+from service.formats.csv.dialect import Dialect, DialectOptions, expected_columns
 from service.ops import records
 from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger
@@ -79,7 +79,7 @@ class FileLoad:
     source: str
     is_trial: bool
     actor: str | None
-    shape: Shape = field(init=False)
+    shape: Dialect = field(init=False)
     behind: int = 0  # the last line that is committed
     asked_at: datetime = field(default_factory=utc_now)
     progress: Progress = field(default_factory=lambda: Progress("waiting", 0, 0))
@@ -89,7 +89,7 @@ class FileLoad:
     result: TrialResult | None = None
 
 
-class Loads:
+class FileLoads:
     """The service's file loads."""
 
     def __init__(
@@ -125,9 +125,9 @@ class Loads:
             if not load.is_trial:
                 self._begin(load)
 
-    def shape(self, path: Path, table: Table, options: Options) -> Shape:
+    def shape(self, path: Path, table: Table, options: DialectOptions) -> Dialect:
         """The shape of a file for a table; raises UnreadableFile."""
-        return shape_of(path, wanted_by(table), options, self._settings.max_file_bytes)
+        return detect_dialect(path, expected_columns(table), options, self._settings.max_file_bytes)
 
     def refuse(self, load: FileLoad, why: str) -> None:
         """Puts on record that a file made no sense."""
@@ -192,7 +192,7 @@ class Loads:
         names = self._writer.dictionary.tables[load.table_name].column_names
         with one_at_a_time, small_sweeps(), self._all_cores():
             project = parse(self._settings, self._writer.dictionary.version)
-            source = Source(
+            source = CsvSource(
                 *(load.path, load.shape, names, self._settings.max_file_bytes, load.behind),
                 counted=lambda size: self._count(load, size),
                 at_once=load.is_trial,  # a row may repeat one that is far above
@@ -205,7 +205,7 @@ class Loads:
                 del under_way[load.load_id]
                 source.close()
 
-    def _run_parts(self, load: FileLoad, source: Source, project: Any) -> None:
+    def _run_parts(self, load: FileLoad, source: CsvSource, project: Any) -> None:
         """Each part is judged and committed by a run of its own; the tests come behind the last."""
         whole = not load.is_trial and not load.behind and load.shape.rows < PART
         while not self._stopping:
@@ -265,7 +265,7 @@ class Loads:
         load.detail, load.finished_at, load.status = detail, finished, status
 
 
-class _Told(HeldFromWriter):
+class _Told(HoldsWriter):
     """The writer's lock for a load, which then is no longer reading."""
 
     def __init__(self, writer: Writer, progress: Progress) -> None:
@@ -293,7 +293,7 @@ def _left(
 ) -> FileLoad:
     """A load that an earlier service has left."""
     load = FileLoad(load_id, table, Path(path), source, is_trial, actor)
-    load.shape = msgspec.json.decode(shape, type=Shape)
+    load.shape = msgspec.json.decode(shape, type=Dialect)
     load.behind, load.asked_at = behind, asked_at
     return load
 
@@ -303,8 +303,8 @@ def _without(message: str, settings: Settings, load: FileLoad) -> str:
     return message.replace(str(load.path), load.source).replace(f"{settings.project}/", "")
 
 
-def _record(load: FileLoad) -> records.Load:
-    return records.Load(
+def _record(load: FileLoad) -> records.LoadRecord:
+    return records.LoadRecord(
         *(load.load_id, load.table_name, "file", load.source, "running"),
         *(0, 0, 0, 0),
         *(load.asked_at, None, load.actor),

@@ -19,14 +19,14 @@ import msgspec
 import pyarrow as pa
 
 from service.errors import Conflict, NotFound, Unavailable
-from service.formats.bodies.rows import Rows
+from service.formats.bodies.body_rows import Rows
 from service.formats.bodies.stored import TextRows, json_rows
 from service.gate import Gate
 from service.judge.judge import Batch, Broken, Judge, Violation
 from service.ops import records
 from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger
-from service.warehouse.replays import Replay, Settled, Try
+from service.warehouse.replays import Retries, Retry, Settled
 from service.warehouse.work import Insert, Outcome
 
 log = get_logger(__name__)
@@ -37,7 +37,7 @@ _all_under_way = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredRejection:
     """A rejection, as far as it takes to try its row again."""
 
     rejection_id: str
@@ -65,10 +65,10 @@ _SELECT = """
 
 
 @dataclass(frozen=True)
-class Item:
+class ReplayItem:
     """A rejection and the row to try: JSON, text by column, or (None) the same again."""
 
-    stored: Stored
+    stored: StoredRejection
     row: bytes | None = None
     text: dict[str, str | None] | None = None
 
@@ -99,7 +99,7 @@ class Tally:
 
 
 @dataclass
-class Failed:
+class FailedReplay:
     """A row that failed again."""
 
     rejection_id: str
@@ -107,24 +107,26 @@ class Failed:
 
 
 @dataclass
-class Result:
+class ReplayResult:
     """What became of all rows; `settled` are rejections whose rows had gone in already."""
 
     load_id: str | None
     tables: dict[str, Tally] = field(default_factory=dict)
-    failed: list[Failed] = field(default_factory=list)
+    failed: list[FailedReplay] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
 
 
-def stored(connection: duckdb.DuckDBPyConnection, rejection_ids: Sequence[str]) -> list[Stored]:
+def stored(
+    connection: duckdb.DuckDBPyConnection, rejection_ids: Sequence[str]
+) -> list[StoredRejection]:
     """Those of the rejections that there are."""
     # DuckDB finds the local variable by its name; a list as a parameter takes 100 times as long.
     wanted = pa.table({"id": pa.array(rejection_ids, pa.string())}).__arrow_c_stream__()  # noqa: F841
     found = connection.execute(f"{_SELECT} where rejection_id in (select id from wanted)")
-    return [Stored(*row) for row in found.fetchall()]
+    return [StoredRejection(*row) for row in found.fetchall()]
 
 
-def one(gate: Gate, rejection_id: str) -> Stored:
+def one(gate: Gate, rejection_id: str) -> StoredRejection:
     """The rejection of that id; raises NotFound."""
     with gate.database.reading() as connection:
         found = stored(connection, [rejection_id])
@@ -133,7 +135,7 @@ def one(gate: Gate, rejection_id: str) -> Stored:
     return found[0]
 
 
-def batch_of(judge: Judge, items: Sequence[Item]) -> Batch:
+def batch_of(judge: Judge, items: Sequence[ReplayItem]) -> Batch:
     """The rows of `items`, all of one table and read alike, judged on their own."""
     batch = judge.judge(_rows(items))
     for position, item in enumerate(items):
@@ -145,23 +147,23 @@ def batch_of(judge: Judge, items: Sequence[Item]) -> Batch:
     return batch
 
 
-def _rows(items: Sequence[Item]) -> Rows:
+def _rows(items: Sequence[ReplayItem]) -> Rows:
     if items[0].is_text:
         return TextRows([_text(item) for item in items])
     return json_rows([i.stored.payload.encode() if i.row is None else i.row for i in items])
 
 
-def _text(item: Item) -> Any:
+def _text(item: ReplayItem) -> Any:
     """A row of text as it is on record, or as it came; then an empty one is no value."""
     if item.text is None:
         return msgspec.json.decode(item.stored.payload)
     return {name: value or None for name, value in item.text.items()}
 
 
-def tries_of(items: Sequence[Item], corrected: str | None = None) -> list[Try]:
+def tries_of(items: Sequence[ReplayItem], corrected: str | None = None) -> list[Retry]:
     """What the writer is to know of `items`."""
     return [
-        Try(
+        Retry(
             item.stored.rejection_id,
             corrected or item.corrected,
             item.stored.violations,
@@ -171,7 +173,7 @@ def tries_of(items: Sequence[Item], corrected: str | None = None) -> list[Try]:
     ]
 
 
-def replay_all(gate: Gate, table: str | None, actor: str | None) -> Result:
+def replay_all(gate: Gate, table: str | None, actor: str | None) -> ReplayResult:
     """Tries every open rejection again, of all tables or one: parents first, oldest first.
 
     Raises:
@@ -192,14 +194,14 @@ def replay_all(gate: Gate, table: str | None, actor: str | None) -> Result:
         _all_under_way.release()
 
 
-def replay_some(gate: Gate, items: Sequence[Item], actor: str | None) -> Result:
+def replay_some(gate: Gate, items: Sequence[ReplayItem], actor: str | None) -> ReplayResult:
     """Tries these again, parents first; says of each that fails why."""
     names = [name for name in gate.dictionary.tables if any(i.stored.table == name for i in items)]
     parts = ((name, [item for item in items if item.stored.table == name]) for name in names)
     return _replay(gate, names, parts, actor, tell=True)
 
 
-def _open_parts(gate: Gate, table: str, until: datetime) -> Iterator[list[Item]]:
+def _open_parts(gate: Gate, table: str, until: datetime) -> Iterator[list[ReplayItem]]:
     """The open rejections of a table that are older than `until`."""
     behind = (BEFORE_ALL, -1, "")
     while True:
@@ -212,24 +214,24 @@ def _open_parts(gate: Gate, table: str, until: datetime) -> Iterator[list[Item]]
             ).fetchall()
         if not rows:
             return
-        found = [Stored(*row) for row in rows]
+        found = [StoredRejection(*row) for row in rows]
         behind = (found[-1].rejected_at, found[-1].position, found[-1].rejection_id)
-        yield [Item(each) for each in found]
+        yield [ReplayItem(each) for each in found]
 
 
 def _replay(
     gate: Gate,
     tables: Sequence[str],
-    parts: Iterable[tuple[str, Sequence[Item]]],
+    parts: Iterable[tuple[str, Sequence[ReplayItem]]],
     actor: str | None,
     tell: bool = False,
-) -> Result:
+) -> ReplayResult:
     if not tables:
-        return Result(None)
-    result = Result(str(uuid4()), {name: Tally() for name in tables})
+        return ReplayResult(None)
+    result = ReplayResult(str(uuid4()), {name: Tally() for name in tables})
     began = utc_now()
     loads = [
-        records.Load(
+        records.LoadRecord(
             str(result.load_id), name, "replay", None, "running", *(0,) * 4, began, None, actor
         )
         for name in tables
@@ -248,13 +250,18 @@ def _replay(
 
 
 def _replay_part(
-    gate: Gate, result: Result, table: str, items: list[Item], actor: str | None, tell: bool
+    gate: Gate,
+    result: ReplayResult,
+    table: str,
+    items: list[ReplayItem],
+    actor: str | None,
+    tell: bool,
 ) -> None:
     for attempt in range(ATTEMPTS):
         try:
             batch = batch_of(gate.judges[table], items)
             insert = Insert([batch], kind="replay", actor=actor)
-            insert.replay = Replay(tries_of(items), result.load_id)
+            insert.replay = Retries(tries_of(items), result.load_id)
             outcome = gate.writer.insert(insert).result()
             assert isinstance(outcome, Outcome)
             _count(gate, result, outcome, items, tell)
@@ -272,7 +279,9 @@ def _replay_part(
     raise Unavailable("others try the same rows again")
 
 
-def _count(gate: Gate, result: Result, outcome: Outcome, items: Sequence[Item], tell: bool) -> None:
+def _count(
+    gate: Gate, result: ReplayResult, outcome: Outcome, items: Sequence[ReplayItem], tell: bool
+) -> None:
     (verdict,) = outcome.verdicts
     table, tally = verdict.batch.table.name, result.tables[verdict.batch.table.name]
     tally.received += verdict.batch.received
@@ -282,18 +291,20 @@ def _count(gate: Gate, result: Result, outcome: Outcome, items: Sequence[Item], 
     for position, violations in sorted(verdict.rejected.items()):
         tally.failing.update({(each.column, each.rule) for each in violations})
         if tell:
-            result.failed.append(Failed(items[position].stored.rejection_id, violations))
+            result.failed.append(FailedReplay(items[position].stored.rejection_id, violations))
     gate.metrics.judged(table, verdict.accepted.num_rows, len(verdict.rejected))
 
 
-def _end(gate: Gate, result: Result, actor: str | None, status: str, detail: str | None) -> None:
+def _end(
+    gate: Gate, result: ReplayResult, actor: str | None, status: str, detail: str | None
+) -> None:
     now, tables = utc_now(), result.tables.values()
     counts: dict[str, Any] = {
         name: sum(getattr(tally, name) for tally in tables)
         for name in ("received", "accepted", "rejected", "already_present")
     }
     said = msgspec.json.encode(counts).decode()
-    deed = records.Deed(str(uuid4()), now, actor, "rejection.replay", result.load_id, said)
+    deed = records.TrailRecord(str(uuid4()), now, actor, "rejection.replay", result.load_id, said)
 
     def end(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(

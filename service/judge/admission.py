@@ -16,7 +16,7 @@ import pyarrow as pa
 from service.dictionary import Column, Table
 from service.judge.columns import FEW, key_columns, without
 from service.judge.judge import Batch, Broken, Violation
-from service.judge.key_index import Keys
+from service.judge.key_index import KeyIndex
 from service.judge.key_sets import KeySet, key_set, set_of_numbers, unsigned
 
 
@@ -33,7 +33,7 @@ class Verdict:
     present: list[int] = field(default_factory=list)
 
 
-def admit(batch: Batch, keys: Keys) -> Verdict:
+def admit(batch: Batch, keys: KeyIndex) -> Verdict:
     """Judges `batch` against `keys` and adds the keys of what is accepted to them."""
     table = batch.table
     orphans = _Orphans(batch, keys)
@@ -49,7 +49,7 @@ def admit(batch: Batch, keys: Keys) -> Verdict:
     return Verdict(batch, accepted, rejected)
 
 
-def admit_all(batches: Sequence[Batch], keys: Keys) -> bool:
+def admit_all(batches: Sequence[Batch], keys: KeyIndex) -> bool:
     """Whether all rows of the batches, all of one table, go in, whichever comes first.
 
     If so, their keys are added to `keys`; if not, `admit` says of each batch which do.
@@ -120,7 +120,7 @@ def _parent(column: Column) -> tuple[str, str]:
 class _Orphans:
     """The rows of `fitting` with a reference that leads nowhere, and by which `columns`."""
 
-    def __init__(self, batch: Batch, keys: Keys) -> None:
+    def __init__(self, batch: Batch, keys: KeyIndex) -> None:
         self.columns: dict[int, list[Column]] = {}
         self._unknown: dict[str, set[Any]] = {}
         for column in batch.table.columns:
@@ -144,7 +144,7 @@ class _Claims:
     want a value which is taken.
     """
 
-    def __init__(self, batch: Batch, column: Column, keys: Keys, orphans: _Orphans) -> None:
+    def __init__(self, batch: Batch, column: Column, keys: KeyIndex, orphans: _Orphans) -> None:
         self.column = column
         self._batch, self._orphans = batch, orphans
         place = batch.table.name, column.name

@@ -18,7 +18,7 @@ from msgspec import UNSET, UnsetType
 from service.dictionary import Column, Table
 from service.dictionary.column_types import Unreadable
 from service.errors import WrongNumberOfRows
-from service.formats.bodies.rows import Body, Rows, decoding
+from service.formats.bodies.body_rows import LazyRows, Rows, decoding
 from service.judge.columns import ColumnReader, Columns, mask, schema_of
 from service.judge.key_sets import KeySet
 
@@ -55,7 +55,7 @@ class Batch:
     positions: Sequence[int]
     keys: Mapping[str, Sequence[Any]]
     broken: dict[int, Broken] = field(default_factory=dict)
-    rows: Rows | Body | None = None
+    rows: Rows | LazyRows | None = None
     sets: Mapping[str, KeySet] = field(default_factory=dict)
 
     def payload(self, position: int) -> str:

@@ -21,7 +21,7 @@ def unique_columns(table: Table) -> list[tuple[str, str]]:
     return [(column.name, column.type.name) for column in table.columns if column.is_unique]
 
 
-class Keys:
+class KeyIndex:
     """A set of values per key column; `base` is asked too where there is one. Values are asked for
     and added as a sequence or as a `key_set`.
 
@@ -29,7 +29,7 @@ class Keys:
     request on top of that. A layer is absorbed by the one below when it holds.
     """
 
-    def __init__(self, dictionary: Dictionary, base: "Keys | None" = None) -> None:
+    def __init__(self, dictionary: Dictionary, base: "KeyIndex | None" = None) -> None:
         self._dictionary = dictionary
         self._base = base
         self._sets: dict[Place, KeySet] = {}
@@ -38,7 +38,7 @@ class Keys:
         return self._dictionary.tables[place[0]].column(place[1]).type.name
 
     def _layers(self, place: Place) -> Iterable[KeySet]:
-        layer: Keys | None = self
+        layer: KeyIndex | None = self
         while layer is not None:
             if (own := layer._sets.get(place)) is not None:
                 yield own
@@ -81,7 +81,7 @@ class Keys:
         own = self._sets.setdefault(place, key_set(self._type(place), ()))
         own |= key_set(self._type(place), values)
 
-    def absorb(self, layer: "Keys") -> None:
+    def absorb(self, layer: "KeyIndex") -> None:
         """Takes all that `layer` holds on top of this one."""
         for place, values in layer._sets.items():
             if place in self._sets:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from service.formats.bodies.rows import Rows
+from service.formats.bodies.body_rows import Rows
 from service.judge.judge import Batch, Judge
 
 SMALL = 50  # rows; a request of more is judged alone
 
 
-class Together:
+class MicroBatcher:
     """Judges for one table, in the event loop."""
 
     def __init__(self, judge: Judge) -> None:

@@ -11,18 +11,18 @@ import duckdb
 
 from service.errors import Conflict, NotFound
 from service.ops import records
-from service.ops.records import Deed, Load, Rejection, Replay
+from service.ops.records import LoadRecord, RejectionRecord, ReplayRecord, TrailRecord
 from service.runtime.clock import utc_now
 
-_SELECT_LOADS = f"select {', '.join(Load.__struct_fields__)} from ops.loads"
-_SELECT_REJECTIONS = f"select {', '.join(Rejection.__struct_fields__)} from ops.rejections"
-_SELECT_REPLAYS = f"select {', '.join(Replay.__struct_fields__)} from ops.replays"
+_SELECT_LOADS = f"select {', '.join(LoadRecord.__struct_fields__)} from ops.loads"
+_SELECT_REJECTIONS = f"select {', '.join(RejectionRecord.__struct_fields__)} from ops.rejections"
+_SELECT_REPLAYS = f"select {', '.join(ReplayRecord.__struct_fields__)} from ops.replays"
 _NEWEST_LOAD = "order by started_at desc, load_id desc, table_name"
 _NEWEST_REJECTION = "order by rejected_at desc, position desc, rejection_id desc"
 
 
 @dataclass(frozen=True)
-class Found:
+class RecordPage:
     """One page; `more` when others follow."""
 
     entries: Sequence[Any]
@@ -70,7 +70,7 @@ def loads(
     kind: str | None = None,
     table: str | None = None,
     status: str | None = None,
-) -> Found:
+) -> RecordPage:
     """At most `limit` loads, each as the entries of its tables, from that after time and id."""
     where = (
         _Conditions()
@@ -94,10 +94,10 @@ def loads(
         f"{_SELECT_LOADS} where started_at >= ? and load_id in (select unnest(?)) {_NEWEST_LOAD}",
         [edge, ids[:limit]],
     ).fetchall()
-    return Found(_by_load(found), len(ids) > limit)
+    return RecordPage(_by_load(found), len(ids) > limit)
 
 
-def load(connection: duckdb.DuckDBPyConnection, load_id: str) -> list[Load]:
+def load(connection: duckdb.DuckDBPyConnection, load_id: str) -> list[LoadRecord]:
     """The entries of one load; raises NotFound."""
     found = connection.execute(
         f"{_SELECT_LOADS} where load_id = ? {_NEWEST_LOAD}", [load_id]
@@ -107,8 +107,8 @@ def load(connection: duckdb.DuckDBPyConnection, load_id: str) -> list[Load]:
     return _by_load(found)[0]
 
 
-def _by_load(rows: list[tuple[Any, ...]]) -> list[list[Load]]:
-    entries = [Load(*row) for row in rows]
+def _by_load(rows: list[tuple[Any, ...]]) -> list[list[LoadRecord]]:
+    entries = [LoadRecord(*row) for row in rows]
     return [list(group) for _, group in groupby(entries, key=lambda entry: entry.load_id)]
 
 
@@ -123,7 +123,7 @@ def rejections(
     status: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
-) -> Found:
+) -> RecordPage:
     """At most `limit` rejections, from that after time, position and id.
 
     `rule` is any of those that the row broke; `since` is the first moment (UTC), `until` the first
@@ -144,25 +144,25 @@ def rejections(
         f"{_SELECT_REJECTIONS} where rejected_at >= ? and {where.sql} {_NEWEST_REJECTION} limit ?",
         [edge, *where.values, limit + 1],
     ).fetchall()
-    return Found([Rejection(*row) for row in found[:limit]], len(found) > limit)
+    return RecordPage([RejectionRecord(*row) for row in found[:limit]], len(found) > limit)
 
 
-def rejection(connection: duckdb.DuckDBPyConnection, rejection_id: str) -> Rejection:
+def rejection(connection: duckdb.DuckDBPyConnection, rejection_id: str) -> RejectionRecord:
     """One rejection; raises NotFound."""
     found = connection.execute(
         f"{_SELECT_REJECTIONS} where rejection_id = ?", [rejection_id]
     ).fetchone()
     if found is None:
         raise NotFound("there is no such rejection")
-    return Rejection(*found)
+    return RejectionRecord(*found)
 
 
-def replays(connection: duckdb.DuckDBPyConnection, rejection_id: str) -> list[Replay]:
+def replays(connection: duckdb.DuckDBPyConnection, rejection_id: str) -> list[ReplayRecord]:
     """How often the row was tried again, and what came of it, the first time first."""
     found = connection.execute(
         f"{_SELECT_REPLAYS} where rejection_id = ? order by replayed_at, load_id", [rejection_id]
     ).fetchall()
-    return [Replay(*row) for row in found]
+    return [ReplayRecord(*row) for row in found]
 
 
 def dismiss(
@@ -185,7 +185,7 @@ def dismiss(
         " resolution = ? where rejection_id = ?",
         [now, actor, reason, rejection_id],
     )
-    deed = Deed(str(uuid4()), now, actor, "rejection.dismiss", rejection_id, reason)
+    deed = TrailRecord(str(uuid4()), now, actor, "rejection.dismiss", rejection_id, reason)
     records.write(connection, [deed])
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from service.engines.duckdb import insert_arrow
 
 
-class Load(msgspec.Struct, frozen=True):
+class LoadRecord(msgspec.Struct, frozen=True):
     """What became of the rows of one table in one load; times are UTC without time zone."""
 
     load_id: str
@@ -29,7 +29,7 @@ class Load(msgspec.Struct, frozen=True):
     detail: str | None = None
 
 
-class Rejection(msgspec.Struct, frozen=True):
+class RejectionRecord(msgspec.Struct, frozen=True):
     """A row that was kept out; `payload` and `violations` are JSON."""
 
     rejection_id: str
@@ -48,7 +48,7 @@ class Rejection(msgspec.Struct, frozen=True):
     resolution: str | None = None  # the load that the row went in by, or why it was dismissed
 
 
-class Replay(msgspec.Struct, frozen=True):
+class ReplayRecord(msgspec.Struct, frozen=True):
     """A rejected row that was tried again, and what came of it; `payload` is the corrected row."""
 
     load_id: str
@@ -61,7 +61,7 @@ class Replay(msgspec.Struct, frozen=True):
     actor: str | None
 
 
-class Answer(msgspec.Struct, frozen=True):
+class AnswerRecord(msgspec.Struct, frozen=True):
     """The answer to a request with an Idempotency-Key; `request` tells one request from another."""
 
     key: str
@@ -72,7 +72,7 @@ class Answer(msgspec.Struct, frozen=True):
     created_at: datetime
 
 
-class Deed(msgspec.Struct, frozen=True):
+class TrailRecord(msgspec.Struct, frozen=True):
     """Something that was done besides loading rows, and by whom; `happened_at` is UTC."""
 
     entry_id: str
@@ -84,11 +84,11 @@ class Deed(msgspec.Struct, frozen=True):
 
 
 _NAMES: dict[type, str] = {
-    Load: "ops.loads",
-    Deed: "ops.trail",
-    Rejection: "ops.rejections",
-    Replay: "ops.replays",
-    Answer: "ops.idempotency_keys",
+    LoadRecord: "ops.loads",
+    TrailRecord: "ops.trail",
+    RejectionRecord: "ops.rejections",
+    ReplayRecord: "ops.replays",
+    AnswerRecord: "ops.idempotency_keys",
 }
 _ARROW = {
     str: pa.string(),
@@ -118,10 +118,10 @@ def write(connection: duckdb.DuckDBPyConnection, entries: Sequence[Any]) -> None
     insert_arrow(connection, f"{_NAMES[kind]} by name", pa.RecordBatch.from_struct_array(structs))
 
 
-def answer_to(connection: duckdb.DuckDBPyConnection, key: str) -> Answer | None:
+def answer_to(connection: duckdb.DuckDBPyConnection, key: str) -> AnswerRecord | None:
     """The answer that was given for an Idempotency-Key, if it is still kept."""
     row = connection.execute("select * from ops.idempotency_keys where key = ?", [key]).fetchone()
-    return Answer(*row) if row else None
+    return AnswerRecord(*row) if row else None
 
 
 def forget_answers(connection: duckdb.DuckDBPyConnection, before: datetime) -> None:

@@ -15,8 +15,8 @@ from uuid import uuid4
 import duckdb
 
 from service.ops import records
-from service.ops.queries import Found
-from service.ops.records import Deed
+from service.ops.queries import RecordPage
+from service.ops.records import TrailRecord
 from service.runtime.clock import utc_now
 
 # One select for each book, with the columns of a Deed.
@@ -38,11 +38,13 @@ def record(
     detail: str | None = None,
 ) -> None:
     """Puts something that was done on record, in the open transaction."""
-    records.write(connection, [Deed(str(uuid4()), utc_now(), actor, action, subject, detail)])
+    records.write(
+        connection, [TrailRecord(str(uuid4()), utc_now(), actor, action, subject, detail)]
+    )
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TrailFilter:
     """Which deeds are asked for; None: all.
 
     `action` is a whole one (``load.batch``) or what it begins with (``load``); `since` is UTC, and
@@ -54,7 +56,7 @@ class Wanted:
     since: datetime | None = None
     after: tuple[datetime, str] | None = None
 
-    def has(self, deed: Deed) -> bool:
+    def has(self, deed: TrailRecord) -> bool:
         """Whether `deed` is one of them."""
         return (
             self.actor in (None, deed.actor)
@@ -65,22 +67,25 @@ class Wanted:
 
 
 def page(
-    connection: duckdb.DuckDBPyConnection, limit: int, wanted: Wanted, others: Iterable[Deed] = ()
-) -> Found:
+    connection: duckdb.DuckDBPyConnection,
+    limit: int,
+    wanted: TrailFilter,
+    others: Iterable[TrailRecord] = (),
+) -> RecordPage:
     """At most `limit` of the deeds on record and of `others`, newest first."""
     lists = [_entries(connection, select, limit + 1, wanted) for select in (_DEEDS, _LOADS)]
     lists.append(sorted(filter(wanted.has, others), key=_place, reverse=True))
     found = list(islice(merge(*lists, key=_place, reverse=True), limit + 1))
-    return Found(found[:limit], len(found) > limit)
+    return RecordPage(found[:limit], len(found) > limit)
 
 
-def _place(entry: Deed) -> tuple[datetime, str]:
+def _place(entry: TrailRecord) -> tuple[datetime, str]:
     return entry.happened_at, entry.entry_id
 
 
 def _entries(
-    connection: duckdb.DuckDBPyConnection, select: str, most: int, wanted: Wanted
-) -> Sequence[Deed]:
+    connection: duckdb.DuckDBPyConnection, select: str, most: int, wanted: TrailFilter
+) -> Sequence[TrailRecord]:
     conditions: list[tuple[str, Any]] = [
         ("actor = ?", wanted.actor),
         ("(action = ? or starts_with(action, ? || '.'))", wanted.action),
@@ -97,4 +102,4 @@ def _entries(
         f"select * from ({select}) where {sql} order by happened_at desc, entry_id desc limit ?",
         [*values, most],
     ).fetchall()
-    return [Deed(*row) for row in rows]
+    return [TrailRecord(*row) for row in rows]

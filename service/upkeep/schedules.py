@@ -19,7 +19,7 @@ from service.backups.retention import Keep, expired
 from service.errors import NotFound
 from service.gate import Gate
 from service.ops import records
-from service.ops.records import Deed
+from service.ops.records import TrailRecord
 from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger
 from service.runtime.settings import NEVER
@@ -181,9 +181,9 @@ class Schedules:
             log.error("backup_damaged", backup_id=entry.backup_id, problems=said)
         return found.ok
 
-    def _record(self, deeds: list[Deed]) -> None:
+    def _record(self, deeds: list[TrailRecord]) -> None:
         self._gate.writer.run(lambda connection: records.write(connection, deeds)).result()
 
 
-def _deed(action: str, subject: Any, detail: str | None = None) -> Deed:
-    return Deed(str(uuid4()), utc_now(), ACTOR, action, subject, detail)
+def _deed(action: str, subject: Any, detail: str | None = None) -> TrailRecord:
+    return TrailRecord(str(uuid4()), utc_now(), ACTOR, action, subject, detail)

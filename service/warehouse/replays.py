@@ -20,7 +20,7 @@ _decoded = msgspec.json.Decoder(list[Violation]).decode
 
 
 @dataclass(frozen=True)
-class Try:
+class Retry:
     """A rejection whose row is tried again: the corrected one, in JSON, or (None) the same."""
 
     rejection_id: str
@@ -30,10 +30,10 @@ class Try:
 
 
 @dataclass(frozen=True)
-class Replay:
+class Retries:
     """The tries of an insert, by position; they are counted in the load `load_id` if it is open."""
 
-    tries: Sequence[Try]
+    tries: Sequence[Retry]
     load_id: str | None = None
 
 
@@ -45,7 +45,7 @@ class Settled(Conflict):
 
 
 def settled(
-    connection: duckdb.DuckDBPyConnection, replay: Replay, meanwhile: set[str]
+    connection: duckdb.DuckDBPyConnection, replay: Retries, meanwhile: set[str]
 ) -> Settled | None:
     """The complaint that rows have gone in, or are among `meanwhile`; None if none has."""
     ids = [each.rejection_id for each in replay.tries]
@@ -59,7 +59,7 @@ def settled(
     return Settled(sorted(gone_in)) if gone_in else None
 
 
-def find_present(connection: duckdb.DuckDBPyConnection, verdict: Verdict, replay: Replay) -> None:
+def find_present(connection: duckdb.DuckDBPyConnection, verdict: Verdict, replay: Retries) -> None:
     """Moves the rows of files that are there with the same content from rejected to present."""
     found = [
         (place, position)
@@ -93,8 +93,8 @@ def _only_taken(violations: Sequence[Violation]) -> bool:
 
 def record(
     connection: duckdb.DuckDBPyConnection,
-    replays: Sequence[records.Replay],
-    counted: Iterable[records.Load],
+    replays: Sequence[records.ReplayRecord],
+    counted: Iterable[records.LoadRecord],
 ) -> None:
     """Writes tries into their book; whose row is in is accepted; `counted` joins open loads."""
     records.write(connection, replays)
@@ -127,12 +127,12 @@ def record(
 
 
 def entries(
-    verdict: Verdict, replay: Replay, load: records.Load, moment: datetime
-) -> list[records.Replay]:
+    verdict: Verdict, replay: Retries, load: records.LoadRecord, moment: datetime
+) -> list[records.ReplayRecord]:
     """A verdict on rows that were tried again, as it goes into the book."""
     present = set(verdict.present)
     return [
-        records.Replay(
+        records.ReplayRecord(
             load.load_id,
             each.rejection_id,
             load.table_name,

@@ -18,7 +18,7 @@ GROUP_BITS = 20
 
 
 @dataclass(frozen=True)
-class Rows:
+class RowPage:
     """Rows whose values go along with `names`; `more` when others follow."""
 
     names: tuple[str, ...]
@@ -39,7 +39,7 @@ def counts(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> dict
 
 def page(
     connection: duckdb.DuckDBPyConnection, table: Table, after: Any | None, limit: int
-) -> Rows:
+) -> RowPage:
     """At most `limit` rows by primary key, from the one that follows the key `after`.
 
     The keys are looked for first and the other columns fetched for those alone: among 10 million
@@ -52,17 +52,17 @@ def page(
         f"(select key from ({keys}) {where} order by key limit ?) order by {key}",
         [*([] if after is None else [after]), limit + 1],
     ).fetchall()
-    return Rows(table.column_names, found[:limit], len(found) > limit)
+    return RowPage(table.column_names, found[:limit], len(found) > limit)
 
 
-def row(connection: duckdb.DuckDBPyConnection, table: Table, key: Any) -> Rows:
+def row(connection: duckdb.DuckDBPyConnection, table: Table, key: Any) -> RowPage:
     """The row of that primary key; no row if there is none."""
     found = connection.execute(
         f"select {_shown_columns(table)} from {core(table.name)}"
         f" where {quoted(table.primary_key)} = ?",
         [key],
     ).fetchall()
-    return Rows(table.column_names, found)
+    return RowPage(table.column_names, found)
 
 
 def _shown_columns(table: Table) -> str:
@@ -83,7 +83,7 @@ def key_column(table: Table) -> Column:
 
 def report(
     connection: duckdb.DuckDBPyConnection, asked: Report, arguments: Mapping[str, int]
-) -> tuple[dict[str, Any], Rows]:
+) -> tuple[dict[str, Any], RowPage]:
     """The report's scalars and its rows; `arguments` are by parameter.
 
     Raises:
@@ -102,7 +102,7 @@ def _report(
     asked: Report,
     arguments: Mapping[str, int],
     types: Mapping[str, str],
-) -> tuple[dict[str, Any], Rows]:
+) -> tuple[dict[str, Any], RowPage]:
     mart = f"marts.{quoted(asked.model)}"
     equal = " and ".join(f"{quoted(name)} = ?" for name in asked.parameters) or "true"
     values = [arguments[name] for name in asked.parameters]
@@ -111,7 +111,7 @@ def _report(
     if not asked.scalars:
         query = f"select {columns} from {mart} where {equal} and ({asked.where or 'true'})"
         found = connection.execute(f"{query} order by {order}", values).fetchall()
-        return {}, Rows(asked.columns, found)
+        return {}, RowPage(asked.columns, found)
     # Scalars are the same in every row, also in those that are not shown: one look at the mart.
     scalars = ", ".join(map(quoted, asked.scalars))
     query = f"select {scalars}, coalesce({asked.where or 'true'}, false), {columns} from {mart}"
@@ -119,7 +119,7 @@ def _report(
     width = len(asked.scalars)
     first = found[0][:width] if found else asked.scalars.values()
     shown = [row[width + 1 :] for row in found if row[width]]
-    return dict(zip(asked.scalars, first, strict=True)), Rows(asked.columns, shown)
+    return dict(zip(asked.scalars, first, strict=True)), RowPage(asked.columns, shown)
 
 
 def report_types(connection: duckdb.DuckDBPyConnection, asked: Report) -> dict[str, str]:

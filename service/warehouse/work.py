@@ -13,10 +13,10 @@ import pyarrow as pa
 from service.errors import KeyReused
 from service.judge.admission import Verdict
 from service.judge.judge import Batch
-from service.judge.key_index import Keys
+from service.judge.key_index import KeyIndex
 from service.ops import records
 from service.runtime.clock import utc_now
-from service.warehouse.replays import Replay, entries, in_json
+from service.warehouse.replays import Retries, entries, in_json
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,11 @@ class Insert:
     source: str | None = None
     actor: str | None = None
     idempotency: Idempotency | None = None
-    render: "Callable[[Outcome], records.Answer] | None" = None  # the answer to keep for a repeat
+    render: "Callable[[Outcome], records.AnswerRecord] | None" = (
+        None  # the answer to keep for a repeat
+    )
     started_at: datetime = field(default_factory=utc_now)
-    replay: Replay | None = None  # whose rows the rows of the one batch are
+    replay: Retries | None = None  # whose rows the rows of the one batch are
 
     @property
     def is_usual(self) -> bool:
@@ -64,34 +66,34 @@ class Outcome:
 
 
 @dataclass
-class Replayed:
+class StoredAnswer:
     """The request came before: its answer, again."""
 
-    answer: records.Answer
+    answer: records.AnswerRecord
 
 
 @dataclass
-class Run:
+class WriterTask:
     """A change of another kind, in a transaction of its own; `touches` are read anew."""
 
     function: Callable[[duckdb.DuckDBPyConnection], Any]
     touches: Iterable[str] = ()
     idempotency: Idempotency | None = None
-    render: Callable[[Any], records.Answer] | None = None
+    render: Callable[[Any], records.AnswerRecord] | None = None
 
 
 @dataclass
 class Group:
     """What one transaction is going to write."""
 
-    keys: Keys
+    keys: KeyIndex
     rows: defaultdict[str, list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
-    loads: list[records.Load] = field(default_factory=list)
-    rejections: list[records.Rejection] = field(default_factory=list)
-    answers: dict[str, records.Answer] = field(default_factory=dict)
-    replays: list[records.Replay] = field(default_factory=list)
-    counted: list[records.Load] = field(default_factory=list)  # they join loads that are open
-    deeds: list[records.Deed] = field(default_factory=list)
+    loads: list[records.LoadRecord] = field(default_factory=list)
+    rejections: list[records.RejectionRecord] = field(default_factory=list)
+    answers: dict[str, records.AnswerRecord] = field(default_factory=dict)
+    replays: list[records.ReplayRecord] = field(default_factory=list)
+    counted: list[records.LoadRecord] = field(default_factory=list)  # they join loads that are open
+    deeds: list[records.TrailRecord] = field(default_factory=list)
     settled: set[str] = field(default_factory=set)  # rejections whose rows go in
 
     def take(self, insert: Insert, verdicts: Sequence[Verdict], refused: bool) -> Outcome:
@@ -107,7 +109,7 @@ class Group:
         if accepted:
             self.rows[batch.table.name].append(verdict.accepted)
         load_id, now, present = outcome.load_id or "", utc_now(), len(verdict.present)
-        load = records.Load(
+        load = records.LoadRecord(
             load_id,
             batch.table.name,
             insert.kind,
@@ -129,7 +131,7 @@ class Group:
             rejection_id = f"{load_id}-{len(outcome.rejection_ids)}"
             outcome.rejection_ids[batch.table.name, position] = rejection_id
             self.rejections.append(
-                records.Rejection(
+                records.RejectionRecord(
                     rejection_id,
                     load_id,
                     batch.table.name,
@@ -143,7 +145,7 @@ class Group:
             )
 
     def _take_replay(
-        self, replay: Replay, outcome: Outcome, verdict: Verdict, load: records.Load
+        self, replay: Retries, outcome: Outcome, verdict: Verdict, load: records.LoadRecord
     ) -> None:
         """A row that fails again stays the rejection that it is; no other is opened."""
         moment = load.finished_at or utc_now()
@@ -156,7 +158,7 @@ class Group:
             return
         self.loads.append(load)
         self.deeds += [
-            records.Deed(
+            records.TrailRecord(
                 *(str(uuid4()), moment, load.actor, "rejection.replay", each.rejection_id),
                 f"{each.outcome} in load {load.load_id}",
             )
@@ -164,7 +166,7 @@ class Group:
         ]
 
 
-def first_ids(replay: Replay, verdict: Verdict) -> dict[tuple[str, int], str]:
+def first_ids(replay: Retries, verdict: Verdict) -> dict[tuple[str, int], str]:
     """The rejections of the rows that are tried again, by table and position."""
     return {
         (verdict.batch.table.name, position): each.rejection_id
@@ -172,8 +174,8 @@ def first_ids(replay: Replay, verdict: Verdict) -> dict[tuple[str, int], str]:
     }
 
 
-def replayed(before: records.Answer, asked: Idempotency) -> Replayed | KeyReused:
+def stored_answer(before: records.AnswerRecord, asked: Idempotency) -> StoredAnswer | KeyReused:
     """The first answer under the same key, or the complaint that the request was another."""
     if before.request != asked.request:
         return KeyReused("this Idempotency-Key came before with another request")
-    return Replayed(before)
+    return StoredAnswer(before)

@@ -21,7 +21,7 @@ from service.engines.duckdb import Database, as_problem, core, count_rows, inser
 from service.errors import KeyReused, Problem, Unavailable
 from service.judge.admission import Verdict, admit, admit_all
 from service.judge.judge import Batch
-from service.judge.key_index import Keys
+from service.judge.key_index import KeyIndex
 from service.judge.micro_batches import SMALL
 from service.ops import records
 from service.runtime.logs import get_logger
@@ -33,10 +33,10 @@ from service.warehouse.work import (
     Idempotency,
     Insert,
     Outcome,
-    Replayed,
-    Run,
+    StoredAnswer,
+    WriterTask,
     first_ids,
-    replayed,
+    stored_answer,
 )
 
 T = TypeVar("T")
@@ -44,8 +44,8 @@ log = get_logger(__name__)
 
 
 CONFLICTS = 5  # how often a request is judged again since a key came in meanwhile
-Answer = Outcome | Replayed | Problem
-Work = tuple[Insert | Run, "Future[Any] | Promise"]
+Answer = Outcome | StoredAnswer | Problem
+Work = tuple[Insert | WriterTask, "Future[Any] | Promise"]
 
 
 class Writer:
@@ -69,7 +69,7 @@ class Writer:
         # Held for each transaction; a build holds it while dbt writes a table of record.
         self.lock = threading.Lock()
         self.dictionary = dictionary
-        self.keys = Keys(dictionary)
+        self.keys = KeyIndex(dictionary)
 
     def start(self) -> None:
         """Reads the keys and begins to write."""
@@ -96,7 +96,7 @@ class Writer:
         """How many requests wait."""
         return self._queue.qsize()
 
-    def insert(self, insert: Insert) -> "Future[Outcome | Replayed]":
+    def insert(self, insert: Insert) -> "Future[Outcome | StoredAnswer]":
         """Hands rows in; the future is done after the commit that they were part of.
 
         Raises:
@@ -106,7 +106,7 @@ class Writer:
         self._submit(insert, future)
         return future
 
-    def answer(self, insert: Insert) -> "asyncio.Future[Outcome | Replayed]":
+    def answer(self, insert: Insert) -> "asyncio.Future[Outcome | StoredAnswer]":
         """As `insert`, for the event loop that runs."""
         promise = Promise(asyncio.get_running_loop())
         self._submit(insert, promise)
@@ -121,17 +121,17 @@ class Writer:
         Whatever it raises rolls everything back and is the future's exception. `touches` names
         the tables of record that it may change.
         """
-        return self._run(Run(function, tuple(touches)))
+        return self._run(WriterTask(function, tuple(touches)))
 
     def run_once(
         self,
         function: Callable[[duckdb.DuckDBPyConnection], T],
         touches: Iterable[str],
         idempotency: Idempotency | None,
-        render: Callable[[T], records.Answer],
-    ) -> "Future[T | Replayed]":
+        render: Callable[[T], records.AnswerRecord],
+    ) -> "Future[T | StoredAnswer]":
         """As `run`, but a repeat under the same Idempotency-Key gets the first answer."""
-        return self._run(Run(function, tuple(touches), idempotency, render))
+        return self._run(WriterTask(function, tuple(touches), idempotency, render))
 
     def may_have_grown(self, table: str) -> None:
         """Has the keys of `table` read anew if rows were added to it; call with `lock` held."""
@@ -141,18 +141,18 @@ class Writer:
         """Judges by another dictionary from now on."""
 
         def take_up(connection: duckdb.DuckDBPyConnection) -> None:
-            keys = Keys(dictionary)
+            keys = KeyIndex(dictionary)
             keys.load(connection, dictionary.tables)
             self.dictionary, self.keys = dictionary, keys
 
         return self.run(take_up)
 
-    def _run(self, run: Run) -> "Future[Any]":
+    def _run(self, run: WriterTask) -> "Future[Any]":
         future: Future[Any] = Future()
         self._submit(run, future)
         return future
 
-    def _submit(self, work: Insert | Run, future: "Future[Any] | Promise") -> None:
+    def _submit(self, work: Insert | WriterTask, future: "Future[Any] | Promise") -> None:
         with self._taking:
             if not self.alive:
                 raise Unavailable("the service is shutting down")
@@ -168,7 +168,7 @@ class Writer:
             try:
                 self._let_others_come(work)
                 with self.lock:
-                    if isinstance(work[0], Run):
+                    if isinstance(work[0], WriterTask):
                         self._do(work[0], work[1])
                     else:
                         self._write(self._group(work))
@@ -189,7 +189,11 @@ class Writer:
     def _let_others_come(self, first: Work) -> None:
         """Small requests that come at the same time share a commit."""
         insert, promise = first
-        if isinstance(insert, Run) or not isinstance(promise, Promise) or _rows(first) > SMALL:
+        if (
+            isinstance(insert, WriterTask)
+            or not isinstance(promise, Promise)
+            or _rows(first) > SMALL
+        ):
             return
         self._arrivals.wait(promise.loop)
 
@@ -203,7 +207,7 @@ class Writer:
             if work is None:
                 self._queue.put(None)
                 break
-            if isinstance(work[0], Run):
+            if isinstance(work[0], WriterTask):
                 self._left_over = work if _begun(work) else None
                 break
             if not _begun(work):
@@ -272,7 +276,7 @@ class Writer:
             self._lost = True
 
     def _transaction(self, inserts: Sequence[Insert]) -> list[Answer]:
-        group = Group(Keys(self.dictionary, base=self.keys))
+        group = Group(KeyIndex(self.dictionary, base=self.keys))
         self._connection.begin()
         answers = self._answers(inserts, group)
         for table, parts in group.rows.items():
@@ -308,7 +312,7 @@ class Writer:
                 self._connection, insert.idempotency.key
             )
             if before is not None:
-                return replayed(before, insert.idempotency)
+                return stored_answer(before, insert.idempotency)
         if insert.replay and (gone_in := settled(self._connection, insert.replay, group.settled)):
             return gone_in
         outcome = self._decide(insert, group)
@@ -321,7 +325,7 @@ class Writer:
         return table is not None and table.fingerprint == batch.table.fingerprint
 
     def _decide(self, insert: Insert, group: Group) -> Outcome:
-        own = Keys(self.dictionary, base=group.keys)
+        own = KeyIndex(self.dictionary, base=group.keys)
         verdicts = [admit(batch, own) for batch in insert.batches]
         if insert.replay:
             find_present(self._connection, verdicts[0], insert.replay)
@@ -333,7 +337,7 @@ class Writer:
             group.keys.absorb(own)
         return group.take(insert, verdicts, refused)
 
-    def _do(self, run: Run, future: "Future[Any] | Promise") -> None:
+    def _do(self, run: WriterTask, future: "Future[Any] | Promise") -> None:
         try:
             self._refresh()
             self._connection.begin()
@@ -348,12 +352,12 @@ class Writer:
             self._refresh()
         future.set_result(result)
 
-    def _once(self, run: Run) -> Any:
+    def _once(self, run: WriterTask) -> Any:
         if run.idempotency is None or run.render is None:
             return run.function(self._connection)
         before = records.answer_to(self._connection, run.idempotency.key)
         if before is not None:
-            answer = replayed(before, run.idempotency)
+            answer = stored_answer(before, run.idempotency)
             if isinstance(answer, KeyReused):
                 raise answer
             return answer

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from service.formats.bodies.rows import rows_of
+from service.formats.bodies.body_rows import rows_of
 from service.judge.judge import Judge
 from tests.api.door import CSV, JSON, MSGPACK, NDJSON, Door, counts, department, found, open_door
 from tests.backups.world import SAMPLES

@@ -253,17 +253,17 @@ def test_a_long_file_comes_in_parts_and_is_accounted_for_as_one(client: httpx.Cl
 def test_what_a_stopped_service_leaves_is_taken_up_by_the_next(
     settings: Settings, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from service.doors.files import Loads
+    from service.doors.files import FileLoads
 
     with monkeypatch.context() as patch, serve(settings) as client:
-        run = Loads._dbt
+        run = FileLoads._dbt
 
-        def stop_behind_the_first_part(self: Loads, *given: Any) -> Any:
+        def stop_behind_the_first_part(self: FileLoads, *given: Any) -> Any:
             found = run(self, *given)
             self._stopping = True
             return found
 
-        patch.setattr(Loads, "_dbt", stop_behind_the_first_part)
+        patch.setattr(FileLoads, "_dbt", stop_behind_the_first_part)
         taken = send(client, "hired_employees", HEADER + hires(7001, 25))
         while not client.get(taken.json()["href"]).json()["received"]:
             pass

@@ -276,12 +276,12 @@ def test_what_a_killed_service_has_left_is_said_to_have_ended(settings):
 def test_the_writer_says_which_rows_have_gone_in(client, settings):
     first, second = send(client, "departments", *[department("x")] * 2)
     replay(client, [{"rejection_id": first, "row": department(900)}])
-    tries = [in_writer.Try(each, None, "[]", False) for each in (first, second)]
+    tries = [in_writer.Retry(each, None, "[]", False) for each in (first, second)]
     with duckdb.connect(str(settings.warehouse)) as connection:
-        gone_in = in_writer.settled(connection, in_writer.Replay(tries), {"else"})
+        gone_in = in_writer.settled(connection, in_writer.Retries(tries), {"else"})
         assert gone_in is not None
         assert gone_in.members["rejection_ids"] == [first]
-        assert in_writer.settled(connection, in_writer.Replay(tries[1:]), set()) is None
+        assert in_writer.settled(connection, in_writer.Retries(tries[1:]), set()) is None
 
 
 @pytest.mark.slow

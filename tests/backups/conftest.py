@@ -9,7 +9,7 @@ import pytest
 
 from service.backups.backing_up import back_up
 from service.backups.catalogue import Catalogue, Entry
-from service.backups.restoring import Result, restore
+from service.backups.restoring import RestoreResult, restore
 from service.dictionary import Dictionary
 from tests.backups import world
 
@@ -61,7 +61,7 @@ def put(
 ) -> world.Put:
     """Restores entries, as the writer would."""
 
-    def put(*entries: Entry, by: Dictionary = dictionary, **other: Any) -> list[Result]:
+    def put(*entries: Entry, by: Dictionary = dictionary, **other: Any) -> list[RestoreResult]:
         with world.writing(warehouse) as connection:
             return restore(connection, by, entries, catalogue, **other)
 

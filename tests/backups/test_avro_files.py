@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from service.dictionary import DictionaryError, Table
 from service.dictionary.column_types import TYPES
 from service.errors import DamagedBackup
-from service.formats.avro import files
-from service.formats.avro.files import AvroFile, arrow_schema, schema_of, write
-from service.formats.avro.schema import READINGS, fingerprint_of
+from service.formats.avro import avro_files
+from service.formats.avro.avro_files import AvroFile, arrow_schema, schema_of, write
+from service.formats.avro.avro_schema import READINGS, fingerprint_of
 from tests.backups.foreign import field, foreign_file
 from tests.backups.world import DEPARTMENTS, HIRED, SAMPLES, batch, column, key, table
 
@@ -54,7 +54,7 @@ def read_elsewhere(path: Path) -> list[dict[str, Any]]:
 MICROS = {"type": "long", "logicalType": "timestamp-micros"}
 
 
-@pytest.mark.parametrize("codec", files.CODECS)
+@pytest.mark.parametrize("codec", avro_files.CODECS)
 def test_rows_come_back_exactly(tmp_path: Path, codec: str):
     path = tmp_path / "samples.avro"
     written = write(path, SAMPLES, iter([batch(SAMPLES, *ROWS)]), codec)
@@ -108,7 +108,7 @@ ANY_ROW = st.tuples(
 )
 
 
-@given(st.lists(ANY_ROW, max_size=30), st.sampled_from(files.CODECS))
+@given(st.lists(ANY_ROW, max_size=30), st.sampled_from(avro_files.CODECS))
 @settings(deadline=None, max_examples=150)
 def test_any_rows_come_back_exactly(rows: list[tuple[Any, ...]], codec: str):
     with TemporaryDirectory() as folder:
@@ -152,7 +152,7 @@ def test_large_batches_are_written_in_blocks_of_a_bounded_size(tmp_path: Path):
     write(path, SAMPLES, iter([batch(SAMPLES, *wide), batch(SAMPLES, *many)]))
     with path.open("rb") as file:
         blocks = [(each.num_records, each.size) for each in fastavro.block_reader(file)]
-    assert max(rows for rows, _ in blocks) <= files.BATCH_ROWS
+    assert max(rows for rows, _ in blocks) <= avro_files.BATCH_ROWS
     assert len(blocks) >= 4 + 4
     assert read(path, SAMPLES).num_rows == 30_040
 
@@ -255,5 +255,5 @@ def test_one_block_of_very_many_rows_is_read_in_bounded_batches(tmp_path: Path):
     path = foreign_file(tmp_path / "x.avro", fields, rows)
     with path.open("rb") as file:
         sizes = [each.num_rows for each in AvroFile(file, DEPARTMENTS).batches()]
-    assert max(sizes) <= files.BATCH_ROWS
+    assert max(sizes) <= avro_files.BATCH_ROWS
     assert sum(sizes) == 50_000

@@ -12,7 +12,7 @@ from service.backups.backing_up import back_up, import_file, verify
 from service.backups.catalogue import Catalogue
 from service.dictionary import Dictionary
 from service.errors import DamagedBackup, RulesBroken
-from service.formats.avro.files import CODECS
+from service.formats.avro.avro_files import CODECS
 from tests.backups import world
 from tests.backups.foreign import field, foreign_file, rows_in
 from tests.backups.world import DEPARTMENTS, HIRED, SAMPLES, Take, files, snapshot

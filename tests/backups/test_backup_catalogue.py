@@ -13,7 +13,7 @@ import pytest
 from service.backups.catalogue import Catalogue, Entry
 from service.dictionary import DictionaryError
 from service.errors import Conflict, DamagedBackup, NoSpace, NotFound
-from service.formats.avro.files import write
+from service.formats.avro.avro_files import write
 from tests.backups.world import DEPARTMENTS, files
 
 

@@ -14,7 +14,7 @@ import zstandard
 
 from service.errors import DamagedBackup
 from service.formats.avro import container
-from service.formats.avro.files import AvroFile, write
+from service.formats.avro.avro_files import AvroFile, write
 from tests.backups.foreign import SYNC, block, encoded, field, foreign_file, header
 from tests.backups.world import DEPARTMENTS, HIRED, SAMPLES, batch
 
@@ -214,7 +214,7 @@ def bomb(codec: str) -> bytes:
 READ_WITH_LITTLE_MEMORY = """
 import resource, sys
 from pathlib import Path
-from service.formats.avro.files import AvroFile
+from service.formats.avro.avro_files import AvroFile
 from service.errors import DamagedBackup
 from tests.backups.world import DEPARTMENTS
 with open("/proc/self/statm") as file:

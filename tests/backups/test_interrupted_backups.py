@@ -16,7 +16,7 @@ from service.backups.catalogue import Catalogue
 from service.backups.restoring import restore
 from service.dictionary import Dictionary
 from service.errors import DamagedBackup
-from service.formats.avro.files import write
+from service.formats.avro.avro_files import write
 from tests.backups.foreign import field, foreign_file
 from tests.backups.world import DEPARTMENTS, Take, batch, everything, files, writing
 
@@ -98,7 +98,7 @@ def test_a_backup_that_is_not_killed_is_whole(
 
 
 KILLED_WHILE_WRITING = """
-from service.formats.avro.files import write
+from service.formats.avro.avro_files import write
 def batches():
     yield world.batch(world.DEPARTMENTS, *((i, f"department {i}") for i in range(200_000)))
     os._exit(9)

@@ -8,7 +8,7 @@ import pytest
 
 from service.backups.backing_up import back_up
 from service.backups.catalogue import Catalogue
-from service.backups.restoring import Result, restore
+from service.backups.restoring import RestoreResult, restore
 from service.dictionary import Dictionary
 from tests.backups import world
 from tests.backups.world import (
@@ -27,7 +27,7 @@ from tests.backups.world import (
 )
 
 
-def counts(result: Result) -> tuple[int, ...]:
+def counts(result: RestoreResult) -> tuple[int, ...]:
     r = result
     return (r.rows_before, r.rows_after, r.added, r.removed, r.changed)
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.formats.avro import row_offsets
+from service.formats.avro.avro_schema import Field, read_schema
 from service.formats.avro.decoding import Window
-from service.formats.avro.schema import Field, read_schema
 from tests.backups import foreign
 from tests.backups.foreign import field
 

@@ -19,10 +19,10 @@ from service.backups.catalogue import Catalogue, Entry
 from service.backups.restoring import restore
 from service.dictionary import Dictionary
 from service.errors import DamagedBackup
+from service.formats.avro.avro_files import AvroFile, arrow_schema, write
+from service.formats.avro.avro_schema import Schema, read_schema, schema_of
 from service.formats.avro.decoding import Window
 from service.formats.avro.encoding import encoded
-from service.formats.avro.files import AvroFile, arrow_schema, write
-from service.formats.avro.schema import Schema, read_schema, schema_of
 from tests.backups import foreign
 from tests.backups.foreign import field, foreign_file
 from tests.backups.test_avro_files import ANY_ROW
@@ -132,7 +132,7 @@ def test_differences_are_found_in_whatever_part_they_are(
     part: int,
 ):
     monkeypatch.setattr(staging, "PART_ROWS", part)
-    monkeypatch.setattr("service.formats.avro.files.BATCH_ROWS", part)
+    monkeypatch.setattr("service.formats.avro.avro_files.BATCH_ROWS", part)
     many(warehouse)
     (entry,) = take("samples")
     before = rows(warehouse, "samples")

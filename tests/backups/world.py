@@ -9,14 +9,14 @@ import duckdb
 import pyarrow as pa
 
 from service.backups.catalogue import Entry
-from service.backups.restoring import Result
+from service.backups.restoring import RestoreResult
 from service.dictionary import Column, Dictionary, Rule, Table
 from service.dictionary.column_types import TYPES
-from service.formats.avro.files import arrow_schema
+from service.formats.avro.avro_files import arrow_schema
 
 # What the fixtures `take` and `put` are: they back tables up by name, and restore entries.
 Take = Callable[..., list[Entry]]
-Put = Callable[..., list[Result]]
+Put = Callable[..., list[RestoreResult]]
 OPS = Path(__file__).parents[2] / "dbt_project" / "macros" / "ops.sql"
 
 

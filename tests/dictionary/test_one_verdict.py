@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from service.dictionary import Column, Rule, Table
 from service.dictionary.column_types import DATE, TIMESTAMP, TYPES, Unreadable
 from service.dictionary.rules import KINDS
-from service.formats.bodies.rows import rows_of
+from service.formats.bodies.body_rows import rows_of
 from service.judge.judge import Judge
 from tests.dictionary.cases import READINGS, RULINGS, Ruling
 from tests.projects import Project

@@ -25,10 +25,10 @@ from service.dictionary import Column, Dictionary, Table
 from service.dictionary.column_types import Unreadable
 from service.dictionary.rules import KINDS
 from service.engines.duckdb import Database
-from service.formats.bodies.rows import rows_of
+from service.formats.bodies.body_rows import rows_of
 from service.judge.admission import admit
 from service.judge.judge import Judge, Violation
-from service.judge.key_index import Keys
+from service.judge.key_index import KeyIndex
 from tests.doors.dealer import Dealer, Line, as_csv
 from tests.projects import Project
 
@@ -231,7 +231,7 @@ def _requests(
 ) -> dict[str, Answer]:
     """Every table's rows in batches, parents first, as the writer admits them."""
     database = Database(warehouse)
-    keys = Keys(dictionary)
+    keys = KeyIndex(dictionary)
     with database.reading() as connection:
         keys.load(connection, dictionary.tables)
     database.close()

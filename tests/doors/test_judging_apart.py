@@ -13,10 +13,10 @@ import msgspec
 import pytest
 
 from service.errors import MalformedBody, WrongNumberOfRows
-from service.formats.bodies.rows import rows_of
+from service.formats.bodies.body_rows import rows_of
 from service.judge.columns import key_columns
 from service.judge.judge import Batch, Judge
-from service.judge.process.client import WORTH, Apart, cores
+from service.judge.process.process_client import WORTH, WorkerProcess, cores
 from service.runtime.settings import Settings
 from tests.api.door import CSV, FORMATS, JSON, counts, hire
 from tests.backups.world import column, key, table
@@ -62,11 +62,11 @@ ODD = [
 ]
 
 
-def apart(do: Callable[[Apart], Awaitable[T]]) -> T:
+def apart(do: Callable[[WorkerProcess], Awaitable[T]]) -> T:
     """What `do` finds with a process that is ready."""
 
     async def done() -> T:
-        process = Apart(wanted=True)
+        process = WorkerProcess(wanted=True)
         try:
             assert await ask(process, judges(), FORMATS[JSON](SOUND)) is None  # not there yet
             async with asyncio.timeout(60):
@@ -79,7 +79,7 @@ def apart(do: Callable[[Apart], Awaitable[T]]) -> T:
 
 
 async def ask(
-    process: Apart, known: dict[str, Judge], body: bytes, kind: str = JSON, most: int = 1000
+    process: WorkerProcess, known: dict[str, Judge], body: bytes, kind: str = JSON, most: int = 1000
 ) -> Batch | None:
     return await process.judge(known, "notes", body, kind, most)
 
@@ -104,7 +104,7 @@ def test_it_finds_what_the_service_finds():
     sent = [(FORMATS[kind](rows), kind) for kind in kinds for rows in (SOUND, ODD, ["no"] * 9000)]
     sent.append((FORMATS[CSV]([*SOUND, note("x", parent="1.5")]), CSV))
 
-    async def all_of_them(process: Apart) -> list[Batch | None]:
+    async def all_of_them(process: WorkerProcess) -> list[Batch | None]:
         return [await ask(process, known, body, kind, 9000) for body, kind in sent]
 
     for (body, kind), there in zip(sent, apart(all_of_them), strict=True):
@@ -119,7 +119,7 @@ def test_it_complains_as_the_service_does():
         FORMATS[JSON]([note(number) for number in range(1001)]): WrongNumberOfRows,
     }
 
-    async def complaints(process: Apart) -> list[Any]:
+    async def complaints(process: WorkerProcess) -> list[Any]:
         asked = [ask(process, known, body) for body in sent]
         return await asyncio.gather(*asked, return_exceptions=True)
 
@@ -132,7 +132,7 @@ def test_it_complains_as_the_service_does():
 def test_it_judges_by_the_dictionary_that_it_is_asked_to_judge_by():
     body = FORMATS[JSON](SOUND)
 
-    async def by_turns(process: Apart) -> list[int]:
+    async def by_turns(process: WorkerProcess) -> list[int]:
         strict, loose = judges(3), judges(4)
         found = [await ask(process, known, body) for known in (loose, strict, strict, loose)]
         return [len(batch.broken) for batch in found if batch]
@@ -143,7 +143,7 @@ def test_it_judges_by_the_dictionary_that_it_is_asked_to_judge_by():
 def test_who_waits_for_an_answer_judges_where_the_process_is_killed():
     known, body = judges(), FORMATS[JSON](ODD)
 
-    async def killed(process: Apart) -> list[Batch | None]:
+    async def killed(process: WorkerProcess) -> list[Batch | None]:
         asked = [asyncio.create_task(ask(process, known, body)) for _ in range(30)]
         asked[0].add_done_callback(lambda _: os.kill(process.process_id or 0, signal.SIGKILL))
         found = await asyncio.gather(*asked)
@@ -158,7 +158,7 @@ def test_who_waits_for_an_answer_judges_where_the_process_is_killed():
 def test_who_waits_for_an_answer_judges_where_the_process_hangs():
     known, body = judges(), FORMATS[JSON](SOUND)
 
-    async def stopped(process: Apart) -> list[Batch | None]:
+    async def stopped(process: WorkerProcess) -> list[Batch | None]:
         os.kill(process.process_id or 0, signal.SIGSTOP)
         asked = [asyncio.create_task(ask(process, known, body)) for _ in range(3)]
         await asyncio.sleep(0)  # they have asked
@@ -173,7 +173,7 @@ def test_who_waits_for_an_answer_judges_where_the_process_hangs():
 def test_a_request_that_is_given_up_leaves_the_others_alone():
     known, body = judges(), FORMATS[JSON](SOUND)
 
-    async def given_up(process: Apart) -> list[Any]:
+    async def given_up(process: WorkerProcess) -> list[Any]:
         asked = [asyncio.create_task(ask(process, known, body)) for _ in range(4)]
         await asyncio.sleep(0)  # they have asked
         asked[1].cancel()
@@ -186,7 +186,7 @@ def test_a_request_that_is_given_up_leaves_the_others_alone():
 
 def test_small_bodies_and_those_who_do_not_want_it_start_no_process():
     async def asked(wanted: bool, rows: int) -> bool:
-        process = Apart(wanted)
+        process = WorkerProcess(wanted)
         assert await ask(process, judges(), FORMATS[JSON](SOUND[:rows])) is None
         return process._starting is not None
 

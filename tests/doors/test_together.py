@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import MalformedBody, WrongNumberOfRows
-from service.formats.bodies.rows import rows_of
+from service.formats.bodies.body_rows import rows_of
 from service.judge.judge import Batch, Judge
-from service.judge.micro_batches import SMALL, Together
+from service.judge.micro_batches import SMALL, MicroBatcher
 from tests.backups.world import column, key, table
 
 JUDGE = Judge(
@@ -51,7 +51,7 @@ bodies = st.lists(written, min_size=1, max_size=4).map(lambda rows: b"[%b]" % b"
 
 def together(*bodies: bytes, most: int = 1000) -> list[Any]:
     async def judged() -> list[Any]:
-        judges = Together(JUDGE)
+        judges = MicroBatcher(JUDGE)
         asked = (judges.judge(rows_of(body, ""), most) for body in bodies)
         return await asyncio.gather(*asked, return_exceptions=True)
 
@@ -122,7 +122,7 @@ def test_small_and_large_requests_get_the_same(number):
 
 def test_a_request_that_is_cancelled_leaves_the_others():
     async def judged() -> tuple[bool, Batch]:
-        judges = Together(JUDGE)
+        judges = MicroBatcher(JUDGE)
         rows = rows_of(msgspec.json.encode([SOUND]), "")
         tasks = [asyncio.create_task(judges.judge(rows, 9)) for _ in range(2)]
         await asyncio.sleep(0)

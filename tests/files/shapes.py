@@ -9,13 +9,13 @@ from itertools import product
 
 import zstandard
 
-from service.formats.csv.dialect import Wanted
+from service.formats.csv.dialect import ExpectedColumn
 
 WANTED = (
-    Wanted("id", "integer", True),
-    Wanted("name", "varchar", True),
-    Wanted("datetime", "timestamp", True),
-    Wanted("department_id", "integer", False),
+    ExpectedColumn("id", "integer", True),
+    ExpectedColumn("name", "varchar", True),
+    ExpectedColumn("datetime", "timestamp", True),
+    ExpectedColumn("department_id", "integer", False),
 )
 NAMES = tuple(each.name for each in WANTED)
 Row = tuple[str, str, str, str]

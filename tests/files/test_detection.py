@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import zstandard
 
-from service.formats.csv.detection import shape_of
-from service.formats.csv.dialect import Options, Shape, UnreadableFile
+from service.formats.csv.detection import detect_dialect
+from service.formats.csv.dialect import Dialect, DialectOptions, UnreadableFile
 from service.formats.csv.reader import rows_of
 from tests.files.shapes import NAMES, WANTED
 
@@ -16,9 +16,9 @@ ROW = "1,Ada,2021-01-01T00:00:00Z,2\n"
 LIMIT = 1 << 20
 
 
-def detect(path: Path, content: bytes | str, **said: Any) -> Shape:
+def detect(path: Path, content: bytes | str, **said: Any) -> Dialect:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return shape_of(path, WANTED, Options(**said), LIMIT)
+    return detect_dialect(path, WANTED, DialectOptions(**said), LIMIT)
 
 
 @pytest.fixture

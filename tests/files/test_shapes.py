@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 
 from service.formats.csv import reader
-from service.formats.csv.detection import shape_of
-from service.formats.csv.dialect import Options, Shape, UnreadableFile
+from service.formats.csv.detection import detect_dialect
+from service.formats.csv.dialect import Dialect, DialectOptions, UnreadableFile
 from service.formats.csv.reader import rows_of
 from tests.files.shapes import HEADERS, NAMES, ROWS, WANTED, Traits, all_traits
 
 NO_LIMIT = 1 << 40
 
 
-def read(path: Path, **said: Any) -> tuple[Shape, list[dict[str, Any]]]:
+def read(path: Path, **said: Any) -> tuple[Dialect, list[dict[str, Any]]]:
     """What shape a file is found to have, and its rows by line."""
-    shape = shape_of(path, WANTED, Options(**said), NO_LIMIT)
+    shape = detect_dialect(path, WANTED, DialectOptions(**said), NO_LIMIT)
     rows = rows_of(path, shape, NAMES, NO_LIMIT).read_all().to_pylist()
     return shape, sorted(rows, key=lambda row: row["line"])
 

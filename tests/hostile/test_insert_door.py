@@ -16,8 +16,8 @@ import pytest
 
 from service.dictionary import Table
 from service.errors import Problem
+from service.formats.bodies.body_rows import rows_of
 from service.formats.bodies.encodings import decompressed
-from service.formats.bodies.rows import rows_of
 from service.judge.judge import Batch, Judge
 from tests.api.door import CSV, MSGPACK, TABLES, Door
 from tests.backups import world

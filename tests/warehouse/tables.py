@@ -11,7 +11,7 @@ import msgspec
 
 from service.dictionary import Column, Dictionary
 from service.engines.duckdb import Database
-from service.formats.bodies.rows import rows_of
+from service.formats.bodies.body_rows import rows_of
 from service.judge.judge import Batch, Judge
 from service.ops import records
 from service.runtime.clock import utc_now
@@ -58,15 +58,15 @@ def named(
 ) -> Insert:
     """The same request with an Idempotency-Key; `during` is called within its transaction."""
 
-    def render(outcome: Outcome) -> records.Answer:
+    def render(outcome: Outcome) -> records.AnswerRecord:
         during()
         return answer(key, asks, str(outcome.load_id))
 
     return replace(request, idempotency=Idempotency(key, asks), render=render)
 
 
-def answer(key: str, asks: str, body: str) -> records.Answer:
-    return records.Answer(key, asks, 201, "{}", body.encode(), utc_now())
+def answer(key: str, asks: str, body: str) -> records.AnswerRecord:
+    return records.AnswerRecord(key, asks, 201, "{}", body.encode(), utc_now())
 
 
 def violations(outcome: Outcome) -> dict[int, list[tuple[str | None, str]]]:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.formats.bodies.rows import Body
+from service.formats.bodies.body_rows import LazyRows
 from service.judge.admission import admit, admit_all
 from service.judge.judge import Batch, Judge
-from service.judge.key_index import Keys
+from service.judge.key_index import KeyIndex
 from service.judge.process.frames import batch_of, verdict_of
 from tests.warehouse.tables import DICTIONARY, judged
 
@@ -18,17 +18,17 @@ Found = dict[int, list[tuple[str | None, str]]]
 BAD_ID = "one"
 
 
-def known() -> Keys:
+def known() -> KeyIndex:
     """Departments 1 and 2, and badge 10 with code "ten" and locker 100."""
-    keys = Keys(DICTIONARY)
+    keys = KeyIndex(DICTIONARY)
     keys.add(("departments", "id"), [1, 2])
     keys.add(("badges", "id"), [10])
     keys.add(("badges", "code"), ["ten"])
     keys.add(("badges", "locker"), [100])
-    return Keys(DICTIONARY, base=keys)
+    return KeyIndex(DICTIONARY, base=keys)
 
 
-def verdict(batch: Batch, keys: Keys) -> tuple[list[Any], Found]:
+def verdict(batch: Batch, keys: KeyIndex) -> tuple[list[Any], Found]:
     """The ids that go in, and column and rule of each violation by position."""
     said = admit(batch, keys)
     key = batch.table.primary_key
@@ -47,7 +47,7 @@ def badge(
 def carried(batch: Batch) -> Batch:
     """The same batch, judged by the other process."""
     said, data = verdict_of(batch)
-    judge, body = Judge(batch.table), Body(b"", "")
+    judge, body = Judge(batch.table), LazyRows(b"", "")
     return batch_of(pickle.loads(pickle.dumps(said)), bytes(data), judge, body)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.engines.duckdb import Database
-from service.judge.key_index import Keys, Place
+from service.judge.key_index import KeyIndex, Place
 from service.judge.key_sets import key_set, set_of_numbers, signed
 from tests.warehouse.tables import DICTIONARY
 
@@ -28,7 +28,7 @@ EDGES: dict[Place, list[Any]] = {
 @pytest.mark.parametrize("place", EDGES, ids=lambda place: place[1])
 def test_each_value_is_known_by_itself_only(place):
     for taken in EDGES[place]:
-        keys = Keys(DICTIONARY)
+        keys = KeyIndex(DICTIONARY)
         keys.add(place, [taken])
         assert [value for value in EDGES[place] if keys.has(place, value)] == [taken]
         for value in EDGES[place]:
@@ -38,7 +38,7 @@ def test_each_value_is_known_by_itself_only(place):
 
 @pytest.mark.parametrize("place", EDGES, ids=lambda place: place[1])
 def test_a_value_that_stands_twice_is_not_new(place):
-    keys = Keys(DICTIONARY)
+    keys = KeyIndex(DICTIONARY)
     for value in EDGES[place]:
         assert keys.all_new(place, EDGES[place])
         assert not keys.all_new(place, [*EDGES[place], value])
@@ -46,8 +46,8 @@ def test_a_value_that_stands_twice_is_not_new(place):
 
 def test_no_values_are_all_new_and_all_known():
     for place in EDGES:
-        assert Keys(DICTIONARY).all_new(place, [])
-        assert Keys(DICTIONARY).all_known(place, [])
+        assert KeyIndex(DICTIONARY).all_new(place, [])
+        assert KeyIndex(DICTIONARY).all_known(place, [])
 
 
 @settings(deadline=None, max_examples=150)
@@ -56,9 +56,9 @@ def test_a_set_of_keys_says_what_a_set_of_python_says(data):
     kind = data.draw(st.sampled_from(["integer", "bigint", "varchar"]))
     values = st.lists(WHOLE.get(kind, st.text(max_size=3)), max_size=20)
     place = {"integer": LOCKER, "bigint": ID, "varchar": CODE}[kind]
-    keys, model = Keys(DICTIONARY), set[Any]()
+    keys, model = KeyIndex(DICTIONARY), set[Any]()
     for layer in data.draw(st.lists(values, max_size=4)):
-        keys = Keys(DICTIONARY, base=keys)
+        keys = KeyIndex(DICTIONARY, base=keys)
         keys.add(place, layer)
         model.update(layer)
     asked = [*data.draw(values), *data.draw(st.lists(st.sampled_from(sorted(model) or [None])))]
@@ -83,11 +83,11 @@ def test_a_set_of_numbers_is_the_set_of_their_keys(data):
 
 
 def test_a_layer_sees_what_is_below_it_and_not_the_other_way_round():
-    committed = Keys(DICTIONARY)
+    committed = KeyIndex(DICTIONARY)
     committed.add(ID, [1])
-    group = Keys(DICTIONARY, base=committed)
+    group = KeyIndex(DICTIONARY, base=committed)
     group.add(ID, [2])
-    request = Keys(DICTIONARY, base=group)
+    request = KeyIndex(DICTIONARY, base=group)
     request.add(ID, [3])
     assert request.all_known(ID, [1, 2, 3])
     assert not request.all_new(ID, [4, 1])
@@ -96,10 +96,10 @@ def test_a_layer_sees_what_is_below_it_and_not_the_other_way_round():
 
 
 def test_a_layer_that_holds_is_absorbed_and_one_that_does_not_leaves_no_trace():
-    committed = Keys(DICTIONARY)
+    committed = KeyIndex(DICTIONARY)
     committed.add(ID, [1])
     for value, holds in ((2, True), (3, False), (4, True)):
-        layer = Keys(DICTIONARY, base=committed)
+        layer = KeyIndex(DICTIONARY, base=committed)
         layer.add(ID, [value])
         layer.add(CODE, [str(value)])
         if holds:
@@ -115,7 +115,7 @@ def test_a_hundred_thousand_keys_are_read_from_the_warehouse_with_their_signs(da
             "insert into core.badges select (i - 50000) * 100000000000, 'c' || i,"
             " case when i % 3 > 0 then i - 50000 end, null from range(100000) r(i)"
         )
-        keys = Keys(DICTIONARY)
+        keys = KeyIndex(DICTIONARY)
         keys.load(connection, DICTIONARY.tables)
     assert keys.counts() == {"departments": 2, "badges": 100_000, "visits": 0}
     ids = [(i - 50_000) * 100_000_000_000 for i in range(100_000)]
@@ -127,7 +127,7 @@ def test_a_hundred_thousand_keys_are_read_from_the_warehouse_with_their_signs(da
 
 
 def test_what_is_read_again_replaces_what_was_known(database: Database):
-    keys = Keys(DICTIONARY)
+    keys = KeyIndex(DICTIONARY)
     keys.add(("departments", "id"), [77])
     with database.connect() as connection:
         keys.load(connection, ["departments"])
@@ -136,7 +136,7 @@ def test_what_is_read_again_replaces_what_was_known(database: Database):
 
 
 def test_the_rows_can_be_counted_while_keys_are_added():
-    keys, done = Keys(DICTIONARY), threading.Event()
+    keys, done = KeyIndex(DICTIONARY), threading.Event()
     counts: list[int] = []
 
     def count() -> None:

@@ -8,7 +8,7 @@ import pytest
 from service.dictionary import Dictionary
 from service.engines.duckdb import Database
 from service.errors import KeyReused, Unavailable
-from service.warehouse.work import Outcome, Replayed
+from service.warehouse.work import Outcome, StoredAnswer
 from service.warehouse.writer import Writer
 from tests.backups.world import column, everything, key, table
 from tests.warehouse.tables import (
@@ -181,7 +181,7 @@ def test_the_same_key_gets_the_first_answer_in_one_group_and_later(writer, books
     outcome = done(first)
     assert isinstance(outcome, Outcome)
     for repeat in map(done, (second, third)):
-        assert isinstance(repeat, Replayed)
+        assert isinstance(repeat, StoredAnswer)
         assert repeat.answer.body == str(outcome.load_id).encode()
     with pytest.raises(KeyReused):
         done(other)

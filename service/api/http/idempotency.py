@@ -15,7 +15,7 @@ from service.errors import BadRequest, Problem
 from service.gate import Gate
 from service.ops import records
 from service.runtime.clock import utc_now
-from service.warehouse.work import Idempotency, Replayed, replayed
+from service.warehouse.work import Idempotency, StoredAnswer, stored_answer
 
 # Held while a request is answered; a repeat that comes meanwhile waits for that answer.
 _under_way: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
@@ -37,12 +37,12 @@ def asked_by(request: Request[Any, Any, Any], body: bytes) -> Idempotency | None
     return Idempotency(f"{actor}/{key}" if actor else key, digest.hexdigest())
 
 
-def kept(asked: Idempotency | None, response: Response[bytes]) -> records.Answer:
+def kept(asked: Idempotency | None, response: Response[bytes]) -> records.AnswerRecord:
     """The answer as it is kept for a repeat."""
     assert asked is not None
     headers = {name: value for name, value in response.headers.items() if value is not None}
     headers["content-type"] = response.media_type or "application/json"
-    return records.Answer(
+    return records.AnswerRecord(
         asked.key,
         asked.request,
         response.status_code or 200,
@@ -52,7 +52,7 @@ def kept(asked: Idempotency | None, response: Response[bytes]) -> records.Answer
     )
 
 
-def again(before: Replayed) -> Response[bytes]:
+def again(before: StoredAnswer) -> Response[bytes]:
     """The first answer, once more."""
     headers: dict[str, str] = msgspec.json.decode(before.answer.headers)
     media_type = headers.pop("content-type")
@@ -78,13 +78,13 @@ async def answered_once(
 async def _found_or_made(
     gate: Gate, asked: Idempotency, answer: Callable[[], Awaitable[Response[bytes]]]
 ) -> Response[bytes]:
-    def look() -> records.Answer | None:
+    def look() -> records.AnswerRecord | None:
         with gate.database.reading() as connection:
             return records.answer_to(connection, asked.key)
 
     before = await asyncio.to_thread(look)
     if before is not None:
-        found = replayed(before, asked)
+        found = stored_answer(before, asked)
         if isinstance(found, Problem):
             raise found
         return again(found)

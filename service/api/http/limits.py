@@ -115,7 +115,7 @@ class in_time:  # noqa: N801 - reads as a statement
         raise Unavailable(detail, retry_after=10) from None
 
 
-class Body:
+class RequestBody:
     """The body of one request as it arrives: in time, and counted if it stays in memory."""
 
     def __init__(
@@ -194,6 +194,6 @@ class Body:
         self.taken = 0
 
 
-def body_of(request: Request[Any, Any, Any]) -> Body:
+def body_of(request: Request[Any, Any, Any]) -> RequestBody:
     """The body of a request, for what becomes of it to be counted too."""
     return cast(Any, request.scope)[BODY]  # type: ignore[no-any-return]

@@ -9,7 +9,7 @@ from litestar.types import ASGIApp, Receive, Send
 
 from service.api.http.authentication import ANYONE, CALLER, READS, Caller, authenticated, needs_of
 from service.api.http.hosts import Hosts, check_local
-from service.api.http.limits import BODY, Body, in_time
+from service.api.http.limits import BODY, RequestBody, in_time
 from service.api.openapi.describing import OPEN, Needs
 from service.gate import Gate
 from service.runtime.settings import Settings
@@ -50,7 +50,7 @@ class RequestMiddleware(ASGIMiddleware):
             return
         stays = scope["route_handler"].resolve_request_max_body_size() is not None
         async with in_time(None) as timer:
-            scope[BODY] = body = Body(receive, gate.limits, stays, timer, seconds)
+            scope[BODY] = body = RequestBody(receive, gate.limits, stays, timer, seconds)
             try:
                 await next_app(scope, body.receive, send)
             finally:

@@ -10,7 +10,7 @@ import msgspec
 from litestar import Request, Response
 
 from service.errors import Problem
-from service.warehouse.stored_rows import Rows
+from service.warehouse.stored_rows import RowPage
 
 JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
 MSGPACK = "application/msgpack"  # rows come in it, and do not go out
@@ -64,7 +64,7 @@ def wanted(request: Request[Any, Any, Any]) -> str:
 
 
 def answer_with(
-    rows: Rows,
+    rows: RowPage,
     name: str,
     envelope: Callable[[list[dict[str, Any]]], Any],
     headers: Mapping[str, str] | None = None,
@@ -79,7 +79,7 @@ def answer_with(
     return Response(body, media_type=name, headers={"Vary": "Accept", **(headers or {})})
 
 
-def _csv(rows: Rows) -> bytes:
+def _csv(rows: RowPage) -> bytes:
     """As RFC 4180 has it, with a header, in UTF-8; a missing value is an empty field."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)

@@ -14,7 +14,7 @@ Needs: TypeAlias = Role | Literal["open"]
 OPEN: Literal["open"] = "open"
 
 
-class Shape(Enum):
+class Schema(Enum):
     """Types that depend on the dictionary; the document has one of each for every table."""
 
     ROW = auto()  # one row
@@ -27,7 +27,7 @@ class Shape(Enum):
     ANY = auto()  # an object that has a schema of its own elsewhere
 
 
-class Problem(msgspec.Struct):
+class ProblemDocument(msgspec.Struct):
     """What went wrong (RFC 9457); some problems have members of their own."""
 
     type: str

@@ -22,8 +22,8 @@ from service import __version__
 from service.api.http.authentication import needs_of
 from service.api.http.parameters import of_query
 from service.api.http.problems import CONTENT_TYPE as PROBLEM
-from service.api.openapi.describing import OPEN, Described, Problem, Shape, description_of
-from service.api.openapi.types import Shapes
+from service.api.openapi.describing import OPEN, Described, ProblemDocument, Schema, description_of
+from service.api.openapi.types import Schemas
 from service.dictionary import Dictionary, Report, Table
 from service.runtime.settings import Settings
 
@@ -32,6 +32,7 @@ REF = "#/components/schemas/{name}"
 # Schemas that the document has always shown by another name than their class has now, and their
 # titles: clients that were generated from it know them by these.
 PUBLISHED = {
+    "ProblemDocument": ("Problem", "Problem"),
     "ReadinessCheck": ("service.api.health.Check", "Check"),
     "AuditCheck": ("service.auditing.Check", "Check"),
     "ShownViolation": ("service.api.rejections.Reason", "Reason"),
@@ -82,9 +83,9 @@ class Document:
     ) -> None:
         """`report_types` are the types of the columns of each report."""
         self._dictionary, self._settings = dictionary, settings
-        self._shapes = Shapes(dictionary, settings.max_rows, report_types)
+        self._shapes = Schemas(dictionary, settings.max_rows, report_types)
         self._wanted: list[tuple[Any, Json]] = []  # types, and where their schemas go
-        problem = self._schema(Problem)
+        problem = self._schema(ProblemDocument)
         self._problems: Json = {}
         paths: Json = {}
         for place in _places(routes, dictionary):
@@ -114,7 +115,7 @@ class Document:
         kinds = [kind for kind, _ in self._wanted]
         schemas, components = msgspec.json.schema_components(kinds, ref_template=REF)
         for (_, place), schema in zip(self._wanted, schemas, strict=True):
-            place.update(schema)
+            place.update(_renamed(schema))
         return {
             PUBLISHED.get(name, (name, ""))[0]: _as_published(name, schema)
             for name, schema in components.items()
@@ -190,13 +191,13 @@ class Document:
         return {name: self._medium(name, kind, place) for name, kind in media.items()}
 
     def _medium(self, name: str, kind: Any, place: Place) -> Json:
-        if kind is Shape.BYTES:
+        if kind is Schema.BYTES:
             return {}
-        if kind is Shape.ANY:
+        if kind is Schema.ANY:
             return {"schema": {"type": "object"}}
-        if kind is Shape.TEXT:
+        if kind is Schema.TEXT:
             return {"schema": self._shapes.text(name, place.table or place.report)}
-        if isinstance(kind, Shape):
+        if isinstance(kind, Schema):
             kind = self._shapes.of(kind, place.table or place.report)
         return {"schema": self._schema(kind)}
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from service.api.openapi.describing import Shape
+from service.api.openapi.describing import Schema
 from service.dictionary import Dictionary, Report, Table
 from service.judge.judge import struct_of
 
@@ -21,7 +21,7 @@ _SHOWN: dict[str, Any] = {
 }
 
 
-class Shapes:
+class Schemas:
     """For each Shape the type that it has for a table or a report."""
 
     def __init__(
@@ -33,9 +33,9 @@ class Shapes:
         self._rows = {name: struct_of(table) for name, table in dictionary.tables.items()}
         self._number = Meta(min_length=1, max_length=max_rows)
         self._report_types = report_types
-        self._made: dict[tuple[Shape, str], Any] = {}  # one type each, or names would clash
+        self._made: dict[tuple[Schema, str], Any] = {}  # one type each, or names would clash
 
-    def of(self, shape: Shape, about: Table | Report | None) -> Any:
+    def of(self, shape: Schema, about: Table | Report | None) -> Any:
         """The type of `shape`, where it is about a table or a report."""
         name = about.name if about else ""
         if (shape, name) not in self._made:
@@ -57,18 +57,18 @@ class Shapes:
             schema["description"] = f"One JSON object a line, each as #/components/schemas/{row}."
         return schema
 
-    def _make(self, shape: Shape, about: Table | Report | None) -> Any:
-        if shape is Shape.ROWS_BY_TABLE:
+    def _make(self, shape: Schema, about: Table | Report | None) -> Any:
+        if shape is Schema.ROWS_BY_TABLE:
             return self._by_table()
         if isinstance(about, Report):
             return self._report(about)
         assert about is not None, f"{shape} is about a table"
         row: Any = self._rows[about.name]
-        if shape is Shape.ROW:
+        if shape is Schema.ROW:
             return row
-        if shape is Shape.ROWS:
+        if shape is Schema.ROWS:
             return Annotated[list[row], self._number] | row
-        assert shape is Shape.PAGE, shape
+        assert shape is Schema.PAGE, shape
         fields = [("rows", list[row]), ("next", str | None)]
         doc = f"A page of {about.name}."
         return msgspec.defstruct(f"{_title(about.name)}Page", fields, namespace={"__doc__": doc})

@@ -7,7 +7,7 @@ from litestar import Response
 from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import UNSET, UnsetType
 
-from service.api.openapi.describing import Problem
+from service.api.openapi.describing import ProblemDocument
 from service.judge.admission import Verdict
 from service.judge.judge import Violation
 from service.warehouse.work import Outcome
@@ -73,7 +73,7 @@ class InsertManyAnswer(msgspec.Struct):
     tables: dict[str, TableOutcome]
 
 
-class InsertProblem(Problem):
+class InsertProblem(ProblemDocument):
     """Nothing went in: the problem, with what an answer says where rows were judged."""
 
     load_id: str | UnsetType | None = UNSET

@@ -16,7 +16,7 @@ from service.api.http.deeds import recorded
 from service.api.http.idempotency import answered_once, asked_by
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
-from service.api.openapi.describing import Link, Shape, described
+from service.api.openapi.describing import Link, Schema, described
 from service.api.v1.answers import encoded
 from service.backups.backing_up import Verification, back_up, import_file, verify
 from service.backups.catalogue import Entry
@@ -72,7 +72,7 @@ class BackupController(Controller):
         request_max_body_size=None,
         opt=described(
             answers={201: Backup},
-            body={"application/json": BackupRequest, AVRO: Shape.BYTES},
+            body={"application/json": BackupRequest, AVRO: Schema.BYTES},
             leads_to=(*OF_ITSELF, RESTORE),
             body_required=False,
             problems=(413, 415, 422, 507),
@@ -160,7 +160,7 @@ class BackupController(Controller):
         "/backups/{backup_id:str}/file",
         operation_id="read_backup_file",
         sync_to_thread=True,
-        opt=described(answers={200: {AVRO: Shape.BYTES}}, problems=(422,)),
+        opt=described(answers={200: {AVRO: Schema.BYTES}}, problems=(422,)),
     )
     def read_backup_file(self, gate: NamedDependency[Gate], backup_id: FromPath[str]) -> Stream:
         """The backup itself: an Avro object container file."""

@@ -16,12 +16,12 @@ from service.api.http.idempotency import answered_once, asked_by
 from service.api.http.parameters import only_known
 from service.api.http.problems import CONTENT_TYPE
 from service.api.openapi import describing
-from service.api.openapi.describing import Link, Problem, described
+from service.api.openapi.describing import Link, ProblemDocument, described
 from service.api.v1.answers import encoded
 from service.dictionary import Table
 from service.doors.files import FileLoad
 from service.errors import BadRequest, UnsupportedFormat
-from service.formats.csv.dialect import Options, Shape, UnreadableFile
+from service.formats.csv.dialect import Dialect, DialectOptions, UnreadableFile
 from service.gate import Gate
 
 TYPES = ("", "text/csv", "application/octet-stream", "application/gzip", "application/zstd")
@@ -40,7 +40,7 @@ class LoadAsked(msgspec.Struct):
     found: str
 
 
-class UnreadableFileProblem(Problem):
+class UnreadableFileProblem(ProblemDocument):
     """No sense could be made of a file; nothing of it was loaded."""
 
     load_id: str | msgspec.UnsetType = msgspec.UNSET
@@ -61,8 +61,8 @@ class FileController(Controller):
         opt=described(
             answers={202: LoadAsked, 422: {CONTENT_TYPE: UnreadableFileProblem}},
             body={
-                "text/csv": describing.Shape.TEXT,
-                "application/octet-stream": describing.Shape.BYTES,
+                "text/csv": describing.Schema.TEXT,
+                "application/octet-stream": describing.Schema.BYTES,
             },
             problems=(413, 415, 507),
             once=True,
@@ -140,10 +140,10 @@ def _check_type(request: Request[Any, Any, Any]) -> None:
 
 def _options(
     delimiter: Text, header: bool | None, columns: Text, encoding: Text, null: Text
-) -> Options:
+) -> DialectOptions:
     if delimiter is not None and len(delimiter) != 1 and delimiter not in ("tab", "\\t"):
         raise BadRequest("a delimiter is one character, or tab")
-    return Options(
+    return DialectOptions(
         encoding=encoding,
         delimiter="\t" if delimiter in ("tab", "\\t") else delimiter,
         header=header,
@@ -156,7 +156,9 @@ def _names(said: Text) -> tuple[str, ...] | None:
     return None if said is None else tuple(name.strip() for name in said.split(","))
 
 
-def _shape(gate: Gate, load: FileLoad, path: Path, table: Table, options: Options) -> Shape:
+def _shape(
+    gate: Gate, load: FileLoad, path: Path, table: Table, options: DialectOptions
+) -> Dialect:
     """Its shape; a file that makes no sense is on record as refused."""
     try:
         return gate.loads.shape(path, table, options)

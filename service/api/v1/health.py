@@ -10,7 +10,7 @@ import msgspec
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 
-from service.api.openapi.describing import Shape, described
+from service.api.openapi.describing import Schema, described
 from service.gate import Gate
 from service.warehouse import stored_rows
 
@@ -71,7 +71,7 @@ class HealthController(Controller):
         "/metrics",
         operation_id="read_metrics",
         sync_to_thread=True,
-        opt=described(answers={200: {METRICS: Shape.TEXT}}, public="public_metrics"),
+        opt=described(answers={200: {METRICS: Schema.TEXT}}, public="public_metrics"),
     )
     def read_metrics(self, gate: NamedDependency[Gate]) -> Response[bytes]:
         """The counters, in the text format of Prometheus."""

@@ -18,7 +18,7 @@ from service.api.http.middleware import header
 from service.api.http.negotiation import CSV, JSON, MSGPACK, NDJSON
 from service.api.http.parameters import only_known
 from service.api.http.problems import CONTENT_TYPE, problem
-from service.api.openapi.describing import Link, Shape, described
+from service.api.openapi.describing import Link, Schema, described
 from service.api.v1.answers import (
     InsertAnswer,
     InsertManyAnswer,
@@ -29,13 +29,13 @@ from service.api.v1.answers import (
     status_of,
 )
 from service.errors import UnknownTable, WrongNumberOfRows
+from service.formats.bodies.body_rows import by_table, preference, rows_of
 from service.formats.bodies.encodings import decompressed
-from service.formats.bodies.rows import by_table, preference, rows_of
 from service.gate import Gate, gate_of
 from service.judge.judge import Batch, check_number
 from service.ops import records
 from service.runtime.clock import utc_now
-from service.warehouse.work import Insert, Outcome, Replayed
+from service.warehouse.work import Insert, Outcome, StoredAnswer
 
 T = TypeVar("T")
 LARGE = 1 << 20  # bytes; a body from here on is judged in a thread, so that others are served
@@ -63,7 +63,7 @@ class InsertController(Controller):
         status_code=201,
         opt=described(
             answers={201: InsertAnswer, 207: InsertAnswer, 422: {CONTENT_TYPE: InsertProblem}},
-            body={JSON: Shape.ROWS, NDJSON: Shape.TEXT, CSV: Shape.TEXT, MSGPACK: Shape.ROWS},
+            body={JSON: Schema.ROWS, NDJSON: Schema.TEXT, CSV: Schema.TEXT, MSGPACK: Schema.ROWS},
             leads_to=(LOAD, KEPT_OUT, Link("replay_rejection", FIRST, status=207)),
             **ROWS_IN,
         ),
@@ -100,7 +100,7 @@ class InsertController(Controller):
                 207: InsertManyAnswer,
                 422: {CONTENT_TYPE: InsertProblem},
             },
-            body={JSON: Shape.ROWS_BY_TABLE, MSGPACK: Shape.ROWS_BY_TABLE},
+            body={JSON: Schema.ROWS_BY_TABLE, MSGPACK: Schema.ROWS_BY_TABLE},
             leads_to=(LOAD, KEPT_OUT),
             **ROWS_IN,
         ),
@@ -177,7 +177,7 @@ async def _insert(
     )
     insert.render = lambda outcome: kept(asked, _response(outcome, handling, table))
     done = await gate.writer.answer(insert)
-    if isinstance(done, Replayed):
+    if isinstance(done, StoredAnswer):
         return again(done)
     if not dry_run:
         _count(gate, done)
@@ -212,7 +212,7 @@ async def _refuse(
 ) -> Response[bytes]:
     """Puts on record that a request of no or of too many rows was refused."""
     received, now, load_id = error.members["received"], utc_now(), str(uuid4())
-    load = records.Load(
+    load = records.LoadRecord(
         load_id, table or "", "batch", None, "refused", received, 0, received, 0, now, now, actor
     )
     counts = {"received": received, "accepted": 0, "rejected": received, "rejections": []}
@@ -226,7 +226,7 @@ async def _refuse(
 
     done = gate.writer.run_once(record, (), asked, lambda _: kept(asked, response))
     found = await asyncio.wrap_future(done)
-    return again(found) if isinstance(found, Replayed) else response
+    return again(found) if isinstance(found, StoredAnswer) else response
 
 
 def _count(gate: Gate, outcome: Outcome) -> None:

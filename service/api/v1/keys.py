@@ -21,7 +21,7 @@ from service.api.http.times import Moment, naive
 from service.api.openapi.describing import described
 from service.api.v1.answers import encoded
 from service.gate import Gate
-from service.ops.records import Deed
+from service.ops.records import TrailRecord
 
 
 class ShownKey(msgspec.Struct):
@@ -131,15 +131,15 @@ def listed(gate: Gate) -> list[ShownKey]:
     return [ShownKey(**{name: getattr(key, name) for name in names}) for key in keys]
 
 
-def of_keys(gate: Gate) -> Iterator[Deed]:
+def of_keys(gate: Gate) -> Iterator[TrailRecord]:
     """What became of keys, for the trail: whoever made or revoked them, by whatever way."""
     for key in listed(gate):
         made, ended = naive(key.created_at), naive(key.revoked_at)
         assert made is not None
         subject = key.name
-        yield Deed(f"{subject}/1", made, key.created_by, "key.create", subject, key.role)
+        yield TrailRecord(f"{subject}/1", made, key.created_by, "key.create", subject, key.role)
         if ended is not None:
-            yield Deed(f"{subject}/2", ended, key.revoked_by, "key.revoke", subject)
+            yield TrailRecord(f"{subject}/2", ended, key.revoked_by, "key.revoke", subject)
 
 
 def _response(asked: KeyRequest, secret: str | None) -> Response[bytes]:

@@ -117,7 +117,7 @@ def page_of_trial(load: FileLoad) -> Load:
     )
 
 
-def page_of(entries: Sequence[records.Load]) -> Load:
+def page_of(entries: Sequence[records.LoadRecord]) -> Load:
     """A load, from its entries: one for each of its tables."""
     first, several = entries[0], len(entries) > 1
     return Load(
@@ -135,19 +135,19 @@ def page_of(entries: Sequence[records.Load]) -> Load:
     )
 
 
-def _sums(entries: Sequence[records.Load]) -> dict[str, int]:
+def _sums(entries: Sequence[records.LoadRecord]) -> dict[str, int]:
     fields = Counts.__struct_fields__
     return {name: sum(getattr(entry, name) for entry in entries) for name in fields}
 
 
-def _finished(entries: Sequence[records.Load]) -> datetime | None:
+def _finished(entries: Sequence[records.LoadRecord]) -> datetime | None:
     """When the last of its tables was done; None while one is not."""
     times = [entry.finished_at for entry in entries]
     known = [time for time in times if time is not None]
     return in_utc(max(known)) if len(known) == len(times) else None
 
 
-def _source(entry: records.Load) -> str | None:
+def _source(entry: records.LoadRecord) -> str | None:
     """Where it came from; of a file on this machine its name, as paths are nobody's business."""
     if entry.kind == "history" and entry.source:
         return PurePath(entry.source).name

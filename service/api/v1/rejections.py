@@ -195,7 +195,7 @@ class RejectionController(Controller):
         await asyncio.wrap_future(done)
 
 
-def _replay(entry: records.Replay) -> Replay:
+def _replay(entry: records.ReplayRecord) -> Replay:
     violations = entry.violations
     return Replay(
         entry.load_id,
@@ -207,7 +207,7 @@ def _replay(entry: records.Replay) -> Replay:
     )
 
 
-def page_of(entry: records.Rejection) -> Rejection:
+def page_of(entry: records.RejectionRecord) -> Rejection:
     """A rejection, as clients see it."""
     return Rejection(
         entry.rejection_id,

@@ -25,9 +25,9 @@ from service.api.v1.answers import (
 )
 from service.api.v1.inserts import read_body
 from service.doors.replays import (
-    Failed,
-    Item,
-    Result,
+    FailedReplay,
+    ReplayItem,
+    ReplayResult,
     Tally,
     batch_of,
     one,
@@ -37,11 +37,11 @@ from service.doors.replays import (
     tries_of,
 )
 from service.errors import BadRequest, MalformedBody, UnsupportedFormat
-from service.formats.bodies.rows import decoding, media_type, rows_of
+from service.formats.bodies.body_rows import decoding, media_type, rows_of
 from service.gate import Gate
 from service.judge.judge import Batch, Violation, check_number
-from service.warehouse.replays import Replay
-from service.warehouse.work import Insert, Outcome, Replayed
+from service.warehouse.replays import Retries
+from service.warehouse.work import Insert, Outcome, StoredAnswer
 
 MOST_REASONS = 100  # what clients sent can be the name of an unknown field
 NOTHING = msgspec.Raw(b"")
@@ -165,7 +165,7 @@ class ReplayController(Controller):
         """
         body = await read_body(request, gate)
         found = await asyncio.to_thread(one, gate, rejection_id)
-        item, kind = Item(found), header(request, "content-type") or ""
+        item, kind = ReplayItem(found), header(request, "content-type") or ""
         judge = _judge(gate, found.table)
 
         def judged() -> Batch:
@@ -175,10 +175,10 @@ class ReplayController(Controller):
         named = asked_by(request, body)
         asked = None if dry_run else named
         insert = Insert([batch], False, dry_run, "replay", None, actor_of(request), asked)
-        insert.replay = Replay(tries_of([item], batch.payload(0) if body else None))
+        insert.replay = Retries(tries_of([item], batch.payload(0) if body else None))
         insert.render = lambda outcome: kept(asked, _response(outcome))
         done = await asyncio.wrap_future(gate.writer.insert(insert))
-        return again(done) if isinstance(done, Replayed) else _response(done)
+        return again(done) if isinstance(done, StoredAnswer) else _response(done)
 
     @post(
         "/replay",
@@ -262,7 +262,7 @@ def _replay_sent(gate: Gate, sent: list[_Corrected], actor: str | None) -> Repla
             found.rejection_id: found
             for found in stored(connection, [each.rejection_id for each in sent])
         }
-    items: dict[str, Item] = {}
+    items: dict[str, ReplayItem] = {}
     not_tried: list[NotTried] = []
     for each in sent:
         found = there.get(each.rejection_id)
@@ -275,7 +275,7 @@ def _replay_sent(gate: Gate, sent: list[_Corrected], actor: str | None) -> Repla
         elif found.status != "accepted":
             row = None if each.row == NOTHING else bytes(each.row)
             text = None if isinstance(each.text, UnsetType) else each.text
-            items[each.rejection_id] = Item(found, row, text)
+            items[each.rejection_id] = ReplayItem(found, row, text)
         else:
             not_tried.append(NotTried(each.rejection_id, "its row has gone in"))
     result = replay_some(gate, list(items.values()), actor)
@@ -285,11 +285,11 @@ def _replay_sent(gate: Gate, sent: list[_Corrected], actor: str | None) -> Repla
     return summary
 
 
-def _still(failed: Failed) -> StillRejected:
+def _still(failed: FailedReplay) -> StillRejected:
     return StillRejected(failed.rejection_id, failed.violations)
 
 
-def _summary(result: Result) -> ReplaySummary:
+def _summary(result: ReplayResult) -> ReplaySummary:
     tallies = result.tables.values()
     return ReplaySummary(
         result.load_id,

@@ -9,7 +9,7 @@ from litestar.params import FromPath
 
 from service.api.http.negotiation import CSV, JSON, NDJSON, answer_with, wanted
 from service.api.http.parameters import only_known
-from service.api.openapi.describing import Shape, described
+from service.api.openapi.describing import Schema, described
 from service.dictionary import Report
 from service.dictionary.column_types import TYPES, Unreadable
 from service.errors import BadRequest, NotFound
@@ -60,7 +60,7 @@ class ReportController(Controller):
         operation_id="show_report",
         sync_to_thread=True,
         opt=described(
-            answers={200: {JSON: Shape.REPORT, CSV: Shape.TEXT, NDJSON: Shape.TEXT}},
+            answers={200: {JSON: Schema.REPORT, CSV: Schema.TEXT, NDJSON: Schema.TEXT}},
             problems=(400, 406),
             public="public_reports",
         ),

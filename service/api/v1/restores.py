@@ -19,13 +19,13 @@ from service.api.openapi.describing import Link, described
 from service.api.v1.answers import encoded
 from service.backups.catalogue import Entry
 from service.backups.preparing import Prepared
-from service.backups.restoring import Result, restore
+from service.backups.restoring import RestoreResult, restore
 from service.backups.safety import Safety
 from service.dictionary import Table
 from service.engines.duckdb import as_problem
 from service.errors import Problem, Unprocessable
 from service.gate import Gate
-from service.warehouse.work import Idempotency, Replayed
+from service.warehouse.work import Idempotency, StoredAnswer
 
 
 class RestoreRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -155,7 +155,7 @@ async def _restore(
     actor = actor_of(request)
     done = await asyncio.to_thread(begin, gate, tables, entries, asked, response, actor)
     found = await asyncio.wrap_future(done)
-    return again(found) if isinstance(found, Replayed) else response(found)
+    return again(found) if isinstance(found, StoredAnswer) else response(found)
 
 
 def begin(
@@ -165,7 +165,7 @@ def begin(
     asked: Idempotency | None,
     response: Callable[[Sequence[Restored]], Response[bytes]],
     actor: str | None = None,
-) -> "Future[list[Restored] | Replayed]":
+) -> "Future[list[Restored] | StoredAnswer]":
     """Backs up what is there and reads the backups, then has the writer restore.
 
     The writer waits only while the differences are written, unless the tables have changed since
@@ -192,9 +192,9 @@ def begin(
         safety.needed = True
         return _shown(results, {entry.table: entry.backup_id for entry in safety.entries})
 
-    over: Future[list[Restored] | Replayed] = Future()
+    over: Future[list[Restored] | StoredAnswer] = Future()
 
-    def ended(done: "Future[list[Restored] | Replayed]") -> None:
+    def ended(done: "Future[list[Restored] | StoredAnswer]") -> None:
         try:
             beside.close()
             if not safety.needed:
@@ -255,7 +255,7 @@ def _plan(gate: Gate, entries: Sequence[Entry]) -> list[Restored]:
         connection.close()  # nothing was committed
 
 
-def _shown(results: Sequence[Result], safety: Mapping[str, str]) -> list[Restored]:
+def _shown(results: Sequence[RestoreResult], safety: Mapping[str, str]) -> list[Restored]:
     return [
         Restored(**msgspec.structs.asdict(each), safety_backup_id=safety.get(each.table))
         for each in results

@@ -9,16 +9,16 @@ from litestar.params import FromPath
 from service.api.http.negotiation import CSV, JSON, NDJSON, answer_with, wanted
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
-from service.api.openapi.describing import Shape, described
+from service.api.openapi.describing import Schema, described
 from service.dictionary import Column
 from service.dictionary.column_types import Unreadable
 from service.errors import BadRequest, NotFound
 from service.gate import Gate
 from service.warehouse import stored_rows
-from service.warehouse.stored_rows import Rows
+from service.warehouse.stored_rows import RowPage
 
-PAGE = {JSON: Shape.PAGE, CSV: Shape.TEXT, NDJSON: Shape.TEXT}
-ROW = {JSON: Shape.ROW, CSV: Shape.TEXT, NDJSON: Shape.TEXT}
+PAGE = {JSON: Schema.PAGE, CSV: Schema.TEXT, NDJSON: Schema.TEXT}
+ROW = {JSON: Schema.ROW, CSV: Schema.TEXT, NDJSON: Schema.TEXT}
 
 
 class ReadController(Controller):
@@ -73,7 +73,7 @@ class ReadController(Controller):
     ) -> Response[bytes]:
         """Shows the row of one primary key."""
         found, form = gate.table(table), wanted(request)
-        rows = Rows((), ())
+        rows = RowPage((), ())
         try:
             key = stored_rows.key_column(found).type.from_text(row_id)
             with gate.database.reading() as connection:

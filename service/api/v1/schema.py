@@ -6,7 +6,7 @@ import msgspec
 from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 
-from service.api.openapi.describing import Shape, described
+from service.api.openapi.describing import Schema, described
 from service.api.openapi.document import Document
 from service.gate import Gate
 from service.warehouse.stored_rows import report_types
@@ -22,7 +22,7 @@ class SchemaController(Controller):
         "/schema",
         operation_id="read_schema",
         sync_to_thread=True,
-        opt=described(answers={200: {"application/json": Shape.ANY}}, public="public_dictionary"),
+        opt=described(answers={200: {"application/json": Schema.ANY}}, public="public_dictionary"),
     )
     def read_schema(
         self, request: Request[Any, Any, Any], gate: NamedDependency[Gate]

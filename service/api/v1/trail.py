@@ -15,7 +15,7 @@ from service.api.openapi.describing import described
 from service.api.v1.keys import of_keys
 from service.gate import Gate
 from service.ops import trail
-from service.ops.trail import Wanted
+from service.ops.trail import TrailFilter
 
 
 class TrailEntry(msgspec.Struct):
@@ -64,7 +64,7 @@ class TrailController(Controller):
         `action` is a whole one (`backup.delete`) or a kind (`backup`).
         """
         start: Any = None if after is None else key_of(after, datetime, str)
-        wanted = Wanted(actor, action, naive(since), start)
+        wanted = TrailFilter(actor, action, naive(since), start)
         with gate.database.reading() as connection:
             found = trail.page(connection, limit, wanted, of_keys(gate))
         following = None

@@ -13,7 +13,7 @@ from service.cli.invocation import Run, command, segment
 
 if TYPE_CHECKING:
     from service.cli.client import Client
-    from service.cli.row_files import Batch
+    from service.cli.row_files import RowChunk
 
 MOST_ROWS = 1000  # of one request, by the contract
 ROOM = 64 * 1024  # left in a body for a CSV header and brackets
@@ -78,7 +78,9 @@ def insert(
     return int(total.rejected > 0)
 
 
-def _batches(run: Run, files: tuple[str, ...], form: str | None) -> "Iterator[tuple[str, Batch]]":
+def _batches(
+    run: Run, files: tuple[str, ...], form: str | None
+) -> "Iterator[tuple[str, RowChunk]]":
     from service.cli.row_files import batches
 
     rows = min(run.settings.max_rows, MOST_ROWS)
@@ -87,7 +89,7 @@ def _batches(run: Run, files: tuple[str, ...], form: str | None) -> "Iterator[tu
             yield file, batch
 
 
-def _send(client: "Client", table: str, batch: "Batch", strict: bool, dry_run: bool) -> Any:
+def _send(client: "Client", table: str, batch: "RowChunk", strict: bool, dry_run: bool) -> Any:
     """The verdict on a batch: 201, 207, and 422 as far as it is one."""
     try:
         return client.send(

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from service.formats.avro.avro_schema import PLAIN, Field
 from service.formats.avro.row_offsets import LONGEST, WHOLE, WIDTHS, Numbers, Odd, begins, null_of
-from service.formats.avro.schema import PLAIN, Field
 
 __all__ = ["Odd", "Window"]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from service.formats.bodies.rows import CsvRows, JsonRows
+from service.formats.bodies.body_rows import CsvRows, JsonRows
 
 REST = "_rest"  # what a line has beyond the columns of its table
 

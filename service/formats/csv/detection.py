@@ -8,9 +8,16 @@ from itertools import islice
 from pathlib import Path
 
 from service.dictionary.column_types import TYPES, Unreadable
-from service.formats.csv.dialect import DELIMITERS, LEFT_OUT, Options, Shape, UnreadableFile, Wanted
-from service.formats.csv.records import Record, Records
-from service.formats.csv.scan import Survey, survey
+from service.formats.csv.dialect import (
+    DELIMITERS,
+    LEFT_OUT,
+    Dialect,
+    DialectOptions,
+    ExpectedColumn,
+    UnreadableFile,
+)
+from service.formats.csv.record_reader import Record, Records
+from service.formats.csv.scan import Scan, scan
 
 LOOKED_AT = 1000  # rows
 _is_like_a_name = re.compile(r"[^\W\d][\w .#/()-]*").fullmatch
@@ -39,13 +46,15 @@ class Sample:
         return self.widths.most_common(1)[0][0]
 
 
-def shape_of(path: Path, wanted: Sequence[Wanted], options: Options, most_bytes: int) -> Shape:
+def detect_dialect(
+    path: Path, wanted: Sequence[ExpectedColumn], options: DialectOptions, most_bytes: int
+) -> Dialect:
     """The shape of the file at `path`, for a table with the columns `wanted`.
 
     Raises:
         UnreadableFile: it makes no sense; the message says why, and what to say for it to.
     """
-    found = survey(path, most_bytes, options.encoding)
+    found = scan(path, most_bytes, options.encoding)
     if not found.sample.strip(b'\r\n\t ;,|"'):
         raise UnreadableFile("it is empty")
     sample = _sample(found, wanted, options)
@@ -54,7 +63,7 @@ def shape_of(path: Path, wanted: Sequence[Wanted], options: Options, most_bytes:
     body = sample.rows[1:] if header else sample.rows
     width = len(named) if named else sample.width
     columns, by_position = _columns(named, width, body, wanted, options)
-    return Shape(
+    return Dialect(
         encoding=found.encoding,
         bom=found.bom,
         newline=found.newline,
@@ -71,7 +80,7 @@ def shape_of(path: Path, wanted: Sequence[Wanted], options: Options, most_bytes:
     )
 
 
-def _sample(found: Survey, wanted: Sequence[Wanted], options: Options) -> Sample:
+def _sample(found: Scan, wanted: Sequence[ExpectedColumn], options: DialectOptions) -> Sample:
     said = _sep(found.sample)
     if options.delimiter is not None or said:
         delimiter = options.delimiter or said[1].decode("latin-1")  # type: ignore[index]
@@ -94,7 +103,7 @@ def _sample(found: Survey, wanted: Sequence[Wanted], options: Options) -> Sample
     return max(samples, key=likely)  # the first one where they are alike
 
 
-def _read(found: Survey, delimiter: str) -> Sample:
+def _read(found: Scan, delimiter: str) -> Sample:
     """The first rows that say something."""
     said = _sep(found.sample)
     at = said.end() if said else 0
@@ -113,7 +122,7 @@ def _read(found: Survey, delimiter: str) -> Sample:
     return Sample(delimiter, rows, skipped, by_first)
 
 
-def _records(found: Survey, delimiter: str, at: int) -> Iterator[tuple[int, Record]]:
+def _records(found: Scan, delimiter: str, at: int) -> Iterator[tuple[int, Record]]:
     reader = Records(delimiter, None, frozenset())
     cut = len(found.sample) if found.whole else found.sample.rfind(b"\n") + 1
     block = found.sample[: cut or None]
@@ -128,7 +137,7 @@ def _normal(name: str) -> str:
     return re.sub(r"[\s-]+", "_", name.strip().casefold())
 
 
-def _has_header(sample: Sample, wanted: Sequence[Wanted], options: Options) -> bool:
+def _has_header(sample: Sample, wanted: Sequence[ExpectedColumn], options: DialectOptions) -> bool:
     if options.header is not None:
         return options.header
     first = sample.rows[0]
@@ -175,8 +184,8 @@ def _columns(
     named: Fields | None,
     width: int,
     body: list[Fields],
-    wanted: Sequence[Wanted],
-    options: Options,
+    wanted: Sequence[ExpectedColumn],
+    options: DialectOptions,
 ) -> tuple[Columns, Pairs]:
     if options.columns is not None:
         return _as_said(options.columns, width, wanted), ()
@@ -190,7 +199,7 @@ def _columns(
     return _by_name(named, columns, body, wanted)
 
 
-def _as_said(said: Sequence[str], width: int, wanted: Sequence[Wanted]) -> Columns:
+def _as_said(said: Sequence[str], width: int, wanted: Sequence[ExpectedColumn]) -> Columns:
     names = [each.name for each in wanted]
     unknown = [name for name in said if name not in (*names, LEFT_OUT)]
     if unknown:
@@ -206,7 +215,7 @@ def _as_said(said: Sequence[str], width: int, wanted: Sequence[Wanted]) -> Colum
 
 
 def _by_position(
-    named: Fields | None, width: int, body: list[Fields], wanted: Sequence[Wanted]
+    named: Fields | None, width: int, body: list[Fields], wanted: Sequence[ExpectedColumn]
 ) -> tuple[Columns, Pairs]:
     """In their order; empty ones behind the last (a delimiter ends each line) are not read."""
     names, whole = [each.name for each in wanted], width
@@ -223,7 +232,7 @@ def _by_position(
 
 
 def _by_name(
-    named: Fields, columns: list[str | None], body: list[Fields], wanted: Sequence[Wanted]
+    named: Fields, columns: list[str | None], body: list[Fields], wanted: Sequence[ExpectedColumn]
 ) -> tuple[Columns, Pairs]:
     """By name where they match; the others in their order where the count fits."""
     strange = [i for i, name in enumerate(columns) if name is None]
@@ -245,14 +254,14 @@ def _by_name(
     return tuple(columns), pairs
 
 
-def _all_required(there: set[str], wanted: Sequence[Wanted]) -> None:
+def _all_required(there: set[str], wanted: Sequence[ExpectedColumn]) -> None:
     absent = [each.name for each in wanted if each.required and each.name not in there]
     if absent:
         raise UnreadableFile(f"it has no column {', '.join(absent)}")
 
 
 def _readable_by_position(
-    pairs: Pairs, places: Sequence[int], body: list[Fields], wanted: Sequence[Wanted]
+    pairs: Pairs, places: Sequence[int], body: list[Fields], wanted: Sequence[ExpectedColumn]
 ) -> None:
     types = {each.name: each.type for each in wanted}
     for (theirs, ours), i in zip(pairs, places, strict=False):

@@ -23,7 +23,7 @@ class UnreadableFile(Unprocessable):
     slug, title = "unreadable-file", "Unreadable file"
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class ExpectedColumn(msgspec.Struct, frozen=True):
     """A column of the table that a file is for."""
 
     name: str
@@ -31,7 +31,7 @@ class Wanted(msgspec.Struct, frozen=True):
     required: bool
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True):
+class DialectOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What is said of a file; what is None is found out."""
 
     encoding: str | None = None
@@ -41,7 +41,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     nulls: tuple[str, ...] = ()  # what stands for no value, besides nothing
 
 
-class Shape(msgspec.Struct, frozen=True, kw_only=True):
+class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """How a file is read; `columns` has the table's column for each of its fields, or None."""
 
     encoding: str
@@ -78,11 +78,11 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
         return ", ".join(said)
 
 
-def wanted_by(table: Table) -> tuple[Wanted, ...]:
+def expected_columns(table: Table) -> tuple[ExpectedColumn, ...]:
     """The columns that a file for `table` has to have."""
-    return tuple(Wanted(each.name, each.type.name, each.required) for each in table.columns)
+    return tuple(ExpectedColumn(each.name, each.type.name, each.required) for each in table.columns)
 
 
-def as_json(shape: Shape) -> dict[str, Any]:
+def as_json(shape: Dialect) -> dict[str, Any]:
     """The shape as plain values."""
     return msgspec.to_builtins(shape)  # type: ignore[no-any-return]

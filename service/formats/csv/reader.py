@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from service.formats.csv.dialect import Shape, UnreadableFile
+from service.formats.csv.dialect import Dialect, UnreadableFile
 from service.formats.csv.lines import Lines, Mask, Places
 from service.formats.csv.opening import BLOCK, Counted, in_utf8, pieces
-from service.formats.csv.records import Records
+from service.formats.csv.record_reader import Records
 
 MOST_LINE = 16 << 20  # bytes; a file with a longer line is no CSV file
 LINE, SURPLUS, PROBLEM, TEXT = "line", "_rest", "_problem", "_text"
@@ -34,7 +34,7 @@ def schema_of(names: tuple[str, ...]) -> pa.Schema:
 
 def rows_of(
     path: Path,
-    shape: Shape,
+    shape: Dialect,
     names: tuple[str, ...],
     most_bytes: int,
     counted: Counted = lambda _: None,
@@ -50,7 +50,7 @@ def rows_of(
 
 
 class _Reader:
-    def __init__(self, shape: Shape, names: tuple[str, ...]) -> None:
+    def __init__(self, shape: Dialect, names: tuple[str, ...]) -> None:
         self._shape, self._names = shape, names
         self._schema = schema_of(names)
         self._width = len(shape.columns)

@@ -28,7 +28,7 @@ _undefined_in_1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]").search
 
 
 @dataclass(frozen=True)
-class Survey:
+class Scan:
     """What one pass over a file has found; `sample` is the head of it, in UTF-8."""
 
     encoding: str
@@ -41,7 +41,7 @@ class Survey:
     quotes: bool
 
 
-def survey(path: Path, most_bytes: int, encoding: str | None = None) -> Survey:
+def scan(path: Path, most_bytes: int, encoding: str | None = None) -> Scan:
     """Looks at the whole file; `encoding` where it is said.
 
     Raises:
@@ -62,7 +62,7 @@ def survey(path: Path, most_bytes: int, encoding: str | None = None) -> Survey:
     whole = len(sample) <= SAMPLE
     if newline == "CR":
         sample = sample.replace(b"\r", b"\n")
-    return Survey(
+    return Scan(
         encoding, bom, compression_of(path), newline or "LF", sample[:SAMPLE], whole, lines, quotes
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from service.formats.bodies.rows import Body
+from service.formats.bodies.body_rows import LazyRows
 from service.judge.columns import KeysOf, sets_of
 from service.judge.judge import Batch, Judge
 
@@ -39,7 +39,7 @@ def verdict_of(batch: Batch) -> tuple[Any, memoryview]:
     return (batch.received, batch.positions, batch.broken, sets), data
 
 
-def batch_of(verdict: Any, data: bytes, judge: Judge, body: Body) -> Batch:
+def batch_of(verdict: Any, data: bytes, judge: Judge, body: LazyRows) -> Batch:
     """The batch again, as `judge` would have made it of the rows of `body`."""
     received: int
     positions: Sequence[int]

@@ -11,7 +11,7 @@ from typing import Any
 
 from service.dictionary import Table
 from service.errors import Problem
-from service.formats.bodies.rows import rows_of
+from service.formats.bodies.body_rows import rows_of
 from service.judge.judge import Judge
 from service.judge.process.frames import DICTIONARY, HEADER, frame, said_in, verdict_of
 from service.runtime.interpreter import collect_less
@@ -22,7 +22,7 @@ def main(descriptor: int) -> None:
     for asked_to_end in (signal.SIGINT, signal.SIGTERM):  # the service says when, once it is ready
         signal.signal(asked_to_end, signal.SIG_IGN)
     with socket.socket(fileno=descriptor) as connection:
-        judging = Judging()
+        judging = Worker()
         try:
             while question := _received(connection):
                 for part in judging.answer(*question):
@@ -31,7 +31,7 @@ def main(descriptor: int) -> None:
             return
 
 
-class Judging:
+class Worker:
     """Judges by the dictionary that came last."""
 
     def __init__(self) -> None:

@@ -238,7 +238,7 @@ READINGS: Mapping[str, Mapping[tuple[str, str | None], Reading]] = {
 
 
 @dataclass(frozen=True)
-class Source:
+class ColumnSource:
     """Where a column's values come from; with neither field nor reading they are all missing."""
 
     column: Column
@@ -264,7 +264,7 @@ class Source:
             raise DamagedBackup(message, column=name) from error
 
 
-def resolve(table: Table, schema: FileSchema) -> list[Source]:
+def resolve(table: Table, schema: FileSchema) -> list[ColumnSource]:
     """Where each of the table's columns comes from.
 
     Raises:
@@ -277,14 +277,14 @@ def resolve(table: Table, schema: FileSchema) -> list[Source]:
     return [_source(column, fields.get(column.name)) for column in table.columns]
 
 
-def _source(column: Column, field: Field | None) -> Source:
+def _source(column: Column, field: Field | None) -> ColumnSource:
     if field is None:
         if column.required:
             message = f"it has no column {column.name}, which every row must have"
             raise DamagedBackup(message, column=column.name)
-        return Source(column, None)
+        return ColumnSource(column, None)
     reading = READINGS[column.type.name].get((field.type, field.logical))
     if reading is None:
         message = f"its column {column.name} is {field.said}, not {column.type.reads}"
         raise DamagedBackup(message, column=column.name)
-    return Source(column, reading, PLAIN[field.type])
+    return ColumnSource(column, reading, PLAIN[field.type])

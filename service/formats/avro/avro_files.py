@@ -19,14 +19,14 @@ from fastavro.schema import parse_schema
 from service.dictionary import Table
 from service.errors import DamagedBackup, Unprocessable
 from service.formats.avro import container
-from service.formats.avro.decoding import Odd, Window
-from service.formats.avro.encoding import encoded
-from service.formats.avro.schema import (
+from service.formats.avro.avro_schema import (
     fingerprint_of,
     read_schema,
     resolve,
     schema_of,
 )
+from service.formats.avro.decoding import Odd, Window
+from service.formats.avro.encoding import encoded
 from service.runtime.durable_files import made_whole
 from service.runtime.pipeline import in_order
 

@@ -17,7 +17,7 @@ from itertools import count
 from typing import Any, cast
 
 from service.errors import Problem
-from service.formats.bodies.rows import Body
+from service.formats.bodies.body_rows import LazyRows
 from service.judge.judge import Batch, Judge
 from service.judge.process.frames import DICTIONARY, HEADER, batch_of, frame, said_in
 from service.runtime.logs import get_logger
@@ -32,7 +32,7 @@ PATIENCE_SECONDS = 10.0  # with a process that does not answer; a body takes it 
 PROGRAM = "import sys; sys.path[:] = {}; from service.judge.process.worker import main; main({})"
 
 
-class Apart(asyncio.Protocol):
+class WorkerProcess(asyncio.Protocol):
     """The other process, as one event loop sees it."""
 
     def __init__(self, wanted: bool) -> None:
@@ -85,7 +85,7 @@ class Apart(asyncio.Protocol):
             raise said
         if said is None:
             return None
-        return batch_of(said, data, judges[table], Body(body, content_type))
+        return batch_of(said, data, judges[table], LazyRows(body, content_type))
 
     def close(self) -> None:
         """Ends the process; it keeps nothing, so it need not be asked."""

@@ -297,7 +297,7 @@ def rows_of(body: bytes, content_type: str) -> Rows:
         return FORMATS[name](body)
 
 
-class Body:
+class LazyRows:
     """A body that was judged elsewhere; its rows are looked for only when one has to be told."""
 
     def __init__(self, body: bytes, content_type: str) -> None:
