@@ -9,14 +9,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import duckdb
 import msgspec
 import pyarrow as pa
 
 from service.backups.catalogue import Catalogue, Entry, Kind
 from service.backups.checking import Findings, byte_problems
 from service.dictionary import Table
-from service.engines.duckdb import core, count_rows, quoted
+from service.engines.engine import Connection
+from service.engines.sql import core, count_rows, quoted
 from service.errors import DamagedBackup
 from service.formats.avro.avro_files import BATCH_ROWS, DEFAULT_CODEC, AvroFile, Written, write
 from service.runtime.durable_files import HashingFile, Steps, made_whole, no_steps, open_plain
@@ -35,7 +35,7 @@ class Verification(msgspec.Struct, frozen=True):
 
 
 def back_up(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     tables: Sequence[Table],
     catalogue: Catalogue,
     codec: str = DEFAULT_CODEC,
@@ -118,7 +118,7 @@ class _Taken:
         )
 
 
-def _snapshot_time(connection: duckdb.DuckDBPyConnection) -> str:
+def _snapshot_time(connection: Connection) -> str:
     # now() is when the transaction began.
     found = connection.execute("select timezone('UTC', now())").fetchall()
     return _iso(found[0][0])
@@ -128,9 +128,7 @@ def _iso(moment: datetime) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
-def _write(
-    connection: duckdb.DuckDBPyConnection, table: Table, path: Path, codec: str, taken: _Taken
-) -> Written:
+def _write(connection: Connection, table: Table, path: Path, codec: str, taken: _Taken) -> Written:
     about = {
         "gatehouse.backup_id": path.stem,
         "gatehouse.dictionary_version": taken.dictionary_version,
@@ -140,7 +138,7 @@ def _write(
     return write(path, table, _batches(connection, table), codec, about, nullable=lacking)
 
 
-def _batches(connection: duckdb.DuckDBPyConnection, table: Table) -> Iterator[pa.RecordBatch]:
+def _batches(connection: Connection, table: Table) -> Iterator[pa.RecordBatch]:
     """All rows by primary key, sorted part by part: to sort all takes memory for all."""
     key, columns = quoted(table.primary_key), ", ".join(map(quoted, table.column_names))
     bounds = _bounds(connection, table)
@@ -155,7 +153,7 @@ def _batches(connection: duckdb.DuckDBPyConnection, table: Table) -> Iterator[pa
         yield from connection.to_arrow_reader(BATCH_ROWS)
 
 
-def _bounds(connection: duckdb.DuckDBPyConnection, table: Table) -> list[Any]:
+def _bounds(connection: Connection, table: Table) -> list[Any]:
     """Keys that part the table into about equal parts of PART_ROWS, as a sample has it."""
     parts = count_rows(connection, table.name) // PART_ROWS
     if not parts:
@@ -167,7 +165,7 @@ def _bounds(connection: duckdb.DuckDBPyConnection, table: Table) -> list[Any]:
     return sorted(row[0] for row in found)[SAMPLED // 2 :: SAMPLED]
 
 
-def _lacking(connection: duckdb.DuckDBPyConnection, table: Table) -> frozenset[str]:
+def _lacking(connection: Connection, table: Table) -> frozenset[str]:
     """Required columns that rows from before that rule lack: a backup keeps what is there."""
     names = [column.name for column in table.columns if column.required]
     counts = ", ".join(f"count(*) - count({quoted(name)})" for name in names)

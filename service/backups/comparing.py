@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from service.dictionary import Table
-from service.engines.duckdb import core, quoted
+from service.engines.duckdb import query_arrow
+from service.engines.engine import Connection
+from service.engines.sql import core, quoted
 
 WHAT = '"what to do"'  # a column that no table has: Avro knows no such name
 
@@ -29,9 +30,7 @@ class Unordered(Exception):
     """The rows of a file are not in the order of their keys, or a key comes twice."""
 
 
-def compare_parts(
-    connection: duckdb.DuckDBPyConnection, table: Table, parts: Iterable[pa.RecordBatch]
-) -> None:
+def compare_parts(connection: Connection, table: Table, parts: Iterable[pa.RecordBatch]) -> None:
     """Stages what the rows of a backup, in `parts`, and those of its table differ in.
 
     Raises:
@@ -47,7 +46,7 @@ def compare_parts(
         bounds = [each.as_py() for each in (above, last) if each is not None]
         between = f"{key} <= ?" if above is None else f"{key} > ? and {key} <= ?"
         if not _is_there(connection, table, part, between, bounds):
-            find_differences(connection, table, "part", between, bounds, part)
+            find_differences(connection, table, part, between, bounds)
     rest, bounds = ("true", []) if last is None else (f"{key} > ?", [last.as_py()])
     connection.execute(
         f"insert into {staged(table.name)} ({WHAT}, {key})"
@@ -57,7 +56,7 @@ def compare_parts(
 
 
 def _is_there(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     table: Table,
     part: pa.RecordBatch,
     where: str,
@@ -88,31 +87,34 @@ def _ascending(keys: pa.Array, last: pa.Scalar | None) -> bool:
 
 
 def find_differences(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     table: Table,
-    rows: str,
+    rows: str | pa.RecordBatch,
     where: str,
     values: list[Any],
-    part: pa.RecordBatch | None = None,  # DuckDB finds it by its name
 ) -> None:
-    """Compares `rows` with those of the table `where` their keys are within bounds."""
+    """Compares `rows`, a table's name or Arrow's, with those of the table `where` keys are within
+    bounds; stages what differs.
+    """
     key, content = quoted(table.primary_key), _content(table)
     differs = " or ".join(f"kept.{name} is distinct from backup.{name}" for name in content)
     columns = "".join(f", {name}" for name in content)
     wanted = "".join(f", backup.{name}" for name in content)
-    connection.execute(
-        f"""
+    backup = rows if isinstance(rows, str) else "arrow_rows"
+    query = f"""
         insert into {staged(table.name)} ({WHAT}, {key}{columns})
         select
             case when kept.{key} is null then 'add' when backup.{key} is null then 'remove'
                 else 'change' end,
             coalesce(backup.{key}, kept.{key}){wanted}
         from (select * from {core(table.name)} where {where}) as kept
-        full outer join {rows} as backup on kept.{key} = backup.{key}
+        full outer join {backup} as backup on kept.{key} = backup.{key}
         where kept.{key} is null or backup.{key} is null or {differs or "false"}
-        """,
-        values,
-    )
+    """
+    if isinstance(rows, str):
+        connection.execute(query, values)
+    else:
+        query_arrow(connection, query, rows, values)
 
 
 def _content(table: Table) -> list[str]:

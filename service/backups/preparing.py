@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 from typing import TypeAlias
 
-import duckdb
-
 from service.backups.catalogue import Catalogue, Entry
 from service.backups.comparing import staged
 from service.backups.staging import create_staged, stage
 from service.dictionary import Dictionary, Table
-from service.engines.duckdb import count_rows
+from service.engines.duckdb import insert_arrow
+from service.engines.engine import Connection
+from service.engines.sql import count_rows
 
 State: TypeAlias = list[tuple[object, ...]]
 COPIED_ROWS = 1 << 17  # at a time
 
 
-def state_of(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> State:
+def state_of(connection: Connection, tables: Sequence[Table]) -> State:
     """What tells that the tables are as they were, as `connection`, in a transaction, sees them.
 
     Rows of record only ever come in, by inserts and builds, so that there are more of them; but
@@ -43,7 +43,7 @@ class Prepared:
 
     def __init__(
         self,
-        connection: duckdb.DuckDBPyConnection,
+        connection: Connection,
         dictionary: Dictionary,
         entries: Sequence[Entry],
         catalogue: Catalogue,
@@ -62,7 +62,7 @@ class Prepared:
 
     def holds(
         self,
-        connection: duckdb.DuckDBPyConnection,
+        connection: Connection,
         dictionary: Dictionary,
         entries: Sequence[Entry],
     ) -> bool:
@@ -72,11 +72,9 @@ class Prepared:
         tables = [dictionary.tables[entry.table] for entry in entries]
         return state_of(connection, tables) == self._state
 
-    def hand_over(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    def hand_over(self, connection: Connection, table: Table) -> None:
         """Gives `connection` the staged differences of a table, as `stage` would."""
         create_staged(connection, table)
         name = staged(table.name)
         found = self._connection.execute(f"from {name}").to_arrow_reader(COPIED_ROWS)
-        # DuckDB finds the local variable by its name.
-        differences = found.__arrow_c_stream__()  # noqa: F841
-        connection.execute(f"insert into {name} select * from differences")
+        insert_arrow(connection, name, found)

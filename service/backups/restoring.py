@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import uuid4
 
-import duckdb
 import msgspec
 
 from service.backups.catalogue import Catalogue, Entry
@@ -16,7 +15,8 @@ from service.backups.comparing import WHAT, staged
 from service.backups.preparing import Prepared
 from service.backups.staging import check_references, drop_staged, one_row, stage
 from service.dictionary import Dictionary, Table
-from service.engines.duckdb import core, count_rows, quoted
+from service.engines.engine import Connection
+from service.engines.sql import core, count_rows, quoted
 from service.errors import UnknownTable, Unprocessable
 from service.ops import records
 from service.runtime.clock import utc_now
@@ -37,7 +37,7 @@ class RestoreResult(msgspec.Struct, frozen=True):
 
 
 def restore(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     dictionary: Dictionary,
     entries: Sequence[Entry],
     catalogue: Catalogue,
@@ -96,7 +96,7 @@ def _parents_first(dictionary: Dictionary, entries: Sequence[Entry]) -> list[tup
 
 
 def _compare(
-    connection: duckdb.DuckDBPyConnection, table: Table, entry: Entry, load_id: str | None
+    connection: Connection, table: Table, entry: Entry, load_id: str | None
 ) -> RestoreResult:
     before = count_rows(connection, table.name)
     counts = (f"count(*) filter ({WHAT} = '{what}')" for what in ("add", "remove", "change"))
@@ -108,7 +108,7 @@ def _compare(
     )
 
 
-def _apply(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+def _apply(connection: Connection, table: Table) -> None:
     """Removes, changes and adds only the rows that differ.
 
     Of 100,000 rows, 20,000 of them different, DuckDB 1.5.6 does so in 60 ms and commits in 15;
@@ -128,7 +128,7 @@ def _apply(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
 
 
 def _record(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     result: RestoreResult,
     started_at: datetime,
     actor: str | None,
@@ -157,7 +157,7 @@ def _record(
     connection.execute("delete from ops.history where table_name = ?", [result.table])
 
 
-def _accepted(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+def _accepted(connection: Connection, table: str) -> int:
     """How many rows all loads of a table brought until now, whatever became of them."""
     query = (
         "select coalesce(sum(accepted), 0) from ops.loads"

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-import duckdb
-
 from service.backups.backing_up import back_up
 from service.backups.catalogue import Catalogue, Entry
 from service.backups.preparing import state_of
 from service.dictionary import Table
+from service.engines.engine import Connection
 
 
 class Safety:
@@ -25,7 +24,7 @@ class Safety:
         self.entries: list[Entry] = []
         self.needed = False
 
-    def take(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def take(self, connection: Connection) -> None:
         """Backs the tables up as `connection`, in a transaction, sees them.
 
         Raises:
@@ -41,7 +40,7 @@ class Safety:
             kind="safety",
         )
 
-    def renew(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def renew(self, connection: Connection) -> None:
         """Makes sure that the backup is of what `connection`, in a transaction, sees.
 
         Raises:

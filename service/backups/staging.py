@@ -8,14 +8,15 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
 from service.backups.catalogue import Catalogue, Entry
 from service.backups.checking import FIRST_IDS, Breach, Findings, raise_if_broken, trusted
 from service.backups.comparing import WHAT, Unordered, compare_parts, find_differences, staged
 from service.dictionary import Column, Dictionary, Rule, Table
-from service.engines.duckdb import core, quoted
+from service.engines.duckdb import insert_arrow
+from service.engines.engine import Connection
+from service.engines.sql import core, quoted
 from service.errors import DamagedBackup, DanglingReferences
 from service.formats.avro.avro_files import AvroFile
 from service.runtime.pipeline import one_ahead
@@ -38,9 +39,7 @@ def would_be(table: Table) -> str:
     )
 
 
-def stage(
-    connection: duckdb.DuckDBPyConnection, table: Table, entry: Entry, catalogue: Catalogue
-) -> None:
+def stage(connection: Connection, table: Table, entry: Entry, catalogue: Catalogue) -> None:
     """Finds the differences between a table and a backup, whose rows follow the table's own rules.
 
     Raises:
@@ -59,12 +58,12 @@ def stage(
     check_unique(connection, table, others, would_be(table))
 
 
-def create_staged(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+def create_staged(connection: Connection, table: Table) -> None:
     """Makes the temporary table of the differences, empty."""
     _create(connection, staged(table.name), table, f"{WHAT} varchar")
 
 
-def _create(connection: duckdb.DuckDBPyConnection, name: str, table: Table, *others: str) -> None:
+def _create(connection: Connection, name: str, table: Table, *others: str) -> None:
     columns = (f"{quoted(column.name)} {column.type.name}" for column in table.columns)
     connection.execute(f"create or replace temp table {name} ({', '.join((*columns, *others))})")
 
@@ -109,22 +108,18 @@ def _parts(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield pa.concat_batches(part)
 
 
-def _stage_whole(
-    connection: duckdb.DuckDBPyConnection, table: Table, parts: Iterable[pa.RecordBatch]
-) -> None:
+def _stage_whole(connection: Connection, table: Table, parts: Iterable[pa.RecordBatch]) -> None:
     whole = _whole(table.name)
     _create(connection, whole, table)
     for part in parts:
-        # DuckDB finds `part` by its name. Registered, it would be kept until the commit.
-        assert part is not None
-        connection.execute(f"insert into {whole} select * from part")
+        insert_arrow(connection, whole, part)
     check_unique(connection, table, [each for each in table.columns if each.is_unique], whole)
     find_differences(connection, table, whole, "true", [])
     connection.execute(f"drop table {whole}")
 
 
 def check_unique(
-    connection: duckdb.DuckDBPyConnection, table: Table, columns: Iterable[Column], rows: str
+    connection: Connection, table: Table, columns: Iterable[Column], rows: str
 ) -> None:
     """Whether no two of `rows` (as SQL names them) have the same value in one of the columns.
 
@@ -149,20 +144,20 @@ def check_unique(
     raise_if_broken(table, breaches)
 
 
-def one_row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
+def one_row(connection: Connection, query: str) -> tuple[Any, ...]:
     """The one row that `query` gives."""
     (row,) = connection.execute(query).fetchall()
     return tuple(row)
 
 
-def first_ids(connection: duckdb.DuckDBPyConnection, query: str) -> list[Any]:
+def first_ids(connection: Connection, query: str) -> list[Any]:
     """The lowest values of the one column of `query`."""
     found = connection.execute(f"{query} order by 1 limit {FIRST_IDS}").fetchall()
     return [row[0] for row in found]
 
 
 def check_references(
-    connection: duckdb.DuckDBPyConnection, dictionary: Dictionary, restored: Collection[str]
+    connection: Connection, dictionary: Dictionary, restored: Collection[str]
 ) -> None:
     """Whether each reference leads somewhere once the staged tables are in place.
 
@@ -192,7 +187,7 @@ def check_references(
 
 
 def dangling_rows(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     dictionary: Dictionary,
     child: Table,
     column: Column,
@@ -222,7 +217,7 @@ def dangling_rows(
     return {**said, "count": count, "first_ids": ids}
 
 
-def drop_staged(connection: duckdb.DuckDBPyConnection, tables: Sequence[str]) -> None:
+def drop_staged(connection: Connection, tables: Sequence[str]) -> None:
     """Removes the temporary tables; after a failure the writer's rollback does."""
     for table in tables:
         connection.execute(f"drop table {staged(table)}")

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
-import duckdb
 import msgspec
 
 from service.api.http.authentication import local_caller
@@ -12,7 +11,7 @@ from service.app import create_app
 from service.backups.catalogue import Catalogue
 from service.cli.failures import Unreachable
 from service.dictionary import DictionaryError
-from service.engines.duckdb import Database
+from service.engines.duckdb import Database, DatabaseError, InUseError
 from service.errors import NotBuilt, Problem
 from service.runtime import logs
 from service.runtime.settings import Settings
@@ -109,11 +108,11 @@ def _told_as_unreachable(settings: Settings) -> Iterator[None]:
     try:
         with _unwrapped():
             yield
-    except duckdb.IOException as error:
+    except InUseError as error:
         if "Could not set lock" in str(error):
             raise Locked(settings) from error
         raise Damaged(settings, error) from error
-    except (duckdb.Error, UnicodeDecodeError, msgspec.DecodeError) as error:
+    except (DatabaseError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise Damaged(settings, error) from error
     except Problem as error:
         raise Unreachable(error.detail) from error

@@ -4,11 +4,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-import duckdb
+from service.engines.duckdb import DatabaseError
+from service.engines.engine import Connection
 
 AGAIN_SECONDS = 0.05  # an interruption ends one statement, and the next one may have begun
 
-_landing: set[duckdb.DuckDBPyConnection] = set()
+_landing: set[Connection] = set()
 
 
 class Cancelled(Exception):
@@ -55,7 +56,7 @@ class Cancel:
 
 
 @contextmanager
-def landing(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def landing(connection: Connection) -> Iterator[None]:
     """Within the block, `connection` is dbt's too: it reads a file for it."""
     _landing.add(connection)
     try:
@@ -69,7 +70,7 @@ def _interrupt_dbt() -> None:
     from dbt.adapters.factory import FACTORY
 
     for connection in [*_landing]:
-        with suppress(duckdb.Error):
+        with suppress(DatabaseError):
             connection.interrupt()
     for adapter in [*FACTORY.adapters.values()]:
         connections = adapter.connections

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from service.engines.duckdb import DatabaseError
+from service.engines.engine import Connection
 from service.formats.csv.dialect import Dialect, UnreadableFile
 from service.formats.csv.opening import Counted
 from service.formats.csv.reader import LINE, rows_of, schema_of
@@ -47,7 +48,7 @@ class CsvSource:
         self.exhausted = False
         self._step()
 
-    def land(self, connection: duckdb.DuckDBPyConnection, target: str) -> None:
+    def land(self, connection: Connection, target: str) -> None:
         """Adds the next part to `target`; afterwards `exhausted` says whether that was all.
 
         Raises:
@@ -57,7 +58,7 @@ class CsvSource:
         arrow_lines = lines.__arrow_c_stream__()  # noqa: F841 - DuckDB finds it by its name
         try:
             connection.execute(f"insert into {target} by name select * from arrow_lines")
-        except duckdb.Error:
+        except DatabaseError:
             if self._failed is None:
                 raise
         if self._failed is not None:

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 from uuid import uuid4
 
-import duckdb
 import msgspec
 
 from service.dbt.cancelling import Cancel, Cancelled
 from service.dictionary import Dictionary, DictionaryError
 from service.dictionary.manifest import read_dictionary
+from service.engines.duckdb import DatabaseError, open_bare
 from service.errors import Conflict, NotFound
 from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger
@@ -89,8 +89,8 @@ class NoLock:
     def keeping_open(self, warehouse: Path) -> AbstractContextManager[object]:
         """Else DuckDB opens the file anew for each node, which takes longer than many a node."""
         try:
-            return duckdb.connect(str(warehouse))
-        except duckdb.Error:  # dbt will say why
+            return open_bare(warehouse)
+        except DatabaseError:  # dbt will say why
             return nullcontext()
 
 

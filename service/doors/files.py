@@ -13,7 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import msgspec
 
 from service.dbt.cancelling import Cancel
@@ -30,6 +29,7 @@ from service.dbt.runner import (
 )
 from service.dictionary import Table
 from service.engines.duckdb import Database
+from service.engines.engine import Connection
 from service.errors import Problem, Unavailable
 from service.formats.csv.detection import detect_dialect
 from service.formats.csv.dialect import Dialect, DialectOptions, expected_columns
@@ -253,7 +253,7 @@ class FileLoads:
     def _end(self, load: FileLoad, status: str, detail: str | None) -> None:
         finished = utc_now()
 
-        def end(connection: duckdb.DuckDBPyConnection) -> None:
+        def end(connection: Connection) -> None:
             connection.execute(
                 "update ops.loads set status = ?, detail = ?, finished_at = ? where load_id = ?",
                 [status, detail, finished, load.load_id],
@@ -311,7 +311,7 @@ def _record(load: FileLoad) -> records.LoadRecord:
     )
 
 
-def _write(connection: duckdb.DuckDBPyConnection, load: FileLoad) -> None:
+def _write(connection: Connection, load: FileLoad) -> None:
     if not load.is_trial:
         records.write(connection, [_record(load)])
     connection.execute(
@@ -323,9 +323,9 @@ def _write(connection: duckdb.DuckDBPyConnection, load: FileLoad) -> None:
     )
 
 
-def _make_current(connection: duckdb.DuckDBPyConnection, load: FileLoad) -> None:
+def _make_current(connection: Connection, load: FileLoad) -> None:
     connection.execute("update ops.files set is_current = (load_id = ?)", [load.load_id])
 
 
-def _forget(connection: duckdb.DuckDBPyConnection, load_ids: list[str]) -> None:
+def _forget(connection: Connection, load_ids: list[str]) -> None:
     connection.execute("delete from ops.files where load_id in (select unnest(?))", [load_ids])

@@ -14,10 +14,11 @@ from itertools import groupby
 from typing import Any
 from uuid import uuid4
 
-import duckdb
 import msgspec
 import pyarrow as pa
 
+from service.engines.duckdb import query_arrow
+from service.engines.engine import Connection
 from service.errors import Conflict, NotFound, Unavailable
 from service.formats.bodies.body_rows import Rows
 from service.formats.bodies.stored import TextRows, json_rows
@@ -116,13 +117,12 @@ class ReplayResult:
     settled: list[str] = field(default_factory=list)
 
 
-def stored(
-    connection: duckdb.DuckDBPyConnection, rejection_ids: Sequence[str]
-) -> list[StoredRejection]:
+def stored(connection: Connection, rejection_ids: Sequence[str]) -> list[StoredRejection]:
     """Those of the rejections that there are."""
-    # DuckDB finds the local variable by its name; a list as a parameter takes 100 times as long.
-    wanted = pa.table({"id": pa.array(rejection_ids, pa.string())}).__arrow_c_stream__()  # noqa: F841
-    found = connection.execute(f"{_SELECT} where rejection_id in (select id from wanted)")
+    # As Arrow rows: a list as a parameter takes 100 times as long.
+    wanted = pa.table({"id": pa.array(rejection_ids, pa.string())})
+    query = f"{_SELECT} where rejection_id in (select id from arrow_rows)"
+    found = query_arrow(connection, query, wanted)
     return [StoredRejection(*row) for row in found.fetchall()]
 
 
@@ -306,7 +306,7 @@ def _end(
     said = msgspec.json.encode(counts).decode()
     deed = records.TrailRecord(str(uuid4()), now, actor, "rejection.replay", result.load_id, said)
 
-    def end(connection: duckdb.DuckDBPyConnection) -> None:
+    def end(connection: Connection) -> None:
         connection.execute(
             "update ops.loads set status = ?, detail = ?, finished_at = ? where load_id = ?",
             [status, detail, now, result.load_id],

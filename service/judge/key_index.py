@@ -7,10 +7,9 @@ change only after a commit; the primary key in DuckDB is the backstop.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import duckdb
-
 from service.dictionary import Dictionary, Table
-from service.engines.duckdb import core, quoted
+from service.engines.engine import Connection
+from service.engines.sql import core, quoted
 from service.judge.key_sets import KeySet, key_set, set_of_numbers, signed, unsigned
 
 Place = tuple[str, str]  # table and column
@@ -89,7 +88,7 @@ class KeyIndex:
             else:
                 self._sets[place] = values
 
-    def load(self, connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
+    def load(self, connection: Connection, tables: Iterable[str]) -> None:
         """Reads the keys of `tables` as they are in the warehouse."""
         for name in tables:
             for column, type_name in unique_columns(self._dictionary.tables[name]):
@@ -101,9 +100,7 @@ class KeyIndex:
         return {t.name: len(self._sets.get((t.name, t.primary_key), ())) for t in tables}
 
 
-def _stored(
-    connection: duckdb.DuckDBPyConnection, table: str, column: str, type_name: str
-) -> KeySet:
+def _stored(connection: Connection, table: str, column: str, type_name: str) -> KeySet:
     found = connection.execute(
         f"select {quoted(column)} as key from {core(table)} where {quoted(column)} is not null"
     )

@@ -7,8 +7,7 @@ from itertools import groupby
 from typing import Any
 from uuid import uuid4
 
-import duckdb
-
+from service.engines.engine import Connection
 from service.errors import Conflict, NotFound
 from service.ops import records
 from service.ops.records import LoadRecord, RejectionRecord, ReplayRecord, TrailRecord
@@ -50,7 +49,7 @@ class _Conditions:
 
 
 def _edge(
-    connection: duckdb.DuckDBPyConnection, book: str, time: str, where: _Conditions, limit: int
+    connection: Connection, book: str, time: str, where: _Conditions, limit: int
 ) -> datetime | None:
     """When the oldest of the `limit` newest entries was.
 
@@ -63,7 +62,7 @@ def _edge(
 
 
 def loads(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     limit: int,
     after: tuple[datetime, str] | None = None,
     *,
@@ -97,7 +96,7 @@ def loads(
     return RecordPage(_by_load(found), len(ids) > limit)
 
 
-def load(connection: duckdb.DuckDBPyConnection, load_id: str) -> list[LoadRecord]:
+def load(connection: Connection, load_id: str) -> list[LoadRecord]:
     """The entries of one load; raises NotFound."""
     found = connection.execute(
         f"{_SELECT_LOADS} where load_id = ? {_NEWEST_LOAD}", [load_id]
@@ -113,7 +112,7 @@ def _by_load(rows: list[tuple[Any, ...]]) -> list[list[LoadRecord]]:
 
 
 def rejections(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     limit: int,
     after: tuple[datetime, int, str] | None = None,
     *,
@@ -147,7 +146,7 @@ def rejections(
     return RecordPage([RejectionRecord(*row) for row in found[:limit]], len(found) > limit)
 
 
-def rejection(connection: duckdb.DuckDBPyConnection, rejection_id: str) -> RejectionRecord:
+def rejection(connection: Connection, rejection_id: str) -> RejectionRecord:
     """One rejection; raises NotFound."""
     found = connection.execute(
         f"{_SELECT_REJECTIONS} where rejection_id = ?", [rejection_id]
@@ -157,7 +156,7 @@ def rejection(connection: duckdb.DuckDBPyConnection, rejection_id: str) -> Rejec
     return RejectionRecord(*found)
 
 
-def replays(connection: duckdb.DuckDBPyConnection, rejection_id: str) -> list[ReplayRecord]:
+def replays(connection: Connection, rejection_id: str) -> list[ReplayRecord]:
     """How often the row was tried again, and what came of it, the first time first."""
     found = connection.execute(
         f"{_SELECT_REPLAYS} where rejection_id = ? order by replayed_at, load_id", [rejection_id]
@@ -166,7 +165,7 @@ def replays(connection: duckdb.DuckDBPyConnection, rejection_id: str) -> list[Re
 
 
 def dismiss(
-    connection: duckdb.DuckDBPyConnection, rejection_id: str, reason: str | None, actor: str | None
+    connection: Connection, rejection_id: str, reason: str | None, actor: str | None
 ) -> None:
     """Says, in the open transaction, that a row stays out; once more changes nothing.
 
@@ -200,9 +199,7 @@ class Counted:
     rejections: int
 
 
-def summary(
-    connection: duckdb.DuckDBPyConnection, limit: int, *, table: str | None = None
-) -> list[Counted]:
+def summary(connection: Connection, limit: int, *, table: str | None = None) -> list[Counted]:
     """Rejections by table, column, rule and status: the `limit` largest counts, largest first."""
     where = _Conditions().add("table_name = ?", table)
     found = connection.execute(
@@ -219,7 +216,7 @@ def summary(
     return [Counted(*row) for row in found]
 
 
-def by_status(connection: duckdb.DuckDBPyConnection, *, table: str | None = None) -> dict[str, int]:
+def by_status(connection: Connection, *, table: str | None = None) -> dict[str, int]:
     """How many rejections there are of each status."""
     where = _Conditions().add("table_name = ?", table)
     query = f"select status, count(*) from ops.rejections where {where.sql} group by status"

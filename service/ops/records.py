@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, get_args, get_type_hints
 
-import duckdb
 import msgspec
 import pyarrow as pa
 
 from service.engines.duckdb import insert_arrow
+from service.engines.engine import Connection
 
 
 class LoadRecord(msgspec.Struct, frozen=True):
@@ -108,7 +108,7 @@ def _type(kind: type) -> pa.StructType:
 _TYPES = {kind: _type(kind) for kind in _NAMES}
 
 
-def write(connection: duckdb.DuckDBPyConnection, entries: Sequence[Any]) -> None:
+def write(connection: Connection, entries: Sequence[Any]) -> None:
     """Adds entries, all of one kind, to their book, as part of the open transaction."""
     if not entries:
         return
@@ -118,12 +118,12 @@ def write(connection: duckdb.DuckDBPyConnection, entries: Sequence[Any]) -> None
     insert_arrow(connection, f"{_NAMES[kind]} by name", pa.RecordBatch.from_struct_array(structs))
 
 
-def answer_to(connection: duckdb.DuckDBPyConnection, key: str) -> AnswerRecord | None:
+def answer_to(connection: Connection, key: str) -> AnswerRecord | None:
     """The answer that was given for an Idempotency-Key, if it is still kept."""
     row = connection.execute("select * from ops.idempotency_keys where key = ?", [key]).fetchone()
     return AnswerRecord(*row) if row else None
 
 
-def forget_answers(connection: duckdb.DuckDBPyConnection, before: datetime) -> None:
+def forget_answers(connection: Connection, before: datetime) -> None:
     """Forgets the answers given before a time (UTC)."""
     connection.execute("delete from ops.idempotency_keys where created_at < ?", [before])

@@ -12,8 +12,7 @@ from itertools import islice
 from typing import Any
 from uuid import uuid4
 
-import duckdb
-
+from service.engines.engine import Connection
 from service.ops import records
 from service.ops.queries import RecordPage
 from service.ops.records import TrailRecord
@@ -31,7 +30,7 @@ from ops.loads
 
 
 def record(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     actor: str | None,
     action: str,
     subject: str | None,
@@ -67,7 +66,7 @@ class TrailFilter:
 
 
 def page(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     limit: int,
     wanted: TrailFilter,
     others: Iterable[TrailRecord] = (),
@@ -84,7 +83,7 @@ def _place(entry: TrailRecord) -> tuple[datetime, str]:
 
 
 def _entries(
-    connection: duckdb.DuckDBPyConnection, select: str, most: int, wanted: TrailFilter
+    connection: Connection, select: str, most: int, wanted: TrailFilter
 ) -> Sequence[TrailRecord]:
     conditions: list[tuple[str, Any]] = [
         ("actor = ?", wanted.actor),

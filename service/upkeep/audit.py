@@ -6,7 +6,6 @@ Inserts go on meanwhile: everything in the warehouse is looked at in one snapsho
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import duckdb
 import msgspec
 
 from service.backups.backing_up import verify
@@ -14,7 +13,8 @@ from service.backups.catalogue import Catalogue, Entry
 from service.backups.checking import Findings
 from service.backups.staging import check_unique, dangling_rows
 from service.dictionary import Dictionary, Table
-from service.engines.duckdb import core, count_rows, quoted
+from service.engines.engine import Connection
+from service.engines.sql import core, count_rows, quoted
 from service.errors import NotFound, RulesBroken
 
 MOST_NAMED = 10  # problems that a check names one by one
@@ -36,9 +36,7 @@ class Audit(msgspec.Struct):
     checks: list[AuditCheck]
 
 
-def audit(
-    connection: duckdb.DuckDBPyConnection, dictionary: Dictionary, catalogue: Catalogue
-) -> Audit:
+def audit(connection: Connection, dictionary: Dictionary, catalogue: Catalogue) -> Audit:
     """Looks at everything that `connection`, in a transaction, sees, and at all backups."""
     checks = [_loads_add_up(connection), _rejections_on_record(connection)]
     for table in dictionary.tables.values():
@@ -55,7 +53,7 @@ def _check(name: str, problems: Sequence[str], fine: str) -> AuditCheck:
     return AuditCheck(name, not problems, "; ".join(named) or fine)
 
 
-def _loads_add_up(connection: duckdb.DuckDBPyConnection) -> AuditCheck:
+def _loads_add_up(connection: Connection) -> AuditCheck:
     """For every load, received = accepted + rejected + already_present."""
     found = connection.execute(
         "select load_id, table_name, received, accepted, rejected, already_present from ops.loads"
@@ -127,7 +125,7 @@ _UNLISTED = """
 """
 
 
-def _rejections_on_record(connection: duckdb.DuckDBPyConnection) -> AuditCheck:
+def _rejections_on_record(connection: Connection) -> AuditCheck:
     """The rejections of each load are those that it counts."""
     problems = [
         f"{kind} {load_id} of {table}: {rejected} rejected, {on_record} on record"
@@ -169,7 +167,7 @@ _ACCOUNTED = """
 """
 
 
-def _rows_follow(connection: duckdb.DuckDBPyConnection, table: Table) -> AuditCheck:
+def _rows_follow(connection: Connection, table: Table) -> AuditCheck:
     """A table has the rows that its last restore left it with, and those accepted since."""
     loads, accounted = connection.execute(_ACCOUNTED, {"table": table.name}).fetchall()[0]
     rows, problems = count_rows(connection, table.name), []
@@ -180,18 +178,14 @@ def _rows_follow(connection: duckdb.DuckDBPyConnection, table: Table) -> AuditCh
     return _check(f"rows of {table.name}", problems, f"{rows} rows")
 
 
-def _rules_hold(
-    connection: duckdb.DuckDBPyConnection, dictionary: Dictionary, table: Table
-) -> AuditCheck:
+def _rules_hold(connection: Connection, dictionary: Dictionary, table: Table) -> AuditCheck:
     """Every row passes every rule of today."""
     problems = list(_broken(connection, dictionary, table))
     rules = sum(len(column.rules) for column in table.columns)
     return _check(f"rules of {table.name}", problems, f"{rules} rules")
 
 
-def _broken(
-    connection: duckdb.DuckDBPyConnection, dictionary: Dictionary, table: Table
-) -> Iterator[str]:
+def _broken(connection: Connection, dictionary: Dictionary, table: Table) -> Iterator[str]:
     findings = Findings(table)
     columns = ", ".join(map(quoted, table.column_names))
     rows = connection.execute(f"select {columns} from {core(table.name)}")

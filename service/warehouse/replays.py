@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import duckdb
 import msgspec
 import pyarrow as pa
 
-from service.engines.duckdb import core, quoted
+from service.engines.duckdb import query_arrow
+from service.engines.engine import Connection
+from service.engines.sql import core, quoted
 from service.errors import Conflict
 from service.judge.admission import Verdict
 from service.judge.judge import Violation
@@ -44,22 +45,21 @@ class Settled(Conflict):
         super().__init__("its row has gone in", rejection_ids=rejection_ids)
 
 
-def settled(
-    connection: duckdb.DuckDBPyConnection, replay: Retries, meanwhile: set[str]
-) -> Settled | None:
+def settled(connection: Connection, replay: Retries, meanwhile: set[str]) -> Settled | None:
     """The complaint that rows have gone in, or are among `meanwhile`; None if none has."""
     ids = [each.rejection_id for each in replay.tries]
-    # DuckDB finds the local variable by its name; a list as a parameter takes 100 times as long.
-    tried = pa.table({"id": ids}).__arrow_c_stream__()  # noqa: F841
-    found = connection.execute(
+    # As Arrow rows: a list as a parameter takes 100 times as long.
+    found = query_arrow(
+        connection,
         "select rejection_id from ops.rejections"
-        " where status = 'accepted' and rejection_id in (select id from tried)"
+        " where status = 'accepted' and rejection_id in (select id from arrow_rows)",
+        pa.table({"id": ids}),
     ).fetchall()
     gone_in = {rejection_id for (rejection_id,) in found} | meanwhile.intersection(ids)
     return Settled(sorted(gone_in)) if gone_in else None
 
 
-def find_present(connection: duckdb.DuckDBPyConnection, verdict: Verdict, replay: Retries) -> None:
+def find_present(connection: Connection, verdict: Verdict, replay: Retries) -> None:
     """Moves the rows of files that are there with the same content from rejected to present."""
     found = [
         (place, position)
@@ -73,14 +73,15 @@ def find_present(connection: duckdb.DuckDBPyConnection, verdict: Verdict, replay
     rows = verdict.batch.fitting.take(places).append_column(
         PLACE.strip('"'), pa.array([position for _, position in found], pa.int64())
     )
-    sent = rows.__arrow_c_stream__()  # noqa: F841 - DuckDB finds it by its name
     same = " and ".join(
         f"sent.{name} is not distinct from kept.{name}" for name in map(quoted, table.column_names)
     )
     key = quoted(table.primary_key)
-    present = connection.execute(
-        f"select sent.{PLACE} from sent inner join {core(table.name)} as kept"
-        f" on sent.{key} = kept.{key} where {same} order by all"
+    present = query_arrow(
+        connection,
+        f"select sent.{PLACE} from arrow_rows as sent inner join {core(table.name)} as kept"
+        f" on sent.{key} = kept.{key} where {same} order by all",
+        rows,
     ).fetchall()
     verdict.present = [position for (position,) in present]
     for position in verdict.present:
@@ -92,7 +93,7 @@ def _only_taken(violations: Sequence[Violation]) -> bool:
 
 
 def record(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     replays: Sequence[records.ReplayRecord],
     counted: Iterable[records.LoadRecord],
 ) -> None:
@@ -108,11 +109,12 @@ def record(
                 "actor": pa.array([each.actor for each in went_in], pa.string()),
             }
         )
-        gone_in = rows.__arrow_c_stream__()  # noqa: F841 - DuckDB finds it by its name
-        connection.execute(
+        query_arrow(
+            connection,
             "update ops.rejections set status = 'accepted', resolved_at = gone_in.moment,"
             " resolved_by = gone_in.actor, resolution = gone_in.load_id"
-            " from gone_in where rejection_id = gone_in.id"
+            " from arrow_rows as gone_in where rejection_id = gone_in.id",
+            rows,
         )
     for load in counted:
         connection.execute(
@@ -166,7 +168,7 @@ def _news(violations: Sequence[Violation] | None, before: str) -> str | None:
     return in_json(violations)
 
 
-def end_interrupted(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
+def end_interrupted(connection: Connection, now: datetime) -> None:
     """Says of replays that a killed service has left that they ended; what they did is counted."""
     connection.execute(
         "update ops.loads set status = 'failed', finished_at = ?, detail = ?"

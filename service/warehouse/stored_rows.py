@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
-
 from service.dictionary import Column, Report, Table
-from service.engines.duckdb import core, quoted
+from service.engines.duckdb import MISSING
+from service.engines.engine import Connection
+from service.engines.sql import core, quoted
 from service.errors import NotBuilt
 
 Value = tuple[Any, ...]
@@ -30,16 +30,14 @@ class RowPage:
         return [dict(zip(self.names, row, strict=True)) for row in self.values]
 
 
-def counts(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> dict[str, int]:
+def counts(connection: Connection, tables: Iterable[str]) -> dict[str, int]:
     """How many rows each table has."""
     parts = [f"select {i}, count(*) from {core(table)}" for i, table in enumerate(tables)]
     found = dict(connection.execute(" union all ".join(parts)).fetchall()) if parts else {}
     return {table: found[i] for i, table in enumerate(tables)}
 
 
-def page(
-    connection: duckdb.DuckDBPyConnection, table: Table, after: Any | None, limit: int
-) -> RowPage:
+def page(connection: Connection, table: Table, after: Any | None, limit: int) -> RowPage:
     """At most `limit` rows by primary key, from the one that follows the key `after`.
 
     The keys are looked for first and the other columns fetched for those alone: among 10 million
@@ -55,7 +53,7 @@ def page(
     return RowPage(table.column_names, found[:limit], len(found) > limit)
 
 
-def row(connection: duckdb.DuckDBPyConnection, table: Table, key: Any) -> RowPage:
+def row(connection: Connection, table: Table, key: Any) -> RowPage:
     """The row of that primary key; no row if there is none."""
     found = connection.execute(
         f"select {_shown_columns(table)} from {core(table.name)}"
@@ -82,7 +80,7 @@ def key_column(table: Table) -> Column:
 
 
 def report(
-    connection: duckdb.DuckDBPyConnection, asked: Report, arguments: Mapping[str, int]
+    connection: Connection, asked: Report, arguments: Mapping[str, int]
 ) -> tuple[dict[str, Any], RowPage]:
     """The report's scalars and its rows; `arguments` are by parameter.
 
@@ -93,12 +91,12 @@ def report(
     connection.execute(f"set perfect_ht_threshold = {GROUP_BITS}")
     try:
         return _report(connection, asked, arguments, types)
-    except (duckdb.CatalogException, duckdb.BinderException) as error:
+    except MISSING as error:
         raise NotBuilt(f"what the report {asked.name} shows is not built yet") from error
 
 
 def _report(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     asked: Report,
     arguments: Mapping[str, int],
     types: Mapping[str, str],
@@ -122,7 +120,7 @@ def _report(
     return dict(zip(asked.scalars, first, strict=True)), RowPage(asked.columns, shown)
 
 
-def report_types(connection: duckdb.DuckDBPyConnection, asked: Report) -> dict[str, str]:
+def report_types(connection: Connection, asked: Report) -> dict[str, str]:
     """The types of the columns of a report's mart, by name, as the dictionary writes types.
 
     Raises:

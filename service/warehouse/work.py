@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-import duckdb
 import pyarrow as pa
 
+from service.engines.engine import Connection
 from service.errors import KeyReused
 from service.judge.admission import Verdict
 from service.judge.judge import Batch
@@ -76,7 +76,7 @@ class StoredAnswer:
 class WriterTask:
     """A change of another kind, in a transaction of its own; `touches` are read anew."""
 
-    function: Callable[[duckdb.DuckDBPyConnection], Any]
+    function: Callable[[Connection], Any]
     touches: Iterable[str] = ()
     idempotency: Idempotency | None = None
     render: Callable[[Any], records.AnswerRecord] | None = None

@@ -13,11 +13,19 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
-import duckdb
 import pyarrow as pa
 
 from service.dictionary import Dictionary
-from service.engines.duckdb import Database, as_problem, core, count_rows, insert_arrow
+from service.engines.duckdb import (
+    Database,
+    DatabaseError,
+    FatalError,
+    as_problem,
+    insert_arrow,
+    is_key_conflict,
+)
+from service.engines.engine import Connection
+from service.engines.sql import core, count_rows
 from service.errors import KeyReused, Problem, Unavailable
 from service.judge.admission import Verdict, admit, admit_all
 from service.judge.judge import Batch
@@ -113,9 +121,7 @@ class Writer:
         self._arrivals.count += 1
         return promise.kept
 
-    def run(
-        self, function: Callable[[duckdb.DuckDBPyConnection], T], touches: Iterable[str] = ()
-    ) -> "Future[T]":
+    def run(self, function: Callable[[Connection], T], touches: Iterable[str] = ()) -> "Future[T]":
         """Has `function` change the warehouse in a transaction of its own.
 
         Whatever it raises rolls everything back and is the future's exception. `touches` names
@@ -125,7 +131,7 @@ class Writer:
 
     def run_once(
         self,
-        function: Callable[[duckdb.DuckDBPyConnection], T],
+        function: Callable[[Connection], T],
         touches: Iterable[str],
         idempotency: Idempotency | None,
         render: Callable[[T], records.AnswerRecord],
@@ -140,7 +146,7 @@ class Writer:
     def adopt(self, dictionary: Dictionary) -> "Future[None]":
         """Judges by another dictionary from now on."""
 
-        def take_up(connection: duckdb.DuckDBPyConnection) -> None:
+        def take_up(connection: Connection) -> None:
             keys = KeyIndex(dictionary)
             keys.load(connection, dictionary.tables)
             self.dictionary, self.keys = dictionary, keys
@@ -234,7 +240,7 @@ class Writer:
         insert, future = group[0]
         assert isinstance(insert, Insert)
         for _ in range(CONFLICTS):
-            if not _is_conflict(error) or self._stale:
+            if not is_key_conflict(error) or self._stale:
                 break
             # A key came in that the bitmaps do not know: read them anew and judge again. More
             # than once, since whoever wrote it may be about to commit, and not be seen yet.
@@ -268,9 +274,9 @@ class Writer:
             self._stale.clear()
 
     def _roll_back(self, error: Exception) -> None:
-        with suppress(duckdb.Error):  # there may be no transaction left
+        with suppress(DatabaseError):  # there may be no transaction left
             self._connection.rollback()
-        if isinstance(error, duckdb.FatalException):
+        if isinstance(error, FatalError):
             self._database.has_failed(error)
             self._connection.close()
             self._lost = True
@@ -348,7 +354,7 @@ class Writer:
             future.set_exception(as_problem(error))
             return
         self._stale.update(run.touches)
-        with suppress(duckdb.Error, Problem):  # it is done; the next one tries to read them again
+        with suppress(DatabaseError, Problem):  # it is done; the next one tries to read them again
             self._refresh()
         future.set_result(result)
 
@@ -388,9 +394,3 @@ def _rows(work: Work) -> int:
     insert = work[0]
     assert isinstance(insert, Insert)
     return sum(batch.received for batch in insert.batches)
-
-
-def _is_conflict(error: Exception) -> bool:
-    # A key is there already. It is the commit that fails if it came in during the transaction.
-    failed_commit = isinstance(error, duckdb.TransactionException) and "PRIMARY KEY" in str(error)
-    return failed_commit or isinstance(error, duckdb.ConstraintException)

@@ -5,12 +5,12 @@ import shutil
 from pathlib import Path
 from typing import Literal
 
-import duckdb
 import msgspec
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 
 from service.api.openapi.describing import Schema, described
+from service.engines.duckdb import DatabaseError
 from service.gate import Gate
 from service.warehouse import stored_rows
 
@@ -87,7 +87,7 @@ def _warehouse(gate: Gate) -> ReadinessCheck:
     try:
         with gate.database.reading() as connection:
             stored_rows.counts(connection, gate.dictionary.tables)
-    except duckdb.Error as error:
+    except DatabaseError as error:
         return ReadinessCheck("warehouse", False, f"a query failed ({type(error).__name__})")
     return ReadinessCheck("warehouse", True, "it answers queries")
 

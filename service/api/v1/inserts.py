@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 from uuid import uuid4
 
-import duckdb
 import msgspec
 from litestar import Controller, Request, Response, post
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
@@ -28,6 +27,7 @@ from service.api.v1.answers import (
     outcome_of_table,
     status_of,
 )
+from service.engines.engine import Connection
 from service.errors import UnknownTable, WrongNumberOfRows
 from service.formats.bodies.body_rows import by_table, preference, rows_of
 from service.formats.bodies.encodings import decompressed
@@ -221,7 +221,7 @@ async def _refuse(
     )
     response = Response(body, status_code=422, media_type=CONTENT_TYPE)
 
-    def record(connection: duckdb.DuckDBPyConnection) -> None:
+    def record(connection: Connection) -> None:
         records.write(connection, [load])
 
     done = gate.writer.run_once(record, (), asked, lambda _: kept(asked, response))

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-import duckdb
 import msgspec
 from litestar import Controller, Request, Response, post
 from litestar.di import NamedDependency
@@ -22,7 +21,8 @@ from service.backups.preparing import Prepared
 from service.backups.restoring import RestoreResult, restore
 from service.backups.safety import Safety
 from service.dictionary import Table
-from service.engines.duckdb import as_problem
+from service.engines.duckdb import DatabaseError, as_problem
+from service.engines.engine import Connection
 from service.errors import Problem, Unprocessable
 from service.gate import Gate
 from service.warehouse.work import Idempotency, StoredAnswer
@@ -181,7 +181,7 @@ def begin(
         beside.close()
         raise
 
-    def change(connection: duckdb.DuckDBPyConnection) -> list[Restored]:
+    def change(connection: Connection) -> list[Restored]:
         safety.renew(connection)
         with gate.database.all_cores():
             results = restore(
@@ -217,7 +217,7 @@ def begin(
 
 
 def _prepared(
-    gate: Gate, beside: duckdb.DuckDBPyConnection, safety: Safety, entries: Sequence[Entry]
+    gate: Gate, beside: Connection, safety: Safety, entries: Sequence[Entry]
 ) -> Prepared | None:
     """What can be done while others write; None where the writer is to find out why it cannot."""
     beside.execute("begin")
@@ -225,7 +225,7 @@ def _prepared(
     try:
         prepared = Prepared(beside, gate.dictionary, entries, gate.catalogue)
         beside.execute("commit")  # of temporary tables only
-    except (Problem, duckdb.Error):  # the request may have been answered before
+    except (Problem, DatabaseError):  # the request may have been answered before
         return None
     return prepared
 
@@ -249,7 +249,7 @@ def _plan(gate: Gate, entries: Sequence[Entry]) -> list[Restored]:
         with gate.database.all_cores():
             results = restore(connection, gate.dictionary, entries, gate.catalogue, dry_run=True)
         return _shown(results, {})
-    except duckdb.Error as error:
+    except DatabaseError as error:
         raise as_problem(error) from error
     finally:
         connection.close()  # nothing was committed
