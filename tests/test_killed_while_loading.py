@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from service.runtime.settings import Settings
-from tests.faults.workers import PAUSE
-from tests.processes import Service
+from tests.support.processes import Service
+from tests.support.workers import PAUSE
 
 pytestmark = pytest.mark.slow
 SEED = int(os.environ.get("KILL_SEED", str(random.randrange(10**6))))
