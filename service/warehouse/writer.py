@@ -35,7 +35,7 @@ from service.ops import records
 from service.ops.replays import record
 from service.runtime.logs import get_logger
 from service.warehouse.arrivals import Arrivals
-from service.warehouse.promise import Promise, keep
+from service.warehouse.promise import Promise, resolve_all
 from service.warehouse.replays import find_present, settled
 from service.warehouse.work import (
     Group,
@@ -388,7 +388,7 @@ def _tell(group: Sequence[Work], answers: Sequence[Answer]) -> None:
         else:
             future.set_result(answer)
     if promised:
-        keep(promised)
+        resolve_all(promised)
 
 
 def _rows(work: Work) -> int:
