@@ -80,7 +80,7 @@ class FileLoad:
     is_trial: bool
     actor: str | None
     shape: Shape = field(init=False)
-    behind: int = 0  # the last line that is committed
+    behind: int = 0  # the last line that was committed when its load began here
     asked_at: datetime = field(default_factory=utc_now)
     progress: Progress = field(default_factory=lambda: Progress("waiting", 0, 0))
     status: str = "running"
@@ -111,7 +111,7 @@ class Loads:
         """Takes up what a service before left; removes files that no load is on record for."""
         with self._database.reading() as connection:
             left = connection.execute(
-                "select load_id, table_name, path, source, is_trial, actor, shape, behind, asked_at"
+                "select load_id, table_name, path, source, is_trial, actor, shape, asked_at"
                 " from ops.files order by asked_at"
             ).fetchall()
         loads = [_left(*row) for row in left]
@@ -192,6 +192,8 @@ class Loads:
         names = self._writer.dictionary.tables[load.table_name].column_names
         with one_at_a_time, small_sweeps(), self._all_cores():
             project = parse(self._settings, self._writer.dictionary.version)
+            current = self._writer.run(lambda connection: _make_current(connection, load))
+            load.behind = current.result()
             source = Source(
                 *(load.path, load.shape, names, self._settings.max_file_bytes, load.behind),
                 counted=lambda size: self._count(load, size),
@@ -199,7 +201,6 @@ class Loads:
             )
             under_way[load.load_id] = source
             try:
-                self._writer.run(lambda connection: _make_current(connection, load)).result()
                 self._run_parts(load, source, project)
             finally:
                 del under_way[load.load_id]
@@ -288,13 +289,12 @@ def _left(
     is_trial: bool,
     actor: str | None,
     shape: str,
-    behind: int,
     asked_at: datetime,
 ) -> FileLoad:
     """A load that an earlier service has left."""
     load = FileLoad(load_id, table, Path(path), source, is_trial, actor)
     load.shape = msgspec.json.decode(shape, type=Shape)
-    load.behind, load.asked_at = behind, asked_at
+    load.asked_at = asked_at
     return load
 
 
@@ -323,8 +323,11 @@ def _write(connection: duckdb.DuckDBPyConnection, load: FileLoad) -> None:
     )
 
 
-def _make_current(connection: duckdb.DuckDBPyConnection, load: FileLoad) -> None:
+def _make_current(connection: duckdb.DuckDBPyConnection, load: FileLoad) -> int:
+    """Has dbt load this file; the last of its lines that was judged, maybe by a build meanwhile."""
     connection.execute("update ops.files set is_current = (load_id = ?)", [load.load_id])
+    query = "select behind from ops.files where load_id = ?"
+    return int(connection.execute(query, [load.load_id]).fetchall()[0][0])
 
 
 def _forget(connection: duckdb.DuckDBPyConnection, load_ids: list[str]) -> None:

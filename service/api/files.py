@@ -18,6 +18,7 @@ from service.api.describing import Link, Problem, described
 from service.api.once import answered_once, asked_by
 from service.api.parameters import only_known
 from service.api.problems import CONTENT_TYPE
+from service.backups.durable_files import sync_folder
 from service.dictionary import Table
 from service.errors import BadRequest, UnsupportedFormat
 from service.files.shape import Options, Shape, UnreadableFile
@@ -118,6 +119,7 @@ class FileController(Controller):
                     load.shape = _shape(gate, load, temporary, found, options)
                     temporary.rename(path)
                     try:
+                        sync_folder(path.parent)  # what is on record is on the disk
                         gate.loads.accept(load)
                     except BaseException:
                         path.unlink(missing_ok=True)
