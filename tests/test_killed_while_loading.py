@@ -15,9 +15,9 @@ from service.backups.catalogue import Catalogue
 from service.engines.duckdb import Database
 from service.runtime.settings import Settings
 from service.upkeep.audit import Audit, audit
-from tests.faults import dying
-from tests.faults.workers import PAUSE
-from tests.processes import Service
+from tests.support import dying
+from tests.support.processes import Service
+from tests.support.workers import PAUSE
 
 pytestmark = pytest.mark.slow
 SEED = int(os.environ.get("KILL_SEED", str(random.randrange(10**6))))
