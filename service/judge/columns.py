@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from service.dictionary import Column, Table
 from service.dictionary.timestamps import Mask
-from service.formats.bodies.fields import colons
+from service.formats.bodies.repeated_fields import colons
 from service.judge.key_sets import KeySet, set_of_numbers
 
 FEW = 10  # rows or values, which to see to one by one takes less time than to look at each row
@@ -100,8 +100,9 @@ class ColumnReader:
         return [list(map(field, structs)) for field in self._fields]
 
     def colons(self, values: Sequence[Sequence[Any]]) -> int:
-        """How many colons the JSON has that the values were decoded from, if none was dropped:
-        one for each field, and those in texts.
+        """The number of colons that the values account for: one for each field, and those in texts.
+
+        JSON has more of them where a decoder dropped a repeated field (see repeated_fields).
         """
         found = 0
         for column, written in zip(self._columns, values, strict=True):
