@@ -34,13 +34,13 @@ class Columns:
         return Columns(rows, KeysOf(rows), np.zeros(len(rows), np.bool_))
 
 
-def without(rows: pa.Table, lost: Sequence[int]) -> pa.Table:
-    """The other rows; `lost` are in order."""
-    if not lost:
+def without(rows: pa.Table, left_out: Sequence[int]) -> pa.Table:
+    """The other rows of an Arrow table; `left_out` are their numbers, ascending."""
+    if not left_out:
         return rows
-    if len(lost) > FEW:
-        return rows.take(pa.array(np.delete(np.arange(len(rows)), lost)))
-    starts, ends = [0, *(i + 1 for i in lost)], [*lost, len(rows)]
+    if len(left_out) > FEW:
+        return rows.take(pa.array(np.delete(np.arange(len(rows)), left_out)))
+    starts, ends = [0, *(i + 1 for i in left_out)], [*left_out, len(rows)]
     parts = [rows.slice(start, end - start) for start, end in zip(starts, ends, strict=True)]
     return pa.concat_tables(parts)
 
