@@ -77,11 +77,6 @@ def _values(column: pa.Array | pa.ChunkedArray) -> Sequence[Any]:
     return column.to_pylist()  # type: ignore[no-any-return]
 
 
-def schema_of(table: Table) -> pa.Schema:
-    """Of rows of the table."""
-    return pa.schema([(column.name, column.type.arrow) for column in table.columns])
-
-
 class ColumnReader:
     """Reads structs of one table."""
 

@@ -20,7 +20,7 @@ from service.dictionary.column_types import Unreadable
 from service.errors import WrongNumberOfRows
 from service.formats.bodies.body_rows import LazyRows
 from service.formats.bodies.rows_protocol import Rows, decoding
-from service.judge.columns import ColumnReader, Columns, mask, schema_of
+from service.judge.columns import ColumnReader, Columns, mask
 from service.judge.key_sets import KeySet
 
 
@@ -71,7 +71,6 @@ class Judge:
     def __init__(self, table: Table) -> None:
         self.table = table
         self.struct = struct_of(table)
-        self.schema = schema_of(table)  # of the rows that fit
         self._reader = ColumnReader(table, self.struct)
 
     def judge(self, rows: Rows, most: int | None = None) -> Batch:
