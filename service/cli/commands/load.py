@@ -1,4 +1,4 @@
-"""The command that loads CSV files of any size."""
+"""`gatehouse load`: uploads CSV files of any size."""
 
 import time
 from collections.abc import AsyncIterator, Callable
