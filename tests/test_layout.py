@@ -111,7 +111,6 @@ def test_no_import_runs_upward():
         "api.http.authentication imports api.openapi.describing",
         "api.http.middleware imports api.openapi.describing",
         "api.http.server imports app",
-        "dbt.runner imports warehouse.writer",
         "doors.replays imports gate",
         "gate imports api.http.limits",
         "upkeep.schedules imports gate",
