@@ -10,9 +10,10 @@ from litestar import Controller, Request, Response, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
+from service.api.http.app_state import limits_of
 from service.api.http.authentication import actor_of
 from service.api.http.bodies import media_type, streamed
-from service.api.http.idempotency import answered_once, asked_by
+from service.api.http.idempotency import answered_once
 from service.api.http.parameters import only_known
 from service.api.http.problems import CONTENT_TYPE
 from service.api.openapi import describing
@@ -111,8 +112,8 @@ class FileController(Controller):
         load = FileLoad(load_id, found.name, path, name, dry_run, actor_of(request))
         temporary = path.with_name(path.name + UNFINISHED)
         limit = gate.settings.max_file_bytes
-        with gate.limits.upload():
-            async with streamed(request, temporary, limit) as file:
+        with limits_of(request).upload():
+            async with streamed(request, temporary, limit, "file") as file:
 
                 def accept() -> Response[bytes]:
                     load.shape = _shape(gate, load, temporary, found, options)
@@ -127,7 +128,7 @@ class FileController(Controller):
                 async def take() -> Response[bytes]:
                     return await asyncio.to_thread(accept)
 
-                return await answered_once(gate, asked_by(request, file.sha256.encode()), take)
+                return await answered_once(request, file.sha256.encode(), take)
 
 
 def _check_type(request: Request[Any, Any, Any]) -> None:
