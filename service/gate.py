@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from service.access.keyring import Keyring
 from service.backups.catalogue import Catalogue
-from service.dbt.runner import Builds
 from service.dictionary import Dictionary, Table
 from service.doors.backups import Backups
+from service.doors.builds import Builds
 from service.doors.files import FileLoads
 from service.doors.inserts import Inserts
 from service.doors.replays import Replays
@@ -15,10 +15,10 @@ from service.engines.duckdb import Database
 from service.judge.process.process_client import WorkerProcess
 from service.judge.rulebook import Rulebook
 from service.ops import records
+from service.ops.replays import end_interrupted
 from service.runtime.clock import utc_now
 from service.runtime.metrics import Metrics
 from service.runtime.settings import Settings
-from service.warehouse.replays import end_interrupted
 from service.warehouse.writer import Writer
 
 

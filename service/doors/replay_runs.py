@@ -12,7 +12,7 @@ import msgspec
 
 from service.engines.engine import Connection
 from service.errors import Unavailable
-from service.formats.bodies.body_rows import Rows
+from service.formats.bodies.rows_protocol import Rows
 from service.formats.bodies.stored import TextRows, json_rows
 from service.judge.judge import Batch, Broken, Judge, Violation
 from service.judge.rulebook import Rulebook

@@ -32,10 +32,11 @@ from service.judge.judge import Batch
 from service.judge.key_index import KeyIndex
 from service.judge.micro_batches import SMALL
 from service.ops import records
+from service.ops.replays import record
 from service.runtime.logs import get_logger
 from service.warehouse.arrivals import Arrivals
-from service.warehouse.promise import Promise, keep
-from service.warehouse.replays import find_present, record, settled
+from service.warehouse.promise import Promise, resolve_all
+from service.warehouse.replays import find_present, settled
 from service.warehouse.work import (
     Group,
     Idempotency,
@@ -294,7 +295,7 @@ class Writer:
         records.write(self._connection, list(group.answers.values()))
         if group.replays:
             record(self._connection, group.replays, group.counted)
-            records.write(self._connection, group.deeds)
+            records.write(self._connection, group.trail)
         self._connection.commit()  # the commit point: from here on it is so
         self.keys.absorb(group.keys)
         return answers
@@ -387,7 +388,7 @@ def _tell(group: Sequence[Work], answers: Sequence[Answer]) -> None:
         else:
             future.set_result(answer)
     if promised:
-        keep(promised)
+        resolve_all(promised)
 
 
 def _rows(work: Work) -> int:

@@ -13,8 +13,8 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from service.api.http.limits import body_of
 from service.api.http.middleware import header
 from service.errors import MalformedBody, TooLarge, UnsupportedFormat
-from service.formats.bodies.body_rows import decoding
 from service.formats.bodies.encodings import decompressed
+from service.formats.bodies.rows_protocol import decoding
 from service.runtime.durable_files import HashingFile, disk_may_be_full, make_folder
 from service.runtime.settings import Settings
 

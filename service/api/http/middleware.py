@@ -8,9 +8,9 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Send
 
 from service.api.http.authentication import ANYONE, CALLER, READS, Caller, authenticated, needs_of
+from service.api.http.describing import OPEN, Needs
 from service.api.http.hosts import Hosts, check_local
 from service.api.http.limits import BODY, Limits, RequestBody, in_time
-from service.api.openapi.describing import OPEN, Needs
 from service.gate import Gate
 from service.runtime.settings import Settings
 

@@ -14,10 +14,10 @@ from litestar.response import Stream
 from service.api.http.app_state import limits_of
 from service.api.http.authentication import actor_of
 from service.api.http.bodies import json_body, media_type, streamed
+from service.api.http.describing import Link, Schema, described
 from service.api.http.idempotency import answered_once
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
-from service.api.openapi.describing import Link, Schema, described
 from service.api.v1.answers import encoded
 from service.backups.catalogue import Entry
 from service.backups.verifying import Verification

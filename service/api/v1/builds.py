@@ -10,10 +10,10 @@ from litestar.params import FromPath
 
 from service.api.http.audit_log import log_action
 from service.api.http.authentication import actor_of
+from service.api.http.describing import Link, described
 from service.api.http.idempotency import answered_once
 from service.api.http.parameters import only_known
 from service.api.http.times import Moment, in_utc
-from service.api.openapi.describing import Link, described
 from service.api.v1.answers import encoded
 from service.dbt.runner import BuildProgress, BuildResult, Node
 from service.gate import Gate

@@ -9,12 +9,12 @@ from litestar.params import FromPath, FromQuery
 from service.api.http.app_state import gate_of
 from service.api.http.authentication import actor_of
 from service.api.http.bodies import read_body
+from service.api.http.describing import Link, Schema, described
 from service.api.http.idempotency import again, asked_by, kept
 from service.api.http.middleware import header
-from service.api.http.negotiation import CSV, JSON, MSGPACK, NDJSON
+from service.api.http.negotiation import CSV, JSON, MSGPACK, NDJSON, preference
 from service.api.http.parameters import only_known
 from service.api.http.problems import CONTENT_TYPE, problem
-from service.api.openapi.describing import Link, Schema, described
 from service.api.v1.answers import (
     InsertAnswer,
     InsertManyAnswer,
@@ -25,7 +25,6 @@ from service.api.v1.answers import (
     status_of,
 )
 from service.doors.inserts import Answer, InsertOptions, RefusedRequest
-from service.formats.bodies.body_rows import preference
 from service.warehouse.work import Outcome, StoredAnswer
 
 LOAD = Link("show_load", {"load_id": "/load_id"})

@@ -15,10 +15,10 @@ from service.access.keyring import KeysUnreadable
 from service.access.roles import Role
 from service.api.http.authentication import actor_of
 from service.api.http.bodies import json_body
+from service.api.http.describing import described
 from service.api.http.idempotency import answered_once
 from service.api.http.parameters import only_known
 from service.api.http.times import Moment, naive
-from service.api.openapi.describing import described
 from service.api.v1.answers import encoded
 from service.gate import Gate
 from service.ops.records import TrailRecord

@@ -11,12 +11,12 @@ from msgspec import UNSET, UnsetType
 
 from service.api.http.authentication import actor_of
 from service.api.http.bodies import read_body
+from service.api.http.describing import Link, described
 from service.api.http.idempotency import again, answered_once, asked_by, kept
 from service.api.http.middleware import header
 from service.api.http.negotiation import CSV, JSON, MSGPACK, NDJSON
 from service.api.http.parameters import only_known
 from service.api.http.problems import CONTENT_TYPE, problem
-from service.api.openapi.describing import Link, described
 from service.api.v1.answers import (
     InsertAnswer,
     InsertProblem,
@@ -27,7 +27,8 @@ from service.api.v1.answers import (
 from service.doors.inserts import InsertOptions, RefusedRequest
 from service.doors.replay_runs import Correction, ReplayResult, Tally
 from service.errors import BadRequest, MalformedBody, UnsupportedFormat
-from service.formats.bodies.body_rows import decoding, media_type
+from service.formats.bodies.body_rows import media_type
+from service.formats.bodies.rows_protocol import decoding
 from service.gate import Gate
 from service.judge.judge import Violation, check_number
 from service.warehouse.work import Outcome, StoredAnswer

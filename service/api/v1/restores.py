@@ -11,9 +11,9 @@ from litestar.params import FromPath
 
 from service.api.http.authentication import actor_of
 from service.api.http.bodies import json_body
+from service.api.http.describing import Link, described
 from service.api.http.idempotency import again, asked_by, kept
 from service.api.http.parameters import only_known
-from service.api.openapi.describing import Link, described
 from service.api.v1.answers import encoded
 from service.backups.catalogue import Entry
 from service.backups.restoring import RestoreResult
