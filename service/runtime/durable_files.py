@@ -25,8 +25,8 @@ def no_steps(_name: str) -> None:
 
 
 @contextmanager
-def disk_may_be_full() -> Iterator[None]:
-    """The one place where the operating system's "no space" becomes ours.
+def disk_may_be_full(what: str) -> Iterator[None]:
+    """Turns the operating system's "no space" into NoSpace, which says `what` did not fit.
 
     Raises:
         NoSpace: the disk, the quota or the largest size of a file is used up.
@@ -35,7 +35,7 @@ def disk_may_be_full() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _DISK_FULL:
-            raise NoSpace("no space is left for the backup; nothing of it was kept") from error
+            raise NoSpace(f"no space is left for the {what}; nothing of it was kept") from error
         raise
 
 
@@ -96,7 +96,7 @@ def made_whole(path: Path) -> Iterator[HashingFile]:
         NoSpace: it does not fit.
     """
     temporary = path.with_name(path.name + TEMPORARY)
-    with disk_may_be_full():
+    with disk_may_be_full("backup"):
         make_folder(path.parent)
         file = HashingFile(temporary)  # another writer's is not touched
         try:

@@ -9,13 +9,14 @@ from litestar import Controller, Request, Response, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
+from service.api.http import describing
+from service.api.http.app_state import limits_of
 from service.api.http.authentication import actor_of
 from service.api.http.bodies import media_type, streamed
-from service.api.http.idempotency import answered_once, asked_by
+from service.api.http.describing import Link, ProblemDocument, described
+from service.api.http.idempotency import answered_once
 from service.api.http.parameters import only_known
 from service.api.http.problems import CONTENT_TYPE
-from service.api.openapi import describing
-from service.api.openapi.describing import Link, ProblemDocument, described
 from service.api.v1.answers import encoded
 from service.doors.file_load import FileLoad, Upload
 from service.errors import BadRequest, UnsupportedFormat
@@ -108,13 +109,13 @@ class FileController(Controller):
             actor=actor_of(request),
         )
         path, limit = gate.loads.path_to_receive(upload), gate.settings.max_file_bytes
-        with gate.limits.upload():
-            async with streamed(request, path, limit) as file:
+        with limits_of(request).upload():
+            async with streamed(request, path, limit, "file") as file:
 
                 async def take() -> Response[bytes]:
                     return _taken(await asyncio.to_thread(gate.loads.take, path, upload))
 
-                return await answered_once(gate, asked_by(request, file.sha256.encode()), take)
+                return await answered_once(request, file.sha256.encode(), take)
 
 
 def _check_type(request: Request[Any, Any, Any]) -> None:

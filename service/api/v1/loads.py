@@ -10,10 +10,10 @@ from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
+from service.api.http.describing import described
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
 from service.api.http.times import Moment, in_utc
-from service.api.openapi.describing import described
 from service.doors.file_load import FileLoad, LineRejected, Progress, TrialResult
 from service.gate import Gate
 from service.ops import queries, records

@@ -50,6 +50,7 @@ def _serve(run: Run) -> None:
         Unreachable: it is taken, or the service does not start; the log says why.
     """
     from service.api.http.server import BadCertificate, NotLoopback, serve
+    from service.app import create_app
     from service.runtime import logs
 
     answered = False
@@ -61,7 +62,7 @@ def _serve(run: Run) -> None:
 
     logs.configure(run.settings)
     try:
-        serve(run.settings, on_ready)
+        serve(create_app, run.settings, on_ready)
     except (NotLoopback, BadCertificate) as error:
         raise WrongSettings(error.detail) from error
     except OSError as error:
