@@ -155,5 +155,4 @@ def test_no_two_public_classes_have_one_name():
     )
     assert repeated(classes) == {  # on their way out
         "Connection": ["api.http.connections", "engines.engine"],
-        "Record": ["formats.csv.record_reader", "ops.records"],
     }

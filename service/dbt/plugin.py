@@ -44,15 +44,18 @@ class Plugin(BasePlugin):
     def store(self, target_config: TargetConfig) -> None:
         """Lands lines of a file, for the macro land_lines; what it found goes into its `config`.
 
-        The statements in ``before`` are executed when the file was found to make sense.
+        The statements in ``before`` are executed when the file was found to make sense, in one
+        transaction with the landing: a part of a file is there whole or not at all.
         """
         load = target_config.config
         try:
             source = open_file(load["load_id"]) or _opened(load)
             with self._connection.cursor() as cursor, landing(cursor):
+                cursor.begin()  # and what fails is taken back when the cursor is closed
                 for statement in load["before"]:
                     cursor.execute(statement)
                 source.land(cursor, load["target"])
+                cursor.commit()
         except UnreadableFile as error:
             load["refused"] = error.detail
             return

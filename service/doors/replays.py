@@ -20,7 +20,7 @@ import pyarrow as pa
 from service.engines.duckdb import query_arrow
 from service.engines.engine import Connection
 from service.errors import Conflict, NotFound, Unavailable
-from service.formats.bodies.body_rows import Rows
+from service.formats.bodies.rows_protocol import Rows
 from service.formats.bodies.stored import TextRows, json_rows
 from service.gate import Gate
 from service.judge.judge import Batch, Broken, Judge, Violation

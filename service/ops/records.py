@@ -15,7 +15,7 @@ from service.engines.duckdb import insert_arrow
 from service.engines.engine import Connection
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class OpsRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A row of a table of ``ops``; its fields are the table's columns."""
 
     @classmethod
@@ -24,7 +24,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return cls(**dict(zip(cls.__struct_fields__, row, strict=True)))
 
 
-class LoadRecord(Record, frozen=True, kw_only=True):
+class LoadRecord(OpsRecord, frozen=True, kw_only=True):
     """What became of the rows of one table in one load: a row of ``ops.loads``."""
 
     load_id: str
@@ -42,7 +42,7 @@ class LoadRecord(Record, frozen=True, kw_only=True):
     detail: str | None = None
 
 
-class RejectionRecord(Record, frozen=True, kw_only=True):
+class RejectionRecord(OpsRecord, frozen=True, kw_only=True):
     """A row that was kept out, in ``ops.rejections``; `payload` and `violations` are JSON."""
 
     rejection_id: str
@@ -61,7 +61,7 @@ class RejectionRecord(Record, frozen=True, kw_only=True):
     resolution: str | None = None  # the load that the row went in by, or why it was dismissed
 
 
-class ReplayRecord(Record, frozen=True, kw_only=True):
+class ReplayRecord(OpsRecord, frozen=True, kw_only=True):
     """A rejected row that was tried again, in ``ops.replays``; `payload` is the corrected row."""
 
     load_id: str
@@ -74,7 +74,7 @@ class ReplayRecord(Record, frozen=True, kw_only=True):
     actor: str | None
 
 
-class AnswerRecord(Record, frozen=True, kw_only=True):
+class AnswerRecord(OpsRecord, frozen=True, kw_only=True):
     """The answer to a request with an Idempotency-Key, in ``ops.idempotency_keys``.
 
     `request` is a digest of the request that it answers.

@@ -9,7 +9,7 @@ from service.errors import KeyReused
 from service.warehouse import arrivals
 from service.warehouse.arrivals import Arrivals
 from service.warehouse.work import Outcome
-from tests.warehouse.tables import Books, department, insert, named, violations
+from tests.support.tables import Books, department, insert, named, violations
 
 
 def test_small_requests_that_come_turn_by_turn_are_written_in_one_transaction(

@@ -10,7 +10,7 @@ import msgspec
 from litestar import Request
 
 from service.errors import MalformedBody, TooLarge, UnsupportedFormat
-from service.formats.bodies.body_rows import decoding
+from service.formats.bodies.rows_protocol import decoding
 from service.runtime.durable_files import HashingFile, disk_may_be_full, make_folder
 
 T = TypeVar("T")

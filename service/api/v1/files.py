@@ -17,7 +17,7 @@ from service.api.http.problems import CONTENT_TYPE
 from service.api.openapi import describing
 from service.api.openapi.describing import Link, ProblemDocument, described
 from service.api.v1.answers import encoded
-from service.doors.files import FileLoad, Upload
+from service.doors.file_load import FileLoad, Upload
 from service.errors import BadRequest, UnsupportedFormat
 from service.formats.csv.dialect import DialectOptions
 from service.gate import Gate

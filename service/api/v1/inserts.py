@@ -14,7 +14,7 @@ from service.api.http.authentication import actor_of
 from service.api.http.idempotency import again, asked_by, kept
 from service.api.http.limits import body_of
 from service.api.http.middleware import header
-from service.api.http.negotiation import CSV, JSON, MSGPACK, NDJSON
+from service.api.http.negotiation import CSV, JSON, MSGPACK, NDJSON, preference
 from service.api.http.parameters import only_known
 from service.api.http.problems import CONTENT_TYPE, problem
 from service.api.openapi.describing import Link, Schema, described
@@ -29,7 +29,7 @@ from service.api.v1.answers import (
 )
 from service.engines.engine import Connection
 from service.errors import UnknownTable, WrongNumberOfRows
-from service.formats.bodies.body_rows import by_table, preference, rows_of
+from service.formats.bodies.body_rows import by_table, rows_of
 from service.formats.bodies.encodings import decompressed
 from service.gate import Gate, gate_of
 from service.judge.judge import Batch, check_number

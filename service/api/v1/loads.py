@@ -14,7 +14,7 @@ from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
 from service.api.http.times import Moment, in_utc
 from service.api.openapi.describing import described
-from service.doors.files import FileLoad, LineRejected, Progress, TrialResult
+from service.doors.file_load import FileLoad, LineRejected, Progress, TrialResult
 from service.gate import Gate
 from service.ops import queries, records
 

@@ -37,7 +37,8 @@ from service.doors.replays import (
     tries_of,
 )
 from service.errors import BadRequest, MalformedBody, UnsupportedFormat
-from service.formats.bodies.body_rows import decoding, media_type, rows_of
+from service.formats.bodies.body_rows import media_type, rows_of
+from service.formats.bodies.rows_protocol import decoding
 from service.gate import Gate
 from service.judge.judge import Batch, Violation, check_number
 from service.warehouse.replays import Retries

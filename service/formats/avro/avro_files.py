@@ -30,7 +30,7 @@ from service.formats.avro.encoding import encoded
 from service.runtime.durable_files import made_whole
 from service.runtime.pipeline import in_order
 
-__all__ = ["CODECS", "DEFAULT_CODEC", "AvroFile", "Written", "arrow_schema", "schema_of", "write"]
+__all__ = ["CODECS", "DEFAULT_CODEC", "AvroFile", "Written", "schema_of", "write"]
 
 CODECS = ("deflate", "zstandard")  # that files are written with
 DEFAULT_CODEC = "deflate"  # every Avro reader knows it
@@ -52,11 +52,6 @@ class Written:
     bytes: int
     sha256: str
     schema_fingerprint: str
-
-
-def arrow_schema(table: Table) -> pa.Schema:
-    """The columns of the table's record batches, in the order of the dictionary."""
-    return pa.schema([(column.name, column.type.arrow) for column in table.columns])
 
 
 def write(
@@ -180,4 +175,4 @@ class AvroFile:
 
     def _batch(self, columns: Mapping[str, Any], rows: int) -> pa.RecordBatch:
         arrays = [source.array(columns, rows) for source in self._sources]
-        return pa.record_batch(arrays, schema=arrow_schema(self._table))
+        return pa.record_batch(arrays, schema=self._table.arrow_schema)
