@@ -43,12 +43,14 @@ NOT_YET = {
     "docs/architecture.md: doors/inserts.py",
     "docs/architecture.md: doors/restores.py",
     "docs/architecture.md: judge/findings.py",
+    "docs/architecture.md: macros/dictionary/rules.sql",
     "docs/architecture.md: macros/engines",
     "docs/architecture.md: macros/history",
     "docs/architecture.md: macros/history/judge.sql",
     "docs/architecture.md: macros/history/land.sql",
-    "docs/architecture.md: macros/history/model.sql",
+    "docs/architecture.md: macros/history/line_rules.sql",
     "docs/architecture.md: macros/history/record.sql",
+    "docs/architecture.md: macros/history/table_of_record.sql",
     "service/engines/engine.py: dbt_project/macros/engines",
 }
 FILES = [path for pattern in (*DOCUMENTS, *CODE) for path in sorted(CHECKOUT.glob(pattern))]
