@@ -42,7 +42,7 @@ serve: install ## build the warehouse, then serve
 	@exec $(VENV)/bin/gatehouse serve $(ARGS)
 
 test: install-dev ## run the tests (one of them: make test ARGS='-k some_words')
-	@$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(VENV)/bin/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 fuzz: install-dev ## hostile input by a new seed, ten times as much (more: make fuzz CASES=100)
 	@GATEHOUSE_FUZZ_SEED=$(SEED) GATEHOUSE_FUZZ_CASES=$(CASES) \
