@@ -28,7 +28,7 @@ from service.formats.avro.avro_schema import (
 from service.formats.avro.decoding import Odd, Window
 from service.formats.avro.encoding import encoded
 from service.runtime.durable_files import made_whole
-from service.runtime.pipeline import in_order
+from service.runtime.prefetch import in_order
 
 __all__ = ["CODECS", "DEFAULT_CODEC", "AvroFile", "Written", "schema_of", "write"]
 
