@@ -7,8 +7,8 @@ from litestar.datastructures import State
 from service.access.keyring import Keyring
 from service.api.http.limits import Limits
 from service.backups.catalogue import Catalogue
-from service.dbt.runner import Builds
 from service.dictionary import Dictionary, Table
+from service.doors.builds import Builds
 from service.doors.files import FileLoads
 from service.engines.duckdb import Database
 from service.errors import UnknownTable
@@ -16,10 +16,10 @@ from service.judge.judge import Judge
 from service.judge.micro_batches import MicroBatcher
 from service.judge.process.process_client import WorkerProcess
 from service.ops import records
+from service.ops.replays import end_interrupted
 from service.runtime.clock import utc_now
 from service.runtime.metrics import Metrics
 from service.runtime.settings import Settings
-from service.warehouse.replays import end_interrupted
 from service.warehouse.writer import Writer
 
 

@@ -1,26 +1,28 @@
-"""Real parts for every test: a warehouse that dbt has built, a server on a socket."""
+"""How a run goes: where its files are, and who runs which test. Fixtures are in tests/support."""
 
-import fcntl
 import os
-import shutil
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from service.dbt.runner import build_offline
-from service.runtime.settings import Settings
-from tests import parsed
-from tests.hostile import chance
+pytest.register_assert_rewrite("tests.support")
 
-CHECKOUT = Path(__file__).parent.parent
-CHALLENGE = CHECKOUT.parent / "shared" / "data" / "challenge"
+from tests.support import CHECKOUT, chance, parsed  # noqa: E402
+from tests.support.memory_disk import keep_files_in_memory  # noqa: E402
+
 sys.path.insert(0, str(CHECKOUT / "seeds"))
+keep_files_in_memory(os.environ)
+pytest_plugins = [
+    "tests.support.backups",
+    "tests.support.challenge",
+    "tests.support.commands",
+    "tests.support.door",
+    "tests.support.odd_things",
+    "tests.support.services",
+    "tests.support.writers",
+]
 
 # They take a minute and more each, the longest first.
 LONGEST = (
@@ -38,11 +40,6 @@ LONGEST = (
     "test_killed_while_loading.py",
     "test_benchmarks.py",
 )
-HEADERS = {
-    "departments": "id,department",
-    "jobs": "id,job",
-    "hired_employees": "id,name,datetime,department_id,job_id",
-}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -101,99 +98,3 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.getbasetemp()
     parsed.folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     return parsed.folder
-
-
-@pytest.fixture(scope="session")
-def built(shared: Path) -> Settings:
-    """Settings of a warehouse that was built from the shipped seeds; copy it, do not change it.
-
-    One process builds it, the others wait.
-    """
-    folder = shared / "built"
-    folder.mkdir(exist_ok=True)
-    settings = settings_in(folder)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not settings.warehouse.exists():
-            shutil.copytree(CHECKOUT / "seeds", settings.seeds)
-            build = build_offline(settings)
-            assert build.status == "done", build.message
-            parsed.keep(settings)
-    return settings
-
-
-@pytest.fixture
-def settings(built: Settings, tmp_path: Path) -> Settings:
-    """Settings of a copy of the built warehouse, for this test alone."""
-    own = settings_in(tmp_path)
-    shutil.copytree(built.seeds, own.seeds)
-    shutil.copy(built.warehouse, own.warehouse)
-    parsed.take_over(own)
-    return own
-
-
-def settings_in(folder: Path, **other: object) -> Settings:
-    """Settings with everything inside `folder`."""
-    (folder / "backups").mkdir(exist_ok=True)
-    return Settings(
-        project=CHECKOUT,
-        warehouse=folder / "gatehouse.duckdb",
-        backups=folder / "backups",
-        seeds=folder / "seeds",
-        port=0,
-        verify_schedule="never",
-        **other,  # type: ignore[arg-type]
-    )
-
-
-@contextmanager
-def serving(settings: Settings) -> Iterator[httpx.Client]:
-    """A client of a real server on a real socket; afterwards the server is shut down in order."""
-    from service.api.http.server import Server, configured, listening
-
-    ready = threading.Event()
-    with listening(settings) as listener:
-        server = Server(configured(settings), ready.set)
-        thread = threading.Thread(target=_run, args=(server, listener, ready))
-        thread.start()
-        assert ready.wait(60)
-        assert server.started, "the service did not start"
-        port = listener.getsockname()[1]
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-                yield client
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
-def _run(server: object, listener: object, ready: threading.Event) -> None:
-    try:
-        server.run(sockets=[listener])  # type: ignore[attr-defined]
-    finally:
-        ready.set()
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[httpx.Client]:
-    """A client of a service on a warehouse of this test's own."""
-    with serving(settings) as client:
-        yield client
-
-
-@pytest.fixture
-def serve() -> Callable[[Settings], AbstractContextManager[httpx.Client]]:
-    """For tests that start services themselves."""
-    return serving
-
-
-@pytest.fixture(scope="session")
-def challenge(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The real history, with headers; skips the test where it is not there."""
-    if not CHALLENGE.exists():
-        pytest.skip("the real history is not here")
-    folder = tmp_path_factory.mktemp("challenge")
-    for table, header in HEADERS.items():
-        text = (CHALLENGE / f"{table}.csv").read_text()
-        (folder / f"{table}.csv").write_text(f"{header}\n{text}")
-    return folder

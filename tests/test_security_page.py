@@ -3,7 +3,7 @@
 import ast
 import re
 
-from tests.conftest import CHECKOUT
+from tests.support import CHECKOUT
 
 PAGE = (CHECKOUT / "SECURITY.md").read_text("utf-8")
 

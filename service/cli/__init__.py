@@ -5,15 +5,21 @@ import click
 from service import __version__
 from service.cli.commands import (
     audit,
+    backup,
     backups,
     build,
     insert,
     keys,
     load,
+    loads,
     recover,
     rejections,
+    reports,
+    restore,
     serve,
     tables,
+    trail,
+    verify,
 )
 
 EPILOG = """\b
@@ -44,15 +50,15 @@ for each in (
     insert.insert,
     load.load,
     rejections.rejections,
-    tables.loads,
-    tables.reports,
+    loads.loads,
+    reports.reports,
     audit.audit,
-    keys.trail,
+    trail.trail,
     keys.keys,
-    backups.backup,
+    backup.backup,
     backups.backups,
-    backups.verify,
-    backups.restore,
+    verify.verify,
+    restore.restore,
     recover.recover,
 ):
     main.add_command(each)

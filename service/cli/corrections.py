@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from service.cli.commands.rejections import why
 from service.cli.failures import Failure, WrongSettings
 from service.cli.invocation import segment
+from service.cli.replays import reason_of
 
 if TYPE_CHECKING:
     from service.cli.client import Client
@@ -40,7 +40,7 @@ def write(client: "Client", path: str, only: dict[str, str | None]) -> int:
         lines = csv.DictWriter(file, header)
         lines.writeheader()
         for rejection in _all(client, only):
-            row = {ID: rejection[ID], REASONS: why(rejection), **_values(rejection, columns)}
+            row = {ID: rejection[ID], REASONS: reason_of(rejection), **_values(rejection, columns)}
             lines.writerow(row if only["table"] else {**row, TABLE: rejection["table"]})
             count += 1
     return count

@@ -52,6 +52,14 @@ def table(rows: Iterable[Row], columns: Sequence[str]) -> None:
     Console().print(drawn)
 
 
+def count_line(name: str, counts: Row) -> str:
+    """The counts of a load: "jobs 3 rows (1 accepted, 2 rejected, 0 already present)"."""
+    return (
+        f"{name} {counts['received']} rows ({counts['accepted']} accepted, "
+        f"{counts['rejected']} rejected, {counts['already_present']} already present)"
+    )
+
+
 def cell(value: Any) -> str:
     """`value` on one line; lists of texts are joined, what is not text is JSON."""
     if value is None:

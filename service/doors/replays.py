@@ -232,7 +232,18 @@ def _replay(
     began = utc_now()
     loads = [
         records.LoadRecord(
-            str(result.load_id), name, "replay", None, "running", *(0,) * 4, began, None, actor
+            load_id=str(result.load_id),
+            table_name=name,
+            kind="replay",
+            source=None,
+            status="running",
+            received=0,
+            accepted=0,
+            rejected=0,
+            already_present=0,
+            started_at=began,
+            finished_at=None,
+            actor=actor,
         )
         for name in tables
     ]

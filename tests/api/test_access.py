@@ -7,8 +7,8 @@ import pytest
 
 from service.access import keys_file
 from service.access.roles import ROLES
-from tests.api.conftest import is_problem
-from tests.api.contract import operations
+from tests.support.answers import is_problem
+from tests.support.contract import operations
 
 # Per call, the smallest role; all that are not here take a reader.
 WRITER = {"insert_rows", "insert_rows_of_many_tables", "load_file", "replay_rejection"}

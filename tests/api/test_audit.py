@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from service.runtime.settings import Settings
-from tests.api.door import bad_hire, department, hire
-from tests.conftest import serving
+from tests.support.rows import bad_hire, department, hire
+from tests.support.services import serving
 
 ROWS = (
     "insert into core.hired_employees values (90001, 'Ana', timestamp '2021-01-01 00:00:00', 1, 1)"

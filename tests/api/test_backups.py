@@ -9,7 +9,7 @@ import fastavro
 import msgspec
 import pytest
 
-from tests.api.conftest import all_pages, files_in, is_problem
+from tests.support.answers import all_pages, files_in, is_problem
 
 AVRO = {"Content-Type": "application/avro"}
 JOBS = "/v1/tables/jobs/backups"

@@ -5,8 +5,8 @@ from datetime import datetime
 
 import pytest
 
-from tests.api.conftest import is_problem
-from tests.faults.workers import PAUSE
+from tests.support.answers import is_problem
+from tests.support.workers import PAUSE
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from service.runtime.settings import Settings
-from tests.conftest import serving, settings_in
+from tests.support.services import serving, settings_in
 
 Ask = Callable[..., int]
 ODD = [

@@ -7,7 +7,7 @@ from litestar.testing import TestClient
 
 from service.access import keys_file
 from service.app import create_app
-from tests.api.conftest import is_problem
+from tests.support.answers import is_problem
 
 REBOUND = {"Host": "evil.example"}
 

@@ -6,8 +6,9 @@ from itertools import permutations
 import msgspec
 import pytest
 
-from tests.api.conftest import is_problem
-from tests.api.door import (
+from tests.support.answers import is_problem
+from tests.support.door import Door, counts, found
+from tests.support.rows import (
     BAD_HIRE,
     CSV,
     ENCODINGS,
@@ -16,23 +17,13 @@ from tests.api.door import (
     MSGPACK,
     NDJSON,
     TABLES,
-    Door,
     bad_hire,
-    counts,
     department,
-    found,
     hire,
     job,
-    open_door,
 )
 
 REJECTED = "rows-rejected"
-
-
-@pytest.fixture(scope="module")
-def door(built, tmp_path_factory):
-    with open_door(built, tmp_path_factory.mktemp("door")) as door:
-        yield door
 
 
 # Formats

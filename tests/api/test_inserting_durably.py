@@ -17,9 +17,9 @@ import httpx
 import pytest
 
 from service.runtime.settings import Settings
-from tests.api.conftest import is_problem
-from tests.api.door import Row, department, hire
-from tests.conftest import CHECKOUT
+from tests.support import CHECKOUT
+from tests.support.answers import is_problem
+from tests.support.rows import Row, department, hire
 
 SERVE = (
     "from service.runtime import logs; from service.api.http.server import serve;"

@@ -10,7 +10,8 @@ import httpx
 import msgspec
 import pytest
 
-from tests.api.door import (
+from tests.support.door import Door
+from tests.support.rows import (
     CSV,
     ENCODINGS,
     FORMATS,
@@ -18,12 +19,10 @@ from tests.api.door import (
     MSGPACK,
     NDJSON,
     TABLES,
-    Door,
     bad_hire,
     department,
     hire,
     job,
-    open_door,
 )
 
 REQUESTS = 3000
@@ -130,12 +129,6 @@ QUERIES = [""] * 30 + ["?dry_run=true", "?dry_run=x", "?dry_run", "?x=1", "?%ff=
 PATHS = ["/v1/rows", "/v1/tables/nothing/rows", "/v1/tables/%ff/rows"] + [
     f"/v1/tables/{name}/rows" for name in TABLES for _ in range(3)
 ]
-
-
-@pytest.fixture(scope="module")
-def door(built, tmp_path_factory):
-    with open_door(built, tmp_path_factory.mktemp("fuzz")) as door:
-        yield door
 
 
 @dataclass

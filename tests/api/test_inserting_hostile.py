@@ -8,16 +8,10 @@ import httpx
 import msgspec
 import pytest
 
-from tests.api.conftest import is_problem
-from tests.api.door import CSV, JSON, NDJSON, Door, department, open_door
-from tests.conftest import serving
-
-
-@pytest.fixture(scope="module")
-def door(built, tmp_path_factory):
-    with open_door(built, tmp_path_factory.mktemp("hostile")) as door:
-        yield door
-
+from tests.support.answers import is_problem
+from tests.support.door import Door, open_door
+from tests.support.rows import CSV, JSON, NDJSON, department
+from tests.support.services import serving
 
 # Headers
 

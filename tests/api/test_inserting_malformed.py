@@ -8,17 +8,12 @@ import msgspec
 import pytest
 import zstandard
 
-from tests.api.conftest import is_problem
-from tests.api.door import CSV, JSON, MSGPACK, NDJSON, Door, counts, department, open_door
+from tests.support.answers import is_problem
+from tests.support.door import Door, counts
+from tests.support.rows import CSV, JSON, MSGPACK, NDJSON, department
 
 MiB = 1 << 20
 LIMIT = 16 * MiB
-
-
-@pytest.fixture(scope="module")
-def door(built, tmp_path_factory):
-    with open_door(built, tmp_path_factory.mktemp("malformed")) as door:
-        yield door
 
 
 PACK = msgspec.msgpack.encode

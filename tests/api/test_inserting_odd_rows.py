@@ -8,14 +8,9 @@ import pytest
 
 from service.formats.bodies.body_rows import rows_of
 from service.judge.judge import Judge
-from tests.api.door import CSV, JSON, MSGPACK, NDJSON, Door, counts, department, found, open_door
-from tests.backups.world import SAMPLES
-
-
-@pytest.fixture(scope="module")
-def door(built, tmp_path_factory):
-    with open_door(built, tmp_path_factory.mktemp("odd")) as door:
-        yield door
+from tests.support.door import Door, counts, found
+from tests.support.rows import CSV, JSON, MSGPACK, NDJSON, department
+from tests.support.world import SAMPLES
 
 
 def pairs(*fields: tuple[str, Any]) -> bytes:

@@ -8,17 +8,12 @@ import httpx
 import pytest
 
 from service.runtime.settings import Settings
-from tests.api.conftest import is_problem
-from tests.api.door import CSV, FORMATS, JSON, Door, department, hire, job, open_door
-from tests.conftest import serving
+from tests.support.answers import is_problem
+from tests.support.door import Door
+from tests.support.rows import CSV, FORMATS, JSON, department, hire, job
+from tests.support.services import serving
 
 REPLAYED = "idempotency-replayed"
-
-
-@pytest.fixture(scope="module")
-def door(built, tmp_path_factory):
-    with open_door(built, tmp_path_factory.mktemp("once")) as door:
-        yield door
 
 
 def same(one: httpx.Response, other: httpx.Response) -> bool:

@@ -16,7 +16,7 @@ from litestar.testing import TestClient
 from service.access import keys_file
 from service.api.http.authentication import ANYONE
 from service.app import create_app
-from tests.api.conftest import is_problem
+from tests.support.answers import is_problem
 
 ROWS = "/v1/tables/jobs/rows"
 FILES = "/v1/tables/jobs/files"

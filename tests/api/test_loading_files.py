@@ -15,10 +15,10 @@ import zstandard
 
 from service.dbt import landing
 from service.runtime.settings import Settings
-from tests.api.conftest import all_pages, files_in, is_problem
-from tests.backups.world import everything
-from tests.faults.workers import PAUSE
-from tests.projects import Project
+from tests.support.answers import all_pages, files_in, is_problem
+from tests.support.projects import Project
+from tests.support.workers import PAUSE
+from tests.support.world import everything
 
 pytestmark = pytest.mark.slow
 Load = dict[str, Any]

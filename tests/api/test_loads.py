@@ -5,7 +5,7 @@ from datetime import datetime
 import duckdb
 import pytest
 
-from tests.api.conftest import all_pages, is_problem
+from tests.support.answers import all_pages, is_problem
 
 HIRE = {"name": "A", "datetime": "2021-01-01T00:00:00Z", "department_id": 70, "job_id": 1}
 SEVERAL = {

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from service.api.http.negotiation import OFFERED, NotAcceptable, chosen
 from service.api.http.paging import cursor, key_of
 from service.errors import BadRequest
-from tests.api.conftest import all_pages, is_problem
+from tests.support.answers import all_pages, is_problem
 
 HIRES = "/v1/tables/hired_employees/rows"
 SELECT_HIRES = (

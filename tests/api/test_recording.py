@@ -8,7 +8,7 @@ from litestar.testing import TestClient
 
 from service.api.http.authentication import ANYONE
 from service.app import create_app
-from tests.log_lines import logging_to_lines
+from tests.support.log_lines import logging_to_lines
 
 
 @get("/v1/fails", sync_to_thread=False)

@@ -4,7 +4,7 @@ import duckdb
 import httpx
 import pytest
 
-from tests.api.conftest import all_pages, is_problem
+from tests.support.answers import all_pages, is_problem
 
 JSON = {"Content-Type": "application/json"}
 

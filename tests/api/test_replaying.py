@@ -8,9 +8,9 @@ import httpx
 import msgspec
 import pytest
 
-from tests.api.conftest import is_problem
-from tests.api.door import department, hire, in_csv
-from tests.conftest import serving
+from tests.support.answers import is_problem
+from tests.support.rows import department, hire, in_csv
+from tests.support.services import serving
 
 JSON = "application/json"
 

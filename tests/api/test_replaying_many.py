@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from service.warehouse import replays as in_writer
-from tests.api.conftest import all_pages, is_problem
-from tests.api.door import department, hire, in_csv
-from tests.conftest import serving
+from tests.support.answers import all_pages, is_problem
+from tests.support.rows import department, hire, in_csv
+from tests.support.services import serving
 
 TABLES = ("departments", "jobs", "hired_employees")
 

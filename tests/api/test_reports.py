@@ -8,7 +8,7 @@ from collections import Counter
 import msgspec
 import pytest
 
-from tests.api.conftest import is_problem
+from tests.support.answers import is_problem
 
 QUARTERS = "/v1/reports/hires_by_quarter"
 ABOVE = "/v1/reports/departments_above_mean"

@@ -6,7 +6,7 @@ from litestar.testing import TestClient
 from service.api.http.authentication import ANYONE
 from service.api.v1.restores import begin
 from service.app import create_app
-from tests.api.conftest import files_in, is_problem
+from tests.support.answers import files_in, is_problem
 
 JOBS = "/v1/tables/jobs"
 HIRE = {"name": "A", "datetime": "2021-01-01T00:00:00Z", "department_id": 1, "job_id": 1}

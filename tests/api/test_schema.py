@@ -8,10 +8,10 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from service.api.openapi.describing import description_of
 from service.app import create_app
-from tests.api.contract import operations
-from tests.conftest import serving
-from tests.faults.workers import PAUSE
-from tests.projects import Project
+from tests.support.contract import operations
+from tests.support.projects import Project
+from tests.support.services import serving
+from tests.support.workers import PAUSE
 
 JSON = {"Content-Type": "application/json"}
 TABLES = ("departments", "jobs", "hired_employees")

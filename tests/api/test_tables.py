@@ -1,6 +1,6 @@
 """GET /v1/tables: the dictionary, for clients."""
 
-from tests.api.conftest import is_problem
+from tests.support.answers import is_problem
 
 
 def test_tables_are_listed_parents_first_with_the_number_of_their_rows(reader, truth):

@@ -3,7 +3,7 @@
 import pytest
 
 from service.access import keys_file
-from tests.api.conftest import all_pages, is_problem
+from tests.support.answers import all_pages, is_problem
 
 JOBS = "/v1/tables/jobs"
 

@@ -13,9 +13,9 @@ from service.backups.catalogue import Catalogue
 from service.dictionary import Dictionary
 from service.errors import DamagedBackup, RulesBroken
 from service.formats.avro.avro_files import CODECS
-from tests.backups import world
-from tests.backups.foreign import field, foreign_file, rows_in
-from tests.backups.world import DEPARTMENTS, HIRED, SAMPLES, Take, files, snapshot
+from tests.support import world
+from tests.support.foreign import field, foreign_file, rows_in
+from tests.support.world import DEPARTMENTS, HIRED, SAMPLES, Take, files, snapshot
 
 FIELDS = [field("id", "int"), field("department", "string")]
 

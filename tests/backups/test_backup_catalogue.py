@@ -14,7 +14,7 @@ from service.backups.catalogue import Catalogue, Entry
 from service.dictionary import DictionaryError
 from service.errors import Conflict, DamagedBackup, NoSpace, NotFound
 from service.formats.avro.avro_files import write
-from tests.backups.world import DEPARTMENTS, files
+from tests.support.world import DEPARTMENTS, files
 
 
 def make(catalogue: Catalogue, **other: Any) -> Entry:

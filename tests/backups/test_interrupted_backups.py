@@ -17,10 +17,9 @@ from service.backups.restoring import restore
 from service.dictionary import Dictionary
 from service.errors import DamagedBackup
 from service.formats.avro.avro_files import write
-from tests.backups.foreign import field, foreign_file
-from tests.backups.world import DEPARTMENTS, Take, batch, everything, files, writing
-
-CHECKOUT = Path(__file__).parents[2]
+from tests.support import CHECKOUT
+from tests.support.foreign import field, foreign_file
+from tests.support.world import DEPARTMENTS, Take, batch, everything, files, writing
 
 PREPARED = """
 import os, resource, sys
@@ -30,7 +29,7 @@ from service.backups.backing_up import back_up, import_file
 from service.backups.catalogue import Catalogue
 from service.backups.restoring import restore
 from service.errors import NoSpace
-from tests.backups import world
+from tests.support import world
 
 folder, argument = Path(sys.argv[1]), sys.argv[2]
 dictionary = world.dictionary()

@@ -18,9 +18,9 @@ from service.errors import (
     UnknownTable,
     Unprocessable,
 )
-from tests.backups import world
-from tests.backups.foreign import field, foreign_file
-from tests.backups.world import (
+from tests.support import world
+from tests.support.foreign import field, foreign_file
+from tests.support.world import (
     DEPARTMENTS,
     HIRED,
     JOBS,

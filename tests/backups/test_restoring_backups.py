@@ -10,8 +10,8 @@ from service.backups.backing_up import back_up
 from service.backups.catalogue import Catalogue
 from service.backups.restoring import RestoreResult, restore
 from service.dictionary import Dictionary
-from tests.backups import world
-from tests.backups.world import (
+from tests.support import world
+from tests.support.world import (
     HIRED,
     JOBS,
     Put,

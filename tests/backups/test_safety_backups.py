@@ -9,7 +9,7 @@ from service.backups.catalogue import Catalogue, Entry
 from service.backups.restoring import restore
 from service.backups.safety import Safety
 from service.dictionary import Dictionary
-from tests.backups.world import SAMPLES, rows, snapshot, writing
+from tests.support.world import SAMPLES, rows, snapshot, writing
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tests.api.conftest import files_in
+from tests.support.answers import files_in
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ import duckdb
 import httpx
 import pytest
 
-from tests.api.door import department, hire
+from tests.support.rows import department, hire
 
 COLUMNS = ["id", "name", "datetime", "department_id", "job_id"]
 ODD = [

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from tests.dbt_project.test_history import HIRES, live
-from tests.projects import Project
+from tests.support.projects import Project
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import duckdb
 import pytest
 
-from tests.projects import Project
+from tests.support.projects import Project
 
 pytestmark = pytest.mark.slow
 DEPARTMENTS = "id,department\n1,Archives\n2,Treasury\n"

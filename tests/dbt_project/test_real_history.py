@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import CHECKOUT, Project
+from tests.support import CHECKOUT
+from tests.support.projects import Project
 
 pytestmark = pytest.mark.slow
 DATA = CHECKOUT.parent / "shared" / "data"

@@ -9,7 +9,7 @@ import pytest
 
 from service.dictionary import DictionaryError
 from service.dictionary.manifest import read_dictionary
-from tests.projects import Project
+from tests.support.projects import Project
 
 pytestmark = pytest.mark.slow
 KEY = """

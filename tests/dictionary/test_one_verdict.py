@@ -17,8 +17,8 @@ from service.dictionary.column_types import DATE, TIMESTAMP, TYPES, Unreadable
 from service.dictionary.rules import KINDS
 from service.formats.bodies.body_rows import rows_of
 from service.judge.judge import Judge
-from tests.dictionary.cases import READINGS, RULINGS, Ruling
-from tests.projects import Project
+from tests.support.cases import READINGS, RULINGS, Ruling
+from tests.support.projects import Project
 
 RULES = {json.dumps(ruling[:3]): ruling for ruling in RULINGS}
 KINDS_OF_SETS = {"unique", "relationships", "not_null"}  # they have no value to judge alone

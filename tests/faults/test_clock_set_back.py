@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from service.runtime.settings import Settings
-from tests.faults.workers import PAUSE
-from tests.processes import Service
+from tests.support.processes import Service
+from tests.support.workers import PAUSE
 
 pytestmark = pytest.mark.slow
 JOBS = "/v1/tables/jobs"

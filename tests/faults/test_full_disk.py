@@ -13,11 +13,11 @@ import pytest
 from service.engines.duckdb import Database, as_problem
 from service.errors import NoSpace
 from service.runtime.settings import Settings
-from tests.api.conftest import is_problem
-from tests.conftest import settings_in
-from tests.faults.disks import SmallDisk, small_disk
-from tests.faults.workers import PAUSE
-from tests.processes import Service
+from tests.support.answers import is_problem
+from tests.support.disks import SmallDisk, small_disk
+from tests.support.processes import Service
+from tests.support.services import settings_in
+from tests.support.workers import PAUSE
 
 pytestmark = pytest.mark.slow
 MB = 1_000_000

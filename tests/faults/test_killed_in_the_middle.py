@@ -16,7 +16,8 @@ from random import Random
 import pytest
 
 from service.runtime.settings import Settings
-from tests.faults.workers import (
+from tests.support.processes import Service
+from tests.support.workers import (
     FIRST,
     Builder,
     Inserter,
@@ -25,7 +26,6 @@ from tests.faults.workers import (
     Restorer,
     Worker,
 )
-from tests.processes import Service
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
 SEED = int(os.environ.pop("GATEHOUSE_FAULTS_SEED", "") or int.from_bytes(os.urandom(4)))

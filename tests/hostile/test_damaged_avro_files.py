@@ -27,10 +27,10 @@ from service.backups.catalogue import Catalogue
 from service.backups.restoring import restore
 from service.errors import Problem
 from service.formats.avro import container
-from tests.backups import world
-from tests.backups.foreign import SYNC, block, encoded, field, header
-from tests.hostile.chance import cases, chance, done, repeat
-from tests.hostile.strings import EVERY
+from tests.support import world
+from tests.support.chance import cases, chance, done, repeat
+from tests.support.foreign import SYNC, block, encoded, field, header
+from tests.support.strings import EVERY
 
 pytestmark = pytest.mark.slow
 

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import CHECKOUT
-from tests.hostile import chance
-from tests.hostile.chance import cases, done, repeat
+from tests.support import CHECKOUT, chance
+from tests.support.chance import cases, done, repeat
 
 EXAMPLES = 8  # of each call, besides those at the limits of its parameters
 CHECKS = (
@@ -49,7 +48,7 @@ def test_no_call_is_answered_otherwise_than_the_document_says(door, tmp_path):
 def tried(url: str, key: str, folder: Path) -> dict[str, Any]:
     """What schemathesis reports; what it says is in the file `said`."""
     (folder / "schemathesis.toml").write_text(
-        f'hooks = "tests.hostile.serializers"\n{CONFIG}', "utf-8"
+        f'hooks = "tests.support.serializers"\n{CONFIG}', "utf-8"
     )
     command = (sys.executable, "-m", "schemathesis.cli", "run", url, "--no-color")
     checks = ("--checks", ",".join(CHECKS), "--continue-on-failure")

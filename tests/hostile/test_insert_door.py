@@ -19,11 +19,12 @@ from service.errors import Problem
 from service.formats.bodies.body_rows import rows_of
 from service.formats.bodies.encodings import decompressed
 from service.judge.judge import Batch, Judge
-from tests.api.door import CSV, MSGPACK, TABLES, Door
-from tests.backups import world
-from tests.hostile.bodies import WRITERS, compressed, damaged, row
-from tests.hostile.chance import TIMES, cases, chance, done, repeat
-from tests.hostile.readings import READINGS, Said, Unread, json_value, same
+from tests.support import world
+from tests.support.bodies import WRITERS, compressed, damaged, row
+from tests.support.chance import TIMES, cases, chance, done, repeat
+from tests.support.door import Door
+from tests.support.readings import READINGS, Said, Unread, json_value, same
+from tests.support.rows import CSV, MSGPACK, TABLES
 
 JUDGED, SENT = 16_000, 2_000
 LIMIT = 1 << 20  # bytes of a body

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.api.conftest import is_problem
-from tests.api.contract import operations
+from tests.support.answers import is_problem
+from tests.support.contract import operations
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,13 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from tests.api.door import CSV, JSON, Door
-from tests.conftest import serving
-from tests.hostile.chance import done
-from tests.hostile.strings import EVERY, LINES, LOG, SQL
-from tests.log_lines import Lines, logging_to_lines
-from tests.projects import Project
+from tests.support.chance import done
+from tests.support.door import Door
+from tests.support.log_lines import Lines, logging_to_lines
+from tests.support.projects import Project
+from tests.support.rows import CSV, JSON
+from tests.support.services import serving
+from tests.support.strings import EVERY, LINES, LOG, SQL
 
 PATHS = [
     "/v1/tables/{}",

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from tests.warehouse.tables import (
+from tests.support.tables import (
     behind_the_back,
     department,
     done,

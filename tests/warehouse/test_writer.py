@@ -10,8 +10,7 @@ from service.engines.duckdb import Database
 from service.errors import KeyReused, Unavailable
 from service.warehouse.work import Outcome, StoredAnswer
 from service.warehouse.writer import Writer
-from tests.backups.world import column, everything, key, table
-from tests.warehouse.tables import (
+from tests.support.tables import (
     DEPARTMENT_ID,
     DICTIONARY,
     department,
@@ -20,6 +19,7 @@ from tests.warehouse.tables import (
     named,
     violations,
 )
+from tests.support.world import column, everything, key, table
 
 BOOKS = ("core.departments", "ops.loads", "ops.rejections", "ops.idempotency_keys")
 

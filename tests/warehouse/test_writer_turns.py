@@ -9,7 +9,7 @@ import pytest
 
 from service.errors import KeyReused, Unavailable
 from service.warehouse.writer import Writer
-from tests.warehouse.tables import (
+from tests.support.tables import (
     DEPARTMENT_ID,
     DICTIONARY,
     WatchedLock,

@@ -43,12 +43,12 @@ def kept(asked: Idempotency | None, response: Response[bytes]) -> records.Answer
     headers = {name: value for name, value in response.headers.items() if value is not None}
     headers["content-type"] = response.media_type or "application/json"
     return records.AnswerRecord(
-        asked.key,
-        asked.request,
-        response.status_code or 200,
-        msgspec.json.encode(headers).decode(),
-        response.content,
-        utc_now(),
+        key=asked.key,
+        request=asked.request,
+        status=response.status_code or 200,
+        headers=msgspec.json.encode(headers).decode(),
+        body=response.content,
+        created_at=utc_now(),
     )
 
 

@@ -213,7 +213,18 @@ async def _refuse(
     """Puts on record that a request of no or of too many rows was refused."""
     received, now, load_id = error.members["received"], utc_now(), str(uuid4())
     load = records.LoadRecord(
-        load_id, table or "", "batch", None, "refused", received, 0, received, 0, now, now, actor
+        load_id=load_id,
+        table_name=table or "",
+        kind="batch",
+        source=None,
+        status="refused",
+        received=received,
+        accepted=0,
+        rejected=received,
+        already_present=0,
+        started_at=now,
+        finished_at=now,
+        actor=actor,
     )
     counts = {"received": received, "accepted": 0, "rejected": received, "rejections": []}
     body = problem(

@@ -14,7 +14,7 @@ from service.dictionary import Report
 from service.dictionary.column_types import TYPES, Unreadable
 from service.errors import BadRequest, NotFound
 from service.gate import Gate
-from service.warehouse import stored_rows
+from service.reports import marts
 
 YEARS = TYPES["integer"]  # the type of every parameter
 
@@ -72,7 +72,7 @@ class ReportController(Controller):
         report = _report(gate, name)
         form, arguments = wanted(request), _arguments(request, report)
         with gate.database.all_cores(), gate.database.reading() as connection:
-            scalars, rows = stored_rows.report(connection, report, arguments)
+            scalars, rows = marts.report(connection, report, arguments)
         return answer_with(rows, form, lambda shown: {**scalars, "rows": shown})
 
 

@@ -1,4 +1,4 @@
-"""The command that makes a warehouse anew where its file is lost or damaged."""
+"""`gatehouse recover`: rebuilds a lost or damaged warehouse from history and backups."""
 
 import shutil
 from collections.abc import Iterator, Sequence

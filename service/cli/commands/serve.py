@@ -1,4 +1,4 @@
-"""The command that serves."""
+"""`gatehouse serve`: runs the service."""
 
 import errno
 import signal
@@ -8,7 +8,7 @@ from dataclasses import replace
 import click
 
 from service.cli import output
-from service.cli.commands.build import build_and_tell
+from service.cli.builds import build_and_tell
 from service.cli.failures import Failure, Unreachable, WrongSettings
 from service.cli.invocation import Run, local_command
 

@@ -1,0 +1,327 @@
+"""A file from hostile hands is refused with DamagedBackup, in bounded memory, whatever is in it."""
+
+import bz2
+import random
+import subprocess
+import sys
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+
+from service.errors import DamagedBackup
+from service.formats.avro import container
+from service.formats.avro.avro_files import AvroFile, write
+from tests.support import CHECKOUT
+from tests.support.foreign import SYNC, block, encoded, field, foreign_file, header
+from tests.support.world import DEPARTMENTS, HIRED, SAMPLES, batch
+
+FIELDS = [field("id", "int"), field("department", "string")]
+SCHEMA = {"type": "record", "name": "Root", "fields": FIELDS}
+ROW = encoded(FIELDS, [{"id": 1, "department": "Maths"}])
+long = container.long
+
+
+def read(path: Path, table: Any = DEPARTMENTS) -> list[Any]:
+    with path.open("rb") as file:
+        return [row for rows in AvroFile(file, table).batches() for row in rows.to_pylist()]
+
+
+def refused(path: Path, data: bytes) -> str:
+    path.write_bytes(data)
+    with pytest.raises(DamagedBackup) as error:
+        read(path)
+    assert str(path.parent) not in str(error.value)
+    return error.value.detail
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "x.avro"
+
+
+def test_a_good_file_of_these_tests_is_read(path: Path):
+    path.write_bytes(header(SCHEMA) + block(1, ROW))
+    assert read(path) == [{"id": 1, "department": "Maths"}]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "not an Avro file"),
+        (b"PK\x03\x04", "not an Avro file"),
+        (b"Obj\x01", "cut off"),
+        (b"Obj\x01" + long(1), "cut off"),
+        (b"Obj\x01" + long(2**62), "cut off"),
+        (b"Obj\x01" + long(-(2**63)) + long(0), "cut off"),
+        (b"Obj\x01" + long(1) + long(-1), "negative length"),
+        (b"Obj\x01" + long(1) + long(2**62) + b"x", "cut off"),
+        (b"Obj\x01" + b"\xff" * 11, "more than 64 bits"),
+        (b"Obj\x01" + b"\xff" * 9 + b"\x7f", "more than 64 bits"),
+        (b"Obj\x01" + long(0) + SYNC, "no schema"),
+        (b"Obj\x01" + long(2) + (long(1) + b"a" + long(0)) * 2 + long(0) + SYNC, "twice"),
+        (header(SCHEMA).replace(b"avro.codec", b"avro.\xffodec"), "not UTF-8"),
+        (header(SCHEMA)[:-1], "cut off"),
+        (header(b" " * (1 << 20) + b"{}"), "longer than 1 MiB"),
+        (header(SCHEMA, "snappy"), "codec 'snappy' is not one of deflate"),
+        (header(SCHEMA, "x" * 1000), "codec 'xxx"),
+    ],
+)
+def test_a_bad_header_is_refused(path: Path, data: bytes, reason: str):
+    assert reason in refused(path, data)
+
+
+RECURSIVE = {
+    "type": "record",
+    "name": "Tree",
+    "fields": [field("id", "int"), field("department", "string"), field("left", ["null", "Tree"])],
+}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        b"{",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b"null",
+        b"7",
+        "string",
+        [SCHEMA],
+        {"type": "array", "items": SCHEMA},
+        {"type": "record", "name": "Root"},
+        {"type": "record", "name": "Root", "fields": []},
+        {"type": "record", "name": "Root", "fields": {}},
+        {"type": "record", "name": "Root", "fields": ["id"]},
+        {"type": "record", "fields": FIELDS},
+        {"type": "record", "name": 7, "fields": FIELDS},
+        {"type": "record", "name": "a b", "fields": FIELDS},
+        {"type": "record", "name": "x" * 10 + "\n", "fields": FIELDS},
+        {**SCHEMA, "fields": [*FIELDS, field("id", "int")]},
+        {**SCHEMA, "fields": [*FIELDS, field("../x", "int")]},
+        {**SCHEMA, "fields": [*FIELDS, {"name": "x"}]},
+        *(
+            {**SCHEMA, "fields": [*FIELDS, field("x", said)]}
+            for said in (
+                None,
+                "null",
+                ["null"],
+                ["int"],
+                [],
+                ["null", "null"],
+                ["null", "int", "string"],
+                ["int", "string"],
+                ["null", ["null", "int"]],
+                "Root",
+                {"type": "array", "items": "int"},
+                {"type": "map", "values": "int"},
+                {"type": "fixed", "name": "f", "size": 1 << 40},
+                {"type": "enum", "name": "e", "symbols": ["a"]},
+                SCHEMA,
+                {"type": {"type": "int"}},
+                {"logicalType": "date"},
+            )
+        ),
+        RECURSIVE,
+    ],
+    ids=lambda schema: str(schema)[:60],
+)
+def test_a_schema_that_is_no_flat_record_is_refused(path: Path, schema: Any):
+    reason = refused(path, header(schema) + block(1, ROW))
+    assert reason.startswith(("its schema", "its field"))
+
+
+@pytest.mark.parametrize("logical", [["date"], {"a": 1}, 7, None, "no such thing"])
+def test_an_odd_logical_type_is_ignored_as_avro_says(path: Path, logical: Any):
+    fields = [field("id", {"type": "int", "logicalType": logical}), FIELDS[1]]
+    path.write_bytes(header({**SCHEMA, "fields": fields}) + block(1, ROW))
+    assert read(path) == [{"id": 1, "department": "Maths"}]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (block(-1, ROW), "block of -1 rows"),
+        (block(0, ROW), "more than the rows"),
+        (block(2, ROW), "does not hold the rows"),
+        (block(2**62, ROW), "does not hold the rows"),
+        (block(1, ROW + b"\0"), "more than the rows"),
+        (block(1, ROW, b"x" * 16), "sync marker"),
+        (block(1, ROW)[:-1], "cut off"),
+        (block(1, ROW) + b"\n", "cut off"),
+        (block(1, ROW) + b"garbage at the end of the file", "block of"),
+        (block(1, ROW) + SYNC * 4, "block of"),
+        (long(1) + long(-1) + ROW + SYNC, "in -1 bytes"),
+        (long(1) + long(2**62) + ROW + SYNC, "bytes"),
+        (long(1) + long(container.LARGEST_BLOCK + 1) + ROW + SYNC, "bytes"),
+        (long(1) + long(container.LARGEST_BLOCK) + ROW + SYNC, "cut off"),
+        (b"\xff" * 12, "64 bits"),
+        (block(1, long(1) + long(3) + b"\xff\xfe\xfd"), "does not hold the rows"),  # not UTF-8
+        (block(1, long(1) + long(3) + b"\xed\xa0\x80"), "does not hold the rows"),  # a surrogate
+        (block(1, long(1) + long(-5) + b"Maths"), "does not hold the rows"),
+        (block(1, long(1) + long(2**62) + b"Maths"), "does not hold the rows"),
+        (block(1, long(2**31) + long(1) + b"x"), "column id"),
+        (block(1, long(-(2**63)) + long(1) + b"x"), "column id"),
+    ],
+)
+def test_a_bad_block_is_refused(path: Path, data: bytes, reason: str):
+    assert reason in refused(path, header(SCHEMA) + data)
+
+
+@pytest.mark.parametrize(
+    ("codec", "payload"),
+    [
+        ("deflate", b"not deflate at all"),
+        ("deflate", container.compress("deflate", ROW)[:-1]),
+        ("deflate", container.compress("deflate", ROW) + b"more"),
+        ("deflate", container.compress("deflate", ROW) + b"\0"),
+        ("deflate", zlib.compress(ROW)),
+        ("bzip2", b"BZh9"),
+        ("bzip2", bz2.compress(ROW)[:-1]),
+        ("bzip2", bz2.compress(ROW) + b"more"),
+        ("zstandard", b"not a frame"),
+        ("zstandard", zstandard.compress(ROW)[:-4]),
+        ("zstandard", zstandard.compress(ROW) + b"more"),
+        ("null", ROW[:-1]),
+    ],
+)
+def test_a_payload_that_is_not_of_its_codec_is_refused(path: Path, codec: str, payload: bytes):
+    assert "block" in refused(path, header(SCHEMA, codec) + block(1, payload))
+
+
+@pytest.mark.parametrize("codec", list(container.CODECS))
+def test_files_of_every_codec_are_read(path: Path, codec: str):
+    foreign_file(path, FIELDS, [{"id": 1, "department": "Maths"}], codec)
+    assert read(path) == [{"id": 1, "department": "Maths"}]
+
+
+def bomb(codec: str) -> bytes:
+    """A gigabyte of zeros (or, uncompressed, less) in a block."""
+    zeros = bytes(1 << 20)
+    if codec == "deflate":
+        press = zlib.compressobj(9, zlib.DEFLATED, -15)
+        return b"".join(press.compress(zeros) for _ in range(1 << 10)) + press.flush()
+    if codec == "bzip2":
+        packed = bz2.BZ2Compressor()
+        return b"".join(packed.compress(zeros) for _ in range(1 << 8)) + packed.flush()
+    frame = zstandard.ZstdCompressor().compressobj(size=1 << 30)
+    return b"".join(frame.compress(zeros) for _ in range(1 << 10)) + frame.flush()
+
+
+READ_WITH_LITTLE_MEMORY = """
+import resource, sys
+from pathlib import Path
+from service.formats.avro.avro_files import AvroFile
+from service.errors import DamagedBackup
+from tests.support.world import DEPARTMENTS
+with open("/proc/self/statm") as file:
+    now = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (now + int(sys.argv[2]), now + int(sys.argv[2])))
+try:
+    with open(sys.argv[1], "rb") as file:
+        for _ in AvroFile(file, DEPARTMENTS).batches():
+            pass
+except DamagedBackup as error:
+    print(error.detail)
+"""
+
+
+def reads_with(path: Path, spare: int) -> str:
+    """What a process with `spare` bytes of memory more than it has says of the file."""
+    run = subprocess.run(
+        [sys.executable, "-c", READ_WITH_LITTLE_MEMORY, str(path), str(spare)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=CHECKOUT,
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout.strip()
+
+
+@pytest.mark.parametrize("codec", ["deflate", "bzip2", "zstandard"])
+def test_a_decompression_bomb_is_refused_in_bounded_memory(path: Path, codec: str):
+    payload = bomb(codec)
+    assert len(payload) < 2 << 20
+    path.write_bytes(header(SCHEMA, codec) + block(1 << 20, payload))
+    assert reads_with(path, 400 << 20) == "a block expands to more than 64 MiB"
+
+
+def test_a_frame_that_wants_a_huge_window_is_refused(path: Path):
+    parameters = zstandard.ZstdCompressionParameters(window_log=27, enable_ldm=True)
+    press = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    payload = press.compress(random.Random(1).randbytes(1 << 20)) + press.flush()
+    assert "zstandard" in refused(path, header(SCHEMA, "zstandard") + block(1, payload))
+
+
+def test_very_many_tiny_rows_are_read_in_bounded_memory(path: Path):
+    # Two million rows of two bytes each in a block of 18 KiB; as dicts they would take 400 MB.
+    rows = 2 << 20
+    data = bytes(2 * rows)
+    payload = container.compress("deflate", data)
+    path.write_bytes(header(SCHEMA, "deflate") + block(rows, payload))
+    assert len(payload) < 32 << 10
+    assert reads_with(path, 200 << 20) == ""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A file as we write it, of several blocks."""
+    path = tmp_path / "own.avro"
+    rows = [batch(DEPARTMENTS, *((i, f"d{i}") for i in range(n, n + 40))) for n in (0, 40, 80)]
+    write(path, DEPARTMENTS, iter(rows))
+    return path
+
+
+def test_a_file_cut_off_anywhere_is_refused_or_ends_between_blocks(own: Path):
+    whole, rows = own.read_bytes(), read(own)
+    ends = [i + 16 for i in range(len(whole)) if whole[i:].startswith(whole[-16:])]
+    for size in range(len(whole)):
+        own.write_bytes(whole[:size])
+        if size in ends:  # a whole file of its own; the catalogue knows better
+            assert read(own) == rows[: 40 * ends.index(size)]
+        else:
+            with pytest.raises(DamagedBackup):
+                read(own)
+
+
+@pytest.mark.parametrize("codec", list(container.CODECS))
+@pytest.mark.parametrize("table", [HIRED, SAMPLES], ids=lambda table: table.name)
+def test_no_damage_brings_anything_but_the_refusal(tmp_path: Path, codec: str, table: Any):
+    """Bytes flipped, cut out, doubled and overwritten at random: rows or DamagedBackup."""
+    path = tmp_path / "x.avro"
+    rows = [{c.name: _value(c.type.name, i) for c in table.columns} for i in range(50)]
+    fields = [field(c.name, c.type.avro) for c in table.columns]
+    whole = foreign_file(path, fields, rows, codec).read_bytes()
+    chance = random.Random(20_211_107)
+    for _ in range(1500):
+        path.write_bytes(_damaged(whole, chance))
+        with suppress(DamagedBackup):
+            read(path, table)
+
+
+def _value(type_name: str, i: int) -> Any:
+    if type_name == "varchar":
+        return "é" * i
+    return {"double": i / 2, "boolean": bool(i % 2)}.get(type_name, i * 1000)
+
+
+def _damaged(whole: bytes, chance: random.Random) -> bytes:
+    data = bytearray(whole)
+    for _ in range(chance.choice([1, 1, 1, 2, 10])):
+        at, size = chance.randrange(len(data)), chance.randrange(1, 12)
+        match chance.randrange(4):
+            case 0:
+                data[at] ^= 1 << chance.randrange(8)
+            case 1:
+                del data[at : at + size]
+            case 2:
+                data[at:at] = data[at : at + size]
+            case _:
+                data[at : at + size] = chance.randbytes(size)
+        data = data or bytearray(b"\0")
+    return bytes(data)

@@ -1,0 +1,33 @@
+"""What answers say, and what is found in folders."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+
+def all_pages(client: httpx.Client, path: str, member: str, **parameters: Any) -> list[Any]:
+    """Everything in a paged list, by its links."""
+    answer = client.get(path, params=parameters)
+    found = answer.json()[member]
+    while "next" in answer.links:
+        answer = client.get(answer.links["next"]["url"])
+        assert answer.status_code == 200, answer.text
+        found += answer.json()[member]
+    assert answer.json()["next"] is None
+    return list(found)
+
+
+def files_in(folder: Path) -> set[str]:
+    """The names of all files in and below a folder."""
+    return {path.name for path in folder.rglob("*") if path.is_file()}
+
+
+def is_problem(answer: httpx.Response, status: int, slug: str) -> bool:
+    """Whether the answer is a problem document (RFC 9457) that says so."""
+    said = answer.json()
+    return (
+        answer.status_code == said["status"] == status
+        and answer.headers["content-type"] == "application/problem+json"
+        and said["type"] == f"urn:gatehouse:problem:{slug}"
+    )

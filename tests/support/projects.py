@@ -1,0 +1,149 @@
+"""A dbt project of a test's own: a copy that may be changed, with a history and a warehouse."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from service.dbt.runner import BuildResult, NoLock, build_offline, run
+from service.runtime.settings import Settings
+from tests.support import CHECKOUT, parsed
+
+
+class Project:
+    """A copy of the project's dbt part in `folder`; its history is empty to begin with."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+        for name in ("dbt_project.yml", "profiles.yml"):
+            shutil.copy(CHECKOUT / name, folder / name)
+        shutil.copytree(CHECKOUT / "dbt_project", folder / "dbt_project")
+        self.core = folder / "dbt_project" / "models" / "core"
+        self.seeds = folder / "history"
+        for path in (self.seeds, folder / "backups"):
+            path.mkdir()
+        self.settings = Settings(
+            project=folder,
+            warehouse=folder / "gatehouse.duckdb",
+            backups=folder / "backups",
+            seeds=self.seeds,
+            port=0,
+        )
+        parsed.take_over(self.settings)
+
+    def write(self, table: str, content: str | bytes) -> None:
+        """Makes `content` the history file of a table, to the byte."""
+        content = content.encode() if isinstance(content, str) else content
+        (self.seeds / f"{table}.csv").write_bytes(content)
+
+    def append(self, table: str, *lines: str) -> None:
+        """Adds lines to the history file of a table."""
+        with (self.seeds / f"{table}.csv").open("a") as file:
+            file.writelines(f"{line}\n" for line in lines)
+
+    def model(self, name: str, columns: str, parents: str = "", about: str = "") -> None:
+        """Adds a table of record; `columns` is the YAML under `columns:`."""
+        refs = ", ".join(f"ref('{parent}')" for parent in parents.split())
+        call = f"parents=[{refs}]" if refs else ""
+        (self.core / f"{name}.sql").write_text(f"{{{{ table_of_record({call}) }}}}\n")
+        said = "\n".join(f"      {line}" for line in columns.strip("\n").splitlines())
+        (self.core / f"{name}.yml").write_text(
+            f"models:\n  - name: {name}\n    description: One row per {about or name}.\n"
+            f"    data_tests: [history_accounted_for]\n    columns:\n{said}\n"
+        )
+
+    def change(self, model: str, old: str, new: str) -> None:
+        """Replaces a piece of the YAML of a table of record, which must be there."""
+        path = self.core / f"{model}.yml"
+        text = path.read_text()
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path.name}"
+        path.write_text(text.replace(old, new))
+
+    def build(self) -> BuildResult:
+        """Builds as `gatehouse build` does where no service runs; the build must be done."""
+        build = build_offline(self.settings)
+        assert build.status == "done", build.message
+        return build
+
+    def build_fails(self) -> BuildResult:
+        """Builds; the build must fail."""
+        build = build_offline(self.settings)
+        assert build.status == "failed"
+        return build
+
+    def failing(self, select: str) -> set[str]:
+        """The data tests that fail, of those that `dbt test --select` takes."""
+        said = BuildResult("tests", "queued")
+        run(self.settings, said, NoLock(), lambda node: None, what=("test", "--select", select))
+        found = {node.name for node in said.nodes if node.status == "fail"}
+        assert said.nodes, said.message
+        assert bool(found) == (said.status == "failed"), said.message
+        return found
+
+    def dbt(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Runs dbt itself, in a process of its own."""
+        environ = {k: v for k, v in os.environ.items() if not k.startswith(("GATEHOUSE", "DBT"))}
+        environ |= {
+            "GATEHOUSE_WAREHOUSE": str(self.settings.warehouse),
+            "GATEHOUSE_SEEDS": str(self.seeds),
+            "DBT_TARGET_PATH": str(self.settings.target),
+            "DBT_LOG_PATH": str(self.folder / "logs"),
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *arguments],
+            cwd=self.folder,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Rows of the warehouse."""
+        with duckdb.connect(str(self.settings.warehouse)) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            return connection.execute(sql, list(parameters)).fetchall()
+
+    def last_load(self, table: str) -> tuple[int, ...]:
+        """What the last load of a table counts: received, accepted, rejected, already present."""
+        return self.query(
+            "select received, accepted, rejected, already_present from ops.loads"
+            " where table_name = ? order by started_at desc limit 1",
+            table,
+        )[0]
+
+    def rejections(self, table: str, status: str = "open") -> list[tuple[int, str, str]]:
+        """Line, column and rule of every violation of a table's rejected rows."""
+        rows = self.query(
+            "select position, violations from ops.rejections"
+            " where table_name = ? and status = ? order by position",
+            table,
+            status,
+        )
+        return [
+            (line, each["column"], each["rule"])
+            for line, violations in rows
+            for each in json.loads(violations)
+        ]
+
+    def books(self) -> Mapping[str, list[tuple[Any, ...]]]:
+        """Everything in core and ops, but for the moment when the dictionary was saved."""
+        tables = self.query(
+            "select table_schema || '.\"' || table_name || '\"' from information_schema.tables"
+            " where table_schema in ('core', 'ops') order by all"
+        )
+        return {
+            name: self.query(
+                f"select * {'exclude saved_at' if 'dictionary' in name else ''} from {name}"
+                " order by all"
+            )
+            for (name,) in tables
+        }
