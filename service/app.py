@@ -5,17 +5,21 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from litestar import Litestar
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.plugins import PluginProtocol
 from litestar.plugins.core import MsgspecDIPlugin
 
 from service.api.http import problems
 from service.api.http.access_log import recorded
+from service.api.http.app_state import gate_of
 from service.api.http.authentication import Caller
 from service.api.http.headers import add_headers
+from service.api.http.idempotency import RequestsUnderWay
+from service.api.http.limits import Limits
 from service.api.http.middleware import RequestMiddleware
 from service.api.v1.controllers import CONTROLLERS
-from service.gate import Gate, gate_of
+from service.gate import Gate
 from service.runtime.settings import Settings
 from service.upkeep.schedules import Schedules
 
@@ -37,6 +41,13 @@ class App(Litestar):
         return [*plugins, MsgspecDIPlugin()]
 
 
+def schedules_of(gate: Gate) -> Schedules:
+    """What the service does by the clock, with the parts that it needs."""
+    return Schedules(
+        gate.settings, gate.backups, gate.writer, gate.metrics, gate.forget_old_answers
+    )
+
+
 def create_app(settings: Settings, local: Caller | None = None) -> Litestar:
     """The service as an ASGI application; its lifespan opens and closes the warehouse.
 
@@ -47,7 +58,7 @@ def create_app(settings: Settings, local: Caller | None = None) -> Litestar:
     async def opened(app: Litestar) -> AsyncIterator[None]:
         app.state.gate = gate = Gate(settings, apart=local is None)
         gate.open()
-        schedules = Schedules(gate)
+        schedules = schedules_of(gate)
         if local is None:  # a command ends before anything is due
             schedules.start()
         try:
@@ -56,12 +67,14 @@ def create_app(settings: Settings, local: Caller | None = None) -> Litestar:
             schedules.stop()
             gate.close()
 
+    limits = Limits(settings)
     return App(
         route_handlers=CONTROLLERS,
         lifespan=[opened],
+        state=State({"limits": limits, "under_way": RequestsUnderWay()}, deep_copy=False),
         dependencies={"gate": Provide(gate_of, sync_to_thread=False)},
         exception_handlers=problems.HANDLERS,
-        middleware=[RequestMiddleware(settings, local)],
+        middleware=[RequestMiddleware(settings, limits, local)],
         before_send=[add_headers],
         openapi_config=None,
         logging_config=None,  # logs.py has the say

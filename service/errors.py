@@ -1,6 +1,6 @@
 """What can go wrong, as small exceptions that carry their data.
 
-api/problems.py turns them into HTTP answers (RFC 9457), cli/ turns those into exit codes.
+api/http/problems.py turns them into HTTP answers (RFC 9457), cli/ turns those into exit codes.
 """
 
 import errno

@@ -1,70 +1,83 @@
-"""The service's parts, put together: opened once, closed once."""
+"""The service's parts, put together: opened once, closed once. Knows no HTTP."""
 
 from datetime import timedelta
 
-from litestar.datastructures import State
-
 from service.access.keyring import Keyring
-from service.api.http.limits import Limits
 from service.backups.catalogue import Catalogue
-from service.dbt.runner import Builds
 from service.dictionary import Dictionary, Table
+from service.doors.backups import Backups
+from service.doors.builds import Builds
 from service.doors.files import FileLoads
+from service.doors.inserts import Inserts
+from service.doors.replays import Replays
+from service.doors.restores import Restores
 from service.engines.duckdb import Database
-from service.errors import UnknownTable
-from service.judge.judge import Judge
-from service.judge.micro_batches import MicroBatcher
 from service.judge.process.process_client import WorkerProcess
+from service.judge.rulebook import Rulebook
 from service.ops import records
+from service.ops.replays import end_interrupted
 from service.runtime.clock import utc_now
 from service.runtime.metrics import Metrics
 from service.runtime.settings import Settings
-from service.warehouse.replays import end_interrupted
 from service.warehouse.writer import Writer
 
 
 class Gate:
-    """Everything a request may need; `open` it before and `close` it after use."""
+    """Everything a request may need; `open` it before and `close` it after use.
+
+    Rows come in and go out by its doors: `inserts`, `loads` (of files), `builds`, `replays`,
+    `restores` and `backups`.
+    """
 
     def __init__(self, settings: Settings, apart: bool = False) -> None:
-        """Large bodies are judged in a process of their own if that is asked for by `apart`."""
+        """With `apart`, large bodies are judged in a worker process, if the settings want it."""
         self.settings = settings
-        self.apart = WorkerProcess(apart and settings.judging_process)
         self.metrics = Metrics()
         self.catalogue = Catalogue(settings.backups)
         self.keyring = Keyring(settings.keys_file)
-        self.limits = Limits(settings)
+        self._worker = WorkerProcess(apart and settings.judging_process)
 
     def open(self) -> None:
-        """Opens the warehouse and starts the writer.
+        """Opens the warehouse, starts the writer, and takes up what a killed service has left.
 
         Raises:
             NotBuilt: there is no warehouse, or no build has finished in it.
         """
+        self._open_warehouse()
+        self._open_doors()
+        self.catalogue.sweep()
+        self.loads.resume()
+        self.forget_old_answers()
+        self.writer.run(lambda connection: end_interrupted(connection, utc_now())).result()
+
+    def _open_warehouse(self) -> None:
+        settings = self.settings
         self.database = Database(
-            self.settings.warehouse,
-            self.settings.memory_bytes,
-            self.settings.disk_floor_bytes,
+            settings.warehouse, settings.memory_bytes, settings.disk_floor_bytes
         )
         try:
-            dictionary = self.database.dictionary()
+            self.rulebook = Rulebook.of(self.database.dictionary())
             self.writer = Writer(
-                self.database,
-                dictionary,
-                self.settings.queue_requests,
-                self.settings.group_rows,
+                self.database, self.dictionary, settings.queue_requests, settings.group_rows
             )
-            self._adopt(dictionary)
             self.writer.start()
         except BaseException:
             self.database.close()
             raise
-        self.catalogue.sweep()
-        self.builds = Builds(self.settings, self.writer, self.reload, self.database.all_cores)
-        self.loads = FileLoads(self.settings, self.database, self.writer, self.database.all_cores)
-        self.loads.resume()
-        self.forget_old_answers()
-        self.writer.run(lambda connection: end_interrupted(connection, utc_now())).result()
+
+    def _open_doors(self) -> None:
+        settings, database, writer = self.settings, self.database, self.writer
+        codec = settings.codec
+
+        def current() -> Rulebook:
+            return self.rulebook
+
+        self.inserts = Inserts(writer, self.metrics, self._worker, current, settings.max_rows)
+        self.loads = FileLoads(settings, database, writer, database.all_cores)
+        self.builds = Builds(settings, writer, self.reload, database.all_cores)
+        self.replays = Replays(database, writer, self.metrics, current)
+        self.restores = Restores(database, writer, self.catalogue, current, codec)
+        self.backups = Backups(database, writer, self.catalogue, self.metrics, current, codec)
 
     def cut_short(self) -> None:
         """Has what takes long end by an error, so that `close` can come to its end.
@@ -81,34 +94,27 @@ class Gate:
         self.builds.stop()
         self.writer.stop()
         self.keyring.flush()
-        self.apart.close()
+        self.inserts.close()
         self.database.close()
 
-    def _adopt(self, dictionary: Dictionary) -> None:
-        judges = {name: Judge(table) for name, table in dictionary.tables.items()}
-        # The writer first: what was judged by another dictionary than its own, it refuses.
-        if dictionary.version != self.writer.dictionary.version:
-            self.writer.adopt(dictionary).result()
-        self.dictionary, self.judges = dictionary, judges
-        self.together = {name: MicroBatcher(judge) for name, judge in judges.items()}
+    @property
+    def dictionary(self) -> Dictionary:
+        """The dictionary of the last build."""
+        return self.rulebook.dictionary
 
     def reload(self) -> None:
         """Takes up the dictionary of the build that has just ended."""
-        self._adopt(self.database.dictionary())
+        rulebook = Rulebook.of(self.database.dictionary())
+        # The writer first: what was judged by another dictionary than its own, it refuses.
+        if rulebook.dictionary.version != self.writer.dictionary.version:
+            self.writer.adopt(rulebook.dictionary).result()
+        self.rulebook = rulebook
 
     def table(self, name: str) -> Table:
         """The table of that name; UnknownTable when there is none."""
-        table = self.dictionary.tables.get(name)
-        if table is None:
-            raise UnknownTable(name, list(self.dictionary.tables))
-        return table
+        return self.rulebook.table(name)
 
     def forget_old_answers(self) -> None:
         """Forgets the answers to requests with an Idempotency-Key that are old enough."""
         before = utc_now() - timedelta(hours=self.settings.idempotency_hours)
         self.writer.run(lambda connection: records.forget_answers(connection, before)).result()
-
-
-def gate_of(state: State) -> Gate:
-    """The parts of the service, for handlers that ask for `gate`."""
-    return state.gate  # type: ignore[no-any-return]

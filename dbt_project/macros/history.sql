@@ -10,6 +10,7 @@
     the steps stand temporary tables <table>__load (one row, or none when there is nothing new)
     and <table>__typed, and raw.<table>__exceptions: one row per line that was not accepted.
     A long file comes in parts, each a run of its own: `behind` is the last line of the part before.
+    What a run that was killed left behind that line, each step takes away before it begins.
 -#}
 
 {% macro table_of_record(parents=[]) -%}
@@ -103,10 +104,8 @@ where
         {{ utc_now() }} as started_at
     where {{ 'true' if load else 'false' }};
 
-    create table if not exists {{ text_table(landed_lines(), 'line', landed_names()) }};
-    {%- for name in landed_names() %}
-    alter table {{ landed_lines() }} add column if not exists {{ adapter.quote(name) }} varchar;
-    {%- endfor %}
+    {% if not load %}{{ make_landed_lines() }}{% endif %}
+    {% if not load or not load.is_trial %}{{ drop_trial() }}{% endif %}
 
     create or replace temporary table {{ typed_lines() }} as
     select
@@ -124,7 +123,21 @@ where
     {{ return(model.columns.keys() | list + ['_rest', '_problem', '_text']) }}
 {%- endmacro %}
 
-{#- The file's lines into raw.<table>, by service/dbt/plugin.py. -#}
+{#- As the dictionary wants it now; its lines stay. -#}
+{% macro make_landed_lines() -%}
+    create table if not exists {{ text_table(landed_lines(), 'line', landed_names()) }};
+    {%- for name in landed_names() %}
+    alter table {{ landed_lines() }} add column if not exists {{ adapter.quote(name) }} varchar;
+    {%- endfor %}
+{%- endmacro %}
+
+{#- One that was killed, or failed, has left its lines. -#}
+{% macro drop_trial() -%}
+    drop table if exists raw.{{ adapter.quote(model.name ~ '__trial') }};
+    drop table if exists raw.{{ adapter.quote(model.name ~ '__trial__exceptions') }};
+{%- endmacro %}
+
+{#- The file's lines into raw.<table>, by service/dbt/plugin.py: in one transaction with `before`. -#}
 {% macro land_lines(load) -%}
     {% set wanted, required = [], rules_of(model) | selectattr('kind', 'equalto', 'not_null') | map(attribute='column') | list %}
     {% for column in model.columns.values() %}
@@ -133,6 +146,10 @@ where
     {% set before = [] %}
     {% if load.behind == 0 %}
         {% do before.append('create or replace table ' ~ text_table(landed_lines(), 'line', landed_names())) %}
+    {% else %}
+        {% do before.extend([
+            make_landed_lines(), 'delete from ' ~ landed_lines() ~ ' where line > ' ~ load.behind
+        ]) %}
     {% endif %}
     {% if load.behind == 0 and not load.is_trial %}
         {% do before.append(
@@ -186,6 +203,7 @@ where
         create table if not exists {{ exceptions_of_lines() }} (line bigint, state varchar, violations varchar);
     {% endif %}
     {% if load and load[0] > 0 %}
+        delete from {{ exceptions_of_lines() }} where line > {{ load[0] }};
         insert into {{ exceptions_of_lines() }} {{ lines_with_exceptions() }};
     {% elif load %}
         create or replace table {{ exceptions_of_lines() }} as {{ lines_with_exceptions() }};

@@ -1,4 +1,4 @@
-"""Takes backups, takes in those made elsewhere, and reads them again."""
+"""Takes backups, and takes in those that were made elsewhere."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -9,29 +9,18 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import msgspec
 import pyarrow as pa
 
 from service.backups.catalogue import Catalogue, Entry, Kind
-from service.backups.checking import Findings, byte_problems
 from service.dictionary import Table
 from service.engines.engine import Connection
 from service.engines.sql import core, count_rows, quoted
-from service.errors import DamagedBackup
 from service.formats.avro.avro_files import BATCH_ROWS, DEFAULT_CODEC, AvroFile, Written, write
+from service.judge.findings import Findings
 from service.runtime.durable_files import HashingFile, Steps, made_whole, no_steps, open_plain
 
 PART_ROWS = 1 << 18  # sorted at once, about
 SAMPLED = 64  # rows of each part whose keys are looked at
-
-
-class Verification(msgspec.Struct, frozen=True):
-    """What reading a backup again has shown; `rows` are those that could be read."""
-
-    ok: bool
-    rows: int
-    sha256: str
-    problems: list[str]
 
 
 def back_up(
@@ -224,22 +213,3 @@ def _read_through(path: Path, table: Table) -> tuple[int, str, str]:
             rows += batch.num_rows
     findings.raise_if_any()
     return rows, avro.codec, avro.schema_fingerprint
-
-
-def verify(entry: Entry, table: Table, catalogue: Catalogue) -> Verification:
-    """Reads a backup of `table` again, to its last row, and compares it with the catalogue."""
-    problems: list[str] = []
-    sha256, rows = "", 0
-    try:
-        with catalogue.open(entry) as file:
-            sha256, problems = byte_problems(entry, file)
-            avro = AvroFile(file, table)
-            if avro.schema_fingerprint != entry.schema_fingerprint:
-                problems.append("its schema is not the one that the catalogue says")
-            for batch in avro.batches():
-                rows += batch.num_rows
-            if rows != entry.rows:
-                problems.append(f"it has {rows} rows, the catalogue says {entry.rows}")
-    except DamagedBackup as error:
-        problems.append(error.detail)
-    return Verification(not problems, rows, sha256, problems)

@@ -13,11 +13,12 @@ import msgspec
 from service.backups.catalogue import Catalogue, Entry
 from service.backups.comparing import WHAT, staged
 from service.backups.preparing import Prepared
-from service.backups.staging import check_references, drop_staged, one_row, stage
+from service.backups.staging import check_references, drop_staged, stage
 from service.dictionary import Dictionary, Table
 from service.engines.engine import Connection
 from service.engines.sql import core, count_rows, quoted
 from service.errors import UnknownTable, Unprocessable
+from service.judge.relations import one_row
 from service.ops import records
 from service.runtime.clock import utc_now
 from service.runtime.durable_files import Steps, no_steps
@@ -34,6 +35,7 @@ class RestoreResult(msgspec.Struct, frozen=True):
     removed: int
     changed: int
     load_id: str | None  # None after a dry run
+    safety_backup_id: str | None = None  # of the table as it was before; None after a dry run
 
 
 def restore(

@@ -6,20 +6,21 @@ is read, and only what differs is kept. A file in another order is put into a ta
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from typing import Any
 
 import pyarrow as pa
 
 from service.backups.catalogue import Catalogue, Entry
-from service.backups.checking import FIRST_IDS, Breach, Findings, raise_if_broken, trusted
 from service.backups.comparing import WHAT, Unordered, compare_parts, find_differences, staged
-from service.dictionary import Column, Dictionary, Rule, Table
+from service.backups.verifying import trusted
+from service.dictionary import Dictionary, Table
 from service.engines.duckdb import insert_arrow
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted
 from service.errors import DamagedBackup, DanglingReferences
 from service.formats.avro.avro_files import AvroFile
-from service.runtime.pipeline import one_ahead
+from service.judge.findings import Findings
+from service.judge.relations import check_unique, dangling_rows
+from service.runtime.prefetch import ahead
 
 PART_ROWS, PART_BYTES = 1 << 16, 16 << 20  # compared at once, about
 
@@ -75,7 +76,7 @@ def _parts_of(
     """The judged rows of a backup, each part read while the one before is worked on."""
     with (
         trusted(entry, table, catalogue) as rows,
-        closing(one_ahead(_judged(table, entry, rows))) as parts,  # else the file is closed first
+        closing(ahead(_judged(table, entry, rows), 1)) as parts,  # else the file is closed first
     ):
         yield parts
 
@@ -118,44 +119,6 @@ def _stage_whole(connection: Connection, table: Table, parts: Iterable[pa.Record
     connection.execute(f"drop table {whole}")
 
 
-def check_unique(
-    connection: Connection, table: Table, columns: Iterable[Column], rows: str
-) -> None:
-    """Whether no two of `rows` (as SQL names them) have the same value in one of the columns.
-
-    Raises:
-        RulesBroken: they have.
-    """
-    breaches, key = [], quoted(table.primary_key)
-    for column in columns:
-        name = quoted(column.name)
-        repeated = (
-            f"select {name}, count(*) as times from {rows}"
-            f" where {name} is not null group by {name} having count(*) > 1"
-        )
-        count = one_row(connection, f"select coalesce(sum(times - 1), 0) from ({repeated})")[0]
-        if count:
-            ids = first_ids(
-                connection,
-                f"select distinct {key} from {rows}"
-                f" where {name} in (select {name} from ({repeated}))",
-            )
-            breaches.append(Breach(Rule("unique", column.name), count, ids))
-    raise_if_broken(table, breaches)
-
-
-def one_row(connection: Connection, query: str) -> tuple[Any, ...]:
-    """The one row that `query` gives."""
-    (row,) = connection.execute(query).fetchall()
-    return tuple(row)
-
-
-def first_ids(connection: Connection, query: str) -> list[Any]:
-    """The lowest values of the one column of `query`."""
-    found = connection.execute(f"{query} order by 1 limit {FIRST_IDS}").fetchall()
-    return [row[0] for row in found]
-
-
 def check_references(
     connection: Connection, dictionary: Dictionary, restored: Collection[str]
 ) -> None:
@@ -167,12 +130,16 @@ def check_references(
         DanglingReferences: names table, column, count and first rows of the first; all of them
             are among its ``references``.
     """
+
+    def rows_of(table: Table) -> str:
+        return would_be(table) if table.name in restored else core(table.name)
+
     found = [
         dangling
         for child in dictionary.tables.values()
         for column in child.columns
         if column.reference and {child.name, column.reference.args["parent"]} & set(restored)
-        if (dangling := dangling_rows(connection, dictionary, child, column, restored))
+        if (dangling := dangling_rows(connection, dictionary, child, column, rows_of))
     ]
     if not found:
         return
@@ -184,37 +151,6 @@ def check_references(
         **first,
         references=found,
     )
-
-
-def dangling_rows(
-    connection: Connection,
-    dictionary: Dictionary,
-    child: Table,
-    column: Column,
-    restored: Collection[str],
-) -> dict[str, Any] | None:
-    """The rows of `child` whose reference leads nowhere once the tables `restored` are in place."""
-    assert column.reference is not None
-    parent, field = column.reference.args["parent"], column.reference.args["field"]
-    rows, parents = (
-        would_be(each) if each.name in restored else core(each.name)
-        for each in (child, dictionary.tables[parent])
-    )
-    name = quoted(column.name)
-    # Each value once: there are mostly far fewer than rows.
-    missing = (
-        f"select {name} from (select distinct {name} from {rows} where {name} is not null) as child"
-        f" where not exists (select 1 from {parents} as parent"
-        f" where parent.{quoted(field)} = child.{name})"
-    )
-    orphans = f"from {rows} as child where child.{name} in ({missing})"
-    (any_missing,) = one_row(connection, f"select count(*) from ({missing})")
-    if not any_missing:
-        return None
-    (count,) = one_row(connection, f"select count(*) {orphans}")
-    ids = first_ids(connection, f"select child.{quoted(child.primary_key)} {orphans}")
-    said = {"rule": "relationships", "table": child.name, "column": column.name, "parent": parent}
-    return {**said, "count": count, "first_ids": ids}
 
 
 def drop_staged(connection: Connection, tables: Sequence[str]) -> None:

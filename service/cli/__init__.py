@@ -1,19 +1,28 @@
-"""The `gatehouse` command. Its modules import what is heavy only when a command runs."""
+"""The `gatehouse` command: one module of `commands/` for each subcommand.
+
+Its modules import heavy libraries only when a command runs, so that `--help` is quick.
+"""
 
 import click
 
 from service import __version__
 from service.cli.commands import (
     audit,
+    backup,
     backups,
     build,
     insert,
     keys,
     load,
+    loads,
     recover,
     rejections,
+    reports,
+    restore,
     serve,
     tables,
+    trail,
+    verify,
 )
 
 EPILOG = """\b
@@ -44,15 +53,15 @@ for each in (
     insert.insert,
     load.load,
     rejections.rejections,
-    tables.loads,
-    tables.reports,
+    loads.loads,
+    reports.reports,
     audit.audit,
-    keys.trail,
+    trail.trail,
     keys.keys,
-    backups.backup,
+    backup.backup,
     backups.backups,
-    backups.verify,
-    backups.restore,
+    verify.verify,
+    restore.restore,
     recover.recover,
 ):
     main.add_command(each)

@@ -1,4 +1,4 @@
-"""Ending what goes on for too long: dbt's statements, and the landing of files, are interrupted."""
+"""Ending what takes too long: dbt's statements, and the landing of files, are interrupted."""
 
 import threading
 from collections.abc import Iterator
@@ -9,8 +9,6 @@ from service.engines.engine import Connection
 
 AGAIN_SECONDS = 0.05  # an interruption ends one statement, and the next one may have begun
 
-_landing: set[Connection] = set()
-
 
 class Cancelled(Exception):
     """What was going on was ended before it had come to its end; the message says why."""
@@ -19,10 +17,11 @@ class Cancelled(Exception):
 class Cancel:
     """Ends one run of dbt, when someone asks for it or its time is up."""
 
-    def __init__(self, seconds: float | None = None, of: str = "") -> None:
-        """It may take so many `seconds`, which are those of the setting `of`."""
-        self._seconds, self._setting = seconds, of
+    def __init__(self, seconds: float | None = None, setting: str = "") -> None:
+        """The run may take so many `seconds`, as the `setting` of that name says."""
+        self._seconds, self._setting = seconds, setting
         self._wake, self._over = threading.Event(), threading.Event()
+        self._landing: set[Connection] = set()
         self.why: str | None = None
 
     def ask(self, why: str) -> None:
@@ -34,6 +33,15 @@ class Cancel:
         """Raises Cancelled when it is to end."""
         if self.why:
             raise Cancelled(self.why)
+
+    @contextmanager
+    def landing(self, connection: Connection) -> Iterator[None]:
+        """Within the block, `connection` reads a file for the run: it is interrupted, too."""
+        self._landing.add(connection)
+        try:
+            yield
+        finally:
+            self._landing.discard(connection)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -52,26 +60,20 @@ class Cancel:
         if not self._wake.wait(self._seconds):
             self.ask(f"cancelled: it took longer than {self._seconds} s, see {self._setting}")
         while self.why and not self._over.wait(AGAIN_SECONDS):
-            _interrupt_dbt()
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        for connection in [*self._landing]:
+            with suppress(DatabaseError):
+                connection.interrupt()
+        _interrupt_adapters()
 
 
-@contextmanager
-def landing(connection: Connection) -> Iterator[None]:
-    """Within the block, `connection` is dbt's too: it reads a file for it."""
-    _landing.add(connection)
-    try:
-        yield
-    finally:
-        _landing.discard(connection)
-
-
-def _interrupt_dbt() -> None:
+def _interrupt_adapters() -> None:
+    """Interrupts the statements of dbt's own connections."""
     from dbt.adapters.contracts.connection import ConnectionState
     from dbt.adapters.factory import FACTORY
 
-    for connection in [*_landing]:
-        with suppress(DatabaseError):
-            connection.interrupt()
     for adapter in [*FACTORY.adapters.values()]:
         connections = adapter.connections
         for each in [*connections.thread_connections.values()]:

@@ -1,4 +1,4 @@
-"""A file on its way into the raw layer: its lines, part after part."""
+"""A CSV file on its way into the table ``raw.<table>``: its lines, part after part."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from service.engines.duckdb import DatabaseError
+from service.engines.duckdb import DatabaseError, insert_arrow
 from service.engines.engine import Connection
 from service.formats.csv.dialect import Dialect, UnreadableFile
 from service.formats.csv.opening import Counted
@@ -29,35 +29,36 @@ class CsvSource:
     def __init__(
         self,
         path: Path,
-        shape: Dialect,
+        dialect: Dialect,
         names: tuple[str, ...],
-        most_bytes: int,
-        behind: int = 0,
+        max_bytes: int,
+        *,
+        after: int = 0,
         counted: Counted = lambda _: None,
         at_once: bool = False,
     ) -> None:
-        """`names` are the table's columns; lines up to number `behind` were landed before.
+        """Opens the file at `path`, of a table with the columns `names`.
 
-        `at_once` makes one part of it, however long it is.
+        Lines up to number `after` were landed before. `counted` is told how many bytes were read.
+        `at_once` makes one part of the file, however long it is.
         """
-        self.shape, self._schema, self._at_once = shape, schema_of(names), at_once
-        rows = rows_of(path, shape, names, most_bytes, counted)
-        self._batches = ahead(_those_behind(rows, behind))
+        self.dialect, self._schema, self._at_once = dialect, schema_of(names), at_once
+        rows = rows_of(path, dialect, names, max_bytes, counted)
+        self._batches = ahead(_lines_after(rows, after))
         self._next: pa.RecordBatch | None = None
         self._failed: Exception | None = None
         self.exhausted = False
         self._step()
 
     def land(self, connection: Connection, target: str) -> None:
-        """Adds the next part to `target`; afterwards `exhausted` says whether that was all.
+        """Inserts the next part into the table `target`; `exhausted` then says if it was the last.
 
         Raises:
             UnreadableFile: the file is damaged further on.
         """
         lines = pa.RecordBatchReader.from_batches(self._schema, in_groups(self._part()))
-        arrow_lines = lines.__arrow_c_stream__()  # noqa: F841 - DuckDB finds it by its name
         try:
-            connection.execute(f"insert into {target} by name select * from arrow_lines")
+            insert_arrow(connection, f"{target} by name", lines)
         except DatabaseError:
             if self._failed is None:
                 raise
@@ -84,9 +85,9 @@ class CsvSource:
 
 
 def in_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same rows in the same order in batches of GROUP rows, the last of fewer.
+    """The same rows in the same order in batches of GROUP rows, the last with fewer.
 
-    Where these are more than GROUP_BYTES, a batch may have fewer, too.
+    A batch has fewer, too, where GROUP rows are more than GROUP_BYTES.
     """
     waiting: list[pa.RecordBatch] = []
     rows = size = 0
@@ -106,13 +107,9 @@ def in_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield pa.concat_batches(waiting)
 
 
-def _those_behind(batches: Any, line: int) -> Iterator[pa.RecordBatch]:
+def _lines_after(batches: Any, line: int) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         if line:
             batch = batch.filter(pc.greater(batch[LINE], line))
         if batch.num_rows:
             yield batch
-
-
-# The files that this process loads, by load; others that a build comes upon are opened by it.
-under_way: dict[str, CsvSource] = {}

@@ -10,8 +10,8 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.utils import TargetConfig
 from dbt_common.exceptions import DbtRuntimeError
 
-from service.dbt.cancelling import landing
-from service.dbt.landing import CsvSource, under_way
+from service.dbt.landing import CsvSource
+from service.dbt.run_context import landing, open_file
 from service.formats.csv.detection import detect_dialect
 from service.formats.csv.dialect import Dialect, DialectOptions, ExpectedColumn, UnreadableFile
 from service.runtime.running import holder_of
@@ -44,21 +44,24 @@ class Plugin(BasePlugin):
     def store(self, target_config: TargetConfig) -> None:
         """Lands lines of a file, for the macro land_lines; what it found goes into its `config`.
 
-        The statements in ``before`` are executed when the file was found to make sense.
+        The statements in ``before`` are executed when the file was found to make sense, in one
+        transaction with the landing: a part of a file is there whole or not at all.
         """
         load = target_config.config
         try:
-            source = under_way.get(load["load_id"]) or _opened(load)
+            source = open_file(load["load_id"]) or _opened(load)
             with self._connection.cursor() as cursor, landing(cursor):
+                cursor.begin()  # and what fails is taken back when the cursor is closed
                 for statement in load["before"]:
                     cursor.execute(statement)
                 source.land(cursor, load["target"])
+                cursor.commit()
         except UnreadableFile as error:
             load["refused"] = error.detail
             return
-        shape = source.shape
-        load["delimiter"], load["described"] = shape.delimiter, shape.described()
-        load["columns"] = [name for name in shape.columns if name is not None]
+        dialect = source.dialect
+        load["delimiter"], load["described"] = dialect.delimiter, dialect.described()
+        load["columns"] = [name for name in dialect.columns if name is not None]
 
 
 def memory_for(connection: duckdb.DuckDBPyConnection) -> int:
@@ -78,12 +81,13 @@ def memory_for(connection: duckdb.DuckDBPyConnection) -> int:
 
 def _opened(load: dict[str, Any]) -> CsvSource:
     """The file of a load that no service has under way: a history's, or one left over."""
-    path, wanted = Path(load["path"]), msgspec.convert(load["wanted"], tuple[ExpectedColumn, ...])
+    path = Path(load["path"])
+    expected = msgspec.convert(load["wanted"], tuple[ExpectedColumn, ...])
     if path.exists() and not path.is_file():  # a pipe, say, whose other end no one opens
         raise UnreadableFile("it is not a file")
     if load["shape"]:
-        shape = msgspec.json.decode(load["shape"], type=Dialect)
+        dialect = msgspec.json.decode(load["shape"], type=Dialect)
     else:
-        shape = detect_dialect(path, wanted, DialectOptions(), NO_LIMIT)
-    names = tuple(each.name for each in wanted)
-    return CsvSource(path, shape, names, NO_LIMIT, load["behind"], at_once=True)
+        dialect = detect_dialect(path, expected, DialectOptions(), NO_LIMIT)
+    names = tuple(each.name for each in expected)
+    return CsvSource(path, dialect, names, NO_LIMIT, after=load["behind"], at_once=True)

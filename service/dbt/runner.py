@@ -5,10 +5,9 @@ dbt is imported when the first build is asked for: that takes over a second.
 
 import gc
 import os
-import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -17,21 +16,16 @@ from uuid import uuid4
 import msgspec
 
 from service.dbt.cancelling import Cancel, Cancelled
+from service.dbt.landing import CsvSource
+from service.dbt.run_context import RunContext
 from service.dictionary import Dictionary, DictionaryError
 from service.dictionary.manifest import read_dictionary
 from service.engines.duckdb import DatabaseError, open_bare
-from service.errors import Conflict, NotFound
 from service.runtime.clock import utc_now
-from service.runtime.logs import get_logger
 from service.runtime.settings import Settings
-from service.warehouse.writer import Writer
 
-log = get_logger(__name__)
 LOCK_LINE = "gatehouse: take the writer's lock for "  # macros/history.sql logs it
-KEPT_BUILDS = 100
 SMALLER = 10  # times
-MOST_WAITING = 8
-LOOK_SECONDS = 0.1  # between two looks at whether to go on waiting
 
 
 class Node(msgspec.Struct):
@@ -94,39 +88,16 @@ class NoLock:
             return nullcontext()
 
 
-class HoldsWriter:
-    """The lock of the service's writer, for one build at a time."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-        self._held = False
-
-    def take(self, cancel: Cancel) -> None:
-        while not self._held:
-            cancel.check()
-            self._held = self._writer.lock.acquire(timeout=LOOK_SECONDS)
-
-    def release(self, table: str | None) -> None:
-        if self._held:
-            if table in self._writer.dictionary.tables:
-                self._writer.may_have_grown(str(table))
-            self._held = False
-            self._writer.lock.release()
-
-    def keeping_open(self, warehouse: Path) -> AbstractContextManager[object]:
-        return nullcontext()  # the service has it open
-
-
 # dbt keeps much in its process: two runs at once break both.
 one_at_a_time = threading.RLock()
 
 
 @contextmanager
 def small_sweeps() -> Iterator[None]:
-    """Within the block, Python looks for garbage in fewer objects at a time, and as often at all.
+    """Within the block, the cyclic garbage collector looks at fewer objects at a time.
 
-    dbt makes a million objects in a run. To go through all that are not quite new at once stops
-    everyone for a quarter of a second.
+    dbt makes a million objects in a run. A collection of all that are not quite new stops every
+    thread for a quarter of a second.
     """
     newest, middle, oldest = gc.get_threshold()
     gc.set_threshold(newest, max(1, middle // SMALLER), oldest * SMALLER)
@@ -141,18 +112,21 @@ def run(
     build: BuildResult,
     lock: WritersLock,
     on_node: Callable[[Node], None],
+    *,
     after: Callable[[], None] = lambda: None,
     what: Sequence[str] = ("build",),
     project: Any = None,
     cancel: Cancel | None = None,
+    files: Mapping[str, CsvSource] | None = None,
 ) -> None:
-    """Runs ``dbt build``, or `what`, and writes its course into `build`.
+    """Runs ``dbt build``, or the command `what`, and writes its course into `build`.
 
     Never raises for what dbt reports. `after` is called when dbt has ended, before `build` says
     so. `project` is what `parse` gave, where that was done before. `cancel` may end it early.
+    `files` are those that the service has open for it, by load id; others the plugin opens.
     """
     cancel = cancel or Cancel()
-    with one_at_a_time:
+    with one_at_a_time, RunContext(cancel, files or {}).in_progress():
         build.status, build.started_at = "running", utc_now()
         status = "failed"
         try:
@@ -285,88 +259,3 @@ def build_offline(
     build = BuildResult(str(uuid4()), "queued")
     run(settings, build, NoLock(), on_node)
     return build
-
-
-class Builds:
-    """The service's builds: one at a time, a few may wait, the last hundred are remembered."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        writer: Writer,
-        after: Callable[[], None],
-        all_cores: Callable[[], AbstractContextManager[None]],
-    ) -> None:
-        """A build runs within `all_cores()`; `after` is called when it has ended, before it is
-        told as ended.
-        """
-        self._settings, self._writer, self._after = settings, writer, after
-        self._all_cores = all_cores
-        self._builds: dict[str, BuildResult] = {}
-        self._cancels: dict[str, Cancel] = {}  # of those that have not ended
-        self._queue: queue.Queue[BuildResult | None] = queue.Queue(MOST_WAITING)
-        self._thread: threading.Thread | None = None
-
-    def ask(self, actor: str | None = None) -> BuildResult:
-        """Asks for a build in someone's name; raises Conflict when too many wait."""
-        build = BuildResult(str(uuid4()), "queued", actor=actor)
-        self._cancels[build.build_id] = Cancel(self._settings.build_seconds, "build_seconds")
-        try:
-            self._queue.put_nowait(build)
-        except queue.Full:
-            del self._cancels[build.build_id]
-            raise Conflict(f"{MOST_WAITING} builds are waiting already") from None
-        self._builds[build.build_id] = build
-        for old in list(self._builds)[:-KEPT_BUILDS]:
-            del self._builds[old]
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._loop, name="builds", daemon=True)
-            self._thread.start()
-        return build
-
-    def get(self, build_id: str) -> BuildResult:
-        """One build; raises NotFound."""
-        if build_id not in self._builds:
-            raise NotFound("there is no such build")
-        return self._builds[build_id]
-
-    def cancel(self, build_id: str) -> None:
-        """Has a build end soon, as failed; raises NotFound, or Conflict when it has ended."""
-        self.get(build_id)
-        cancel = self._cancels.get(build_id)
-        if cancel is None:
-            raise Conflict("the build has ended", build_id=build_id)
-        cancel.ask("cancelled on request")
-
-    def cut_short(self) -> None:
-        """Has the build that runs end soon."""
-        for cancel in [*self._cancels.values()]:
-            cancel.ask("cancelled: the service was stopped")
-
-    def newest_first(self) -> list[BuildResult]:
-        """All that are remembered."""
-        return list(reversed(self._builds.values()))
-
-    def stop(self) -> None:
-        """Waits for the build that runs; those that wait are dropped."""
-        with suppress(queue.Empty):
-            while True:
-                self._queue.get_nowait()
-        if self._thread is not None:
-            self._queue.put(None)
-            self._thread.join()
-
-    def _loop(self) -> None:
-        while (build := self._queue.get()) is not None:
-            lock, cancel = HoldsWriter(self._writer), self._cancels[build.build_id]
-            try:
-                with one_at_a_time, small_sweeps(), self._all_cores():
-                    run(
-                        *(self._settings, build, lock, lambda node: None, self._after),
-                        cancel=cancel,
-                    )
-            except Exception as error:
-                log.exception("build_failed", build_id=build.build_id)
-                build.message = build.message or f"the build ended by {type(error).__name__}"
-            finally:
-                del self._cancels[build.build_id]

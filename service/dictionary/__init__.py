@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 
 from service.dictionary.column_types import ColumnType
 from service.dictionary.rules import Rule
@@ -70,6 +71,11 @@ class Table:
     def column_names(self) -> tuple[str, ...]:
         """In the order of the dictionary."""
         return tuple(column.name for column in self.columns)
+
+    @cached_property
+    def arrow_schema(self) -> pa.Schema:
+        """The schema of Arrow data that holds rows of the table; columns as in `columns`."""
+        return pa.schema([(column.name, column.type.arrow) for column in self.columns])
 
     @cached_property
     def parents(self) -> frozenset[str]:

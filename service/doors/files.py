@@ -1,96 +1,51 @@
-"""Files of any size on their way into a table: one at a time, through dbt, while inserts go on.
+"""CSV files of any size into a table: taken in whole, then loaded one at a time through dbt.
 
-A file that was accepted is on record in ``ops.files`` until its load has ended. What a killed
-service leaves is taken up by the next, behind the last line that was committed.
+Inserts go on meanwhile. A file that was accepted is on record in ``ops.files`` until its load has
+ended. What a killed service leaves is taken up by the next, after the last line that was committed.
 """
 
 import queue
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from service.dbt.cancelling import Cancel
-from service.dbt.landing import PART, CsvSource, under_way
+from service.dbt.landing import PART, CsvSource
 from service.dbt.runner import (
     BuildFailed,
     BuildResult,
-    HoldsWriter,
     Node,
     one_at_a_time,
     parse,
     run,
     small_sweeps,
 )
-from service.dictionary import Table
+from service.doors.file_load import FileLoad, Progress, TrialResult, Upload
 from service.engines.duckdb import Database
-from service.engines.engine import Connection
 from service.errors import Problem, Unavailable
 from service.formats.csv.detection import detect_dialect
-from service.formats.csv.dialect import Dialect, DialectOptions, expected_columns
-from service.ops import records
+from service.formats.csv.dialect import Dialect, UnreadableFile, expected_columns
+from service.ops import pending_files, records
+from service.ops.pending_files import PendingFile
 from service.runtime.clock import utc_now
+from service.runtime.durable_files import sync_folder
 from service.runtime.logs import get_logger
 from service.runtime.settings import Settings
+from service.warehouse.build_lock import BuildLock
 from service.warehouse.writer import Writer
 
 log = get_logger(__name__)
 KEPT_TRIALS = 100
-MOST_WAITING = 1000
-
-
-class Progress(msgspec.Struct):
-    """How far a load is: `bytes` of the file's `of_bytes` are read."""
-
-    phase: str  # waiting, reading, judging or testing
-    bytes: int
-    of_bytes: int
-
-
-class LineRejected(msgspec.Struct):
-    """A line that a trial would keep out."""
-
-    line: int
-    violations: list[dict[str, Any]]
-
-
-class TrialResult(msgspec.Struct):
-    """What a load would do, and the first lines that it would keep out."""
-
-    received: int = 0
-    accepted: int = 0
-    rejected: int = 0
-    already_present: int = 0
-    rejections: list[LineRejected] = msgspec.field(default_factory=list)
-
-
-@dataclass
-class FileLoad:
-    """A file to load, or (`is_trial`) only to judge; times are UTC without time zone."""
-
-    load_id: str
-    table_name: str
-    path: Path
-    source: str
-    is_trial: bool
-    actor: str | None
-    shape: Dialect = field(init=False)
-    behind: int = 0  # the last line that is committed
-    asked_at: datetime = field(default_factory=utc_now)
-    progress: Progress = field(default_factory=lambda: Progress("waiting", 0, 0))
-    status: str = "running"
-    detail: str | None = None
-    finished_at: datetime | None = None
-    result: TrialResult | None = None
+MAX_WAITING = 1000
+UNFINISHED = ".tmp"  # ends the name of a file that is still being received
 
 
 class FileLoads:
-    """The service's file loads."""
+    """The service's file loads: a queue, and a thread that loads one file after the other."""
 
     def __init__(
         self,
@@ -99,10 +54,11 @@ class FileLoads:
         writer: Writer,
         all_cores: Callable[[], AbstractContextManager[None]],
     ) -> None:
+        """Each file is loaded within ``all_cores()``."""
         self._settings, self._database, self._writer = settings, database, writer
         self._all_cores = all_cores
         self._loads: dict[str, FileLoad] = {}
-        self._queue: queue.Queue[FileLoad | None] = queue.Queue(MOST_WAITING)
+        self._queue: queue.Queue[FileLoad | None] = queue.Queue(MAX_WAITING)
         self._thread: threading.Thread | None = None
         self._stopping = self._was_cut_short = False
         self._cancel: Cancel | None = None
@@ -110,45 +66,42 @@ class FileLoads:
     def resume(self) -> None:
         """Takes up what a service before left; removes files that no load is on record for."""
         with self._database.reading() as connection:
-            left = connection.execute(
-                "select load_id, table_name, path, source, is_trial, actor, shape, behind, asked_at"
-                " from ops.files order by asked_at"
-            ).fetchall()
-        loads = [_left(*row) for row in left]
-        trials = [load.load_id for load in loads if load.is_trial]
-        self._writer.run(lambda connection: _forget(connection, trials)).result()
-        wanted = {load.path for load in loads if not load.is_trial}
+            left = pending_files.pending(connection)
+        trials = [file.load_id for file in left if file.is_trial]
+        self._writer.run(lambda connection: pending_files.forget(connection, trials)).result()
+        files = [file for file in left if not file.is_trial]
+        expected = {Path(file.path) for file in files}
         for path in self._settings.spool.glob("*") if self._settings.spool.is_dir() else ():
-            if path not in wanted:
+            if path not in expected:
                 path.unlink()
-        for load in loads:
-            if not load.is_trial:
-                self._begin(load)
+        for file in files:
+            self._begin(FileLoad.of(file))
 
-    def shape(self, path: Path, table: Table, options: DialectOptions) -> Dialect:
-        """The shape of a file for a table; raises UnreadableFile."""
-        return detect_dialect(path, expected_columns(table), options, self._settings.max_file_bytes)
+    def path_to_receive(self, upload: Upload) -> Path:
+        """Where a file is to be received before it is handed to `take`; nothing is there."""
+        return self._settings.spool / f"{upload.load_id}.csv{UNFINISHED}"
 
-    def refuse(self, load: FileLoad, why: str) -> None:
-        """Puts on record that a file made no sense."""
-        refused = msgspec.structs.replace(
-            _record(load), status="refused", finished_at=utc_now(), detail=why
-        )
-        self._writer.run(lambda connection: records.write(connection, [refused])).result()
-
-    def accept(self, load: FileLoad) -> None:
-        """Puts the load on record and in the queue; its file now belongs to it.
+    def take(self, received: Path, upload: Upload) -> FileLoad:
+        """Puts a received file on record and in the queue; it then belongs to its load.
 
         Raises:
+            UnreadableFile: no sense can be made of it; unless it is a trial, that is on record.
             Unavailable: too many wait.
+            NoSpace: what is to be recorded does not fit on the disk.
         """
-        if self._queue.full() or self._stopping:
-            raise Unavailable("too many files are waiting to be loaded", retry_after=60)
-        self._writer.run(lambda connection: _write(connection, load)).result()
-        self._begin(load)
+        dialect = self._dialect(received, upload)
+        path = received.with_name(received.name.removesuffix(UNFINISHED))
+        file = upload.pending(path, msgspec.json.encode(dialect).decode())
+        received.rename(path)
+        try:
+            sync_folder(path.parent)  # the file is on the disk before it is on record
+            return self._accept(file)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
 
     def get(self, load_id: str) -> FileLoad | None:
-        """The load, if it is under way, or was a trial not long ago."""
+        """The load, if it is in progress, or was a trial not long ago."""
         return self._loads.get(load_id)
 
     def stop(self) -> None:
@@ -164,8 +117,30 @@ class FileLoads:
         if self._cancel:
             self._cancel.ask("cancelled: the service was stopped")
 
+    def _dialect(self, path: Path, upload: Upload) -> Dialect:
+        expected = expected_columns(upload.table)
+        try:
+            return detect_dialect(path, expected, upload.options, self._settings.max_file_bytes)
+        except UnreadableFile as error:
+            if upload.is_trial:
+                raise
+            self._refuse(upload.pending(path, "").load, error.detail)
+            detail = f"{upload.source}: {error.detail}"
+            raise UnreadableFile(detail, load_id=upload.load_id) from error
+
+    def _refuse(self, load: records.LoadRecord, why: str) -> None:
+        refused = msgspec.structs.replace(load, status="refused", finished_at=utc_now(), detail=why)
+        self._writer.run(lambda connection: records.write(connection, [refused])).result()
+
+    def _accept(self, file: PendingFile) -> FileLoad:
+        if self._queue.full() or self._stopping:
+            raise Unavailable("too many files are waiting to be loaded", retry_after=60)
+        load = FileLoad.of(file)
+        self._writer.run(lambda connection: pending_files.add(connection, file)).result()
+        self._begin(load)
+        return load
+
     def _begin(self, load: FileLoad) -> None:
-        load.progress.of_bytes = load.path.stat().st_size if load.path.exists() else 0
         self._loads[load.load_id] = load
         ended = [each for each in self._loads.values() if each.status != "running"]
         for old in ended[:-KEPT_TRIALS]:
@@ -189,84 +164,98 @@ class FileLoads:
                 self._end(load, "failed", str(error) if known else "the log says why")
 
     def _load(self, load: FileLoad) -> None:
-        names = self._writer.dictionary.tables[load.table_name].column_names
         with one_at_a_time, small_sweeps(), self._all_cores():
             project = parse(self._settings, self._writer.dictionary.version)
-            source = CsvSource(
-                *(load.path, load.shape, names, self._settings.max_file_bytes, load.behind),
-                counted=lambda size: self._count(load, size),
-                at_once=load.is_trial,  # a row may repeat one that is far above
+            current = self._writer.run(
+                lambda connection: pending_files.make_current(connection, load.load_id)
             )
-            under_way[load.load_id] = source
+            last_judged = current.result()
+            source = self._opened(load, last_judged)
             try:
-                self._writer.run(lambda connection: _make_current(connection, load)).result()
-                self._run_parts(load, source, project)
+                self._load_parts(load, source, project, is_begun=last_judged > 0)
             finally:
-                del under_way[load.load_id]
                 source.close()
 
-    def _run_parts(self, load: FileLoad, source: CsvSource, project: Any) -> None:
-        """Each part is judged and committed by a run of its own; the tests come behind the last."""
-        whole = not load.is_trial and not load.behind and load.shape.rows < PART
+    def _opened(self, load: FileLoad, last_judged: int) -> CsvSource:
+        def count(size: int) -> None:
+            load.progress.bytes += size
+
+        return CsvSource(
+            load.path,
+            load.dialect,
+            self._writer.dictionary.tables[load.file.table_name].column_names,
+            self._settings.max_file_bytes,
+            after=last_judged,
+            counted=count,
+            at_once=load.file.is_trial,  # a row may repeat one that is far above
+        )
+
+    def _load_parts(
+        self, load: FileLoad, source: CsvSource, project: Any, *, is_begun: bool
+    ) -> None:
+        """Each part is judged and committed by a run of its own; the tests follow the last one.
+
+        A file of one part is loaded and tested by one run.
+        """
+        is_one_part = not load.file.is_trial and not is_begun and load.dialect.rows < PART
+        command = "build" if is_one_part else "run"
         while not self._stopping:
             load.progress.phase = "reading"
-            failed = self._dbt(load, project, "build" if whole else "run")
+            failed = self._dbt(load, source, project, command)
             if source.exhausted:
-                if not load.is_trial and not whole:
+                if not load.file.is_trial and command == "run":
                     load.progress.phase = "testing"
-                    failed = self._dbt(load, project, "test")
+                    failed = self._dbt(load, source, project, "test")
                 self._finish(load, failed)
                 return
-            whole = False
+            command = "run"
 
-    def _count(self, load: FileLoad, size: int) -> None:
-        load.progress.bytes += size
+    def _dbt(self, load: FileLoad, source: CsvSource, project: Any, command: str) -> str | None:
+        """Runs a dbt command for the table; what the data tests complain of, None if nothing.
 
-    def _dbt(self, load: FileLoad, project: Any, command: str) -> str | None:
-        """What the data tests complain of: the rows are in, and it may not be theirs.
+        When a data test fails the rows are in, and it may not be about them.
 
         Raises:
             BuildFailed: the rows did not go in; with what dbt says.
         """
         build = BuildResult(load.load_id, "queued")
-        lock = _Told(self._writer, load.progress)
-        what = [command, "--select", load.table_name]
-        self._cancel = cancel = Cancel(self._settings.build_seconds, "build_seconds")
-        run(self._settings, build, lock, _ignore, what=what, project=project, cancel=cancel)
+        self._cancel = Cancel(self._settings.build_seconds, "build_seconds")
+        run(
+            self._settings,
+            build,
+            _ShownLock(self._writer, load.progress),
+            _ignore,
+            what=[command, "--select", load.file.table_name],
+            project=project,
+            cancel=self._cancel,
+            files={load.load_id: source},
+        )
         if build.status == "done":
             return None
-        message = _without(build.message or "dbt failed", self._settings, load)
-        if command != "run" and all(
-            node.status == "success" for node in build.nodes if node.kind == "model"
-        ):
+        message = _without_paths(build.message or "dbt failed", self._settings, load)
+        models = [node for node in build.nodes if node.kind == "model"]
+        if command != "run" and all(node.status == "success" for node in models):
             return f"the data tests fail: {message}"
         raise BuildFailed(message)
 
     def _finish(self, load: FileLoad, failed_tests: str | None) -> None:
-        if load.is_trial:
+        if load.file.is_trial:
             with self._database.reading() as connection:
-                query = "select result from ops.files where load_id = ?"
-                (result,) = connection.execute(query, [load.load_id]).fetchall()[0]
+                result = pending_files.result_of_trial(connection, load.load_id)
             load.result = msgspec.json.decode(result, type=TrialResult)
         self._end(load, "done", failed_tests)
 
     def _end(self, load: FileLoad, status: str, detail: str | None) -> None:
-        finished = utc_now()
-
-        def end(connection: Connection) -> None:
-            connection.execute(
-                "update ops.loads set status = ?, detail = ?, finished_at = ? where load_id = ?",
-                [status, detail, finished, load.load_id],
-            )
-            _forget(connection, [load.load_id])
-
-        self._writer.run(end).result()
-        load.path.unlink(missing_ok=True)
-        load.detail, load.finished_at, load.status = detail, finished, status
+        now = utc_now()
+        self._writer.run(
+            lambda connection: pending_files.end(connection, load.load_id, status, detail, now)
+        ).result()
+        load.path.unlink(missing_ok=True)  # one that a killed service leaves, `resume` removes
+        load.detail, load.finished_at, load.status = detail, now, status
 
 
-class _Told(HoldsWriter):
-    """The writer's lock for a load, which then is no longer reading."""
+class _ShownLock(BuildLock):
+    """The writer's lock for a load, whose progress shows when it is taken."""
 
     def __init__(self, writer: Writer, progress: Progress) -> None:
         super().__init__(writer)
@@ -280,52 +269,7 @@ class _Told(HoldsWriter):
 def _ignore(_: Node) -> None: ...
 
 
-def _left(
-    load_id: str,
-    table: str,
-    path: str,
-    source: str,
-    is_trial: bool,
-    actor: str | None,
-    shape: str,
-    behind: int,
-    asked_at: datetime,
-) -> FileLoad:
-    """A load that an earlier service has left."""
-    load = FileLoad(load_id, table, Path(path), source, is_trial, actor)
-    load.shape = msgspec.json.decode(shape, type=Dialect)
-    load.behind, load.asked_at = behind, asked_at
-    return load
-
-
-def _without(message: str, settings: Settings, load: FileLoad) -> str:
+def _without_paths(message: str, settings: Settings, load: FileLoad) -> str:
     """dbt's message without paths of this machine."""
-    return message.replace(str(load.path), load.source).replace(f"{settings.project}/", "")
-
-
-def _record(load: FileLoad) -> records.LoadRecord:
-    return records.LoadRecord(
-        *(load.load_id, load.table_name, "file", load.source, "running"),
-        *(0, 0, 0, 0),
-        *(load.asked_at, None, load.actor),
-    )
-
-
-def _write(connection: Connection, load: FileLoad) -> None:
-    if not load.is_trial:
-        records.write(connection, [_record(load)])
-    connection.execute(
-        "insert into ops.files values (?, ?, ?, ?, ?, 0, ?, false, ?, ?, null)",
-        [
-            *(load.load_id, load.table_name, str(load.path), load.source),
-            *(msgspec.json.encode(load.shape).decode(), load.is_trial, load.actor, load.asked_at),
-        ],
-    )
-
-
-def _make_current(connection: Connection, load: FileLoad) -> None:
-    connection.execute("update ops.files set is_current = (load_id = ?)", [load.load_id])
-
-
-def _forget(connection: Connection, load_ids: list[str]) -> None:
-    connection.execute("delete from ops.files where load_id in (select unnest(?))", [load_ids])
+    plain = message.replace(str(load.path), load.file.source)
+    return plain.replace(f"{settings.project}/", "")

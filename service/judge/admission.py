@@ -37,15 +37,15 @@ def admit(batch: Batch, keys: KeyIndex) -> Verdict:
     """Judges `batch` against `keys` and adds the keys of what is accepted to them."""
     table = batch.table
     orphans = _Orphans(batch, keys)
-    claims = [_Claims(batch, each, keys, orphans) for each in table.columns if each.is_unique]
-    lost = sorted(orphans.columns.keys() | set().union(*(each.losers for each in claims)))
+    uniques = [UniqueColumn(batch, each, keys, orphans) for each in table.columns if each.is_unique]
+    rows = sorted(orphans.columns.keys() | set().union(*(each.rejected for each in uniques)))
     rejected = {
         position: _in_order(table, violations)
-        for position, violations in _violations(batch, lost, orphans, claims)
+        for position, violations in _violations(batch, rows, orphans, uniques)
     }
-    accepted = without(batch.fitting, lost)
-    for each in claims:
-        keys.add((table.name, each.column.name), each.granted(lost, accepted))
+    accepted = without(batch.fitting, rows)
+    for each in uniques:
+        keys.add((table.name, each.column.name), each.accepted_values(rows, accepted))
     return Verdict(batch, accepted, rejected)
 
 
@@ -72,9 +72,12 @@ def admit_all(batches: Sequence[Batch], keys: KeyIndex) -> bool:
 
 
 def _joint(batches: Sequence[Batch], column: Column) -> tuple[KeySet, int]:
-    """The set of the batches' values in a column, and how many rows have one."""
+    """The set of the batches' values in a column, and how many rows have one.
+
+    The set is smaller than that number where a value stands twice.
+    """
     name, count = column.name, 0
-    rest: list[Any] = []
+    rest: list[Any] = []  # values that are not at hand as a set
     sets = []
     for batch in batches:
         if (own := batch.sets.get(name)) is not None:
@@ -89,7 +92,7 @@ def _joint(batches: Sequence[Batch], column: Column) -> tuple[KeySet, int]:
 
 
 def _rows_with(batch: Batch, column: Column, values: Collection[Any]) -> list[int]:
-    """The rows of `fitting` that have one of a few values in a column."""
+    """The rows of ``batch.fitting`` that have one of a few `values` in a column, in any order."""
     if not values:
         return []
     there = batch.fitting[column.name]
@@ -100,6 +103,7 @@ def _rows_with(batch: Batch, column: Column, values: Collection[Any]) -> list[in
 
 
 def _present(column: pa.ChunkedArray) -> KeySet | list[Any]:
+    """The values of an Arrow column but null, for `KeyIndex.add`."""
     there = column.drop_null()
     if pa.types.is_integer(there.type):
         return set_of_numbers(there.to_numpy())
@@ -107,7 +111,7 @@ def _present(column: pa.ChunkedArray) -> KeySet | list[Any]:
 
 
 def _of_broken(batch: Batch, column: Column) -> list[Any]:
-    """The values of the rows that do not fit by themselves."""
+    """The values, but None, of the rows that break rules of their own."""
     values = (broken.keys.get(column.name) for broken in batch.broken.values())
     return [value for value in values if value is not None]
 
@@ -118,7 +122,7 @@ def _parent(column: Column) -> tuple[str, str]:
 
 
 class _Orphans:
-    """The rows of `fitting` with a reference that leads nowhere, and by which `columns`."""
+    """The rows of a batch whose parent is unknown: `columns` has the referring columns by row."""
 
     def __init__(self, batch: Batch, keys: KeyIndex) -> None:
         self.columns: dict[int, list[Column]] = {}
@@ -133,97 +137,111 @@ class _Orphans:
                 )
 
     def columns_of(self, broken: Broken) -> list[str]:
-        """The columns by which a row that does not fit by itself leads nowhere, too."""
+        """The columns by which a row that breaks rules of its own refers to no row, too."""
         return [name for name, unknown in self._unknown.items() if broken.keys.get(name) in unknown]
 
 
-class _Claims:
-    """Who has the values that the rows of a batch want in a unique column.
+class UniqueColumn:
+    """Which rows of a batch have which values of one unique column.
 
-    A row claims its value unless it breaks another rule; `losers` are the rows of `fitting` that
-    want a value which is taken.
+    A value belongs to the row of the table that has it, else to the first row of the batch that
+    claims it. A row claims its value unless it breaks a rule other than ``unique``. Say the table
+    has the id 10, and the batch brings:
+
+        row 0  id 10             10 is taken by a row of the table: rejected
+        row 1  id 1, no parent   breaks another rule, so it does not claim 1: rejected for that
+        row 2  id 1              the first to claim 1: accepted
+        row 3  id 1              1 is claimed by row 2: rejected
+
+    Then `rejected` is {0, 3}, and of the accepted rows the values are {1}. Rows are numbers of rows
+    in `Batch.fitting`; a position is one of the request, which has the broken rows as well.
     """
 
     def __init__(self, batch: Batch, column: Column, keys: KeyIndex, orphans: _Orphans) -> None:
         self.column = column
         self._batch, self._orphans = batch, orphans
         place = batch.table.name, column.name
-        self._wanted, count = _joint([batch], column)
-        taken = keys.taken(place, self._wanted)
-        losers = _rows_with(batch, column, taken)
-        self.losers = set(losers)
-        # Whether no value that is free stands twice.
-        self._once = count - len(losers) == len(self._wanted) - len(taken)
-        if not self._once:
-            firsts = map(self._first.get, batch.keys[column.name], count_up())
-            self.losers.update([i for i, first in enumerate(firsts) if first < i])
+        self._values, count = _joint([batch], column)
+        taken = keys.taken(place, self._values)
+        rows = _rows_with(batch, column, taken)
+        self.rejected = set(rows)  # rows whose value belongs to another
+        # Whether no two rows have the same value, leaving those aside that are taken anyway.
+        self._all_differ = count - len(rows) == len(self._values) - len(taken)
+        if not self._all_differ:
+            claimants = map(self._first_claimant.get, batch.keys[column.name], count_up())
+            self.rejected.update([row for row, first in enumerate(claimants) if first < row])
         self._taken = taken | keys.taken(place, _of_broken(batch, column))
 
     @cached_property
-    def _first(self) -> dict[Any, int]:
-        """Each value with the first row of `fitting` that claims it."""
-        values = list(self._batch.keys[self.column.name])
-        for i in self._orphans.columns:
-            values[i] = None
-        last = len(values) - 1
-        first = dict(zip(reversed(values), range(last, -1, -1), strict=True))  # the last stays
+    def _first_claimant(self) -> dict[Any, int]:
+        """Each value that is claimed, with the first row that claims it."""
+        claimed = list(self._batch.keys[self.column.name])
+        for row in self._orphans.columns:
+            claimed[row] = None
+        last = len(claimed) - 1
+        # From the last row to the first: of two entries for a value a dict keeps the later one.
+        first = dict(zip(reversed(claimed), range(last, -1, -1), strict=True))
         first.pop(None, None)
         return first
 
-    def lost(self, value: Any, position: int, is_fitting: bool) -> bool:
-        """Whether the row at `position` of the request cannot have the value."""
+    def belongs_to_another(self, value: Any, position: int, is_fitting: bool) -> bool:
+        """Whether the row at `position`, which has `value`, cannot have it."""
         if value in self._taken:
             return True
-        if is_fitting and self._once:
+        if is_fitting and self._all_differ:
             return False
-        if unsigned(self.column.type.name, value) not in self._wanted:
+        if unsigned(self.column.type.name, value) not in self._values:
             return False
-        claimant = self._first.get(value)
+        claimant = self._first_claimant.get(value)
         return claimant is not None and self._batch.positions[claimant] < position
 
-    def granted(self, lost: Sequence[int], accepted: pa.Table) -> KeySet:
-        """The values of the rows that go in: those of `fitting` but the `lost`."""
-        if not lost:
-            return self._wanted
-        if not self._once:
+    def accepted_values(self, rejected: Sequence[int], accepted: pa.Table) -> KeySet:
+        """The values of `accepted`: all rows of the batch but the `rejected`, by whatever rule."""
+        if not rejected:
+            return self._values
+        if not self._all_differ:
             return _present(accepted[self.column.name])
         values = self._batch.keys[self.column.name]
-        gone = [values[i] for i in lost if values[i] is not None]
-        return self._wanted - key_set(self.column.type.name, gone)
+        gone = [values[row] for row in rejected if values[row] is not None]
+        return self._values - key_set(self.column.type.name, gone)
 
 
 def _violations(
-    batch: Batch, lost: Sequence[int], orphans: _Orphans, claims: Sequence[_Claims]
+    batch: Batch, rejected: Sequence[int], orphans: _Orphans, uniques: Sequence[UniqueColumn]
 ) -> Iterator[tuple[int, list[Violation]]]:
-    """The violations of every row that has some, by its position in the request."""
+    """Position in the request and violations of each row that has some.
+
+    These are the `rejected` rows of ``batch.fitting``, and all broken ones.
+    """
     table = batch.table
-    for i in lost:
-        row = {column.name: batch.keys[column.name][i] for column in key_columns(table)}
-        found = [_violation(column, "relationships", row) for column in orphans.columns.get(i, ())]
-        position = batch.positions[i]
-        yield position, found + _of_unique(row, claims, position, is_fitting=True)
+    for row in rejected:
+        values = {column.name: batch.keys[column.name][row] for column in key_columns(table)}
+        parents = orphans.columns.get(row, ())
+        found = [_violation(column, "relationships", values) for column in parents]
+        position = batch.positions[row]
+        yield position, found + _of_unique(values, uniques, position, is_fitting=True)
     for position, broken in batch.broken.items():
         found = broken.violations + [
             _violation(table.column(name), "relationships", broken.keys)
             for name in orphans.columns_of(broken)
         ]
-        yield position, found + _of_unique(broken.keys, claims, position, is_fitting=False)
+        yield position, found + _of_unique(broken.keys, uniques, position, is_fitting=False)
 
 
 def _of_unique(
-    row: Mapping[str, Any], claims: Sequence[_Claims], position: int, is_fitting: bool
+    values: Mapping[str, Any], uniques: Sequence[UniqueColumn], position: int, is_fitting: bool
 ) -> list[Violation]:
     return [
-        _violation(each.column, "unique", row)
-        for each in claims
-        if (value := row.get(each.column.name)) is not None
-        and each.lost(value, position, is_fitting)
+        _violation(each.column, "unique", values)
+        for each in uniques
+        if (value := values.get(each.column.name)) is not None
+        and each.belongs_to_another(value, position, is_fitting)
     ]
 
 
-def _violation(column: Column, kind: str, row: Mapping[str, Any]) -> Violation:
+def _violation(column: Column, kind: str, values: Mapping[str, Any]) -> Violation:
     rule = next(rule for rule in column.rules if rule.kind == kind)
-    value = row[column.name]
+    value = values[column.name]
     return Violation(column.name, kind, rule.message(value), value)
 
 

@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from service.dictionary import Column, Table
 from service.dictionary.timestamps import Mask
-from service.formats.bodies.fields import colons
+from service.formats.bodies.repeated_fields import colons
 from service.judge.key_sets import KeySet, set_of_numbers
 
 FEW = 10  # rows or values, which to see to one by one takes less time than to look at each row
@@ -34,13 +34,13 @@ class Columns:
         return Columns(rows, KeysOf(rows), np.zeros(len(rows), np.bool_))
 
 
-def without(rows: pa.Table, lost: Sequence[int]) -> pa.Table:
-    """The other rows; `lost` are in order."""
-    if not lost:
+def without(rows: pa.Table, left_out: Sequence[int]) -> pa.Table:
+    """The other rows of an Arrow table; `left_out` are their numbers, ascending."""
+    if not left_out:
         return rows
-    if len(lost) > FEW:
-        return rows.take(pa.array(np.delete(np.arange(len(rows)), lost)))
-    starts, ends = [0, *(i + 1 for i in lost)], [*lost, len(rows)]
+    if len(left_out) > FEW:
+        return rows.take(pa.array(np.delete(np.arange(len(rows)), left_out)))
+    starts, ends = [0, *(i + 1 for i in left_out)], [*left_out, len(rows)]
     parts = [rows.slice(start, end - start) for start, end in zip(starts, ends, strict=True)]
     return pa.concat_tables(parts)
 
@@ -77,11 +77,6 @@ def _values(column: pa.Array | pa.ChunkedArray) -> Sequence[Any]:
     return column.to_pylist()  # type: ignore[no-any-return]
 
 
-def schema_of(table: Table) -> pa.Schema:
-    """Of rows of the table."""
-    return pa.schema([(column.name, column.type.arrow) for column in table.columns])
-
-
 class ColumnReader:
     """Reads structs of one table."""
 
@@ -100,8 +95,9 @@ class ColumnReader:
         return [list(map(field, structs)) for field in self._fields]
 
     def colons(self, values: Sequence[Sequence[Any]]) -> int:
-        """How many colons the JSON has that the values were decoded from, if none was dropped:
-        one for each field, and those in texts.
+        """The number of colons that the values account for: one for each field, and those in texts.
+
+        JSON has more of them where a decoder dropped a repeated field (see repeated_fields).
         """
         found = 0
         for column, written in zip(self._columns, values, strict=True):

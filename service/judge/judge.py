@@ -18,8 +18,9 @@ from msgspec import UNSET, UnsetType
 from service.dictionary import Column, Table
 from service.dictionary.column_types import Unreadable
 from service.errors import WrongNumberOfRows
-from service.formats.bodies.body_rows import LazyRows, Rows, decoding
-from service.judge.columns import ColumnReader, Columns, mask, schema_of
+from service.formats.bodies.body_rows import LazyRows
+from service.formats.bodies.rows_protocol import Rows, decoding
+from service.judge.columns import ColumnReader, Columns, mask
 from service.judge.key_sets import KeySet
 
 
@@ -70,7 +71,6 @@ class Judge:
     def __init__(self, table: Table) -> None:
         self.table = table
         self.struct = struct_of(table)
-        self.schema = schema_of(table)  # of the rows that fit
         self._reader = ColumnReader(table, self.struct)
 
     def judge(self, rows: Rows, most: int | None = None) -> Batch:
@@ -101,7 +101,7 @@ class Judge:
             positions, there = list(compress(positions, structs)), list(filter(None, structs))
         values = self._reader.values(there)
         columns = self._reader.columns(values)
-        if rows.colons(positions) not in (None, self._reader.colons(values)):
+        if rows.drops_repeated and rows.colons(positions) != self._reader.colons(values):
             columns.doubted |= [bool(rows.repeated(i)) for i in positions]
         if not columns.doubted.any() and len(positions) == len(structs):
             return self._batch(rows, len(structs), positions, columns, {})
@@ -126,12 +126,14 @@ class Judge:
         return Batch(self.table, received, columns.rows, positions, columns.keys, broken, rows)
 
     def judge_fitting(self, requests: Sequence[tuple[Rows, Sequence[Any]]]) -> list[Batch] | None:
-        """A batch for each request, if there is no doubt about any row of any."""
+        """A batch for each request, if there is no doubt about any row of any; else None."""
+        if not all(rows.drops_repeated for rows, _ in requests):
+            return None  # the count below is of all requests together
         values = self._reader.values([struct for _, structs in requests for struct in structs])
         columns = self._reader.columns(values)
-        written = [rows.colons(range(len(structs))) or -1 for rows, structs in requests]
-        # None has fewer than its fields account for; so if all together have as many, each has.
-        if -1 in written or sum(written) != self._reader.colons(values) or columns.doubted.any():
+        sent = sum(rows.colons(range(len(structs))) for rows, structs in requests)
+        # No request has fewer than its values account for: if the sums are equal, each is.
+        if sent != self._reader.colons(values) or columns.doubted.any():
             return None
         ends = list(accumulate(len(structs) for _, structs in requests))
         return [

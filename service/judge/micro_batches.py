@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from service.formats.bodies.body_rows import Rows
+from service.formats.bodies.rows_protocol import Rows
 from service.judge.judge import Batch, Judge
 
 SMALL = 50  # rows; a request of more is judged alone

@@ -1,4 +1,4 @@
-"""Reads the warehouse's books: the loads and the rejections, newest first, page after page."""
+"""Queries on the schema ``ops``: loads, rejections and replays, newest first, page after page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,14 +49,14 @@ class _Conditions:
 
 
 def _edge(
-    connection: Connection, book: str, time: str, where: _Conditions, limit: int
+    connection: Connection, table: str, time: str, where: _Conditions, limit: int
 ) -> datetime | None:
     """When the oldest of the `limit` newest entries was.
 
     DuckDB finds it by reading one column, and then reads of the others only what is newer: among
     a million entries a page takes 10 ms instead of 100.
     """
-    times = f"select {time} as moment from {book} where {where.sql} order by moment desc limit ?"
+    times = f"select {time} as moment from {table} where {where.sql} order by moment desc limit ?"
     found = connection.execute(f"select min(moment) from ({times})", [*where.values, limit])
     return found.fetchall()[0][0]  # type: ignore[no-any-return]
 
@@ -107,7 +107,7 @@ def load(connection: Connection, load_id: str) -> list[LoadRecord]:
 
 
 def _by_load(rows: list[tuple[Any, ...]]) -> list[list[LoadRecord]]:
-    entries = [LoadRecord(*row) for row in rows]
+    entries = [LoadRecord.from_row(row) for row in rows]
     return [list(group) for _, group in groupby(entries, key=lambda entry: entry.load_id)]
 
 
@@ -143,7 +143,7 @@ def rejections(
         f"{_SELECT_REJECTIONS} where rejected_at >= ? and {where.sql} {_NEWEST_REJECTION} limit ?",
         [edge, *where.values, limit + 1],
     ).fetchall()
-    return RecordPage([RejectionRecord(*row) for row in found[:limit]], len(found) > limit)
+    return RecordPage([RejectionRecord.from_row(row) for row in found[:limit]], len(found) > limit)
 
 
 def rejection(connection: Connection, rejection_id: str) -> RejectionRecord:
@@ -153,7 +153,7 @@ def rejection(connection: Connection, rejection_id: str) -> RejectionRecord:
     ).fetchone()
     if found is None:
         raise NotFound("there is no such rejection")
-    return RejectionRecord(*found)
+    return RejectionRecord.from_row(found)
 
 
 def replays(connection: Connection, rejection_id: str) -> list[ReplayRecord]:
@@ -161,7 +161,7 @@ def replays(connection: Connection, rejection_id: str) -> list[ReplayRecord]:
     found = connection.execute(
         f"{_SELECT_REPLAYS} where rejection_id = ? order by replayed_at, load_id", [rejection_id]
     ).fetchall()
-    return [ReplayRecord(*row) for row in found]
+    return [ReplayRecord.from_row(row) for row in found]
 
 
 def dismiss(

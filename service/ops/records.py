@@ -1,8 +1,12 @@
-"""The warehouse's own books (schema ``ops``), made by macros/ops.sql and kept by the writer."""
+"""Records of the schema ``ops``: each class is a row of one of its tables.
+
+dbt makes the tables (macros/ops.sql); the writer adds rows in the transaction that they are about.
+Timestamps are UTC without time zone, to the microsecond.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, get_args, get_type_hints
+from typing import Any, Self, get_args, get_type_hints
 
 import msgspec
 import pyarrow as pa
@@ -11,8 +15,17 @@ from service.engines.duckdb import insert_arrow
 from service.engines.engine import Connection
 
 
-class LoadRecord(msgspec.Struct, frozen=True):
-    """What became of the rows of one table in one load; times are UTC without time zone."""
+class OpsRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of a table of ``ops``; its fields are the table's columns."""
+
+    @classmethod
+    def from_row(cls, row: Sequence[Any]) -> Self:
+        """The record of a selected row, whose values are in the order of the fields."""
+        return cls(**dict(zip(cls.__struct_fields__, row, strict=True)))
+
+
+class LoadRecord(OpsRecord, frozen=True, kw_only=True):
+    """What became of the rows of one table in one load: a row of ``ops.loads``."""
 
     load_id: str
     table_name: str
@@ -29,8 +42,8 @@ class LoadRecord(msgspec.Struct, frozen=True):
     detail: str | None = None
 
 
-class RejectionRecord(msgspec.Struct, frozen=True):
-    """A row that was kept out; `payload` and `violations` are JSON."""
+class RejectionRecord(OpsRecord, frozen=True, kw_only=True):
+    """A row that was kept out, in ``ops.rejections``; `payload` and `violations` are JSON."""
 
     rejection_id: str
     load_id: str
@@ -48,8 +61,8 @@ class RejectionRecord(msgspec.Struct, frozen=True):
     resolution: str | None = None  # the load that the row went in by, or why it was dismissed
 
 
-class ReplayRecord(msgspec.Struct, frozen=True):
-    """A rejected row that was tried again, and what came of it; `payload` is the corrected row."""
+class ReplayRecord(OpsRecord, frozen=True, kw_only=True):
+    """A rejected row that was tried again, in ``ops.replays``; `payload` is the corrected row."""
 
     load_id: str
     rejection_id: str
@@ -61,8 +74,11 @@ class ReplayRecord(msgspec.Struct, frozen=True):
     actor: str | None
 
 
-class AnswerRecord(msgspec.Struct, frozen=True):
-    """The answer to a request with an Idempotency-Key; `request` tells one request from another."""
+class AnswerRecord(OpsRecord, frozen=True, kw_only=True):
+    """The answer to a request with an Idempotency-Key, in ``ops.idempotency_keys``.
+
+    `request` is a digest of the request that it answers.
+    """
 
     key: str
     request: str
@@ -73,7 +89,7 @@ class AnswerRecord(msgspec.Struct, frozen=True):
 
 
 class TrailRecord(msgspec.Struct, frozen=True):
-    """Something that was done besides loading rows, and by whom; `happened_at` is UTC."""
+    """An entry of the audit log, ``ops.trail``: who did what besides loading rows."""
 
     entry_id: str
     happened_at: datetime
@@ -83,7 +99,7 @@ class TrailRecord(msgspec.Struct, frozen=True):
     detail: str | None = None
 
 
-_NAMES: dict[type, str] = {
+_TABLES: dict[type, str] = {
     LoadRecord: "ops.loads",
     TrailRecord: "ops.trail",
     RejectionRecord: "ops.rejections",
@@ -100,28 +116,28 @@ _ARROW = {
 
 
 def _type(kind: type) -> pa.StructType:
-    """The entries of a book as Arrow has them, from their annotations (`T` or `T | None`)."""
+    """The Arrow type of a kind of record, from its annotations (`T` or `T | None`)."""
     hints = get_type_hints(kind).items()
     return pa.struct([(name, _ARROW[(get_args(hint) or (hint,))[0]]) for name, hint in hints])
 
 
-_TYPES = {kind: _type(kind) for kind in _NAMES}
+_TYPES = {kind: _type(kind) for kind in _TABLES}
 
 
-def write(connection: Connection, entries: Sequence[Any]) -> None:
-    """Adds entries, all of one kind, to their book, as part of the open transaction."""
-    if not entries:
+def write(connection: Connection, added: Sequence[Any]) -> None:
+    """Inserts records, all of one kind, into their table, as part of the open transaction."""
+    if not added:
         return
-    kind = type(entries[0])
+    kind = type(added[0])
     # All columns in one go: an array for each takes Arrow three to seven times as long.
-    structs = pa.array(map(msgspec.structs.asdict, entries), _TYPES[kind])
-    insert_arrow(connection, f"{_NAMES[kind]} by name", pa.RecordBatch.from_struct_array(structs))
+    structs = pa.array(map(msgspec.structs.asdict, added), _TYPES[kind])
+    insert_arrow(connection, f"{_TABLES[kind]} by name", pa.RecordBatch.from_struct_array(structs))
 
 
 def answer_to(connection: Connection, key: str) -> AnswerRecord | None:
     """The answer that was given for an Idempotency-Key, if it is still kept."""
     row = connection.execute("select * from ops.idempotency_keys where key = ?", [key]).fetchone()
-    return AnswerRecord(*row) if row else None
+    return AnswerRecord.from_row(row) if row else None
 
 
 def forget_answers(connection: Connection, before: datetime) -> None:

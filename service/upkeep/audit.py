@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 
-from service.backups.backing_up import verify
 from service.backups.catalogue import Catalogue, Entry
-from service.backups.checking import Findings
-from service.backups.staging import check_unique, dangling_rows
+from service.backups.verifying import verify
 from service.dictionary import Dictionary, Table
 from service.engines.engine import Connection
 from service.engines.sql import core, count_rows, quoted
 from service.errors import NotFound, RulesBroken
+from service.judge.findings import Findings
+from service.judge.relations import check_unique, dangling_rows
 
 MOST_NAMED = 10  # problems that a check names one by one
 ROWS = 100_000  # judged at once
@@ -201,9 +201,13 @@ def _broken(connection: Connection, dictionary: Dictionary, table: Table) -> Ite
             yield _named(table, each)
     for column in table.columns:
         if column.reference:
-            dangling = dangling_rows(connection, dictionary, table, column, ())
+            dangling = dangling_rows(connection, dictionary, table, column, _kept)
             if dangling:
                 yield _named(table, dangling)
+
+
+def _kept(table: Table) -> str:
+    return core(table.name)
 
 
 def _named(table: Table, broken: dict[str, Any]) -> str:

@@ -1,1 +1,1 @@
-"""The warehouse: one DuckDB file, its one writer, the ids it knows, its books."""
+"""The warehouse's one writer and its transaction, and the rows that it has."""

@@ -1,31 +1,32 @@
-"""Requests that come at the same time, and how the writer, in its thread, waits for the last."""
+"""Requests that arrive at the same time, and how the writer waits for the last of them."""
 
 import asyncio
 import threading
 from contextlib import suppress
 
-QUIET_TURNS = 2  # of the event loop, after which no other is waited for
-MOST_SECONDS = 0.01
+QUIET_TURNS = 2  # turns of the event loop without a request, after which the writer begins
+MAX_SECONDS = 0.01
 
 
 class Arrivals:
-    """The requests that an event loop brings; it counts them.
+    """Counts the requests that an event loop hands to the writer.
 
-    The loop and the writer take turns at the interpreter: to write one request while the loop reads
-    the next ones takes both twice the time that it takes to read all and to write them together.
+    Loop and writer share one interpreter (the GIL). Writing one request while the loop reads the
+    next ones takes twice as long as reading all of them first and writing them as one group.
     """
 
     def __init__(self) -> None:
         self.count = 0
 
     def wait(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Returns, in another thread than the loop's, once some turns of it have brought nothing,
-        or after `MOST_SECONDS`.
+        """Blocks until QUIET_TURNS turns of the loop have brought no request, or MAX_SECONDS.
+
+        To be called in another thread than the loop's.
         """
         settled = threading.Event()
         with suppress(RuntimeError):  # the loop is closed: no one comes any more
             loop.call_soon_threadsafe(self._turn, loop, settled, self.count, 0)
-            settled.wait(MOST_SECONDS)
+            settled.wait(MAX_SECONDS)
 
     def _turn(
         self, loop: asyncio.AbstractEventLoop, settled: threading.Event, before: int, quiet: int

@@ -1,4 +1,4 @@
-"""What a request of an event loop waits for while the writer, in its thread, works on it."""
+"""A future that the writer, in its thread, resolves for a request of an event loop."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,33 +7,35 @@ from typing import Any
 
 
 class Promise:
-    """An answer to come. Towards the writer like a concurrent Future, at a third of its price: a
-    lock with a condition for each, and a chain of callbacks, are a tenth of what one row costs.
+    """An awaitable result that another thread sets.
+
+    The writer uses it like a concurrent.futures.Future, at a third of the cost: that one's lock,
+    condition and chain of callbacks are a tenth of what inserting one row takes.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The `loop` awaits `kept`."""
+        """`kept` is the future to await in `loop`."""
         self.loop = loop
         self.kept: asyncio.Future[Any] = loop.create_future()
-        self._is_told = False
+        self._is_resolved = False
 
     def set_running_or_notify_cancel(self) -> bool:
-        """Whether someone still waits."""
+        """Whether the request is still waiting; False once it was cancelled."""
         return not self.kept.cancelled()
 
     def done(self) -> bool:
-        """Whether the writer has told."""
-        return self._is_told
+        """Whether the writer has resolved it."""
+        return self._is_resolved
 
     def set_result(self, result: Any) -> None:
-        """What came of it."""
-        keep([(self, result)])
+        """Resolves it with a result."""
+        resolve_all([(self, result)])
 
     def set_exception(self, error: BaseException) -> None:
-        """Why nothing came of it."""
-        keep([(self, error)])
+        """Resolves it with an exception, which is raised where it is awaited."""
+        resolve_all([(self, error)])
 
-    def _keep(self, answer: Any) -> None:
+    def _set(self, answer: Any) -> None:
         if self.kept.done():  # it was cancelled meanwhile
             return
         if isinstance(answer, BaseException):
@@ -42,16 +44,18 @@ class Promise:
             self.kept.set_result(answer)
 
 
-def keep(answers: Sequence[tuple[Promise, Any]]) -> None:
-    """Tells what came of each (there is one at least), or why nothing did. They are of one loop,
-    which is woken once: if it were for each, it would begin to answer while others are still told.
+def resolve_all(answers: Sequence[tuple[Promise, Any]]) -> None:
+    """Resolves every promise, with a result or an exception; wakes the loop once.
+
+    There is at least one, and all belong to one loop. If each woke the loop, it would begin to
+    answer the first ones while the others are still being resolved.
     """
     for promise, _ in answers:
-        promise._is_told = True
-    with suppress(RuntimeError):  # the loop is closed: no one waits any more
-        answers[0][0].loop.call_soon_threadsafe(_keep_each, answers)
+        promise._is_resolved = True
+    with suppress(RuntimeError):  # the loop is closed: no request waits any more
+        answers[0][0].loop.call_soon_threadsafe(_set_each, answers)
 
 
-def _keep_each(answers: Sequence[tuple[Promise, Any]]) -> None:
+def _set_each(answers: Sequence[tuple[Promise, Any]]) -> None:
     for promise, answer in answers:
-        promise._keep(answer)
+        promise._set(answer)

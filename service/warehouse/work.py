@@ -67,7 +67,7 @@ class Outcome:
 
 @dataclass
 class StoredAnswer:
-    """The request came before: its answer, again."""
+    """The stored response for a repeated Idempotency-Key."""
 
     answer: records.AnswerRecord
 
@@ -93,7 +93,7 @@ class Group:
     answers: dict[str, records.AnswerRecord] = field(default_factory=dict)
     replays: list[records.ReplayRecord] = field(default_factory=list)
     counted: list[records.LoadRecord] = field(default_factory=list)  # they join loads that are open
-    deeds: list[records.TrailRecord] = field(default_factory=list)
+    trail: list[records.TrailRecord] = field(default_factory=list)
     settled: set[str] = field(default_factory=set)  # rejections whose rows go in
 
     def take(self, insert: Insert, verdicts: Sequence[Verdict], refused: bool) -> Outcome:
@@ -108,38 +108,44 @@ class Group:
         batch, accepted = verdict.batch, outcome.accepted(verdict)
         if accepted:
             self.rows[batch.table.name].append(verdict.accepted)
-        load_id, now, present = outcome.load_id or "", utc_now(), len(verdict.present)
+        present = len(verdict.present)
         load = records.LoadRecord(
-            load_id,
-            batch.table.name,
-            insert.kind,
-            insert.source,
-            "refused" if outcome.refused else "done",
-            batch.received,
-            accepted,
-            batch.received - accepted - present,
-            present,
-            insert.started_at,
-            now,
-            insert.actor,
+            load_id=outcome.load_id or "",
+            table_name=batch.table.name,
+            kind=insert.kind,
+            source=insert.source,
+            status="refused" if outcome.refused else "done",
+            received=batch.received,
+            accepted=accepted,
+            rejected=batch.received - accepted - present,
+            already_present=present,
+            started_at=insert.started_at,
+            finished_at=utc_now(),
+            actor=insert.actor,
         )
         if insert.replay:
             self._take_replay(insert.replay, outcome, verdict, load)
             return
         self.loads.append(load)
+        self._take_rejections(outcome, verdict, load)
+
+    def _take_rejections(
+        self, outcome: Outcome, verdict: Verdict, load: records.LoadRecord
+    ) -> None:
+        batch = verdict.batch
         for position, violations in sorted(verdict.rejected.items()):
-            rejection_id = f"{load_id}-{len(outcome.rejection_ids)}"
-            outcome.rejection_ids[batch.table.name, position] = rejection_id
+            rejection_id = f"{load.load_id}-{len(outcome.rejection_ids)}"
+            outcome.rejection_ids[load.table_name, position] = rejection_id
             self.rejections.append(
                 records.RejectionRecord(
-                    rejection_id,
-                    load_id,
-                    batch.table.name,
-                    insert.source,
-                    position,
-                    batch.payload(position),
-                    in_json(violations),
-                    now,
+                    rejection_id=rejection_id,
+                    load_id=load.load_id,
+                    table_name=load.table_name,
+                    source=load.source,
+                    position=position,
+                    payload=batch.payload(position),
+                    violations=in_json(violations),
+                    rejected_at=load.finished_at or utc_now(),
                     is_text=batch.rows is not None and batch.rows.from_text,
                 )
             )
@@ -148,8 +154,8 @@ class Group:
         self, replay: Retries, outcome: Outcome, verdict: Verdict, load: records.LoadRecord
     ) -> None:
         """A row that fails again stays the rejection that it is; no other is opened."""
-        moment = load.finished_at or utc_now()
-        tried = entries(verdict, replay, load, moment)
+        replayed_at = load.finished_at or utc_now()
+        tried = entries(verdict, replay, load, replayed_at)
         outcome.rejection_ids = first_ids(replay, verdict)
         self.replays += tried
         self.settled |= {each.rejection_id for each in tried if each.outcome != "rejected"}
@@ -157,10 +163,14 @@ class Group:
             self.counted.append(load)
             return
         self.loads.append(load)
-        self.deeds += [
+        self.trail += [
             records.TrailRecord(
-                *(str(uuid4()), moment, load.actor, "rejection.replay", each.rejection_id),
-                f"{each.outcome} in load {load.load_id}",
+                entry_id=str(uuid4()),
+                happened_at=replayed_at,
+                actor=load.actor,
+                action="rejection.replay",
+                subject=each.rejection_id,
+                detail=f"{each.outcome} in load {load.load_id}",
             )
             for each in tried
         ]

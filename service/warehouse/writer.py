@@ -3,6 +3,9 @@
 Requests wait in a queue; the writer takes as many as there are, writes them in one transaction,
 and answers each after the commit. A group that fails is rolled back and done again one by one,
 so that what fails, fails alone (DuckDB has no savepoints).
+
+It is one module of more than 300 lines since what it does is one loop: taking work, grouping,
+writing, and what is done when a group fails all hang on the one connection and its transaction.
 """
 
 import asyncio
@@ -32,10 +35,11 @@ from service.judge.judge import Batch
 from service.judge.key_index import KeyIndex
 from service.judge.micro_batches import SMALL
 from service.ops import records
+from service.ops.replays import record
 from service.runtime.logs import get_logger
 from service.warehouse.arrivals import Arrivals
-from service.warehouse.promise import Promise, keep
-from service.warehouse.replays import find_present, record, settled
+from service.warehouse.promise import Promise, resolve_all
+from service.warehouse.replays import find_present, settled
 from service.warehouse.work import (
     Group,
     Idempotency,
@@ -294,7 +298,7 @@ class Writer:
         records.write(self._connection, list(group.answers.values()))
         if group.replays:
             record(self._connection, group.replays, group.counted)
-            records.write(self._connection, group.deeds)
+            records.write(self._connection, group.trail)
         self._connection.commit()  # the commit point: from here on it is so
         self.keys.absorb(group.keys)
         return answers
@@ -387,7 +391,7 @@ def _tell(group: Sequence[Work], answers: Sequence[Answer]) -> None:
         else:
             future.set_result(answer)
     if promised:
-        keep(promised)
+        resolve_all(promised)
 
 
 def _rows(work: Work) -> int:

@@ -21,9 +21,10 @@ from tests.support.processes import in_fork
 from tests.support.rows import Row, department, hire
 
 SERVE = (
-    "from service.runtime import logs; from service.api.http.server import serve;"
+    "from service.app import create_app; from service.api.http.server import serve;"
+    " from service.runtime import logs;"
     " from service.runtime.settings import load_settings; settings = load_settings();"
-    " logs.configure(settings); serve(settings, lambda url: print(url, flush=True))"
+    " logs.configure(settings); serve(create_app, settings, lambda url: print(url, flush=True))"
 )
 CLIENTS, BATCH = 6, 20
 

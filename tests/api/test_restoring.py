@@ -1,10 +1,8 @@
 """Restore over HTTP: a table becomes again what a backup holds, or stays as it is."""
 
-from litestar import Response
 from litestar.testing import TestClient
 
 from service.api.http.authentication import ANYONE
-from service.api.v1.restores import begin
 from service.app import create_app
 from tests.support.answers import files_in, is_problem
 
@@ -255,8 +253,7 @@ def test_the_safety_backup_waits_for_no_writer_and_has_what_was_written_meanwhil
         with gate.writer.lock:
             row = "insert into core.jobs (id, job) values (900, 'A')"
             gate.writer.run(lambda connection: connection.execute(row), ["jobs"])
-            tables = [gate.table("jobs")]
-            done = begin(gate, tables, [entry], None, lambda _: Response(b""))
+            done = gate.restores.begin([entry])
             (early,) = [each for each in gate.catalogue.list() if each.kind == "safety"]
         results = done.result()
         assert isinstance(results, list)
@@ -275,7 +272,7 @@ def test_the_backup_is_read_before_the_writer_has_to_wait(settings):
         gate = app.state.gate
         entry = gate.catalogue.latest("jobs")
         with gate.writer.lock:
-            done = begin(gate, [gate.table("jobs")], [entry], None, lambda _: Response(b""))
+            done = gate.restores.begin([entry])
             gate.catalogue.discard(entry.backup_id)  # it could not be read any more
         results = done.result()
         assert isinstance(results, list)
@@ -295,7 +292,7 @@ def test_what_was_found_out_beside_the_writer_counts_no_more_once_rows_came_in(s
         with gate.writer.lock:
             row = "insert into core.jobs (id, job) values (901, 'B')"
             gate.writer.run(lambda connection: connection.execute(row), ["jobs"])
-            done = begin(gate, [gate.table("jobs")], [entry], None, lambda _: Response(b""))
+            done = gate.restores.begin([entry])
         results = done.result()
         assert isinstance(results, list)
         (restored,) = results

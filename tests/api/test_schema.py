@@ -6,7 +6,7 @@ import pytest
 from litestar.routes import HTTPRoute
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from service.api.openapi.describing import description_of
+from service.api.http.describing import description_of
 from service.app import create_app
 from tests.support.contract import operations
 from tests.support.projects import Project

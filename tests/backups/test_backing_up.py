@@ -8,8 +8,9 @@ import fastavro
 import pytest
 from msgspec.structs import replace
 
-from service.backups.backing_up import back_up, import_file, verify
+from service.backups.backing_up import back_up, import_file
 from service.backups.catalogue import Catalogue
+from service.backups.verifying import verify
 from service.dictionary import Dictionary
 from service.errors import DamagedBackup, RulesBroken
 from service.formats.avro.avro_files import CODECS

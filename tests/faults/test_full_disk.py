@@ -133,10 +133,13 @@ def _fill_and_make_room(
     assert service.client.get("/health/live").status_code == 200
     assert service.client.get(f"{DEPARTMENTS}/rows").status_code == 200
     asked = {"backup_id": backup_id}
+    sent, backup = client.send(1_000_000), service.client.post(f"{DEPARTMENTS}/backups")
+    assert sent.json()["detail"] == "no space is left for the file; nothing of it was kept"
+    assert backup.json()["detail"] == "no space is left for the backup; nothing of it was kept"
     for refused in (
         client.insert(),
-        client.send(1_000_000),
-        service.client.post(f"{DEPARTMENTS}/backups"),
+        sent,
+        backup,
         service.client.post("/v1/backups"),
         service.client.post(f"{DEPARTMENTS}/restore", json=asked),
     ):

@@ -22,9 +22,10 @@ import pytest
 from avro.datafile import DataFileReader
 from avro.io import DatumReader
 
-from service.backups.backing_up import back_up, import_file, verify
+from service.backups.backing_up import back_up, import_file
 from service.backups.catalogue import Catalogue
 from service.backups.restoring import restore
+from service.backups.verifying import verify
 from service.errors import Problem
 from service.formats.avro import container
 from tests.support import world

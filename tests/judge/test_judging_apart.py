@@ -112,6 +112,18 @@ def test_it_finds_what_the_service_finds():
         assert told(there) == told(known["notes"].judge(rows_of(body, kind)))
 
 
+def test_it_is_our_own_program_whatever_folder_it_is_started_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    known, body = judges(), FORMATS[JSON](ODD)
+    (tmp_path / "service").mkdir()
+    for name in ("service/__init__.py", "pyarrow.py", "msgspec.py"):
+        (tmp_path / name).write_text("raise SystemExit('a program of somebody else')")
+    monkeypatch.chdir(tmp_path)
+    there = apart(lambda process: ask(process, known, body))
+    assert told(there) == told(known["notes"].judge(rows_of(body, JSON)))
+
+
 def test_it_complains_as_the_service_does():
     known = judges()
     sent = {

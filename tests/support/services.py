@@ -68,10 +68,11 @@ def settings_in(folder: Path, **other: object) -> Settings:
 def serving(settings: Settings) -> Iterator[httpx.Client]:
     """A client of a real server on a real socket; afterwards the server is shut down in order."""
     from service.api.http.server import Server, configured, listening
+    from service.app import create_app
 
     ready = threading.Event()
     with listening(settings) as listener:
-        server = Server(configured(settings), ready.set)
+        server = Server(configured(create_app(settings), settings), ready.set)
         thread = threading.Thread(target=_run, args=(server, listener, ready))
         thread.start()
         assert ready.wait(60)

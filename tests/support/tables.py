@@ -66,7 +66,9 @@ def named(
 
 
 def answer(key: str, asks: str, body: str) -> records.AnswerRecord:
-    return records.AnswerRecord(key, asks, 201, "{}", body.encode(), utc_now())
+    return records.AnswerRecord(
+        key=key, request=asks, status=201, headers="{}", body=body.encode(), created_at=utc_now()
+    )
 
 
 def violations(outcome: Outcome) -> dict[int, list[tuple[str | None, str]]]:

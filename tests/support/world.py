@@ -12,7 +12,6 @@ from service.backups.catalogue import Entry
 from service.backups.restoring import RestoreResult
 from service.dictionary import Column, Dictionary, Rule, Table
 from service.dictionary.column_types import TYPES
-from service.formats.avro.avro_files import arrow_schema
 from tests.support import CHECKOUT
 
 # What the fixtures `take` and `put` are: they back tables up by name, and restore entries.
@@ -159,7 +158,7 @@ def writing(root: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnecti
 
 def batch(of: Table, *values: Sequence[Any]) -> pa.RecordBatch:
     """Rows of a table as a record batch."""
-    schema = arrow_schema(of)
+    schema = of.arrow_schema
     columns = [[row[i] for row in values] for i in range(len(schema))]
     arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)]
     return pa.record_batch(arrays, schema=schema)

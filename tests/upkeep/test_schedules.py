@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from service.app import schedules_of
 from service.backups.backing_up import back_up
 from service.gate import Gate
 from service.runtime.settings import SettingsError, load_settings
-from service.upkeep.schedules import Schedules
 
 DAILY = "0 2 * * *"
 
@@ -22,7 +22,7 @@ def opened(settings):
         gate = Gate(msgspec.structs.replace(settings, **other))
         gate.open()
         gates.append(gate)
-        return gate, Schedules(gate)
+        return gate, schedules_of(gate)
 
     yield make
     for gate in gates:
@@ -99,7 +99,7 @@ def test_each_run_is_on_the_trail_and_in_the_metrics(opened):
 def test_a_run_that_was_missed_is_made_up_for_once(opened):
     gate, _ = opened(backup_schedule=DAILY)
     taken(gate, datetime.now(UTC) - timedelta(days=5))
-    schedules = Schedules(gate)
+    schedules = schedules_of(gate)
     schedules.run_due(datetime.now(UTC))
     assert len(scheduled(gate)) == 6
     schedules.run_due(datetime.now(UTC))
@@ -178,7 +178,7 @@ def test_a_self_check_begins_with_those_that_waited_longest(opened, monkeypatch)
     schedules.run_due(tomorrow(hour=4))
     second = taken(gate, datetime.now(UTC) - timedelta(days=1), "manual")
     seen: list[str] = []
-    monkeypatch.setattr(schedules, "_is_good", lambda entry: seen.append(entry.backup_id))
+    monkeypatch.setattr(gate.backups, "check", lambda entry, _: seen.append(entry.backup_id))
     schedules.run_due(tomorrow(hour=4, days=2))
     assert set(seen[:3]) == {entry.backup_id for entry in second}
     assert set(seen[3:]) == {entry.backup_id for entry in first}

@@ -16,7 +16,7 @@ def test_small_requests_that_come_turn_by_turn_are_written_in_one_transaction(
     database, writer, monkeypatch
 ):
     books = Books(database)
-    monkeypatch.setattr(arrivals, "MOST_SECONDS", 60)
+    monkeypatch.setattr(arrivals, "MAX_SECONDS", 60)
     with database.connect() as connection:
         connection.execute("call enable_logging('QueryLog')")
 
@@ -68,7 +68,7 @@ def test_of_requests_that_share_a_commit_each_is_told_what_became_of_it(database
 
 @pytest.mark.parametrize("is_closed", [False, True])
 def test_a_loop_that_does_not_turn_is_not_waited_for(monkeypatch, is_closed):
-    monkeypatch.setattr(arrivals, "MOST_SECONDS", 0.001)
+    monkeypatch.setattr(arrivals, "MAX_SECONDS", 0.001)
     loop = asyncio.new_event_loop()
     if is_closed:
         loop.close()

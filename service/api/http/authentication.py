@@ -12,7 +12,7 @@ from litestar.handlers.base import BaseRouteHandler
 
 from service.access.keyring import Keyring
 from service.access.roles import Role, may
-from service.api.openapi.describing import OPEN, Needs, description_of
+from service.api.http.describing import OPEN, Needs, description_of
 from service.errors import BadRequest, Forbidden, Unauthorized
 from service.runtime.settings import Settings
 

@@ -1,4 +1,4 @@
-"""Small JSON bodies of requests, and large ones that go straight to a file."""
+"""Bodies of requests: whole in memory, small ones in JSON, large ones straight into a file."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,10 +8,15 @@ from typing import Any, TypeVar
 
 import msgspec
 from litestar import Request
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 
+from service.api.http.limits import body_of
+from service.api.http.middleware import header
 from service.errors import MalformedBody, TooLarge, UnsupportedFormat
-from service.formats.bodies.body_rows import decoding
+from service.formats.bodies.encodings import decompressed
+from service.formats.bodies.rows_protocol import decoding
 from service.runtime.durable_files import HashingFile, disk_may_be_full, make_folder
+from service.runtime.settings import Settings
 
 T = TypeVar("T")
 MOST_JSON = 64 * 1024  # bytes of a body that says what to do
@@ -45,11 +50,34 @@ async def json_body(request: Request[Any, Any, Any], kind: type[T]) -> tuple[byt
         raise MalformedBody(f"the body does not fit: {error}") from None
 
 
+async def read_body(request: Request[Any, Any, Any], settings: Settings) -> bytes:
+    """The whole body, decompressed.
+
+    Raises:
+        RequestEntityTooLarge: it has more than `max_body_bytes`.
+        TooLarge, UnsupportedFormat, MalformedBody: as `decompressed` does.
+        Unavailable: there is no room for it.
+    """
+    limit = settings.max_body_bytes
+    if int(header(request, "content-length") or 0) > limit:
+        raise RequestEntityTooLarge
+    body = await body_of(request).all(limit)
+    encoding = header(request, "content-encoding")
+    if not encoding:
+        return body
+    # In a thread, since a small body may well be a large one.
+    plain = await asyncio.to_thread(decompressed, body, encoding, limit, settings.max_ratio)
+    body_of(request).take(len(plain))
+    return plain
+
+
 @asynccontextmanager
 async def streamed(
-    request: Request[Any, Any, Any], path: Path, limit: int
+    request: Request[Any, Any, Any], path: Path, limit: int, what: str
 ) -> AsyncIterator[HashingFile]:
-    """The body as a new file of at most `limit` bytes at `path`, gone after the block.
+    """The body as a new file of at most `limit` bytes at `path`, removed after the block.
+
+    `what` it is ("file", "backup") is said where it does not fit on the disk.
 
     Where its name says that it is unfinished, one that a killed process leaves is swept away.
 
@@ -59,13 +87,14 @@ async def streamed(
     """
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
-    await asyncio.to_thread(make_folder, path.parent)
-    with disk_may_be_full(), HashingFile(path) as file:
-        try:
-            await _receive(request, file, limit)
-            yield file
-        finally:
-            file.path.unlink(missing_ok=True)
+    with disk_may_be_full(what):
+        await asyncio.to_thread(make_folder, path.parent)
+        with HashingFile(path) as file:
+            try:
+                await _receive(request, file, limit)
+                yield file
+            finally:
+                file.path.unlink(missing_ok=True)
 
 
 async def _receive(request: Request[Any, Any, Any], file: HashingFile, limit: int) -> None:

@@ -49,7 +49,7 @@ class HeadWithBody:
         self._transport.close()
 
 
-class Connection(HttpToolsProtocol):
+class ClientConnection(HttpToolsProtocol):
     """One connection."""
 
     def __init__(self, settings: Settings, *args: Any, **kwargs: Any) -> None:

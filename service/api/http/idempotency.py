@@ -1,4 +1,4 @@
-"""Idempotency-Key: a request that comes again gets its first answer again, and changes nothing."""
+"""Idempotency-Key: a repeated request gets the stored answer, and changes nothing."""
 
 import asyncio
 import hashlib
@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 import msgspec
 from litestar import Request, Response
 
+from service.api.http.app_state import gate_of
 from service.api.http.authentication import actor_of
 from service.api.http.middleware import header
 from service.errors import BadRequest, Problem
@@ -17,12 +18,9 @@ from service.ops import records
 from service.runtime.clock import utc_now
 from service.warehouse.work import Idempotency, StoredAnswer, stored_answer
 
-# Held while a request is answered; a repeat that comes meanwhile waits for that answer.
-_under_way: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
-
 
 def asked_by(request: Request[Any, Any, Any], body: bytes) -> Idempotency | None:
-    """The request's Idempotency-Key with a digest of path and body; None when it has none.
+    """The request's Idempotency-Key and the SHA-256 of path and body; None without a key.
 
     Raises:
         BadRequest: the key is longer than 255 characters, or empty.
@@ -38,22 +36,22 @@ def asked_by(request: Request[Any, Any, Any], body: bytes) -> Idempotency | None
 
 
 def kept(asked: Idempotency | None, response: Response[bytes]) -> records.AnswerRecord:
-    """The answer as it is kept for a repeat."""
+    """The response as it is stored for a repeat of the request."""
     assert asked is not None
     headers = {name: value for name, value in response.headers.items() if value is not None}
     headers["content-type"] = response.media_type or "application/json"
     return records.AnswerRecord(
-        asked.key,
-        asked.request,
-        response.status_code or 200,
-        msgspec.json.encode(headers).decode(),
-        response.content,
-        utc_now(),
+        key=asked.key,
+        request=asked.request,
+        status=response.status_code or 200,
+        headers=msgspec.json.encode(headers).decode(),
+        body=response.content,
+        created_at=utc_now(),
     )
 
 
 def again(before: StoredAnswer) -> Response[bytes]:
-    """The first answer, once more."""
+    """The stored answer as a response, marked as a repeat."""
     headers: dict[str, str] = msgspec.json.decode(before.answer.headers)
     media_type = headers.pop("content-type")
     return Response(
@@ -64,18 +62,38 @@ def again(before: StoredAnswer) -> Response[bytes]:
     )
 
 
+class RequestsUnderWay:
+    """The requests of one application with an Idempotency-Key that are being answered."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def lock(self, asked: Idempotency) -> asyncio.Lock:
+        """Held while the request is answered: a repeat that comes meanwhile waits for it."""
+        return self._locks.setdefault(asked.key, asyncio.Lock())
+
+
 async def answered_once(
-    gate: Gate, asked: Idempotency | None, answer: Callable[[], Awaitable[Response[bytes]]]
+    request: Request[Any, Any, Any],
+    body: bytes,
+    answer: Callable[[], Awaitable[Response[bytes]]],
 ) -> Response[bytes]:
-    """For changes that are not made by the writer: looks for a first answer, keeps the new one."""
+    """For changes that the writer does not make: the stored answer, or what `answer` makes.
+
+    `body`, or a digest of it, tells the request from another under the same key.
+
+    Raises:
+        BadRequest: as `asked_by`.
+        KeyReused: the key came before with another request.
+    """
+    asked = asked_by(request, body)
     if asked is None:
         return await answer()
-    lock = _under_way.setdefault((id(gate), asked.key), asyncio.Lock())
-    async with lock:
-        return await _found_or_made(gate, asked, answer)
+    async with request.app.state.under_way.lock(asked):
+        return await _stored_or_made(gate_of(request.app.state), asked, answer)
 
 
-async def _found_or_made(
+async def _stored_or_made(
     gate: Gate, asked: Idempotency, answer: Callable[[], Awaitable[Response[bytes]]]
 ) -> Response[bytes]:
     def look() -> records.AnswerRecord | None:

@@ -1,35 +1,30 @@
-"""What requests may take: bytes in memory, places, turns, time."""
+"""What requests may take: bytes in memory, places for uploads, turns per key, and time."""
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import copy_context
-from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from litestar import Request
 from litestar.exceptions import InternalServerException
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.types import Receive, ReceiveMessage
 
-from service.errors import Problem, SlowBody, TooManyRequests, Unavailable
+from service.errors import SlowBody, TooManyRequests, Unavailable
 from service.runtime.settings import Settings
 
-T = TypeVar("T")
 BODY = "gatehouse.body"  # where the middleware leaves it in the scope
 MOST_KEYS = 10_000  # more than there are; so that they cannot fill the memory
 
 
 class Limits:
-    """What is used of a service, by the requests of one event loop."""
+    """What the requests of one event loop have taken of a service."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.buffered = 0  # bytes of bodies that are in memory
         self._uploads = 0
-        self._large = ThreadPoolExecutor(1, "large bodies")
         self._turns: dict[str | None, float] = {}
 
     def take_bytes(self, size: int) -> None:
@@ -38,15 +33,6 @@ class Limits:
         if self.buffered + size > most and self.buffered:  # one body alone is never too much
             raise Unavailable("bodies of other requests fill the memory; try again")
         self.buffered += size
-
-    async def large(self, judge: Callable[[], T]) -> T:
-        """Judges a large body when its turn comes, in the one thread for such.
-
-        One of millions of tiny rows takes a gigabyte before they are counted.
-        """
-        context = copy_context()  # what the log says of a request
-        run = partial(context.run, _lightly, judge)
-        return await asyncio.get_running_loop().run_in_executor(self._large, run)
 
     @contextmanager
     def upload(self) -> Iterator[None]:
@@ -75,18 +61,6 @@ class Limits:
         if len(self._turns) >= MOST_KEYS:
             self._turns.clear()
         self._turns[name] = full_at
-
-
-def _lightly(judge: Callable[[], T]) -> T:
-    """What `judge` finds; a complaint comes without its frames.
-
-    They have all the rows, and the next body may be judged before anyone looks at the complaint.
-    """
-    try:
-        return judge()
-    except Problem as error:
-        error.__context__ = None
-        raise error.with_traceback(None) from None
 
 
 class in_time:  # noqa: N801 - reads as a statement

@@ -8,9 +8,9 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Send
 
 from service.api.http.authentication import ANYONE, CALLER, READS, Caller, authenticated, needs_of
+from service.api.http.describing import OPEN, Needs
 from service.api.http.hosts import Hosts, check_local
-from service.api.http.limits import BODY, RequestBody, in_time
-from service.api.openapi.describing import OPEN, Needs
+from service.api.http.limits import BODY, Limits, RequestBody, in_time
 from service.gate import Gate
 from service.runtime.settings import Settings
 
@@ -30,9 +30,9 @@ def header_of(headers: Iterable[tuple[bytes, bytes]], name: str) -> str | None:
 class RequestMiddleware(ASGIMiddleware):
     """Lets a request in, or not, and keeps it within its limits."""
 
-    def __init__(self, settings: Settings, local: Caller | None = None) -> None:
+    def __init__(self, settings: Settings, limits: Limits, local: Caller | None = None) -> None:
         """`local` makes all requests, where the app runs within a command."""
-        self._settings, self._local = settings, local
+        self._settings, self._limits, self._local = settings, limits, local
         self._hosts = Hosts(settings)
         self._needs: dict[tuple[int, str], Needs] = {}  # by route handler, which live as long
 
@@ -50,7 +50,7 @@ class RequestMiddleware(ASGIMiddleware):
             return
         stays = scope["route_handler"].resolve_request_max_body_size() is not None
         async with in_time(None) as timer:
-            scope[BODY] = body = RequestBody(receive, gate.limits, stays, timer, seconds)
+            scope[BODY] = body = RequestBody(receive, self._limits, stays, timer, seconds)
             try:
                 await next_app(scope, body.receive, send)
             finally:
@@ -78,5 +78,5 @@ class RequestMiddleware(ASGIMiddleware):
         else:
             check_local(scope, headers)
             caller = ANYONE
-        gate.limits.take_turn(caller.name)
+        self._limits.take_turn(caller.name)
         return caller

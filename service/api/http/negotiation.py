@@ -1,4 +1,4 @@
-"""The formats that rows go out in, chosen by ``Accept`` (RFC 9110, section 12.5.1)."""
+"""What a client asks for by ``Accept`` (RFC 9110, section 12.5.1) and ``Prefer`` (RFC 7240)."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 from litestar import Request, Response
 
-from service.errors import Problem
+from service.errors import BadRequest, Problem
 from service.warehouse.stored_rows import RowPage
 
 JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
@@ -61,6 +61,22 @@ def _weight(ranges: Mapping[str, float], name: str) -> float:
 def wanted(request: Request[Any, Any, Any]) -> str:
     """The format that the request is to be answered in; raises NotAcceptable."""
     return chosen(",".join(request.headers.getall("accept", [])))
+
+
+def preference(header: str, name: str, known: tuple[str, ...]) -> str:
+    """What a ``Prefer`` header (RFC 7240) says of `name`, else the first of `known`.
+
+    Raises:
+        BadRequest: it asks for something that is not known.
+    """
+    for part in header.split(","):
+        key, _, value = part.split(";")[0].partition("=")
+        if key.strip().lower() == name:
+            asked = value.strip().strip('"').lower()
+            if asked not in known:
+                raise BadRequest(f"Prefer: {name} must be one of {', '.join(known)}")
+            return asked
+    return known[0]
 
 
 def answer_with(

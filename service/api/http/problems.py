@@ -4,7 +4,7 @@ import errno
 from typing import Any
 
 import msgspec
-from litestar import MediaType, Request, Response
+from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from service.engines.duckdb import PASSING, DatabaseError, as_problem
@@ -92,4 +92,3 @@ HANDLERS: Any = {
     DatabaseError: of_database_error,
     Exception: of_anything,
 }
-JSON = MediaType.JSON

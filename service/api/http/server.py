@@ -7,12 +7,12 @@ from functools import partial
 from typing import Any, cast
 
 import uvicorn
+from litestar import Litestar
 
 from service.access.keyring import Keyring
-from service.api.http.connections import Connection
+from service.api.http.connections import ClientConnection
 from service.api.http.hosts import is_loopback
 from service.api.http.shutdown import Ending
-from service.app import create_app
 from service.errors import Problem
 from service.runtime.interpreter import change_threads_more_often, collect_less
 from service.runtime.logs import get_logger
@@ -34,8 +34,12 @@ class BadCertificate(Problem):
     slug, title = "bad-certificate", "The certificate or its key cannot be used"
 
 
-def serve(settings: Settings, on_ready: Callable[[str], None] = lambda url: None) -> None:
-    """Serves until SIGTERM or SIGINT; then answers what is under way and closes the warehouse.
+def serve(
+    app_of: Callable[[Settings], Litestar],
+    settings: Settings,
+    on_ready: Callable[[str], None] = lambda url: None,
+) -> None:
+    """Serves the app until SIGTERM or SIGINT; then answers what is under way and closes it.
 
     `on_ready` is told the URL when requests are answered.
 
@@ -47,7 +51,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None] = lambda url: None
         OSError: the address is taken, or not ours.
     """
     check_address(settings)
-    config = configured(settings)
+    config = configured(app_of(settings), settings)
     try:
         config.load()  # so that it is told before anything is opened
     except OSError as error:
@@ -59,14 +63,14 @@ def serve(settings: Settings, on_ready: Callable[[str], None] = lambda url: None
             Server(config, lambda: on_ready(url), is_process=True).run(sockets=[listener])
 
 
-def configured(settings: Settings) -> uvicorn.Config:
+def configured(app: Litestar, settings: Settings) -> uvicorn.Config:
     """How uvicorn is to serve."""
     return uvicorn.Config(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=cast(Any, partial(Connection, settings)),
+        http=cast(Any, partial(ClientConnection, settings)),
         ws="none",
         log_config=None,
         access_log=False,

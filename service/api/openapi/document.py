@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document, made from the routes themselves and from the dictionary.
 
 Paths with ``{table}`` become one path for each table, since each has rows of its own type; so do
-the reports. What a signature cannot say is said next to the handlers (describing.py).
+the reports. What a signature cannot say is said next to the handlers (api/http/describing.py).
 """
 
 import re
@@ -20,9 +20,9 @@ from msgspec import Meta
 
 from service import __version__
 from service.api.http.authentication import needs_of
+from service.api.http.describing import OPEN, Described, ProblemDocument, Schema, description_of
 from service.api.http.parameters import of_query
 from service.api.http.problems import CONTENT_TYPE as PROBLEM
-from service.api.openapi.describing import OPEN, Described, ProblemDocument, Schema, description_of
 from service.api.openapi.types import Schemas
 from service.dictionary import Dictionary, Report, Table
 from service.runtime.settings import Settings

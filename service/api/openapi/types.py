@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from service.api.openapi.describing import Schema
+from service.api.http.describing import Schema
 from service.dictionary import Dictionary, Report, Table
 from service.judge.judge import struct_of
 

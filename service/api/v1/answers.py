@@ -7,7 +7,7 @@ from litestar import Response
 from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import UNSET, UnsetType
 
-from service.api.openapi.describing import ProblemDocument
+from service.api.http.describing import ProblemDocument
 from service.judge.admission import Verdict
 from service.judge.judge import Violation
 from service.warehouse.work import Outcome

@@ -11,15 +11,16 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Stream
 
+from service.api.http.app_state import limits_of
+from service.api.http.authentication import actor_of
 from service.api.http.bodies import json_body, media_type, streamed
-from service.api.http.deeds import recorded
-from service.api.http.idempotency import answered_once, asked_by
+from service.api.http.describing import Link, Schema, described
+from service.api.http.idempotency import answered_once
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
-from service.api.openapi.describing import Link, Schema, described
 from service.api.v1.answers import encoded
-from service.backups.backing_up import Verification, back_up, import_file, verify
 from service.backups.catalogue import Entry
+from service.backups.verifying import Verification
 from service.dictionary import Table
 from service.errors import UnsupportedFormat
 from service.gate import Gate
@@ -90,11 +91,11 @@ class BackupController(Controller):
         body, asked = await json_body(request, BackupRequest)
 
         async def make() -> Response[bytes]:
-            (entry,) = await asyncio.to_thread(_back_up, gate, [found], asked, None)
-            await recorded(request, gate, "backup.create", entry.backup_id)
+            backups, actor = gate.backups, actor_of(request)
+            entry = await asyncio.to_thread(backups.back_up, found, actor, asked.codec)
             return _created(shown(entry))
 
-        return await answered_once(gate, asked_by(request, body), make)
+        return await answered_once(request, body, make)
 
     @post(
         "/backups",
@@ -116,12 +117,12 @@ class BackupController(Controller):
         body, asked = await json_body(request, BackupRequest)
 
         async def make() -> Response[bytes]:
-            tables, set_id = list(gate.dictionary.tables.values()), gate.catalogue.new_set_id()
-            entries = await asyncio.to_thread(_back_up, gate, tables, asked, set_id)
-            await recorded(request, gate, "backup.create", *(each.backup_id for each in entries))
+            backups, actor = gate.backups, actor_of(request)
+            entries = await asyncio.to_thread(backups.back_up_all, actor, asked.codec)
+            set_id = str(entries[0].set_id)
             return _created(BackupSet(set_id, [shown(entry) for entry in entries]))
 
-        return await answered_once(gate, asked_by(request, body), make)
+        return await answered_once(request, body, make)
 
     @get(
         "/tables/{table:str}/backups",
@@ -181,8 +182,7 @@ class BackupController(Controller):
     )
     def verify_backup(self, gate: NamedDependency[Gate], backup_id: FromPath[str]) -> Verification:
         """Reads the whole file again, and compares it with what is known of it."""
-        entry = gate.catalogue.get(backup_id)
-        return verify(entry, gate.table(entry.table), gate.catalogue)
+        return gate.backups.verify(backup_id)
 
     @delete(
         "/backups/{backup_id:str}",
@@ -196,9 +196,7 @@ class BackupController(Controller):
         backup_id: FromPath[str],
     ) -> None:
         """Removes a backup and its file."""
-        # First: where the disk is full, there is no room for a record before it is gone.
-        await asyncio.to_thread(gate.catalogue.remove, backup_id)
-        await recorded(request, gate, "backup.delete", backup_id)
+        await asyncio.to_thread(gate.backups.remove, backup_id, actor_of(request))
 
 
 def shown(entry: Entry) -> Backup:
@@ -210,46 +208,20 @@ def _created(answer: Any) -> Response[bytes]:
     return Response(encoded(answer), status_code=201, media_type="application/json")
 
 
-def _back_up(
-    gate: Gate, tables: Sequence[Table], asked: BackupRequest, set_id: str | None
-) -> list[Entry]:
-    with gate.database.all_cores(), gate.database.reading() as connection:
-        return back_up(
-            connection,
-            tables,
-            gate.catalogue,
-            asked.codec or gate.settings.codec,
-            dictionary_version=gate.dictionary.version,
-            set_id=set_id,
-        )
-
-
 async def _take_in(request: Request[Any, Any, Any], gate: Gate, table: Table) -> Response[bytes]:
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise UnsupportedFormat("an Avro file comes as it is: it is compressed within")
-    limit = gate.settings.max_import_bytes
-    with gate.limits.upload():
-        return await _import(request, gate, table, limit)
-
-
-async def _import(
-    request: Request[Any, Any, Any], gate: Gate, table: Table, limit: int
-) -> Response[bytes]:
     path = gate.catalogue.new_path(gate.catalogue.new_id(table.name))
-    async with streamed(request, path.with_name(path.name + TEMPORARY), limit) as file:
+    unfinished, limit = path.with_name(path.name + TEMPORARY), gate.settings.max_import_bytes
+    with limits_of(request).upload():
+        async with streamed(request, unfinished, limit, "backup") as file:
 
-        async def make() -> Response[bytes]:
-            entry = await asyncio.to_thread(
-                import_file,
-                file.path,
-                table,
-                gate.catalogue,
-                dictionary_version=gate.dictionary.version,
-            )
-            await recorded(request, gate, "backup.import", entry.backup_id)
-            return _created(shown(entry))
+            async def make() -> Response[bytes]:
+                take_in, actor = gate.backups.take_in, actor_of(request)
+                entry = await asyncio.to_thread(take_in, file.path, table, actor)
+                return _created(shown(entry))
 
-        return await answered_once(gate, asked_by(request, file.sha256.encode()), make)
+            return await answered_once(request, file.sha256.encode(), make)
 
 
 def _page(

@@ -8,12 +8,12 @@ from litestar import Controller, Request, Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from service.api.http.audit_log import log_action
 from service.api.http.authentication import actor_of
-from service.api.http.deeds import recorded
-from service.api.http.idempotency import answered_once, asked_by
+from service.api.http.describing import Link, described
+from service.api.http.idempotency import answered_once
 from service.api.http.parameters import only_known
 from service.api.http.times import Moment, in_utc
-from service.api.openapi.describing import Link, described
 from service.api.v1.answers import encoded
 from service.dbt.runner import BuildProgress, BuildResult, Node
 from service.gate import Gate
@@ -74,7 +74,7 @@ class BuildController(Controller):
 
         async def ask() -> Response[bytes]:
             build_id = gate.builds.ask(actor_of(request)).build_id
-            await recorded(request, gate, "build", build_id)
+            await log_action(request, "build", build_id)
             href = f"/v1/builds/{build_id}"
             return Response(
                 encoded(BuildAsked(build_id, href)),
@@ -83,7 +83,7 @@ class BuildController(Controller):
                 headers={"Location": href},
             )
 
-        return await answered_once(gate, asked_by(request, await request.body()), ask)
+        return await answered_once(request, await request.body(), ask)
 
     @get("/", operation_id="list_builds", sync_to_thread=False)
     def list_builds(self, gate: NamedDependency[Gate]) -> BuildList:
@@ -108,7 +108,7 @@ class BuildController(Controller):
         The tables that it had come to stay as it left them: each is built in one transaction.
         """
         gate.builds.cancel(build_id)
-        await recorded(request, gate, "build.cancel", build_id)
+        await log_action(request, "build.cancel", build_id)
 
 
 def page_of(build: BuildResult) -> Build:

@@ -1,32 +1,30 @@
 """CSV files of any size into a table: taken in whole, loaded in the background."""
 
 import asyncio
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Annotated, Any, TypeAlias
-from uuid import uuid4
 
 import msgspec
 from litestar import Controller, Request, Response, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
+from service.api.http import describing
+from service.api.http.app_state import limits_of
 from service.api.http.authentication import actor_of
 from service.api.http.bodies import media_type, streamed
-from service.api.http.idempotency import answered_once, asked_by
+from service.api.http.describing import Link, ProblemDocument, described
+from service.api.http.idempotency import answered_once
 from service.api.http.parameters import only_known
 from service.api.http.problems import CONTENT_TYPE
-from service.api.openapi import describing
-from service.api.openapi.describing import Link, ProblemDocument, described
 from service.api.v1.answers import encoded
-from service.dictionary import Table
-from service.doors.files import FileLoad
+from service.doors.file_load import FileLoad, Upload
 from service.errors import BadRequest, UnsupportedFormat
-from service.formats.csv.dialect import Dialect, DialectOptions, UnreadableFile
+from service.formats.csv.dialect import DialectOptions
 from service.gate import Gate
 
 TYPES = ("", "text/csv", "application/octet-stream", "application/gzip", "application/zstd")
 ENCODINGS = ("identity", "gzip", "x-gzip", "zstd")  # a file is decompressed when it is read
-UNFINISHED = ".tmp"
 
 
 Text: TypeAlias = str | None
@@ -103,31 +101,21 @@ class FileController(Controller):
         """
         found, options = gate.table(table), _options(delimiter, header, columns, encoding, null)
         _check_type(request)
-        load_id, name = (
-            str(uuid4()),
-            PurePath(filename.replace("\\", "/")).name[-255:] or "file.csv",
+        upload = Upload(
+            table=found,
+            source=PurePath(filename.replace("\\", "/")).name[-255:] or "file.csv",
+            options=options,
+            is_trial=dry_run,
+            actor=actor_of(request),
         )
-        path = gate.settings.spool / f"{load_id}.csv"
-        load = FileLoad(load_id, found.name, path, name, dry_run, actor_of(request))
-        temporary = path.with_name(path.name + UNFINISHED)
-        limit = gate.settings.max_file_bytes
-        with gate.limits.upload():
-            async with streamed(request, temporary, limit) as file:
-
-                def accept() -> Response[bytes]:
-                    load.shape = _shape(gate, load, temporary, found, options)
-                    temporary.rename(path)
-                    try:
-                        gate.loads.accept(load)
-                    except BaseException:
-                        path.unlink(missing_ok=True)
-                        raise
-                    return _taken(load)
+        path, limit = gate.loads.path_to_receive(upload), gate.settings.max_file_bytes
+        with limits_of(request).upload():
+            async with streamed(request, path, limit, "file") as file:
 
                 async def take() -> Response[bytes]:
-                    return await asyncio.to_thread(accept)
+                    return _taken(await asyncio.to_thread(gate.loads.take, path, upload))
 
-                return await answered_once(gate, asked_by(request, file.sha256.encode()), take)
+                return await answered_once(request, file.sha256.encode(), take)
 
 
 def _check_type(request: Request[Any, Any, Any]) -> None:
@@ -156,23 +144,10 @@ def _names(said: Text) -> tuple[str, ...] | None:
     return None if said is None else tuple(name.strip() for name in said.split(","))
 
 
-def _shape(
-    gate: Gate, load: FileLoad, path: Path, table: Table, options: DialectOptions
-) -> Dialect:
-    """Its shape; a file that makes no sense is on record as refused."""
-    try:
-        return gate.loads.shape(path, table, options)
-    except UnreadableFile as error:
-        if load.is_trial:
-            raise
-        gate.loads.refuse(load, error.detail)
-        raise UnreadableFile(f"{load.source}: {error.detail}", load_id=load.load_id) from error
-
-
 def _taken(load: FileLoad) -> Response[bytes]:
     href = f"/v1/loads/{load.load_id}"
     return Response(
-        encoded(LoadAsked(load.load_id, href, load.shape.described())),
+        encoded(LoadAsked(load.load_id, href, load.dialect.described())),
         status_code=202,
         media_type="application/json",
         headers={"Location": href},

@@ -9,7 +9,7 @@ import msgspec
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 
-from service.api.openapi.describing import Schema, described
+from service.api.http.describing import Schema, described
 from service.engines.duckdb import DatabaseError
 from service.gate import Gate
 from service.warehouse import stored_rows

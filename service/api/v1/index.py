@@ -4,7 +4,7 @@ import msgspec
 from litestar import Controller, get
 
 from service import __version__
-from service.api.openapi.describing import described
+from service.api.http.describing import described
 
 LINKS = {
     "tables": "/v1/tables",

@@ -15,10 +15,10 @@ from service.access.keyring import KeysUnreadable
 from service.access.roles import Role
 from service.api.http.authentication import actor_of
 from service.api.http.bodies import json_body
-from service.api.http.idempotency import answered_once, asked_by
+from service.api.http.describing import described
+from service.api.http.idempotency import answered_once
 from service.api.http.parameters import only_known
 from service.api.http.times import Moment, naive
-from service.api.openapi.describing import described
 from service.api.v1.answers import encoded
 from service.gate import Gate
 from service.ops.records import TrailRecord
@@ -102,7 +102,7 @@ class KeyController(Controller):
                 _, secret = await asyncio.to_thread(keys_file.create, *args)
             return _response(asked, None)  # what is kept for a repeat: without the key
 
-        answer = await answered_once(gate, asked_by(request, body), create)
+        answer = await answered_once(request, body, create)
         return answer if secret is None else _response(asked, secret)
 
     @delete("/{name:str}", operation_id="revoke_key", opt=described(role="operator"))

@@ -10,11 +10,11 @@ from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
+from service.api.http.describing import described
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
 from service.api.http.times import Moment, in_utc
-from service.api.openapi.describing import described
-from service.doors.files import FileLoad, LineRejected, Progress, TrialResult
+from service.doors.file_load import FileLoad, LineRejected, Progress, TrialResult
 from service.gate import Gate
 from service.ops import queries, records
 
@@ -93,7 +93,7 @@ class LoadController(Controller):
     def show_load(self, gate: NamedDependency[Gate], load_id: FromPath[str]) -> Load:
         """Shows one load; that of a file says how far it is. Dry runs are not kept for long."""
         long = gate.loads.get(load_id)
-        if long is not None and long.is_trial:
+        if long is not None and long.file.is_trial:
             return page_of_trial(long)
         with gate.database.reading() as connection:
             page = page_of(queries.load(connection, load_id))
@@ -106,11 +106,11 @@ def page_of_trial(load: FileLoad) -> Load:
     """A dry run, of which no book says anything."""
     found = load.result or TrialResult()
     return Load(
-        *(load.load_id, "file", load.table_name, load.source, cast(Status, load.status)),
+        *(load.load_id, "file", load.file.table_name, load.file.source, cast(Status, load.status)),
         *(found.received, found.accepted, found.rejected, found.already_present),
-        in_utc(load.asked_at),
+        in_utc(load.file.asked_at),
         in_utc(load.finished_at) if load.finished_at else None,
-        load.actor,
+        load.file.actor,
         load.detail,
         progress=load.progress if load.status == "running" else msgspec.UNSET,
         rejections=found.rejections,

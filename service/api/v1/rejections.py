@@ -10,10 +10,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from service.api.http.authentication import actor_of
+from service.api.http.describing import Link, described
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
 from service.api.http.times import Moment, in_utc, naive
-from service.api.openapi.describing import Link, described
 from service.gate import Gate
 from service.ops import queries, records
 

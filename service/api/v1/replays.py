@@ -10,12 +10,13 @@ from litestar.params import FromPath, FromQuery
 from msgspec import UNSET, UnsetType
 
 from service.api.http.authentication import actor_of
+from service.api.http.bodies import read_body
+from service.api.http.describing import Link, described
 from service.api.http.idempotency import again, answered_once, asked_by, kept
 from service.api.http.middleware import header
 from service.api.http.negotiation import CSV, JSON, MSGPACK, NDJSON
 from service.api.http.parameters import only_known
 from service.api.http.problems import CONTENT_TYPE, problem
-from service.api.openapi.describing import Link, described
 from service.api.v1.answers import (
     InsertAnswer,
     InsertProblem,
@@ -23,25 +24,14 @@ from service.api.v1.answers import (
     outcome_of_table,
     status_of,
 )
-from service.api.v1.inserts import read_body
-from service.doors.replays import (
-    FailedReplay,
-    ReplayItem,
-    ReplayResult,
-    Tally,
-    batch_of,
-    one,
-    replay_all,
-    replay_some,
-    stored,
-    tries_of,
-)
+from service.doors.inserts import InsertOptions, RefusedRequest
+from service.doors.replay_runs import Correction, ReplayResult, Tally
 from service.errors import BadRequest, MalformedBody, UnsupportedFormat
-from service.formats.bodies.body_rows import decoding, media_type, rows_of
+from service.formats.bodies.body_rows import media_type
+from service.formats.bodies.rows_protocol import decoding
 from service.gate import Gate
-from service.judge.judge import Batch, Violation, check_number
-from service.warehouse.replays import Retries
-from service.warehouse.work import Insert, Outcome, StoredAnswer
+from service.judge.judge import Violation, check_number
+from service.warehouse.work import Outcome, StoredAnswer
 
 MOST_REASONS = 100  # what clients sent can be the name of an unknown field
 NOTHING = msgspec.Raw(b"")
@@ -163,21 +153,19 @@ class ReplayController(Controller):
         cannot (409). A row of a file that is tried as it was, and is there already with the same
         content, is done with (200, `already_present`); any other is judged as by an insert.
         """
-        body = await read_body(request, gate)
-        found = await asyncio.to_thread(one, gate, rejection_id)
-        item, kind = ReplayItem(found), header(request, "content-type") or ""
-        judge = _judge(gate, found.table)
-
-        def judged() -> Batch:
-            return judge.judge(rows_of(body, kind), 1) if body else batch_of(judge, [item])
-
-        batch = await asyncio.to_thread(judged)
+        body = await read_body(request, gate.settings)
         named = asked_by(request, body)
         asked = None if dry_run else named
-        insert = Insert([batch], False, dry_run, "replay", None, actor_of(request), asked)
-        insert.replay = Retries(tries_of([item], batch.payload(0) if body else None))
-        insert.render = lambda outcome: kept(asked, _response(outcome))
-        done = await asyncio.wrap_future(gate.writer.insert(insert))
+        options = InsertOptions(
+            render=lambda outcome: kept(asked, _response(outcome)),
+            dry_run=dry_run,
+            actor=actor_of(request),
+            idempotency=asked,
+        )
+        content_type = header(request, "content-type") or ""
+        replay = gate.replays.replay_one
+        begun = await asyncio.to_thread(replay, rejection_id, body, content_type, options)
+        done = await asyncio.wrap_future(begun)
         return again(done) if isinstance(done, StoredAnswer) else _response(done)
 
     @post(
@@ -204,32 +192,28 @@ class ReplayController(Controller):
 
         Parents come first. It is one load of kind `replay`; others go on writing meanwhile.
         """
-        body = await read_body(request, gate)
+        body = await read_body(request, gate.settings)
         actor = actor_of(request)
         name = None if table is None else gate.table(table).name
-        sent = _corrected(body, header(request, "content-type") or "") if body.strip() else None
+        sent = _corrections(body, header(request, "content-type") or "") if body.strip() else None
         if sent is not None:
             check_number(len(sent), gate.settings.max_rows)
         if sent is not None and name is not None:
             raise BadRequest("either a table or rows: rows say themselves what they are of")
 
         async def answer() -> Response[bytes]:
-            summary = (
-                _summary(await asyncio.to_thread(replay_all, gate, name, actor))
-                if sent is None
-                else await asyncio.to_thread(_replay_sent, gate, sent, actor)
-            )
+            if sent is None:
+                result = await asyncio.to_thread(gate.replays.replay_all, name, actor)
+            else:
+                result = await asyncio.to_thread(gate.replays.replay_corrected, sent, actor)
+            summary = _summary(result, lists_rows=sent is not None)
             return Response(encoded(summary), status_code=200, media_type=JSON)
 
-        return await answered_once(gate, asked_by(request, body), answer)
+        return await answered_once(request, body, answer)
 
 
-def _judge(gate: Gate, table: str) -> Any:
-    gate.table(table)  # raises UnknownTable
-    return gate.judges[table]
-
-
-def _response(outcome: Outcome) -> Response[bytes]:
+def _response(outcome: Outcome | RefusedRequest) -> Response[bytes]:
+    assert isinstance(outcome, Outcome)  # what is no row is refused before, and not on record
     (verdict,) = outcome.verdicts
     of_table = msgspec.structs.asdict(outcome_of_table(outcome, verdict))
     table, present = verdict.batch.table.name, len(verdict.present)
@@ -242,7 +226,7 @@ def _response(outcome: Outcome) -> Response[bytes]:
     return Response(body, status_code=422, media_type=CONTENT_TYPE)
 
 
-def _corrected(body: bytes, content_type: str) -> list[_Corrected]:
+def _corrections(body: bytes, content_type: str) -> list[Correction]:
     if media_type(content_type) != JSON:
         raise UnsupportedFormat(f"corrected rows come as {JSON}, not {media_type(content_type)}")
     try:
@@ -250,61 +234,38 @@ def _corrected(body: bytes, content_type: str) -> list[_Corrected]:
             found = msgspec.json.decode(body, type=list[_Corrected])
     except msgspec.ValidationError as error:
         raise MalformedBody(f"the body does not fit: {error}") from None
-    for each in found:
-        if each.row != NOTHING and each.text is not UNSET:
-            raise MalformedBody(f"{each.rejection_id} has both row and text")
-    return found
+    return [_correction(each) for each in found]
 
 
-def _replay_sent(gate: Gate, sent: list[_Corrected], actor: str | None) -> ReplaySummary:
-    with gate.database.reading() as connection:
-        there = {
-            found.rejection_id: found
-            for found in stored(connection, [each.rejection_id for each in sent])
-        }
-    items: dict[str, ReplayItem] = {}
-    not_tried: list[NotTried] = []
-    for each in sent:
-        found = there.get(each.rejection_id)
-        if found is None:
-            not_tried.append(NotTried(each.rejection_id, "there is no such rejection"))
-        elif each.rejection_id in items:
-            not_tried.append(NotTried(each.rejection_id, "it stands twice; the first was tried"))
-        elif found.table not in gate.dictionary.tables:
-            not_tried.append(NotTried(each.rejection_id, f"there is no table {found.table} now"))
-        elif found.status != "accepted":
-            row = None if each.row == NOTHING else bytes(each.row)
-            text = None if isinstance(each.text, UnsetType) else each.text
-            items[each.rejection_id] = ReplayItem(found, row, text)
-        else:
-            not_tried.append(NotTried(each.rejection_id, "its row has gone in"))
-    result = replay_some(gate, list(items.values()), actor)
-    not_tried += [NotTried(each, "its row has gone in") for each in result.settled]
-    summary = _summary(result)
-    summary.rejections, summary.not_tried = [_still(each) for each in result.failed], not_tried
+def _correction(sent: _Corrected) -> Correction:
+    row = None if sent.row == NOTHING else bytes(sent.row)
+    text = None if isinstance(sent.text, UnsetType) else sent.text
+    if row is not None and text is not None:
+        raise MalformedBody(f"{sent.rejection_id} has both row and text")
+    return Correction(sent.rejection_id, row, text)
+
+
+def _summary(result: ReplayResult, lists_rows: bool) -> ReplaySummary:
+    tables = {name: _of_table(tally) for name, tally in result.tables.items()}
+    counts: dict[str, Any] = result.counts()
+    summary = ReplaySummary(load_id=result.load_id, tables=tables, **counts)
+    if lists_rows:
+        summary.rejections = [
+            StillRejected(each.rejection_id, each.violations) for each in result.failed
+        ]
+        summary.not_tried = [NotTried(rejection_id, why) for rejection_id, why in result.not_tried]
     return summary
 
 
-def _still(failed: FailedReplay) -> StillRejected:
-    return StillRejected(failed.rejection_id, failed.violations)
-
-
-def _summary(result: ReplayResult) -> ReplaySummary:
-    tallies = result.tables.values()
-    return ReplaySummary(
-        result.load_id,
-        sum(tally.received for tally in tallies),
-        sum(tally.accepted for tally in tallies),
-        sum(tally.rejected for tally in tallies),
-        sum(tally.already_present for tally in tallies),
-        {name: _shown(tally) for name, tally in result.tables.items()},
-    )
-
-
-def _shown(tally: Tally) -> TableReplay:
+def _of_table(tally: Tally) -> TableReplay:
     reasons = [
         RuleTally(column, rule, rows)
         for (column, rule), rows in tally.failing.most_common(MOST_REASONS)
     ]
-    counts = (tally.received, tally.accepted, tally.rejected, tally.already_present)
-    return TableReplay(*counts, reasons)
+    return TableReplay(
+        received=tally.received,
+        accepted=tally.accepted,
+        rejected=tally.rejected,
+        already_present=tally.already_present,
+        reasons=reasons,
+    )

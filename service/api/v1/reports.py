@@ -7,14 +7,14 @@ from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from service.api.http.describing import Schema, described
 from service.api.http.negotiation import CSV, JSON, NDJSON, answer_with, wanted
 from service.api.http.parameters import only_known
-from service.api.openapi.describing import Schema, described
 from service.dictionary import Report
 from service.dictionary.column_types import TYPES, Unreadable
 from service.errors import BadRequest, NotFound
 from service.gate import Gate
-from service.warehouse import stored_rows
+from service.reports import marts
 
 YEARS = TYPES["integer"]  # the type of every parameter
 
@@ -72,7 +72,7 @@ class ReportController(Controller):
         report = _report(gate, name)
         form, arguments = wanted(request), _arguments(request, report)
         with gate.database.all_cores(), gate.database.reading() as connection:
-            scalars, rows = stored_rows.report(connection, report, arguments)
+            scalars, rows = marts.report(connection, report, arguments)
         return answer_with(rows, form, lambda shown: {**scalars, "rows": shown})
 
 

@@ -1,8 +1,7 @@
 """Restore: a table, or all tables of a set, become again what their backups hold."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -12,20 +11,14 @@ from litestar.params import FromPath
 
 from service.api.http.authentication import actor_of
 from service.api.http.bodies import json_body
+from service.api.http.describing import Link, described
 from service.api.http.idempotency import again, asked_by, kept
 from service.api.http.parameters import only_known
-from service.api.openapi.describing import Link, described
 from service.api.v1.answers import encoded
 from service.backups.catalogue import Entry
-from service.backups.preparing import Prepared
-from service.backups.restoring import RestoreResult, restore
-from service.backups.safety import Safety
-from service.dictionary import Table
-from service.engines.duckdb import DatabaseError, as_problem
-from service.engines.engine import Connection
-from service.errors import Problem, Unprocessable
+from service.backups.restoring import RestoreResult
 from service.gate import Gate
-from service.warehouse.work import Idempotency, StoredAnswer
+from service.warehouse.work import StoredAnswer
 
 
 class RestoreRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -96,10 +89,10 @@ class RestoreController(Controller):
         """Makes a table exactly what one of its backups holds, in one transaction."""
         found = gate.table(table)
         body, asked = await json_body(request, RestoreRequest)
-        entry = await asyncio.to_thread(_entry, gate, found.name, asked.backup_id)
+        entry = await asyncio.to_thread(gate.restores.backup_of, found.name, asked.backup_id)
 
-        def response(results: Sequence[Restored]) -> Response[bytes]:
-            return Response(encoded(results[0]), status_code=200, media_type="application/json")
+        def response(results: Sequence[RestoreResult]) -> Response[bytes]:
+            return _response(_restored(results[0]))
 
         return await _restore(request, gate, body, [entry], asked.dry_run, response)
 
@@ -122,22 +115,10 @@ class RestoreController(Controller):
         body, asked = await json_body(request, RestoreSetRequest)
         entries = await asyncio.to_thread(gate.catalogue.of_set, asked.set_id)
 
-        def response(results: Sequence[Restored]) -> Response[bytes]:
-            answer = encoded(RestoredSet(asked.set_id, list(results)))
-            return Response(answer, status_code=200, media_type="application/json")
+        def response(results: Sequence[RestoreResult]) -> Response[bytes]:
+            return _response(RestoredSet(asked.set_id, [_restored(each) for each in results]))
 
         return await _restore(request, gate, body, entries, asked.dry_run, response)
-
-
-def _entry(gate: Gate, table: str, backup_id: str) -> Entry:
-    """The backup of that id, or the latest of the table."""
-    if backup_id == "latest":
-        return gate.catalogue.latest(table)
-    entry = gate.catalogue.get(backup_id)
-    if entry.table != table:
-        detail = f"it is a backup of {entry.table}, not of {table}"
-        raise Unprocessable(detail, backup_id=backup_id, table=entry.table)
-    return entry
 
 
 async def _restore(
@@ -146,117 +127,25 @@ async def _restore(
     body: bytes,
     entries: Sequence[Entry],
     dry_run: bool,
-    response: Callable[[Sequence[Restored]], Response[bytes]],
+    response: Callable[[Sequence[RestoreResult]], Response[bytes]],
 ) -> Response[bytes]:
-    tables, asked = [gate.table(entry.table) for entry in entries], asked_by(request, body)
+    asked = asked_by(request, body)
     if dry_run:
-        return response(await asyncio.to_thread(_plan, gate, entries))
-
-    actor = actor_of(request)
-    done = await asyncio.to_thread(begin, gate, tables, entries, asked, response, actor)
-    found = await asyncio.wrap_future(done)
-    return again(found) if isinstance(found, StoredAnswer) else response(found)
-
-
-def begin(
-    gate: Gate,
-    tables: Sequence[Table],
-    entries: Sequence[Entry],
-    asked: Idempotency | None,
-    response: Callable[[Sequence[Restored]], Response[bytes]],
-    actor: str | None = None,
-) -> "Future[list[Restored] | StoredAnswer]":
-    """Backs up what is there and reads the backups, then has the writer restore.
-
-    The writer waits only while the differences are written, unless the tables have changed since
-    they were found. When nothing is restored, that backup is removed: the tables still hold the
-    same. Should only the commit fail, it stays, and does no harm.
-    """
-    safety = Safety(tables, gate.catalogue, gate.settings.codec, gate.dictionary.version)
-    beside = gate.database.connect()
-    try:
-        with gate.database.all_cores():
-            prepared = _prepared(gate, beside, safety, entries)
-    except BaseException:
-        beside.close()
-        raise
-
-    def change(connection: Connection) -> list[Restored]:
-        safety.renew(connection)
-        with gate.database.all_cores():
-            results = restore(
-                *(connection, gate.dictionary, entries, gate.catalogue),
-                actor=actor,
-                prepared=prepared,
-            )
-        safety.needed = True
-        return _shown(results, {entry.table: entry.backup_id for entry in safety.entries})
-
-    over: Future[list[Restored] | StoredAnswer] = Future()
-
-    def ended(done: "Future[list[Restored] | StoredAnswer]") -> None:
-        try:
-            beside.close()
-            if not safety.needed:
-                safety.discard()
-        finally:
-            _pass_on(done, over)
-
-    touched = [table.name for table in tables]
-    try:
-        done = gate.writer.run_once(
-            change, touched, asked, lambda made: kept(asked, response(made))
-        )
-    except BaseException:
-        beside.close()
-        safety.discard()
-        raise
-    done.add_done_callback(ended)
-    over.add_done_callback(lambda _: over.cancelled() and done.cancel())
-    return over  # which the client waits for: of two callbacks, neither waits for the other
+        return response(await asyncio.to_thread(gate.restores.plan, entries))
+    begun = await asyncio.to_thread(
+        gate.restores.begin,
+        entries,
+        actor=actor_of(request),
+        idempotency=asked,
+        render=lambda results: kept(asked, response(results)),
+    )
+    done = await asyncio.wrap_future(begun)
+    return again(done) if isinstance(done, StoredAnswer) else response(done)
 
 
-def _prepared(
-    gate: Gate, beside: Connection, safety: Safety, entries: Sequence[Entry]
-) -> Prepared | None:
-    """What can be done while others write; None where the writer is to find out why it cannot."""
-    beside.execute("begin")
-    safety.take(beside)
-    try:
-        prepared = Prepared(beside, gate.dictionary, entries, gate.catalogue)
-        beside.execute("commit")  # of temporary tables only
-    except (Problem, DatabaseError):  # the request may have been answered before
-        return None
-    return prepared
+def _restored(result: RestoreResult) -> Restored:
+    return Restored(**msgspec.structs.asdict(result))
 
 
-def _pass_on(done: "Future[Any]", over: "Future[Any]") -> None:
-    if done.cancelled():
-        over.cancel()
-    elif not over.set_running_or_notify_cancel():  # nobody waits any more
-        return
-    elif (error := done.exception()) is not None:
-        over.set_exception(error)
-    else:
-        over.set_result(done.result())
-
-
-def _plan(gate: Gate, entries: Sequence[Entry]) -> list[Restored]:
-    """What a restore would do, found out beside the writer: others go on writing meanwhile."""
-    connection = gate.database.connect()
-    try:
-        connection.execute("begin")
-        with gate.database.all_cores():
-            results = restore(connection, gate.dictionary, entries, gate.catalogue, dry_run=True)
-        return _shown(results, {})
-    except DatabaseError as error:
-        raise as_problem(error) from error
-    finally:
-        connection.close()  # nothing was committed
-
-
-def _shown(results: Sequence[RestoreResult], safety: Mapping[str, str]) -> list[Restored]:
-    return [
-        Restored(**msgspec.structs.asdict(each), safety_backup_id=safety.get(each.table))
-        for each in results
-    ]
+def _response(answer: Restored | RestoredSet) -> Response[bytes]:
+    return Response(encoded(answer), status_code=200, media_type="application/json")

@@ -6,10 +6,10 @@ from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from service.api.http.describing import Schema, described
 from service.api.http.negotiation import CSV, JSON, NDJSON, answer_with, wanted
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
-from service.api.openapi.describing import Schema, described
 from service.dictionary import Column
 from service.dictionary.column_types import Unreadable
 from service.errors import BadRequest, NotFound

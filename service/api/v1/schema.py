@@ -6,10 +6,10 @@ import msgspec
 from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 
-from service.api.openapi.describing import Schema, described
+from service.api.http.describing import Schema, described
 from service.api.openapi.document import Document
 from service.gate import Gate
-from service.warehouse.stored_rows import report_types
+from service.reports.marts import report_types
 
 
 class SchemaController(Controller):

@@ -7,8 +7,8 @@ from litestar import Controller, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from service.api.http.describing import described
 from service.api.http.parameters import only_known
-from service.api.openapi.describing import described
 from service.dictionary import Column, Dictionary, Table
 from service.gate import Gate
 from service.warehouse import stored_rows

@@ -8,10 +8,10 @@ from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
+from service.api.http.describing import described
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
 from service.api.http.times import Moment, in_utc, naive
-from service.api.openapi.describing import described
 from service.api.v1.keys import of_keys
 from service.gate import Gate
 from service.ops import trail

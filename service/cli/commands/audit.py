@@ -1,4 +1,4 @@
-"""The command that looks whether the books are right."""
+"""`gatehouse audit`: checks the stored rows against the records and the backups."""
 
 import click
 

@@ -1,23 +1,10 @@
-"""The command that builds the warehouse."""
-
-import time
-from collections.abc import Callable
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+"""`gatehouse build`: builds the warehouse."""
 
 import click
 
 from service.cli import output
-from service.cli.failures import Failure, Unreachable
-from service.cli.invocation import Run, command, segment
-
-if TYPE_CHECKING:
-    from service.cli.client import Client
-    from service.runtime.settings import Settings
-
-Result = dict[str, Any]
-POLL_SECONDS = 0.5
-UNFINISHED = ("queued", "running")
+from service.cli.builds import build_and_tell
+from service.cli.invocation import Run, command
 
 
 @click.command()
@@ -30,100 +17,3 @@ def build(run: Run) -> None:
     result = build_and_tell(run)
     if run.as_json:
         output.print_json(result)
-
-
-def build_and_tell(run: Run) -> Result:
-    """Builds, tells (without --json) each node as it finishes, and what was loaded.
-
-    Raises:
-        Failure: dbt failed; what it says is told before.
-    """
-    from service.runtime.running import find
-
-    if run.url or find(run.settings):
-        with run.connect() as client, output.progress("building") as step:
-            result = _asked(client, _tell_node(run), step)
-    else:
-        with output.progress("building"):
-            result = _here(run.settings, _tell_node(run))
-    if result["status"] != "done":
-        _fail(run, result)
-    with run.connect() as client:
-        result |= _loaded(client, datetime.fromisoformat(result["started_at"]))
-    if not run.as_json:
-        _tell_loads(result)
-    return result
-
-
-def _asked(
-    client: "Client", on_node: Callable[[Result], None], step: Callable[..., None]
-) -> Result:
-    """A build by the service, followed to its end."""
-    path = f"/v1/builds/{segment(client.post('/v1/builds')['build_id'])}"
-    told = 0
-    while True:
-        result: Result = client.get(path)
-        for node in result["nodes"][told:]:
-            on_node(node)
-            step(1, result["progress"]["total"])
-        told = len(result["nodes"])
-        if result["status"] not in UNFINISHED:
-            return result
-        time.sleep(POLL_SECONDS)
-
-
-def _here(settings: "Settings", on_node: Callable[[Result], None]) -> Result:
-    """A build in this process, as no service runs."""
-    import msgspec
-
-    from service.cli.inside import quieten
-    from service.dbt.runner import build_offline
-    from service.runtime.interpreter import collect_less
-
-    quieten(settings)
-    collect_less()  # dbt makes a million objects
-    done = build_offline(settings, lambda node: on_node(msgspec.to_builtins(node)))
-    if "Could not set lock on file" in (done.message or ""):
-        raise Unreachable(f"another process has {settings.warehouse} open")
-    result: Result = msgspec.to_builtins(done)
-    times = {name: f"{result[name]}Z" for name in ("started_at", "finished_at")}  # as HTTP says it
-    return result | times
-
-
-def _tell_node(run: Run) -> Callable[[Result], None]:
-    def tell(node: Result) -> None:
-        failures = f", {node['failures']} failures" if node.get("failures") else ""
-        output.line(
-            f"{node['status']:8} {node['kind']:10} {node['name']} ({node['seconds']} s{failures})"
-        )
-
-    return (lambda node: None) if run.as_json else tell
-
-
-def _fail(run: Run, result: Result) -> None:
-    if run.as_json:
-        output.print_json(result)
-    for text in (result.get("message") or "").splitlines():
-        output.note(f"  {text}")
-    raise Failure("the build failed", "what was there before is still there")
-
-
-def _loaded(client: "Client", began: datetime) -> Result:
-    """The tables, and the loads of history since `began`."""
-    loads = client.pages("/v1/loads", "loads", 1000, kind="history")
-    return {
-        "tables": {table["name"]: table["rows"] for table in client.get("/v1/tables")},
-        "loads": [load for load in loads if datetime.fromisoformat(load["started_at"]) >= began],
-    }
-
-
-def _tell_loads(result: Result) -> None:
-    loads = {load["table"]: load for load in result["loads"]}
-    for table, rows in result["tables"].items():
-        if load := loads.get(table):
-            output.line(
-                f"{table} {load['received']} rows ({load['accepted']} accepted, "
-                f"{load['rejected']} rejected, {load['already_present']} already present)"
-            )
-        else:
-            output.line(f"{table} {rows} rows (no new history)")

@@ -1,4 +1,4 @@
-"""The command that sends files of rows."""
+"""`gatehouse insert`: sends rows from files in batches."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from service.cli.client import Client
     from service.cli.row_files import RowChunk
 
-MOST_ROWS = 1000  # of one request, by the contract
-ROOM = 64 * 1024  # left in a body for a CSV header and brackets
+MAX_ROWS = 1000  # of one request, by the contract
+RESERVE = 64 * 1024  # bytes of a body left free for a CSV header and brackets
 
 
 @dataclass
@@ -83,14 +83,14 @@ def _batches(
 ) -> "Iterator[tuple[str, RowChunk]]":
     from service.cli.row_files import batches
 
-    rows = min(run.settings.max_rows, MOST_ROWS)
+    rows = min(run.settings.max_rows, MAX_ROWS)
     for file in files:
-        for batch in batches(file, form, rows, run.settings.max_body_bytes - ROOM):
+        for batch in batches(file, form, rows, run.settings.max_body_bytes - RESERVE):
             yield file, batch
 
 
 def _send(client: "Client", table: str, batch: "RowChunk", strict: bool, dry_run: bool) -> Any:
-    """The verdict on a batch: 201, 207, and 422 as far as it is one."""
+    """Sends a batch; returns the answer of a 201, 207, or of a 422 that lists rejections."""
     try:
         return client.send(
             "POST",

@@ -1,19 +1,19 @@
-"""Commands about keys, and the trail that those leave who hold them.
+"""`gatehouse keys`: makes, lists and revokes API keys.
 
-Who can write to the file with the keys may make and revoke them: without --url no service is
-asked, so that the first key can be made before there is one, and a lost one be replaced.
+Without --url these commands edit the key file and ask no service. So the first key can be made
+before a service runs, and a lost one replaced. Whoever may write to that file may do so.
 """
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from service.access.roles import ROLES
 from service.cli import output
+from service.cli.dates import date_option
 from service.cli.invocation import Run, command, segment
 
 if TYPE_CHECKING:
@@ -23,22 +23,6 @@ COLUMNS = [
     "name", "role", "created_at", "created_by", "expires_at", "last_used_at", "revoked_at",
     "revoked_by",
 ]  # fmt: skip
-_is_days = re.compile(r"([1-9]\d{0,4})d").fullmatch
-
-
-def _moment(_context: click.Context, option: click.Parameter, said: str | None) -> datetime | None:
-    """From a day or moment in ISO 8601, in UTC if it says no more, or ``90d`` from now (or ago)."""
-    if said is None:
-        return None
-    if days := _is_days(said):
-        span = timedelta(days=int(days[1]))
-        now = datetime.now(UTC).replace(microsecond=0)
-        return now - span if option.name == "since" else now + span
-    try:
-        found = datetime.fromisoformat(said)
-    except ValueError:
-        raise click.BadParameter(f"{said} is neither 90d nor 2027-01-31") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 @click.group()
@@ -53,7 +37,7 @@ def keys() -> None:
 @click.argument("name")
 @click.option("--role", type=click.Choice(ROLES), required=True, help="What the key may do.")
 @click.option(
-    "--expires", "expires_at", callback=_moment, metavar="90d|DAY", help="How long it is good."
+    "--expires", "expires_at", callback=date_option, metavar="90d|DAY", help="How long it is good."
 )
 @command
 def create(run: Run, name: str, role: Any, expires_at: datetime | None) -> None:
@@ -80,7 +64,7 @@ def _create(run: Run, name: str, role: Any, expires_at: datetime | None) -> dict
     from service.api.http.authentication import local_caller
 
     args = run.settings.keys_file, name, role, expires_at, local_caller().name
-    with _told():
+    with _as_failure():
         key, secret = keys_file.create(*args)
     return {**{each: _shown(key)[each] for each in ("name", "role", "expires_at")}, "key": secret}
 
@@ -95,7 +79,7 @@ def list_keys(run: Run) -> None:
     else:
         from service.access import keys_file
 
-        with _told():
+        with _as_failure():
             found = [_shown(key) for key in keys_file.read(run.settings.keys_file)]
     run.show(found, found, COLUMNS)
 
@@ -112,12 +96,13 @@ def revoke(run: Run, name: str) -> None:
         from service.access import keys_file
         from service.api.http.authentication import local_caller
 
-        with _told():
+        with _as_failure():
             keys_file.revoke(run.settings.keys_file, name, local_caller().name)
     output.note(f"the key {name} is of no use any more")
 
 
 def _shown(key: "Key") -> dict[str, Any]:
+    """A key as JSON has it, without its hash."""
     import msgspec
 
     shown: dict[str, Any] = msgspec.to_builtins(key)
@@ -126,8 +111,8 @@ def _shown(key: "Key") -> dict[str, Any]:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Tells what the file will not have done to it as a failure of the command."""
+def _as_failure() -> Iterator[None]:
+    """Turns an error of the key file into a failure of the command."""
     from service.access.keys_file import DamagedKeys
     from service.cli.failures import Failure
     from service.errors import Problem
@@ -139,19 +124,3 @@ def _told() -> Iterator[None]:
     except DamagedKeys as error:
         hint = "put it back from a copy; without it no one is let in"
         raise Failure(str(error), hint) from error
-
-
-@click.command()
-@click.option("--actor", help="Only what was done with the key of this name.")
-@click.option("--action", help="Only this, such as `restore`, `backup.delete` or `load`.")
-@click.option("--since", callback=_moment, metavar="90d|DAY", help="Only from then on.")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
-@command
-def trail(
-    run: Run, actor: str | None, action: str | None, since: datetime | None, limit: int
-) -> None:
-    """Show who did what and when, newest first."""
-    wanted = {"actor": actor, "action": action, "since": since and since.isoformat()}
-    with run.connect() as client:
-        found = client.pages("/v1/trail", "entries", limit, **wanted)
-    run.show(found, found, ["happened_at", "actor", "action", "subject", "detail"])

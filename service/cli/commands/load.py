@@ -1,4 +1,4 @@
-"""The command that loads CSV files of any size."""
+"""`gatehouse load`: uploads CSV files of any size."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from service.cli.client import Client
 
 Load = dict[str, Any]
-PIECE = 1 << 20  # bytes that are sent at once
+CHUNK_BYTES = 1 << 20
 POLL_SECONDS = 0.25
 COUNTS = ("received", "accepted", "rejected", "already_present")
 
@@ -52,14 +52,14 @@ def load(run: Run, table: str, files: tuple[str, ...], null: tuple[str, ...], **
 
 
 def _load(run: Run, client: "Client", table: str, path: Path, options: dict[str, Any]) -> Load:
-    """Sends a file, tells its shape, and waits for the end of its load."""
+    """Uploads a file, shows its dialect, and waits until its load has ended."""
     with output.progress(f"sending {path.name}", path.stat().st_size) as step:
         taken = client.send(
             "POST",
             f"/v1/tables/{segment(table)}/files",
             headers={"Content-Type": "text/csv"},
             params={"filename": path.name, **options},
-            content=Upload(path, step),
+            content=FileContent(path, step),
         ).json()
     if not run.as_json:
         output.line(f"{path.name}: {taken['found']}")
@@ -69,22 +69,22 @@ def _load(run: Run, client: "Client", table: str, path: Path, options: dict[str,
     return {"found": taken["found"], **done}
 
 
-class Upload:
-    """A file's content, as often as it is asked for: a lost request is sent again."""
+class FileContent:
+    """The body of a request, read anew for each attempt: a lost request is sent again."""
 
     def __init__(self, path: Path, step: Callable[[int], None]) -> None:
         self._path, self._step = path, step
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Its bytes, in pieces."""
+        """The file's bytes, in chunks of CHUNK_BYTES."""
         with self._path.open("rb") as file:
-            while piece := file.read(PIECE):
-                yield piece
-                self._step(len(piece))
+            while chunk := file.read(CHUNK_BYTES):
+                yield chunk
+                self._step(len(chunk))
 
 
 def _followed(client: "Client", href: str, name: str) -> Load:
-    """The load, when it has ended."""
+    """Polls the load until it has ended; returns it."""
     found: Load = client.get(href)
     total = found.get("progress", {}).get("of_bytes")
     with output.progress(f"loading {name}", total) as step:

@@ -1,21 +1,18 @@
-"""Commands about the rows that were kept out: list, export, correct, try again, dismiss."""
+"""`gatehouse rejections`: lists, shows, exports, replays and dismisses rejected rows."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from service.cli import output
-from service.cli.failures import Refused
 from service.cli.invocation import Run, command, segment
+from service.cli.replays import reason_of, replay_corrected, replay_one, show_replays
 
 if TYPE_CHECKING:
     from service.cli.client import Client
 
 STATUSES = click.Choice(["open", "accepted", "dismissed"])
-AT_ONCE = 1000  # rows of one request, by the contract
-COUNTS = ("received", "accepted", "rejected", "already_present")
-Answer = dict[str, Any]
 
 
 def filters(body: Callable[..., Any]) -> Callable[..., Any]:
@@ -49,7 +46,7 @@ def rejections(run: Run, limit: int, summary: bool, **only: str | None) -> None:
             _summarize(run, client, only)
             return
         found = client.pages("/v1/rejections", "rejections", limit, **only)
-    rows = [{**rejection, "why": why(rejection)} for rejection in found]
+    rows = [{**rejection, "why": reason_of(rejection)} for rejection in found]
     run.show(found, rows, ["rejection_id", "table", "position", "status", "why"])
 
 
@@ -138,115 +135,9 @@ def replay(run: Run, what: str | None, everything: bool, table: str | None, dry_
     with run.connect() as client:
         if everything:
             parameters = {"table": table} if table else {}
-            return _tell(run, client.post("/v1/rejections/replay", **parameters))
+            return show_replays(run, client.post("/v1/rejections/replay", **parameters))
         if is_file:
-            return _replay_file(run, client, str(what))
-        return _replay_one(run, client, str(what), dry_run)
+            from service.cli.corrections import read
 
-
-def _replay_one(run: Run, client: "Client", rejection_id: str, dry_run: bool) -> int:
-    path = f"/v1/rejections/{segment(rejection_id)}/replay"
-    try:
-        answer: Answer = client.post(path, **({"dry_run": "true"} if dry_run else {}))
-    except Refused as refused:
-        if refused.status != 422 or not refused.problem.get("rejections"):
-            raise
-        answer = refused.problem
-    violations = [
-        {"rejection_id": rejection_id, **violation}
-        for rejection in answer["rejections"]
-        for violation in rejection["violations"]
-    ]
-    if run.as_json:
-        output.print_json(answer)
-    else:
-        if violations:
-            output.table(violations, ["rejection_id", "column", "rule", "message"])
-        _tell_counts({answer["table"]: answer})
-    return int(answer["rejected"] > 0)
-
-
-def _replay_file(run: Run, client: "Client", path: str) -> int:
-    """Sends the corrected rows of a file, so many at once, and adds the answers up."""
-    from service.cli.corrections import read
-
-    total: Answer = {"load_ids": [], **dict.fromkeys(COUNTS, 0), "tables": {}}
-    total |= {"rejections": [], "not_tried": []}
-    rows = list(read(path))
-    lines = {row["rejection_id"]: line for line, row in rows}
-    sent = [row for _, row in rows]
-    with output.progress("trying again", len(sent)) as step:
-        for part in _parts(sent, min(run.settings.max_rows, AT_ONCE)):
-            _add(total, client.post("/v1/rejections/replay", part))
-            step(len(part))
-    for each in (*total["rejections"], *total["not_tried"]):
-        each["line"] = lines.get(each["rejection_id"])
-    return _tell(run, total)
-
-
-def _parts(rows: Sequence[Answer], most: int) -> Iterable[Sequence[Answer]]:
-    return (rows[start : start + most] for start in range(0, len(rows), most))
-
-
-def _add(total: Answer, answer: Answer) -> None:
-    if answer["load_id"]:
-        total["load_ids"].append(answer["load_id"])
-    for name in COUNTS:
-        total[name] += answer[name]
-    for table, counts in answer["tables"].items():
-        known = total["tables"].setdefault(table, dict.fromkeys(COUNTS, 0))
-        for name in COUNTS:
-            known[name] += counts[name]
-    total["rejections"] += answer["rejections"]
-    total["not_tried"] += answer["not_tried"]
-
-
-def _tell(run: Run, answer: Answer) -> int:
-    """What became of many rows; 1 if some still fail."""
-    failed = int(answer["rejected"] > 0 or bool(answer.get("not_tried")))
-    if run.as_json:
-        output.print_json(answer)
-        return failed
-    if "rejections" in answer:
-        rows, columns = _failing(answer), ["line", "rejection_id", "column", "rule", "message"]
-    else:
-        rows, columns = _reasons(answer), ["rows", "table", "column", "rule"]
-    if rows:
-        output.table(rows, columns)
-    _tell_counts(answer["tables"])
-    return failed
-
-
-def _reasons(answer: Answer) -> list[Answer]:
-    return [
-        {"table": table, **reason}
-        for table, counts in answer["tables"].items()
-        for reason in counts["reasons"]
-    ]
-
-
-def _failing(answer: Answer) -> list[Answer]:
-    rows = [
-        {"line": each["line"], "rejection_id": each["rejection_id"], **violation}
-        for each in answer["rejections"]
-        for violation in each["violations"]
-    ]
-    rows += [{**each, "message": each["detail"]} for each in answer["not_tried"]]
-    return sorted(rows, key=lambda row: row["line"] or 0)
-
-
-def _tell_counts(tables: dict[str, Answer]) -> None:
-    if not tables:
-        output.line("nothing to try again")
-    for table, counts in tables.items():
-        output.line(
-            f"{table} {counts['received']} rows ({counts['accepted']} accepted, "
-            f"{counts['rejected']} rejected, {counts['already_present']} already present)"
-        )
-
-
-def why(rejection: Answer) -> str:
-    """Every reason, in one line."""
-    return "; ".join(
-        f"{violation['rule']}: {violation['message']}" for violation in rejection["violations"]
-    )
+            return replay_corrected(run, client, list(read(str(what))))
+        return replay_one(run, client, str(what), dry_run)

@@ -1,4 +1,4 @@
-"""The command that serves."""
+"""`gatehouse serve`: runs the service."""
 
 import errno
 import signal
@@ -8,7 +8,7 @@ from dataclasses import replace
 import click
 
 from service.cli import output
-from service.cli.commands.build import build_and_tell
+from service.cli.builds import build_and_tell
 from service.cli.failures import Failure, Unreachable, WrongSettings
 from service.cli.invocation import Run, local_command
 
@@ -50,6 +50,7 @@ def _serve(run: Run) -> None:
         Unreachable: it is taken, or the service does not start; the log says why.
     """
     from service.api.http.server import BadCertificate, NotLoopback, serve
+    from service.app import create_app
     from service.runtime import logs
 
     answered = False
@@ -61,7 +62,7 @@ def _serve(run: Run) -> None:
 
     logs.configure(run.settings)
     try:
-        serve(run.settings, on_ready)
+        serve(create_app, run.settings, on_ready)
     except (NotLoopback, BadCertificate) as error:
         raise WrongSettings(error.detail) from error
     except OSError as error:

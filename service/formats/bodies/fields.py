@@ -4,12 +4,10 @@ It drops all but the last of two fields of the same name, and gives up on number
 has room for.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from service.errors import MalformedBody
 
@@ -41,20 +39,6 @@ def _field_name(_: type, text: Any) -> FieldName:
 
 fields_of_json = msgspec.json.Decoder(Fields, dec_hook=_field_name).decode
 fields_of_msgpack = msgspec.msgpack.Decoder(Fields, dec_hook=_field_name).decode
-
-
-def repeated(fields: Callable[[msgspec.Raw], Fields], row: msgspec.Raw) -> list[str]:
-    """The names that stand in `row` more than once."""
-    try:
-        times = Counter(name.text for name in fields(row))
-    except msgspec.ValidationError:  # it is not an object
-        return []
-    return [name for name, count in times.items() if count > 1]
-
-
-def colons(text: bytes) -> int:
-    """How many there are; five times as fast as bytes.count()."""
-    return int(np.count_nonzero(np.frombuffer(text, np.uint8) == ord(":")))
 
 
 def plain_from_json(row: msgspec.Raw) -> Any:

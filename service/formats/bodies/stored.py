@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from service.formats.bodies.body_rows import CsvRows, JsonRows
+from service.formats.bodies.csv_rows import CsvRows
+from service.formats.bodies.json_rows import JsonRows
 
 REST = "_rest"  # what a line has beyond the columns of its table
 

@@ -1,4 +1,4 @@
-"""Finds out what shape a CSV file has, as a person would who looks at its first lines."""
+"""Finds out the dialect of a CSV file, as a person would who looks at its first lines."""
 
 import re
 from collections import Counter
@@ -47,22 +47,22 @@ class Sample:
 
 
 def detect_dialect(
-    path: Path, wanted: Sequence[ExpectedColumn], options: DialectOptions, most_bytes: int
+    path: Path, expected: Sequence[ExpectedColumn], options: DialectOptions, max_bytes: int
 ) -> Dialect:
-    """The shape of the file at `path`, for a table with the columns `wanted`.
+    """The dialect of the file at `path`, for a table with the columns `expected`.
 
     Raises:
         UnreadableFile: it makes no sense; the message says why, and what to say for it to.
     """
-    found = scan(path, most_bytes, options.encoding)
+    found = scan(path, max_bytes, options.encoding)
     if not found.sample.strip(b'\r\n\t ;,|"'):
         raise UnreadableFile("it is empty")
-    sample = _sample(found, wanted, options)
-    header = _has_header(sample, wanted, options)
+    sample = _sample(found, expected, options)
+    header = _has_header(sample, expected, options)
     named = sample.rows[0] if header else None
     body = sample.rows[1:] if header else sample.rows
     width = len(named) if named else sample.width
-    columns, by_position = _columns(named, width, body, wanted, options)
+    columns, by_position = _columns(named, width, body, expected, options)
     return Dialect(
         encoding=found.encoding,
         bom=found.bom,
@@ -75,12 +75,22 @@ def detect_dialect(
         by_position=by_position,
         left_out=_left_out(named, columns),
         compression=found.compression,
-        rows=found.lines - header - (sample.skipped > 0 and bool(_sep(found.sample))),
+        rows=_rows(found, header),
         exact=not found.quotes,
     )
 
 
-def _sample(found: Scan, wanted: Sequence[ExpectedColumn], options: DialectOptions) -> Sample:
+def _rows(found: Scan, header: bool) -> int:
+    """The lines that say something, but for ``sep=;`` and the header."""
+    rows = found.lines
+    if header:
+        rows -= 1
+    if _sep(found.sample):
+        rows -= 1
+    return rows
+
+
+def _sample(found: Scan, expected: Sequence[ExpectedColumn], options: DialectOptions) -> Sample:
     said = _sep(found.sample)
     if options.delimiter is not None or said:
         delimiter = options.delimiter or said[1].decode("latin-1")  # type: ignore[index]
@@ -88,17 +98,15 @@ def _sample(found: Scan, wanted: Sequence[ExpectedColumn], options: DialectOptio
             raise UnreadableFile(f"a delimiter is one character of ASCII, not {delimiter!r}")
         return _read(found, delimiter)
     samples = [_read(found, delimiter) for delimiter in DELIMITERS]
-    names = {each.name for each in wanted}
-    width = len(options.columns or wanted)
+    names = {each.name for each in expected}
+    width = len(options.columns or expected)
 
     def likely(sample: Sample) -> tuple[float, ...]:
-        named = len(names & set(map(_normal, sample.rows[0]))) if sample.width > 1 else 0
-        rows = len(sample.rows)
-        return (
-            named,
-            sample.widths[width] / rows,
-            (sample.width > 1) * sample.widths[sample.width] / rows,
-        )
+        rows, named, alike = len(sample.rows), 0, 0.0
+        if sample.width > 1:
+            named = len(names & set(map(_normal, sample.rows[0])))
+            alike = sample.widths[sample.width] / rows
+        return named, sample.widths[width] / rows, alike
 
     return max(samples, key=likely)  # the first one where they are alike
 
@@ -110,11 +118,12 @@ def _read(found: Scan, delimiter: str) -> Sample:
     rows: list[Fields] = []
     skipped, by_first = int(said is not None), 1
     for start, record in islice(_records(found, delimiter, at), LOOKED_AT * 10):
-        if not rows and any(record.fields):
-            by_first = found.sample.count(b"\n", start, record.end)
-        skipped += not rows and not any(record.fields)
         if any(record.fields):
+            if not rows:
+                by_first = found.sample.count(b"\n", start, record.end)
             rows.append(record.fields)
+        elif not rows:
+            skipped += 1
         if len(rows) > LOOKED_AT:
             break
     if not rows:
@@ -137,19 +146,21 @@ def _normal(name: str) -> str:
     return re.sub(r"[\s-]+", "_", name.strip().casefold())
 
 
-def _has_header(sample: Sample, wanted: Sequence[ExpectedColumn], options: DialectOptions) -> bool:
+def _has_header(
+    sample: Sample, expected: Sequence[ExpectedColumn], options: DialectOptions
+) -> bool:
     if options.header is not None:
         return options.header
     first = sample.rows[0]
     if not all(map(_is_like_a_name, filter(None, first))):
         return False
-    if {_normal(name) for name in first} & {_normal(each.name) for each in wanted}:
+    if {_normal(name) for name in first} & {_normal(each.name) for each in expected}:
         return True
     if len(set(first)) < len(first):
         return False
     typed = [
         (name, each.type)
-        for name, each in zip(first, wanted, strict=False)
+        for name, each in zip(first, expected, strict=False)
         if each.type != "varchar"
     ]
     below = sample.rows[1:]
@@ -158,7 +169,7 @@ def _has_header(sample: Sample, wanted: Sequence[ExpectedColumn], options: Diale
         and not any(_is_readable(name, kind) for name, kind in typed)
         and all(
             _mostly_readable([row[i] for row in below if len(row) > i], each.type)
-            for i, each in enumerate(wanted[: len(first)])
+            for i, each in enumerate(expected[: len(first)])
         )
     )
 
@@ -173,7 +184,8 @@ def _is_readable(text: str, kind: str) -> bool:
 
 def _mostly_readable(values: Sequence[str], kind: str) -> bool:
     there = [value for value in values if value]
-    return sum(_is_readable(value, kind) for value in there) * 2 >= len(there)
+    readable = [value for value in there if _is_readable(value, kind)]
+    return len(readable) * 2 >= len(there)
 
 
 Columns = tuple[str | None, ...]
@@ -184,23 +196,23 @@ def _columns(
     named: Fields | None,
     width: int,
     body: list[Fields],
-    wanted: Sequence[ExpectedColumn],
+    expected: Sequence[ExpectedColumn],
     options: DialectOptions,
 ) -> tuple[Columns, Pairs]:
     if options.columns is not None:
-        return _as_said(options.columns, width, wanted), ()
-    known = {_normal(each.name): each.name for each in wanted}
+        return _as_said(options.columns, width, expected), ()
+    known = {_normal(each.name): each.name for each in expected}
     if named is None or not any(_normal(name) in known for name in named):
-        return _by_position(named, width, body, wanted)
+        return _by_position(named, width, body, expected)
     columns = [known.get(_normal(name)) for name in named]
     twice = [name for name, times in Counter(columns).items() if name and times > 1]
     if twice:
         raise UnreadableFile(f"its header names {', '.join(twice)} twice")
-    return _by_name(named, columns, body, wanted)
+    return _by_name(named, columns, body, expected)
 
 
-def _as_said(said: Sequence[str], width: int, wanted: Sequence[ExpectedColumn]) -> Columns:
-    names = [each.name for each in wanted]
+def _as_said(said: Sequence[str], width: int, expected: Sequence[ExpectedColumn]) -> Columns:
+    names = [each.name for each in expected]
     unknown = [name for name in said if name not in (*names, LEFT_OUT)]
     if unknown:
         raise UnreadableFile(
@@ -210,38 +222,38 @@ def _as_said(said: Sequence[str], width: int, wanted: Sequence[ExpectedColumn]) 
         raise UnreadableFile(f"it has {_number(width)}, and {len(said)} were named")
     if len(set(said) - {LEFT_OUT}) < len(said) - said.count(LEFT_OUT):
         raise UnreadableFile("a column was named twice")
-    _all_required(set(said), wanted)
+    _all_required(set(said), expected)
     return tuple(None if name == LEFT_OUT else name for name in said)
 
 
 def _by_position(
-    named: Fields | None, width: int, body: list[Fields], wanted: Sequence[ExpectedColumn]
+    named: Fields | None, width: int, body: list[Fields], expected: Sequence[ExpectedColumn]
 ) -> tuple[Columns, Pairs]:
     """In their order; empty ones behind the last (a delimiter ends each line) are not read."""
-    names, whole = [each.name for each in wanted], width
-    while width > len(wanted) and _is_empty(width - 1, named, body):
+    names, whole = [each.name for each in expected], width
+    while width > len(expected) and _is_empty(width - 1, named, body):
         width -= 1
-    if width != len(wanted):
+    if width != len(expected):
         raise UnreadableFile(
-            f"it has {_number(width)} where {len(wanted)} are needed ({', '.join(names)});"
+            f"it has {_number(width)} where {len(expected)} are needed ({', '.join(names)});"
             " say the delimiter, or the columns"
         )
     pairs = tuple(zip(named, names, strict=False)) if named else ()
-    _readable_by_position(pairs, list(range(len(names))), body, wanted)
+    _readable_by_position(pairs, list(range(len(names))), body, expected)
     return tuple(names) + (None,) * (whole - width), pairs
 
 
 def _by_name(
-    named: Fields, columns: list[str | None], body: list[Fields], wanted: Sequence[ExpectedColumn]
+    named: Fields, columns: list[str | None], body: list[Fields], expected: Sequence[ExpectedColumn]
 ) -> tuple[Columns, Pairs]:
     """By name where they match; the others in their order where the count fits."""
     strange = [i for i, name in enumerate(columns) if name is None]
     strange = [i for i in strange if named[i].strip() or not _is_empty(i, None, body)]
-    missing = [each for each in wanted if each.name not in columns]
+    missing = [each for each in expected if each.name not in columns]
     pairs: Pairs = ()
     if strange and len(strange) == len(missing):
         pairs = tuple((named[i], each.name) for i, each in zip(strange, missing, strict=True))
-        _readable_by_position(pairs, strange, body, wanted)
+        _readable_by_position(pairs, strange, body, expected)
         for i, each in zip(strange, missing, strict=True):
             columns[i] = each.name
     elif strange:
@@ -250,20 +262,20 @@ def _by_name(
             f"its header ({', '.join(named)}) names columns that are not known: {names};"
             f" say which columns it has, '{LEFT_OUT}' for those that are to be left out"
         )
-    _all_required(set(filter(None, columns)), wanted)
+    _all_required(set(filter(None, columns)), expected)
     return tuple(columns), pairs
 
 
-def _all_required(there: set[str], wanted: Sequence[ExpectedColumn]) -> None:
-    absent = [each.name for each in wanted if each.required and each.name not in there]
+def _all_required(there: set[str], expected: Sequence[ExpectedColumn]) -> None:
+    absent = [each.name for each in expected if each.required and each.name not in there]
     if absent:
         raise UnreadableFile(f"it has no column {', '.join(absent)}")
 
 
 def _readable_by_position(
-    pairs: Pairs, places: Sequence[int], body: list[Fields], wanted: Sequence[ExpectedColumn]
+    pairs: Pairs, places: Sequence[int], body: list[Fields], expected: Sequence[ExpectedColumn]
 ) -> None:
-    types = {each.name: each.type for each in wanted}
+    types = {each.name: each.type for each in expected}
     for (theirs, ours), i in zip(pairs, places, strict=False):
         if not _mostly_readable([row[i] for row in body if len(row) > i], types[ours]):
             raise UnreadableFile(

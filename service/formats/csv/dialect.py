@@ -1,4 +1,4 @@
-"""What a CSV file looks like, and how it was found out or said."""
+"""The dialect of a CSV file: what was said of it, and what was found out."""
 
 from typing import Any
 
@@ -74,7 +74,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
             said.append(f"by position: {pairs}")
         if self.left_out:
             said.append(f"left out: {', '.join(self.left_out)}")
-        said.append(f"{'' if self.exact else 'about '}{self.rows:,} row{'s'[: self.rows != 1]}")
+        noun = "row" if self.rows == 1 else "rows"
+        said.append(f"{'' if self.exact else 'about '}{self.rows:,} {noun}")
         return ", ".join(said)
 
 
@@ -83,6 +84,6 @@ def expected_columns(table: Table) -> tuple[ExpectedColumn, ...]:
     return tuple(ExpectedColumn(each.name, each.type.name, each.required) for each in table.columns)
 
 
-def as_json(shape: Dialect) -> dict[str, Any]:
-    """The shape as plain values."""
-    return msgspec.to_builtins(shape)  # type: ignore[no-any-return]
+def as_json(dialect: Dialect) -> dict[str, Any]:
+    """The dialect in plain values: what an event in the log shows."""
+    return msgspec.to_builtins(dialect)  # type: ignore[no-any-return]

@@ -95,10 +95,10 @@ class _Quotes:
         self._first = np.cumsum(self._count) - self._count  # of each line
         self._opens: Mask = (np.arange(len(self.places)) - self._first[self.line]) % 2 == 0
         before = np.where(self.places > 0, marks[self.places - 1], LF)
-        behind = marks[self.places + 1]
+        after = marks[self.places + 1]
         starts = (before == delimiter) | (before == LF)
-        closes = (behind == delimiter) | (behind == LF) | (behind == CR)
-        paired = np.where(self._opens, before == QUOTE, behind == QUOTE)
+        closes = (after == delimiter) | (after == LF) | (after == CR)
+        paired = np.where(self._opens, before == QUOTE, after == QUOTE)
         self.paired: Mask = self._in_lines(paired)
         right = np.where(self._opens, starts, closes) | paired
         self.badly: Mask = (self._count % 2 == 1) | self._in_lines(~right)

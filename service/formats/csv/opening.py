@@ -33,19 +33,19 @@ def compression_of(path: Path) -> str | None:
     return next((name for magic, name in MAGIC.items() if first.startswith(magic)), None)
 
 
-def pieces(path: Path, most_bytes: int, counted: Counted = lambda _: None) -> Iterator[bytes]:
+def pieces(path: Path, max_bytes: int, counted: Counted = lambda _: None) -> Iterator[bytes]:
     """The file's bytes, decompressed, in pieces of about BLOCK.
 
     Raises:
-        UnreadableFile: it is more than `most_bytes`, or is damaged.
+        UnreadableFile: it is more than `max_bytes`, or is damaged.
     """
     compression, size = compression_of(path), 0
     raw = _raw(path, counted)
     try:
         for piece in _decompressed(raw, compression) if compression else raw:
             size += len(piece)
-            if size > most_bytes:
-                raise UnreadableFile(f"it is larger than {most_bytes} bytes")
+            if size > max_bytes:
+                raise UnreadableFile(f"it is larger than {max_bytes} bytes")
             yield piece
     except (zlib.error, zstandard.ZstdError, EOFError) as error:
         raise UnreadableFile(f"its {compression} data is damaged or incomplete") from error

@@ -1,8 +1,8 @@
 """The rows of a CSV file as Arrow columns of text, each with the number of its line.
 
 Most lines are plain: those of a block are found by numpy and read by Arrow all at once. The others
-(line breaks in quotes, too many fields, stray quotes …) are read one by one, by records.py. Lines
-that say nothing are passed over.
+(line breaks in quotes, too many fields, stray quotes …) are read one by one, by record_reader.py.
+Lines that say nothing are passed over.
 """
 
 from collections.abc import Iterator
@@ -18,15 +18,15 @@ from service.formats.csv.lines import Lines, Mask, Places
 from service.formats.csv.opening import BLOCK, Counted, in_utf8, pieces
 from service.formats.csv.record_reader import Records
 
-MOST_LINE = 16 << 20  # bytes; a file with a longer line is no CSV file
+MAX_LINE = 16 << 20  # bytes; a file with a longer line is no CSV file
 LINE, SURPLUS, PROBLEM, TEXT = "line", "_rest", "_problem", "_text"
 
 
 def schema_of(names: tuple[str, ...]) -> pa.Schema:
-    """Of what `rows_of` brings: the line's number, a column for each name, and
+    """The Arrow schema of what `rows_of` brings: the line's number, then columns of text.
 
-    the fields that a line has too many, what is wrong with it if it could not be read, and what
-    was written, where the fields do not say it.
+    One for each of `names`; the fields that a line has too many; what is wrong with a line that
+    could not be read; what was written, where the fields do not say it.
     """
     texts = (*names, SURPLUS, PROBLEM, TEXT)
     return pa.schema([(LINE, pa.int64()), *((name, pa.string()) for name in texts)])
@@ -34,54 +34,58 @@ def schema_of(names: tuple[str, ...]) -> pa.Schema:
 
 def rows_of(
     path: Path,
-    shape: Dialect,
+    dialect: Dialect,
     names: tuple[str, ...],
-    most_bytes: int,
+    max_bytes: int,
     counted: Counted = lambda _: None,
 ) -> pa.RecordBatchReader:
-    """The rows of a file of `shape`, as a stream of batches; memory does not grow with the file.
+    """The rows of a file of `dialect`, as a stream of batches; memory does not grow with the file.
 
     Raises:
         UnreadableFile: while the batches are read.
     """
-    reader = _Reader(shape, names)
-    raw = in_utf8(pieces(path, most_bytes, counted), shape.encoding, shape.bom)
+    reader = _Reader(dialect, names)
+    raw = in_utf8(pieces(path, max_bytes, counted), dialect.encoding, dialect.bom)
     return pa.RecordBatchReader.from_batches(schema_of(names), reader.batches(raw))
 
 
 class _Reader:
-    def __init__(self, shape: Dialect, names: tuple[str, ...]) -> None:
-        self._shape, self._names = shape, names
+    def __init__(self, dialect: Dialect, names: tuple[str, ...]) -> None:
+        self._dialect, self._names = dialect, names
         self._schema = schema_of(names)
-        self._width = len(shape.columns)
-        self._records = Records(shape.delimiter, self._width, frozenset(shape.nulls))
-        self._says_all = not shape.nulls and None not in shape.columns
+        self._width = len(dialect.columns)
+        self._records = Records(dialect.delimiter, self._width, frozenset(dialect.nulls))
+        self._says_all = not dialect.nulls and None not in dialect.columns
         self._line = 1  # of the file, that comes next
-        self._around = " " if shape.delimiter == "\t" else " \t"
+        self._around = " " if dialect.delimiter == "\t" else " \t"
 
     def batches(self, raw: Iterator[bytes]) -> Iterator[pa.RecordBatch]:
         rest = b""
         for piece in raw:
-            rest += piece.replace(b"\r", b"\n") if self._shape.newline == "CR" else piece
+            rest += piece.replace(b"\r", b"\n") if self._dialect.newline == "CR" else piece
             cut = rest.rfind(b"\n") + 1
             if cut >= BLOCK or (cut and len(rest) > 2 * BLOCK):
                 used, batch = self._block(rest[:cut], last=False)
                 yield batch
                 rest = rest[used:]
-            elif not cut and len(rest) > MOST_LINE:
-                raise UnreadableFile(f"a line is longer than {MOST_LINE >> 20} MiB")
+            elif not cut and len(rest) > MAX_LINE:
+                raise UnreadableFile(f"a line is longer than {MAX_LINE >> 20} MiB")
         if rest:
             yield self._block(rest if rest.endswith(b"\n") else rest + b"\n", last=True)[1]
 
     def _block(self, block: bytes, last: bool) -> tuple[int, pa.RecordBatch]:
         """How many bytes of a block were used, and what they say: lines behind all before."""
-        lines = Lines(block, self._shape.delimiter, self._width, bool(self._shape.nulls))
-        lines.plain[: max(0, self._shape.skipped + 1 - self._line)] = False
+        lines = Lines(block, self._dialect.delimiter, self._width, bool(self._dialect.nulls))
+        lines.plain[: self._lines_of_head()] = False
         odd, used = self._odd(block, lines, last)
         count = int(np.searchsorted(lines.starts, used))
         plain = self._plain(block, lines, count)
         self._line += count
         return used, pa.concat_batches([odd] if plain is None else [plain, odd])
+
+    def _lines_of_head(self) -> int:
+        """How many of the lines that come next belong to the header, or stand before it."""
+        return max(0, self._dialect.skipped + 1 - self._line)
 
     def _plain(self, block: bytes, lines: Lines, count: int) -> pa.RecordBatch | None:
         numbers = np.flatnonzero(lines.plain[:count])
@@ -96,7 +100,7 @@ class _Reader:
                 block_size=len(body) + 1,
             ),
             csv.ParseOptions(
-                delimiter=self._shape.delimiter,
+                delimiter=self._dialect.delimiter,
                 quote_char='"' if lines.has_quotes else False,
                 ignore_empty_lines=False,
             ),
@@ -111,10 +115,10 @@ class _Reader:
         if lines.trim:
             columns = [_empty_is_null(pc.utf8_trim(each, self._around)) for each in columns]
         blank = _all_null(columns)
-        if self._shape.nulls:
-            marks = pa.array(self._shape.nulls, pa.string())
+        if self._dialect.nulls:
+            marks = pa.array(self._dialect.nulls, pa.string())
             columns = [pc.if_else(pc.is_in(each, marks), None, each) for each in columns]
-        by_name = dict(zip(self._shape.columns, columns, strict=True))
+        by_name = dict(zip(self._dialect.columns, columns, strict=True))
         nothing = text = pa.nulls(len(numbers), pa.string())
         if not self._says_all or lines.trim:
             text = _texts(body, lines, numbers)
@@ -133,11 +137,11 @@ class _Reader:
     def _odd(self, block: bytes, lines: Lines, last: bool) -> tuple[pa.RecordBatch, int]:
         """The lines that are not plain, and where the first is that goes on behind the block."""
         rows: list[tuple[object, ...]] = []
-        behind = max(0, self._shape.skipped + 1 - self._line)  # lines of the header, and before it
+        head = self._lines_of_head()
         at = 0
         for i in np.flatnonzero(~lines.plain).tolist():
             start = int(lines.starts[i])
-            if i < behind or start < at:
+            if i < head or start < at:
                 continue
             record = self._records.read(block, start, last)
             if record is None:
@@ -154,12 +158,12 @@ class _Reader:
     ) -> tuple[object, ...]:
         if problem:
             return line, *(None for _ in self._names), None, problem, said
-        by_name = dict(zip(self._shape.columns, fields, strict=False))
+        by_name = dict(zip(self._dialect.columns, fields, strict=False))
         surplus = fields[self._width :]
         return (
             line,
             *(by_name.get(name) or None for name in self._names),
-            self._shape.delimiter.join(surplus) if surplus else None,
+            self._dialect.delimiter.join(surplus) if surplus else None,
             None,
             said,
         )

@@ -7,7 +7,7 @@ part of another character.
 import re
 from dataclasses import dataclass
 
-MOST_RECORD = 1 << 20  # bytes; a quote that is not closed by then was never meant to be one
+MAX_RECORD = 1 << 20  # bytes; a quote that is not closed by then was never meant to be one
 UNCLOSED = "a quote is not closed at the end of its field"
 NOT_UTF8 = "it is not UTF-8"
 
@@ -22,7 +22,7 @@ class Record:
 
 
 class Records:
-    """Reads records of one shape."""
+    """Reads records of one dialect."""
 
     def __init__(self, delimiter: str, width: int | None, nulls: frozenset[str]) -> None:
         """`width` is the number of fields; None when it is not known yet."""
@@ -50,9 +50,7 @@ class Records:
             elif quoted := self._quoted.match(block, at):
                 end = quoted.end()
                 fields.append(quoted[1].replace(b'""', b'"'))
-            elif (
-                not last and len(block) - start < MOST_RECORD and not self._closed.match(block, at)
-            ):
+            elif not last and len(block) - start < MAX_RECORD and not self._closed.match(block, at):
                 return None
             else:
                 return self._malformed(block, start, UNCLOSED)
@@ -66,7 +64,7 @@ class Records:
         return None if self._nulls and field.decode("utf-8", "replace") in self._nulls else field
 
     def _record(self, block: bytes, start: int, end: int, fields: list[bytes | None]) -> Record:
-        if end - start > MOST_RECORD or self._swallows_others(block, start, end, len(fields)):
+        if end - start > MAX_RECORD or self._swallows_others(block, start, end, len(fields)):
             return self._malformed(block, start, UNCLOSED)
         try:
             return Record([(field or b"").decode() for field in fields], None, end)
@@ -79,7 +77,7 @@ class Records:
             return False
         # Each line within it would be a record by itself. One that has the right number of fields
         # all the same needs to have more of them, to be thought of so.
-        few = 1 if width != self._width else 3 if width > 2 else MOST_RECORD
+        few = 1 if width != self._width else 3 if width > 2 else MAX_RECORD
         within = block[start : end - 1].split(b"\n")[1:-1]
         return len(within) >= few and all(
             line.count(self._delimiter) == self._width - 1 for line in within

@@ -13,6 +13,7 @@ from service.formats.csv.opening import BLOCK, BOMS, compression_of, in_utf8, pi
 from service.formats.csv.utf8 import are_utf8
 
 SAMPLE = 1 << 18  # bytes of UTF-8 that delimiter, header and columns are found out from
+MAX_REST = 8 * BLOCK  # bytes without a line's end that are kept together
 HEAD = 4096  # bytes that tell a binary file from one of text
 OTHERS = {
     b"PK\x03\x04": "a zip file or an Excel workbook",
@@ -41,20 +42,20 @@ class Scan:
     quotes: bool
 
 
-def scan(path: Path, most_bytes: int, encoding: str | None = None) -> Scan:
+def scan(path: Path, max_bytes: int, encoding: str | None = None) -> Scan:
     """Looks at the whole file; `encoding` where it is said.
 
     Raises:
-        UnreadableFile: it is binary, damaged, or larger than `most_bytes` when decompressed.
+        UnreadableFile: it is binary, damaged, or larger than `max_bytes` when decompressed.
     """
-    head = _head(pieces(path, most_bytes))
+    head = _head(pieces(path, max_bytes))
     mark = next((mark for mark in BOMS if head.startswith(mark)), b"")
     if encoding is None:
-        encoding = BOMS.get(mark) or _of_width(head) or _of_bytes(path, most_bytes)
+        encoding = BOMS.get(mark) or _of_width(head) or _of_bytes(path, max_bytes)
     encoding = _known(encoding)
     bom = bool(mark) and BOMS[mark] == encoding
     sample, lines, quotes, newline = b"", 0, False, ""
-    for piece in _lines(in_utf8(pieces(path, most_bytes), encoding, bom)):
+    for piece in _lines(in_utf8(pieces(path, max_bytes), encoding, bom)):
         sample = sample if len(sample) >= SAMPLE else sample + piece
         newline = newline or _newline(piece)
         lines += _saying_something(piece.replace(b"\r", b"\n") if newline == "CR" else piece)
@@ -103,11 +104,11 @@ def _of_width(head: bytes) -> str | None:
     return None
 
 
-def _of_bytes(path: Path, most_bytes: int) -> str:
+def _of_bytes(path: Path, max_bytes: int) -> str:
     """UTF-8 where that fits but for a few lines, else Windows-1252, else Latin-1."""
-    if are_utf8(pieces(path, most_bytes)):
+    if are_utf8(pieces(path, max_bytes)):
         return "utf-8"
-    return _of_strays(pieces(path, most_bytes))
+    return _of_strays(pieces(path, max_bytes))
 
 
 def _of_strays(raw: Iterator[bytes]) -> str:
@@ -131,9 +132,9 @@ def _lines(text: Iterator[bytes]) -> Iterator[bytes]:
     rest = b""
     for piece in text:
         rest += piece
-        cut = max(rest.rfind(b"\n"), rest[:-1].rfind(b"\r")) + 1 or (len(rest) > 8 * BLOCK) * len(
-            rest
-        )
+        cut = max(rest.rfind(b"\n"), rest[:-1].rfind(b"\r")) + 1
+        if not cut and len(rest) > MAX_REST:
+            cut = len(rest)
         if cut:
             yield rest[:cut]
             rest = rest[cut:]
@@ -157,7 +158,8 @@ def _saying_something(piece: bytes) -> int:
     doubted = np.flatnonzero(
         np.isin(marks[starts], np.frombuffer(ONLY_DELIMITERS + b"\r\n", np.uint8))
     )
-    empty = sum(
-        not piece[starts[i] : ends[i]].strip(ONLY_DELIMITERS + b"\r") for i in doubted.tolist()
-    )
-    return len(ends) - empty
+    lines = len(ends)
+    for i in doubted.tolist():
+        if not piece[starts[i] : ends[i]].strip(ONLY_DELIMITERS + b"\r"):
+            lines -= 1
+    return lines

@@ -36,7 +36,8 @@ def _begun(text: bytes) -> int:
     """How many bytes there are at the end of `text` of a character that needs more."""
     for back, byte in enumerate(reversed(text[1 - LONGEST :]), 1):
         if byte >= 0xC0:  # the first of two, three or four
-            return back if back < 2 + (byte >= 0xE0) + (byte >= 0xF0) else 0
+            length = 4 if byte >= 0xF0 else 3 if byte >= 0xE0 else 2
+            return back if back < length else 0
         if byte < 0x80:
             return 0
     return 0

@@ -45,8 +45,8 @@ def batch_of(verdict: Any, data: bytes, judge: Judge, body: LazyRows) -> Batch:
     positions: Sequence[int]
     received, positions, broken, sets = verdict
     if data:
-        rows = pa.ipc.read_record_batch(pa.py_buffer(data), judge.schema)
+        rows = pa.ipc.read_record_batch(pa.py_buffer(data), judge.table.arrow_schema)
     else:
-        rows = pa.RecordBatch.from_pylist([], judge.schema)
+        rows = pa.RecordBatch.from_pylist([], judge.table.arrow_schema)
     fitting = pa.Table.from_batches([rows])
     return Batch(judge.table, received, fitting, positions, KeysOf(rows), broken, body, sets)

@@ -25,11 +25,10 @@ from service.runtime.logs import get_logger
 log = get_logger(__name__)
 
 WORTH = 16 * 1024  # bytes; to judge a smaller body takes no longer than to send it
-MOST_WAITING = 4 << 20  # bytes that may wait to be sent; with more, it has enough to do
+MAX_WAITING = 4 << 20  # bytes that may wait to be sent; with more, it has enough to do
 PAUSE_SECONDS = 10.0  # before it is started again
+WORKER = "service.judge.process.worker"
 PATIENCE_SECONDS = 10.0  # with a process that does not answer; a body takes it milliseconds
-# With our own path, whatever folder this is called in.
-PROGRAM = "import sys; sys.path[:] = {}; from service.judge.process.worker import main; main({})"
 
 
 class WorkerProcess(asyncio.Protocol):
@@ -67,7 +66,7 @@ class WorkerProcess(asyncio.Protocol):
             MalformedBody, UnsupportedFormat, WrongNumberOfRows: as rows_of and Judge.judge.
         """
         transport = self._connected(judges) if self._wanted and len(body) >= WORTH else None
-        if transport is None or transport.get_write_buffer_size() > MOST_WAITING:
+        if transport is None or transport.get_write_buffer_size() > MAX_WAITING:
             return None
         number, told = next(self._numbers), asyncio.get_running_loop().create_future()
         self._waiting[number] = told
@@ -169,9 +168,15 @@ def cores() -> int:
 
 
 def _started(descriptor: int) -> "subprocess.Popen[bytes]":
-    program = PROGRAM.format(sys.path, descriptor)
+    """The worker, which speaks by the socket `descriptor`; raises OSError where it cannot start.
+
+    It imports from where this process does. ``-P`` keeps its working directory out of that: there
+    may be a folder named like one of our packages.
+    """
+    path = os.pathsep.join(map(os.path.abspath, sys.path))
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", program],
+        [sys.executable, "-P", "-m", WORKER, str(descriptor)],
+        env={**os.environ, "PYTHONPATH": path},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         pass_fds=[descriptor],

@@ -1,11 +1,14 @@
 """The process that judges large bodies: it reads questions from a socket and answers each in turn.
 
+    python -m service.judge.process.worker <descriptor of the socket>
+
 It has no state but the dictionary, keeps nothing, and ends when the other end is gone, however
 that came to its end: the system closes the socket then.
 """
 
 import signal
 import socket
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -79,3 +82,7 @@ def _read(connection: socket.socket, size: int) -> memoryview | None:
             return None
         have += got
     return found
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

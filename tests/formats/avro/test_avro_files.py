@@ -18,7 +18,7 @@ from service.dictionary import DictionaryError, Table
 from service.dictionary.column_types import TYPES
 from service.errors import DamagedBackup
 from service.formats.avro import avro_files
-from service.formats.avro.avro_files import AvroFile, arrow_schema, schema_of, write
+from service.formats.avro.avro_files import AvroFile, schema_of, write
 from service.formats.avro.avro_schema import READINGS, fingerprint_of
 from tests.support.foreign import field, foreign_file
 from tests.support.world import DEPARTMENTS, HIRED, SAMPLES, batch, column, key, table
@@ -42,7 +42,7 @@ ROWS = [
 
 def read(path: Path, of: Table) -> pa.Table:
     with path.open("rb") as file:
-        return pa.Table.from_batches(list(AvroFile(file, of).batches()), arrow_schema(of))
+        return pa.Table.from_batches(list(AvroFile(file, of).batches()), of.arrow_schema)
 
 
 def read_elsewhere(path: Path) -> list[dict[str, Any]]:
@@ -60,7 +60,7 @@ def test_rows_come_back_exactly(tmp_path: Path, codec: str):
     written = write(path, SAMPLES, iter([batch(SAMPLES, *ROWS)]), codec)
     back = read(path, SAMPLES)
     assert [tuple(row.values()) for row in back.to_pylist()] == ROWS
-    assert back.schema == arrow_schema(SAMPLES)
+    assert back.schema == SAMPLES.arrow_schema
     assert (written.rows, written.bytes) == (len(ROWS), path.stat().st_size)
 
 

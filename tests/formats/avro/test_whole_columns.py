@@ -19,7 +19,7 @@ from service.backups.catalogue import Catalogue, Entry
 from service.backups.restoring import restore
 from service.dictionary import Dictionary
 from service.errors import DamagedBackup
-from service.formats.avro.avro_files import AvroFile, arrow_schema, write
+from service.formats.avro.avro_files import AvroFile, write
 from service.formats.avro.avro_schema import Schema, read_schema, schema_of
 from service.formats.avro.decoding import Window
 from service.formats.avro.encoding import encoded
@@ -75,7 +75,7 @@ def test_null_may_be_either_branch(tmp_path: Path, null_first: bool):
     given = [{"id": i, "text": None if i % 3 else f"é{i}" * i} for i in range(200)]
     path = foreign_file(tmp_path / "x.avro", fields, given)
     with path.open("rb") as file:
-        back = pa.Table.from_batches(AvroFile(file, SAMPLES).batches(), arrow_schema(SAMPLES))
+        back = pa.Table.from_batches(AvroFile(file, SAMPLES).batches(), SAMPLES.arrow_schema)
     assert back.select(["id", "text"]).to_pylist() == given
 
 

@@ -173,7 +173,7 @@ def test_a_line_without_an_end_is_not_read_into_memory(
 ) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"1,Ada,,\n" * 100_000 + b"x" * 5_000_000)
-    monkeypatch.setattr(reader, "MOST_LINE", 2_000_000)
+    monkeypatch.setattr(reader, "MAX_LINE", 2_000_000)
     with pytest.raises(UnreadableFile, match="a line is longer than"):
         read(path)
 

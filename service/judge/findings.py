@@ -1,62 +1,15 @@
-"""Whether a backup can be believed, and whether its rows follow the rules."""
+"""Which stored rows, read batch by batch, break rules that concern each row on its own."""
 
-import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from io import BufferedReader
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from service.backups.catalogue import Catalogue, Entry
 from service.dictionary import Rule, Table
-from service.errors import DamagedBackup, RulesBroken
-from service.formats.avro.avro_files import AvroFile
+from service.errors import RulesBroken
 
 FIRST_IDS = 10  # how many rows of a violation are named
-
-
-def byte_problems(entry: Entry, file: BufferedReader) -> tuple[str, list[str]]:
-    """The file's SHA-256, and in what its bytes differ from what the catalogue says."""
-    file.seek(0)
-    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    size = file.tell()
-    file.seek(0)
-    problems = []
-    if size != entry.bytes:
-        problems.append(f"it has {size} bytes, the catalogue says {entry.bytes}")
-    if sha256 != entry.sha256:
-        problems.append("its bytes are not those that were backed up (the SHA-256 differs)")
-    return sha256, problems
-
-
-@contextmanager
-def named(entry: Entry) -> Iterator[None]:
-    """Says in DamagedBackup which backup it is."""
-    try:
-        yield
-    except DamagedBackup as error:
-        members = {"backup_id": entry.backup_id, "table": entry.table, **error.members}
-        raise DamagedBackup(f"backup {entry.backup_id}: {error.detail}", **members) from error
-
-
-@contextmanager
-def trusted(entry: Entry, table: Table, catalogue: Catalogue) -> Iterator[AvroFile]:
-    """The backup's rows, once its bytes and its schema are known to be those of the catalogue.
-
-    Raises:
-        DamagedBackup: they are not, or the rows (read in the block) turn out to be unreadable.
-    """
-    with named(entry), catalogue.open(entry) as file:
-        _, problems = byte_problems(entry, file)
-        if problems:
-            raise DamagedBackup("; ".join(problems))
-        rows = AvroFile(file, table)
-        if rows.schema_fingerprint != entry.schema_fingerprint:
-            raise DamagedBackup("its schema is not the one that the catalogue says")
-        yield rows
 
 
 @dataclass

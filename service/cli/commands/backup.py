@@ -1,0 +1,21 @@
+"""`gatehouse backup`: backs tables up."""
+
+import click
+
+from service.cli import output
+from service.cli.invocation import Run, command, segment
+
+COLUMNS = ["backup_id", "table", "rows", "bytes", "created_at", "set_id"]
+
+
+@click.command()
+@click.argument("tables", nargs=-1, metavar="[TABLE]...")
+@command
+def backup(run: Run, tables: tuple[str, ...]) -> None:
+    """Back tables up; without TABLE all of them, as one set of one moment."""
+    with run.connect() as client, output.progress("backing up", len(tables) or None) as step:
+        answer = {"set_id": None, "backups": []} if tables else client.post("/v1/backups")
+        for table in tables:
+            answer["backups"].append(client.post(f"/v1/tables/{segment(table)}/backups"))
+            step(1)
+    run.show(answer, answer["backups"], COLUMNS)

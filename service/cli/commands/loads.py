@@ -1,0 +1,18 @@
+"""`gatehouse loads`: lists the loads."""
+
+import click
+
+from service.cli.invocation import Run, command
+
+
+@click.command()
+@click.option("--table", help="Only loads of this table.")
+@click.option("--kind", help="history, file, batch, replay or restore.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+@command
+def loads(run: Run, table: str | None, kind: str | None, limit: int) -> None:
+    """List the loads and their counts, newest first."""
+    with run.connect() as client:
+        found = client.pages("/v1/loads", "loads", limit, table=table, kind=kind)
+    columns = ["load_id", "kind", "table", "status", "received", "accepted", "rejected"]
+    run.show(found, found, [*columns, "already_present", "started_at", "source"])

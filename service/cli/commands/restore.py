@@ -1,0 +1,68 @@
+"""`gatehouse restore`: puts tables back to what a backup holds."""
+
+import sys
+from typing import Any
+
+import click
+
+from service.cli import output
+from service.cli.invocation import Run, command, segment
+
+COLUMNS = [
+    "table", "backup_id", "rows_before", "rows_after", "added", "removed", "changed",
+    "safety_backup_id",
+]  # fmt: skip
+
+
+@click.command()
+@click.argument("table", required=False)
+@click.argument("backup_id", required=False, metavar="[BACKUP_ID|latest]")
+@click.option("--set", "set_id", help="Restore every table of this set, instead of one table.")
+@click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@command
+def restore(
+    run: Run,
+    table: str | None,
+    backup_id: str | None,
+    set_id: str | None,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Put a table back to what a backup holds (the latest, if none is named).
+
+    A backup of what was there is taken first. On a terminal you see what would change, and are
+    asked.
+    """
+    if bool(table) == bool(set_id):
+        raise click.UsageError("name either a TABLE or a --set")
+    path = f"/v1/tables/{segment(table)}/restore" if table else "/v1/restore"
+    asked: dict[str, Any] = {"backup_id": backup_id or "latest"} if table else {"set_id": set_id}
+    with run.connect() as client:
+        if dry_run or (sys.stdin.isatty() and not yes):
+            plan = client.post(path, {**asked, "dry_run": True})
+            if dry_run:
+                _show(run, plan)
+                return
+            _confirm(plan)
+            if table:
+                asked["backup_id"] = plan["backup_id"]  # what was shown, should a newer one come
+        _show(run, client.post(path, {**asked, "dry_run": False}))
+
+
+def _confirm(plan: dict[str, Any]) -> None:
+    for each in _tables(plan):
+        output.note(
+            f"{each['table']}: {each['rows_before']} rows become {each['rows_after']} "
+            f"({each['added']} added, {each['removed']} removed, {each['changed']} changed)"
+        )
+    click.confirm("Restore?", abort=True, err=True)
+
+
+def _tables(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = answer.get("tables", [answer])
+    return found
+
+
+def _show(run: Run, answer: dict[str, Any]) -> None:
+    run.show(answer, _tables(answer), COLUMNS)

@@ -1,0 +1,171 @@
+"""Backups: taken, taken in from elsewhere, read again and removed, each of it on record.
+
+Requests and the schedule come by the same door; `actor` says whose work it is.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from service.backups.backing_up import back_up, import_file
+from service.backups.catalogue import Catalogue, Entry, Kind
+from service.backups.retention import Keep, expired
+from service.backups.verifying import Verification, verify
+from service.dictionary import Table
+from service.engines.duckdb import Database
+from service.errors import NotFound
+from service.judge.rulebook import Rulebook
+from service.ops import records
+from service.runtime.clock import utc_now
+from service.runtime.logs import get_logger
+from service.runtime.metrics import Metrics
+from service.warehouse.writer import Writer
+
+log = get_logger(__name__)
+
+
+class Backups:
+    """The door of backups. Its methods block: call them in a thread."""
+
+    def __init__(
+        self,
+        database: Database,
+        writer: Writer,
+        catalogue: Catalogue,
+        metrics: Metrics,
+        rulebook: Callable[[], Rulebook],
+        codec: str,
+    ) -> None:
+        """`rulebook` gives the current one; `codec` is that of backups that ask for none."""
+        self._database, self._writer, self._metrics = database, writer, metrics
+        self._rulebook, self._codec = rulebook, codec
+        self.catalogue = catalogue
+
+    def back_up(self, table: Table, actor: str | None, codec: str | None = None) -> Entry:
+        """Backs one table up.
+
+        Raises:
+            NoSpace: it does not fit on the disk.
+        """
+        (entry,) = self._back_up([table], actor, codec, None, "manual")
+        return entry
+
+    def back_up_all(
+        self, actor: str | None, codec: str | None = None, kind: Kind = "manual"
+    ) -> list[Entry]:
+        """Backs every table up as one set, from one snapshot.
+
+        Raises:
+            NoSpace: they do not fit on the disk.
+        """
+        tables = list(self._rulebook().dictionary.tables.values())
+        return self._back_up(tables, actor, codec, self.catalogue.new_set_id(), kind)
+
+    def take_in(self, source: Path, table: Table, actor: str | None) -> Entry:
+        """Takes an Avro file in as a backup of `table`.
+
+        Raises:
+            DamagedBackup, RulesBroken: it could not be restored.
+            NoSpace: it does not fit on the disk.
+        """
+        version = self._rulebook().dictionary.version
+        entry = import_file(source, table, self.catalogue, dictionary_version=version)
+        self._record(actor, "backup.import", [entry.backup_id])
+        return entry
+
+    def verify(self, backup_id: str) -> Verification:
+        """Reads a backup again, to its last row; not on record.
+
+        Raises:
+            NotFound: there is no such backup, or no table for it.
+        """
+        entry = self.catalogue.get(backup_id)
+        return verify(entry, self._rulebook().table(entry.table), self.catalogue)
+
+    def check(self, entry: Entry, actor: str | None) -> bool:
+        """Whether a backup can be read to its last row; on record, and counted.
+
+        One that was removed meanwhile, or whose table is gone, counts as good.
+        """
+        table = self._rulebook().dictionary.tables.get(entry.table)
+        if table is None or not self._is_there(entry):
+            return True
+        found = verify(entry, table, self.catalogue)
+        said = "ok" if found.ok else "; ".join(found.problems)
+        self._record(actor, "backup.verify", [entry.backup_id], said)
+        self._metrics.verifications.labels("ok" if found.ok else "damaged").inc()
+        if not found.ok:
+            log.error("backup_damaged", backup_id=entry.backup_id, problems=said)
+        return found.ok
+
+    def last_checks(self, actor: str) -> dict[str, datetime]:
+        """When `actor` last checked backups, in UTC, by their ids."""
+        with self._database.reading() as connection:
+            found = connection.execute(
+                "select subject, max(happened_at) from ops.trail"
+                " where action = 'backup.verify' and actor = ? group by subject",
+                [actor],
+            ).fetchall()
+        return {subject: moment.replace(tzinfo=UTC) for subject, moment in found}
+
+    def remove(self, backup_id: str, actor: str | None, why: str | None = None) -> None:
+        """Removes a backup and its file.
+
+        Raises:
+            NotFound: there is no such backup.
+        """
+        # First: where the disk is full, there is no room for a record before it is gone.
+        self.catalogue.remove(backup_id)
+        self._record(actor, "backup.delete", [backup_id], why)
+
+    def remove_expired(self, keep: Keep, tables: set[str], actor: str | None) -> None:
+        """Removes what `keep` keeps no longer, of these tables."""
+        for entry in expired(self.catalogue.list(), keep):
+            if entry.table in tables:
+                self.remove(entry.backup_id, actor, "kept for long enough")
+
+    def _back_up(
+        self,
+        tables: Sequence[Table],
+        actor: str | None,
+        codec: str | None,
+        set_id: str | None,
+        kind: Kind,
+    ) -> list[Entry]:
+        with self._database.all_cores(), self._database.reading() as connection:
+            entries = back_up(
+                connection,
+                tables,
+                self.catalogue,
+                codec or self._codec,
+                dictionary_version=self._rulebook().dictionary.version,
+                set_id=set_id,
+                kind=kind,
+            )
+        self._record(actor, "backup.create", [entry.backup_id for entry in entries])
+        return entries
+
+    def _is_there(self, entry: Entry) -> bool:
+        try:
+            self.catalogue.get(entry.backup_id)
+        except NotFound:
+            return False
+        return True
+
+    def _record(
+        self, actor: str | None, action: str, subjects: Sequence[str], detail: str | None = None
+    ) -> None:
+        """Returns when it is on record that `actor` did `action` to each of the subjects."""
+        entries = [
+            records.TrailRecord(
+                entry_id=str(uuid4()),
+                happened_at=utc_now(),
+                actor=actor,
+                action=action,
+                subject=subject,
+                detail=detail,
+            )
+            for subject in subjects
+        ]
+        self._writer.run(lambda connection: records.write(connection, entries)).result()

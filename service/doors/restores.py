@@ -1,0 +1,199 @@
+"""Restores: tables become again what their backups hold, all of them or none.
+
+As much as possible is done beside the writer: a backup of what is there is taken, the backups are
+read, judged and compared. The writer waits only while the differences are written.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack, closing
+from typing import Any, TypeAlias
+
+import msgspec
+
+from service.backups.catalogue import Catalogue, Entry
+from service.backups.preparing import Prepared
+from service.backups.restoring import RestoreResult, restore
+from service.backups.safety import Safety
+from service.engines.duckdb import Database, DatabaseError, as_problem
+from service.engines.engine import Connection
+from service.errors import Problem, Unprocessable
+from service.judge.rulebook import Rulebook
+from service.ops import records
+from service.warehouse.work import Idempotency, StoredAnswer
+from service.warehouse.writer import Writer
+
+Results: TypeAlias = list[RestoreResult]
+Render: TypeAlias = Callable[[Results], records.AnswerRecord]  # the answer to store for a repeat
+
+
+class Restores:
+    """The door of restores. Its methods block: call them in a thread."""
+
+    def __init__(
+        self,
+        database: Database,
+        writer: Writer,
+        catalogue: Catalogue,
+        rulebook: Callable[[], Rulebook],
+        codec: str,
+    ) -> None:
+        """`rulebook` gives the current one; `codec` is that of safety backups."""
+        self._database, self._writer, self._catalogue = database, writer, catalogue
+        self._rulebook, self._codec = rulebook, codec
+
+    def backup_of(self, table: str, backup_id: str) -> Entry:
+        """The backup of that id, or (``latest``) the newest one of the table.
+
+        Raises:
+            NotFound: there is none.
+            Unprocessable: it is one of another table.
+        """
+        if backup_id == "latest":
+            return self._catalogue.latest(table)
+        entry = self._catalogue.get(backup_id)
+        if entry.table != table:
+            detail = f"it is a backup of {entry.table}, not of {table}"
+            raise Unprocessable(detail, backup_id=backup_id, table=entry.table)
+        return entry
+
+    def plan(self, entries: Sequence[Entry]) -> Results:
+        """What a restore would do, found out beside the writer; nothing changes.
+
+        Raises:
+            UnknownTable, DamagedBackup, RulesBroken, DanglingReferences: as `restore`.
+        """
+        dictionary = self._rulebook().dictionary
+        with closing(self._database.connect()) as connection:  # nothing is committed
+            try:
+                connection.execute("begin")
+                with self._database.all_cores():
+                    return restore(connection, dictionary, entries, self._catalogue, dry_run=True)
+            except DatabaseError as error:
+                raise as_problem(error) from error
+
+    def begin(
+        self,
+        entries: Sequence[Entry],
+        actor: str | None = None,
+        idempotency: Idempotency | None = None,
+        render: Render | None = None,
+    ) -> "Future[Results | StoredAnswer]":
+        """Prepares a restore, and has the writer do it; done after the commit.
+
+        Raises:
+            UnknownTable: the dictionary has a table no more.
+            NoSpace: the backup of what is there does not fit on the disk.
+            Unavailable: too many requests wait for the writer.
+        """
+        rulebook = self._rulebook()
+        tables = [rulebook.table(entry.table) for entry in entries]
+        safety = Safety(tables, self._catalogue, self._codec, rulebook.dictionary.version)
+        run = RestoreRun(self._database, self._catalogue, self._rulebook, safety, entries, actor)
+        run.prepare()
+        return run.submit(self._writer, idempotency, render)
+
+
+class RestoreRun:
+    """One restore: `prepare` beside the writer, `apply` by the writer, `finish` after it."""
+
+    def __init__(
+        self,
+        database: Database,
+        catalogue: Catalogue,
+        rulebook: Callable[[], Rulebook],
+        safety: Safety,
+        entries: Sequence[Entry],
+        actor: str | None,
+    ) -> None:
+        """`safety` backs up what is there; it stays only if the restore is done."""
+        self._database, self._catalogue, self._rulebook = database, catalogue, rulebook
+        self._safety, self._entries, self._actor = safety, entries, actor
+        self._prepared: Prepared | None = None
+        self._cleanup = ExitStack()
+        self._outcome: Future[Results | StoredAnswer] = Future()
+
+    def prepare(self) -> None:
+        """Takes the safety backup, and finds the differences; nothing is left where that fails."""
+        with ExitStack() as stack:
+            stack.callback(self._discard_unneeded)
+            beside = stack.enter_context(closing(self._database.connect()))
+            with self._database.all_cores():
+                beside.execute("begin")
+                self._safety.take(beside)
+                self._prepared = self._differences(beside)
+            self._cleanup = stack.pop_all()
+
+    def _differences(self, beside: Connection) -> Prepared | None:
+        """None where they cannot be found: the writer then finds out why, unless the request was
+        answered before.
+        """
+        dictionary = self._rulebook().dictionary
+        try:
+            prepared = Prepared(beside, dictionary, self._entries, self._catalogue)
+            beside.execute("commit")  # of temporary tables only
+        except (Problem, DatabaseError):
+            return None
+        return prepared
+
+    def submit(
+        self, writer: Writer, idempotency: Idempotency | None, render: Render | None
+    ) -> "Future[Results | StoredAnswer]":
+        """Hands the restore to the writer. The future is done once all is cleaned up.
+
+        It is not the writer's own: whoever waits for that would not wait for its callbacks.
+        """
+        touched = [entry.table for entry in self._entries]
+        try:
+            written: Future[Any] = (
+                writer.run_once(self.apply, touched, idempotency, render)
+                if idempotency and render
+                else writer.run(self.apply, touched)
+            )
+        except BaseException:
+            self._cleanup.close()
+            raise
+        written.add_done_callback(self.finish)
+        self._outcome.add_done_callback(lambda outcome: outcome.cancelled() and written.cancel())
+        return self._outcome
+
+    def apply(self, connection: Connection) -> Results:
+        """Restores, in the writer's transaction; what has changed since `prepare` is done anew."""
+        self._safety.renew(connection)
+        with self._database.all_cores():
+            results = restore(
+                connection,
+                self._rulebook().dictionary,
+                self._entries,
+                self._catalogue,
+                actor=self._actor,
+                prepared=self._prepared,
+            )
+        self._safety.needed = True  # should only the commit fail, it stays, and does no harm
+        backups = {entry.table: entry.backup_id for entry in self._safety.entries}
+        return [
+            msgspec.structs.replace(each, safety_backup_id=backups[each.table]) for each in results
+        ]
+
+    def finish(self, written: "Future[Any]") -> None:
+        """Cleans up, then passes on what came of it; called once the writer is done with it."""
+        try:
+            self._cleanup.close()
+        finally:
+            _pass_on(written, self._outcome)
+
+    def _discard_unneeded(self) -> None:
+        """Where nothing was restored, the tables still hold what the safety backup has."""
+        if not self._safety.needed:
+            self._safety.discard()
+
+
+def _pass_on(written: "Future[Any]", outcome: "Future[Any]") -> None:
+    if written.cancelled():
+        outcome.cancel()
+    elif not outcome.set_running_or_notify_cancel():  # nobody waits any more
+        return
+    elif (error := written.exception()) is not None:
+        outcome.set_exception(error)
+    else:
+        outcome.set_result(written.result())

@@ -1,0 +1,64 @@
+"""Rows in MessagePack: an array of maps."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from service.errors import MalformedBody
+from service.formats.bodies.fields import fields_of_msgpack, not_too_deep
+from service.formats.bodies.repeated_fields import repeated
+from service.formats.bodies.rows_protocol import one_by_one
+
+_in_msgpack = msgspec.msgpack.Encoder().encode
+
+
+class MsgpackRows:
+    """A MessagePack array of rows; a single map counts as an array of one."""
+
+    from_text = False
+    drops_repeated = False  # `each` looks for repeated fields itself
+
+    def __init__(self, body: bytes) -> None:
+        try:
+            self._raws = msgspec.msgpack.decode(body, type=list[msgspec.Raw])
+        except msgspec.ValidationError:
+            self._raws = [msgspec.Raw(body)]
+            if not isinstance(self.plain(0), dict):
+                raise MalformedBody("the body must be an array of rows, or one row") from None
+
+    def __len__(self) -> int:
+        return len(self._raws)
+
+    def structs(self, struct: type[msgspec.Struct]) -> list[Any]:
+        structs = self.each(struct)
+        if None in structs:
+            raise msgspec.ValidationError("not all rows fit")
+        return structs
+
+    def each(self, struct: type[msgspec.Struct]) -> list[Any]:
+        structs = one_by_one(msgspec.msgpack.Decoder(struct).decode, self._raws)
+        for position, kept in enumerate(structs):
+            if kept is not None and not self._has_all(position, kept) and self.repeated(position):
+                structs[position] = None
+        return structs
+
+    def colons(self, positions: Sequence[int]) -> int:
+        return 0
+
+    def _has_all(self, position: int, kept: msgspec.Struct) -> bool:
+        # A map of up to 15 fields says in its first byte how many there are.
+        first = _in_msgpack(kept)[0]
+        return first == memoryview(self._raws[position])[0] and first < 0x90
+
+    def repeated(self, position: int) -> list[str]:
+        return repeated(fields_of_msgpack, self._raws[position])
+
+    def plain(self, position: int) -> Any:
+        try:
+            return not_too_deep(msgspec.msgpack.decode(self._raws[position]))
+        except msgspec.ValidationError as error:  # a time that no type has room for
+            raise MalformedBody(f"row {position} cannot be decoded: {error}") from None
+
+    def payload(self, position: int) -> bytes:
+        return msgspec.json.encode(self.plain(position), enc_hook=repr)

@@ -1,0 +1,92 @@
+"""Rejections on record, as far as it takes to try their rows again."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+
+from service.engines.duckdb import Database, query_arrow
+from service.engines.engine import Connection
+from service.errors import NotFound
+
+BEFORE_ALL = datetime(1, 1, 1)  # noqa: DTZ001 - in UTC, as the warehouse keeps times
+
+_SELECT = """
+    select
+        rejection_id, table_name, position, payload, violations, rejected_at, status,
+        coalesce(is_text, by_file), by_file
+    from (
+        select
+            *,
+            load_id in (select load_id from ops.loads where kind in ('history', 'file')) as by_file
+        from ops.rejections
+    )
+"""
+
+
+@dataclass(frozen=True)
+class StoredRejection:
+    """A rejected row; `payload` and `violations` are JSON, `rejected_at` is UTC."""
+
+    rejection_id: str
+    table: str
+    position: int
+    payload: str
+    violations: str
+    rejected_at: datetime
+    status: str
+    is_text: bool  # whether the values are text
+    by_file: bool  # whether the row is a line of a file
+
+
+def by_ids(connection: Connection, rejection_ids: Sequence[str]) -> dict[str, StoredRejection]:
+    """The rejections of these ids, by id; those that are not there are left out."""
+    # As Arrow rows: a list as a parameter takes 100 times as long.
+    wanted = pa.table({"id": pa.array(rejection_ids, pa.string())})
+    query = f"{_SELECT} where rejection_id in (select id from arrow_rows)"
+    rows = query_arrow(connection, query, wanted).fetchall()
+    return {row[0]: StoredRejection(*row) for row in rows}
+
+
+def by_id(connection: Connection, rejection_id: str) -> StoredRejection:
+    """The rejection of that id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = by_ids(connection, [rejection_id]).get(rejection_id)
+    if found is None:
+        raise NotFound("there is no such rejection")
+    return found
+
+
+def tables_with_open(connection: Connection) -> set[str]:
+    """The names of the tables that have open rejections."""
+    rows = connection.execute(
+        "select distinct table_name from ops.rejections where status = 'open'"
+    ).fetchall()
+    return {name for (name,) in rows}
+
+
+def open_parts(
+    database: Database, table: str, until: datetime, size: int
+) -> Iterator[list[StoredRejection]]:
+    """The open rejections of a table up to `until` (UTC), oldest first, at most `size` at a time.
+
+    Each part is read in a transaction of its own, so that what became of the last is seen.
+    """
+    after = (BEFORE_ALL, -1, "")
+    while True:
+        with database.reading() as connection:
+            rows = connection.execute(
+                f"{_SELECT} where table_name = ? and status = 'open' and rejected_at <= ?"
+                " and rejected_at >= ? and (rejected_at, position, rejection_id) > (?, ?, ?)"
+                " order by rejected_at, position, rejection_id limit ?",
+                [table, until, after[0], *after, size],
+            ).fetchall()
+        if not rows:
+            return
+        found = [StoredRejection(*row) for row in rows]
+        after = (found[-1].rejected_at, found[-1].position, found[-1].rejection_id)
+        yield found

@@ -1,0 +1,1 @@
+"""Reports: what the dictionary says of a mart, asked with the parameters of a request."""

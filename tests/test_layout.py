@@ -1,0 +1,157 @@
+"""The rooms of `service/`, and which may import which; `docs/architecture.md` draws them.
+
+An import counts wherever it stands: at the top, in a function, under `if TYPE_CHECKING`.
+"""
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[1]
+
+# Lowest first: a room imports from itself and from the rooms before it.
+ROOMS = (
+    "errors",
+    "runtime",
+    "dictionary",
+    "formats",
+    "engines",
+    "ops",
+    "judge",
+    "dbt",
+    "warehouse",
+    "backups",
+    "doors",
+    "reports",
+    "upkeep",
+    "access",
+    "gate",
+    "api.http",
+    "api.openapi",
+    "api.v1",
+    "app",
+    "console",
+    "cli",
+)
+
+# What knows a format of the outside world, and nothing else does.
+LIBRARIES = {
+    "click": ["cli"],
+    "dbt": ["dbt"],
+    "duckdb": ["engines", "dbt.plugin"],  # dbt-duckdb hands its connection to the plugin
+    "fastavro": ["formats.avro"],
+    "httpx": ["cli"],
+    "litestar": ["api", "app"],
+    "prometheus_client": ["runtime.metrics"],
+    "structlog": ["runtime.logs"],
+    "uvicorn": ["api.http"],
+}
+
+# Modules that share a name because they share a subject: `restores` is a door, and a part of v1.
+SUBJECTS = {
+    *("audit", "backups", "builds", "files", "inserts", "keys", "loads", "rejections", "replays"),
+    *("reports", "restores", "rows", "tables", "trail"),
+}
+
+
+def name_of(path: Path) -> str:
+    """`service/judge/judge.py` is "judge.judge", `service/dictionary/__init__.py` "dictionary"."""
+    parts = path.relative_to(CHECKOUT / "service").with_suffix("").parts
+    return ".".join(parts).removesuffix("__init__").removesuffix(".")
+
+
+PARSED = {
+    name_of(path): ast.parse(path.read_text()) for path in sorted(CHECKOUT.glob("service/**/*.py"))
+}
+
+
+def is_within(name: str, place: str) -> bool:
+    return f"{name}.".startswith(f"{place}.")
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    """The dotted name of each thing that is imported, the module's first."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def modules_imported(tree: ast.Module) -> set[str]:
+    """The modules of ours among them."""
+    ours = [name.removeprefix("service.") for name in imported(tree) if is_within(name, "service")]
+    return {max((m for m in PARSED if is_within(name, m)), key=len, default="") for name in ours}
+
+
+IMPORTS = {name: modules_imported(tree) for name, tree in PARSED.items()}
+
+
+def level_of(name: str) -> int:
+    """How high a module's room is; -1 for `service` itself, whose version all may import."""
+    if name == "__main__":
+        return len(ROOMS)
+    return next((i for i, room in enumerate(ROOMS) if is_within(name, room)), -1)
+
+
+def test_the_page_lists_the_rooms_in_their_order():
+    page = (CHECKOUT / "docs" / "architecture.md").read_text("utf-8")
+    listed = re.findall(r"^\| `([\w/]+?)(?:/|\.py)` \|", page, re.MULTILINE)
+    there = [room for room in ROOMS if any(is_within(name, room) for name in PARSED)]
+    assert [name.replace("/", ".") for name in listed] == there
+
+
+def test_every_module_is_in_a_room():
+    assert [name for name in PARSED if level_of(name) < 0] == ["", "api"]
+
+
+def test_no_import_runs_upward():
+    upward = [
+        f"{name} imports {other}"
+        for name, others in IMPORTS.items()
+        for other in sorted(others)
+        if level_of(other) > level_of(name)
+    ]
+    assert upward == []
+
+
+def test_no_modules_import_each_other():
+    TopologicalSorter(IMPORTS).prepare()  # names the circle, where there is one
+
+
+def test_each_library_is_imported_in_one_place():
+    elsewhere = [
+        f"{name} imports {what}"
+        for name, tree in PARSED.items()
+        for what in imported(tree)
+        for library, places in LIBRARIES.items()
+        if is_within(what, library) and not any(is_within(name, place) for place in places)
+    ]
+    assert elsewhere == []
+
+
+def repeated(named: Iterator[tuple[str, str]]) -> dict[str, list[str]]:
+    """What stands in several modules under one name."""
+    places = defaultdict(list)
+    for name, module in named:
+        places[name].append(module)
+    return {name: modules for name, modules in places.items() if len(modules) > 1}
+
+
+def test_two_modules_of_a_name_are_about_one_subject():
+    files = ((path.stem, str(path)) for path in CHECKOUT.glob("service/**/*.py"))
+    found = repeated(files)
+    assert {name: found[name] for name in found.keys() - SUBJECTS - {"__init__", "__main__"}} == {}
+
+
+def test_no_two_public_classes_have_one_name():
+    classes = (
+        (node.name, name)
+        for name, tree in PARSED.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert repeated(classes) == {}
