@@ -23,7 +23,8 @@ from service.errors import Conflict, NotFound, Unavailable
 from service.formats.bodies.rows_protocol import Rows
 from service.formats.bodies.stored import TextRows, json_rows
 from service.gate import Gate
-from service.judge.judge import Batch, Broken, Judge, Violation
+from service.judge.batch import Batch, Broken, Violation
+from service.judge.judge import Judge
 from service.ops import records
 from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger

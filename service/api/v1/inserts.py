@@ -32,7 +32,8 @@ from service.errors import UnknownTable, WrongNumberOfRows
 from service.formats.bodies.body_rows import by_table, rows_of
 from service.formats.bodies.encodings import decompressed
 from service.gate import Gate, gate_of
-from service.judge.judge import Batch, check_number
+from service.judge.batch import Batch
+from service.judge.judge import check_number
 from service.ops import records
 from service.runtime.clock import utc_now
 from service.warehouse.work import Insert, Outcome, StoredAnswer

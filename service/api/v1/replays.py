@@ -40,7 +40,8 @@ from service.errors import BadRequest, MalformedBody, UnsupportedFormat
 from service.formats.bodies.body_rows import media_type, rows_of
 from service.formats.bodies.rows_protocol import decoding
 from service.gate import Gate
-from service.judge.judge import Batch, Violation, check_number
+from service.judge.batch import Batch, Violation
+from service.judge.judge import check_number
 from service.warehouse.replays import Retries
 from service.warehouse.work import Insert, Outcome, StoredAnswer
 
