@@ -16,7 +16,8 @@ from uuid import uuid4
 from service.engines.engine import Connection
 from service.errors import Problem, UnknownTable, WrongNumberOfRows
 from service.formats.bodies.body_rows import by_table, rows_of
-from service.judge.judge import Batch, check_number
+from service.judge.batch import Batch
+from service.judge.judge import check_number
 from service.judge.process.process_client import WorkerProcess
 from service.judge.rulebook import Rulebook
 from service.ops import records

@@ -14,7 +14,8 @@ from service.engines.engine import Connection
 from service.errors import Unavailable
 from service.formats.bodies.rows_protocol import Rows
 from service.formats.bodies.stored import TextRows, json_rows
-from service.judge.judge import Batch, Broken, Judge, Violation
+from service.judge.batch import Batch, Broken, Violation
+from service.judge.judge import Judge
 from service.judge.rulebook import Rulebook
 from service.ops import records
 from service.ops.stored_rejections import StoredRejection

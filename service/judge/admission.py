@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from service.dictionary import Column, Table
+from service.judge.batch import Batch, Broken, Violation
 from service.judge.columns import FEW, key_columns, without
-from service.judge.judge import Batch, Broken, Violation
 from service.judge.key_index import KeyIndex
 from service.judge.key_sets import KeySet, key_set, set_of_numbers, unsigned
 

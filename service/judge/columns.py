@@ -20,7 +20,10 @@ FEW = 10  # rows or values, which to see to one by one takes less time than to l
 
 @dataclass
 class Columns:
-    """Rows as an Arrow table, their values in the key columns, and which rows are doubtful."""
+    """Rows as an Arrow table, their values in the key columns, and which rows are doubtful.
+
+    All have one item for each row; a doubtful one may have any values.
+    """
 
     rows: pa.Table
     keys: Mapping[str, Sequence[Any]]
@@ -110,7 +113,7 @@ class ColumnReader:
         return found
 
     def columns(self, values: Sequence[Sequence[Any]]) -> Columns:
-        """The values as columns. Where a row is doubtful, its values can be anything."""
+        """The values as Arrow columns, with the rows that a rule or a type doubts."""
         doubted = np.zeros(len(values[0]), np.bool_)
         arrays, keys = {}, {}
         for column, written in zip(self._columns, values, strict=True):
@@ -123,10 +126,6 @@ class ColumnReader:
         rows = pa.table([arrays[name] for name in self._names], names=self._names)
         return Columns(rows, keys, doubted)
 
-    def keys(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """The row's values in the key columns."""
-        return {name: row[name] for name in self._key_columns}
-
     def _column(self, column: Column, values: Sequence[Any]) -> tuple[pa.Array, Mask]:
         array, doubted = column.type.decoded(values)
         for rule in self._not_decoded[column.name]:
@@ -135,5 +134,5 @@ class ColumnReader:
 
 
 def mask(broken: pa.Array) -> Mask:
-    """Booleans of Arrow (no null among them) as numpy's."""
+    """An Arrow array of booleans without nulls as numpy's, of the same length."""
     return broken.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]

@@ -8,7 +8,8 @@ from contextlib import suppress
 from typing import Any
 
 from service.formats.bodies.rows_protocol import Rows
-from service.judge.judge import Batch, Judge
+from service.judge.batch import Batch
+from service.judge.judge import Judge
 
 SMALL = 50  # rows; a request of more is judged alone
 

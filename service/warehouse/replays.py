@@ -12,7 +12,7 @@ from service.engines.engine import Connection
 from service.engines.sql import core, quoted
 from service.errors import Conflict
 from service.judge.admission import Verdict
-from service.judge.judge import Violation
+from service.judge.batch import Violation
 from service.ops import records
 from service.ops.replays import accepted_among
 

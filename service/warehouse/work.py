@@ -12,7 +12,7 @@ import pyarrow as pa
 from service.engines.engine import Connection
 from service.errors import KeyReused
 from service.judge.admission import Verdict
-from service.judge.judge import Batch
+from service.judge.batch import Batch
 from service.judge.key_index import KeyIndex
 from service.ops import records
 from service.runtime.clock import utc_now

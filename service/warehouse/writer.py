@@ -31,7 +31,7 @@ from service.engines.engine import Connection
 from service.engines.sql import core, count_rows
 from service.errors import KeyReused, Problem, Unavailable
 from service.judge.admission import Verdict, admit, admit_all
-from service.judge.judge import Batch
+from service.judge.batch import Batch
 from service.judge.key_index import KeyIndex
 from service.judge.micro_batches import SMALL
 from service.ops import records

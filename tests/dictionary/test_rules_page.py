@@ -20,7 +20,8 @@ from service.formats.csv.dialect import DialectOptions, expected_columns
 from service.formats.csv.reader import PROBLEM
 from service.formats.csv.reader import rows_of as rows_of_file
 from service.judge.admission import admit
-from service.judge.judge import Judge, Violation
+from service.judge.batch import Violation
+from service.judge.judge import Judge
 from service.judge.key_index import KeyIndex
 
 ROOT = Path(__file__).parents[2]

@@ -18,7 +18,8 @@ from service.dictionary import Table
 from service.errors import Problem
 from service.formats.bodies.body_rows import rows_of
 from service.formats.bodies.encodings import decompressed
-from service.judge.judge import Batch, Judge
+from service.judge.batch import Batch
+from service.judge.judge import Judge
 from tests.support import world
 from tests.support.bodies import WRITERS, compressed, damaged, row
 from tests.support.chance import TIMES, cases, chance, done, repeat

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from service.formats.bodies.body_rows import LazyRows
 from service.judge.admission import admit, admit_all
-from service.judge.judge import Batch, Judge
+from service.judge.batch import Batch
+from service.judge.judge import Judge
 from service.judge.key_index import KeyIndex
 from service.judge.process.frames import batch_of, verdict_of
 from tests.support.tables import DICTIONARY, judged

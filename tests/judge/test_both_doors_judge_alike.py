@@ -27,7 +27,8 @@ from service.dictionary.rules import KINDS
 from service.engines.duckdb import Database
 from service.formats.bodies.body_rows import rows_of
 from service.judge.admission import admit
-from service.judge.judge import Judge, Violation
+from service.judge.batch import Violation
+from service.judge.judge import Judge
 from service.judge.key_index import KeyIndex
 from tests.support.dealer import Dealer, Line, as_csv
 from tests.support.projects import Project

@@ -14,8 +14,9 @@ import pytest
 
 from service.errors import MalformedBody, WrongNumberOfRows
 from service.formats.bodies.body_rows import rows_of
+from service.judge.batch import Batch
 from service.judge.columns import key_columns
-from service.judge.judge import Batch, Judge
+from service.judge.judge import Judge
 from service.judge.process.process_client import WORTH, WorkerProcess, cores
 from service.runtime.settings import Settings
 from tests.support.door import counts

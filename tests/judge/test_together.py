@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from service.errors import MalformedBody, WrongNumberOfRows
 from service.formats.bodies.body_rows import rows_of
-from service.judge.judge import Batch, Judge
+from service.judge.batch import Batch
+from service.judge.judge import Judge
 from service.judge.micro_batches import SMALL, MicroBatcher
 from tests.support.world import column, key, table
 

@@ -12,7 +12,8 @@ import msgspec
 from service.dictionary import Column, Dictionary
 from service.engines.duckdb import Database
 from service.formats.bodies.body_rows import rows_of
-from service.judge.judge import Batch, Judge
+from service.judge.batch import Batch
+from service.judge.judge import Judge
 from service.ops import records
 from service.runtime.clock import utc_now
 from service.warehouse.work import Idempotency, Insert, Outcome

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from service.api.http.describing import Schema
 from service.dictionary import Dictionary, Report, Table
-from service.judge.judge import struct_of
+from service.judge.row_struct import struct_of
 
 _SHOWN: dict[str, Any] = {
     "integer": int,

@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from service.api.http.describing import ProblemDocument
 from service.judge.admission import Verdict
-from service.judge.judge import Violation
+from service.judge.batch import Violation
 from service.warehouse.work import Outcome
 
 

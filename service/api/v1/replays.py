@@ -30,7 +30,8 @@ from service.errors import BadRequest, MalformedBody, UnsupportedFormat
 from service.formats.bodies.body_rows import media_type
 from service.formats.bodies.rows_protocol import decoding
 from service.gate import Gate
-from service.judge.judge import Violation, check_number
+from service.judge.batch import Violation
+from service.judge.judge import check_number
 from service.warehouse.work import Outcome, StoredAnswer
 
 MOST_REASONS = 100  # what clients sent can be the name of an unknown field

@@ -12,8 +12,9 @@ from typing import Any
 import pyarrow as pa
 
 from service.formats.bodies.body_rows import LazyRows
+from service.judge.batch import Batch
 from service.judge.columns import KeysOf, sets_of
-from service.judge.judge import Batch, Judge
+from service.judge.judge import Judge
 
 # The frame's number, and the bytes of its two parts: an answer has the number of its question.
 HEADER = Struct("<QII")

@@ -18,7 +18,8 @@ from typing import Any, cast
 
 from service.errors import Problem
 from service.formats.bodies.body_rows import LazyRows
-from service.judge.judge import Batch, Judge
+from service.judge.batch import Batch
+from service.judge.judge import Judge
 from service.judge.process.frames import DICTIONARY, HEADER, batch_of, frame, said_in
 from service.runtime.logs import get_logger
 

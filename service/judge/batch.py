@@ -1,0 +1,54 @@
+"""The rows of one request for one table, as they are once each was judged on its own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from service.dictionary import Table
+from service.formats.bodies.body_rows import LazyRows
+from service.formats.bodies.rows_protocol import Rows
+from service.judge.key_sets import KeySet
+
+
+class Violation(msgspec.Struct, frozen=True):
+    """One reason why a row is kept out; `value` is what was sent."""
+
+    column: str | None
+    rule: str
+    message: str
+    value: Any = None
+
+
+@dataclass
+class Broken:
+    """A row that does not fit on its own; `keys` are its readable values in the key columns."""
+
+    violations: list[Violation]
+    keys: dict[str, Any]
+
+
+@dataclass
+class Batch:
+    """The rows of one request for one table, judged on their own.
+
+    `positions` (0-based, in the request) and `keys` (values of the key columns) go along with
+    the rows of `fitting`; the rows of `broken` are by position. Where the values of a column are at
+    hand as a set, without None, it is in `sets`.
+    """
+
+    table: Table
+    received: int
+    fitting: pa.Table
+    positions: Sequence[int]
+    keys: Mapping[str, Sequence[Any]]
+    broken: dict[int, Broken] = field(default_factory=dict)
+    rows: Rows | LazyRows | None = None
+    sets: Mapping[str, KeySet] = field(default_factory=dict)
+
+    def payload(self, position: int) -> str:
+        """What was sent at `position`, in JSON."""
+        assert self.rows is not None
+        return self.rows.payload(position).decode()

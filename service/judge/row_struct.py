@@ -1,0 +1,43 @@
+"""A table's row as a msgspec struct: what request bodies are decoded to, and OpenAPI shows."""
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from service.dictionary import Column, Table
+
+
+def struct_of(table: Table) -> type[msgspec.Struct]:
+    """The table's row as msgspec knows it: types, limits and words of the dictionary.
+
+    Its JSON schema is what OpenAPI shows; unknown fields are refused.
+    """
+    required = [(c.name, _field(c)) for c in table.columns if c.required]
+    optional = [
+        (c.name, _field(c) | None | UnsetType, UNSET) for c in table.columns if not c.required
+    ]
+    name = "".join(part.title() for part in table.name.split("_")) + "Row"
+    return msgspec.defstruct(
+        name,
+        [*required, *optional],
+        kw_only=True,
+        forbid_unknown_fields=True,
+        gc=False,
+        namespace={"__doc__": table.description},
+    )
+
+
+def _field(column: Column) -> Any:
+    limits = dict(column.type.meta)
+    for rule in column.own_rules:
+        for limit, value in rule.meta.items():
+            narrower = {"ge": max, "le": min, "max_length": min, "min_length": max}.get(limit)
+            if narrower and limit in limits:
+                value = narrower(limits[limit], value)
+            limits[limit] = value
+    examples = [] if column.example is None else [column.example]
+    return Annotated[
+        column.type.struct,
+        msgspec.Meta(description=column.description, examples=examples, **limits),
+    ]
