@@ -32,17 +32,12 @@ NOT_HERE = (
     "benchmarks/.venv",
     "benchmarks/results",
     "spec.md",  # of MessagePack
+    "dbt_project/tests",  # data tests that are no part of a model: none so far
 )
 # On their way; the list shrinks to nothing.
 NOT_YET = {
     "CONTRIBUTING.md: dbt_project/macros/engines",
-    "dbt_project.yml: dbt_project/tests",
     "dbt_project/macros/types.sql: service/column_types.py",
-    "docs/architecture.md: api/http/bodies.py::read_body",
-    "docs/architecture.md: backups/verifying.py",
-    "docs/architecture.md: doors/inserts.py",
-    "docs/architecture.md: doors/restores.py",
-    "docs/architecture.md: judge/findings.py",
     "docs/architecture.md: macros/dictionary/rules.sql",
     "docs/architecture.md: macros/engines",
     "docs/architecture.md: macros/history",
