@@ -113,8 +113,8 @@ def _snapshot_time(connection: Connection) -> str:
     return _iso(found[0][0])
 
 
-def _iso(moment: datetime) -> str:
-    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+def _iso(timestamp: datetime) -> str:
+    return timestamp.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _write(connection: Connection, table: Table, path: Path, codec: str, taken: _Taken) -> Written:

@@ -8,11 +8,8 @@ import queue
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import msgspec
 
@@ -27,11 +24,11 @@ from service.dbt.runner import (
     run,
     small_sweeps,
 )
-from service.dictionary import Table
+from service.doors.file_load import FileLoad, Progress, TrialResult, Upload
 from service.engines.duckdb import Database
 from service.errors import Problem, Unavailable
 from service.formats.csv.detection import detect_dialect
-from service.formats.csv.dialect import Dialect, DialectOptions, UnreadableFile, expected_columns
+from service.formats.csv.dialect import Dialect, UnreadableFile, expected_columns
 from service.ops import pending_files, records
 from service.ops.pending_files import PendingFile
 from service.runtime.clock import utc_now
@@ -45,74 +42,6 @@ log = get_logger(__name__)
 KEPT_TRIALS = 100
 MAX_WAITING = 1000
 UNFINISHED = ".tmp"  # ends the name of a file that is still being received
-
-
-class Progress(msgspec.Struct):
-    """How far a load is: `bytes` of the file's `of_bytes` are read."""
-
-    phase: str  # waiting, reading, judging or testing
-    bytes: int
-    of_bytes: int
-
-
-class LineRejected(msgspec.Struct):
-    """A line that a trial would keep out."""
-
-    line: int
-    violations: list[dict[str, Any]]
-
-
-class TrialResult(msgspec.Struct):
-    """What a load would do, and the first lines that it would keep out."""
-
-    received: int = 0
-    accepted: int = 0
-    rejected: int = 0
-    already_present: int = 0
-    rejections: list[LineRejected] = msgspec.field(default_factory=list)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Upload:
-    """What is said of a file that is sent: for which table, its name, its dialect, by whom."""
-
-    table: Table
-    source: str
-    options: DialectOptions
-    is_trial: bool
-    actor: str | None
-    load_id: str = field(default_factory=lambda: str(uuid4()))
-
-
-@dataclass
-class FileLoad:
-    """A file on its way, and how far it is; timestamps are UTC without time zone."""
-
-    file: PendingFile
-    dialect: Dialect
-    progress: Progress
-    status: str = "running"
-    detail: str | None = None
-    finished_at: datetime | None = None
-    result: TrialResult | None = None
-
-    @classmethod
-    def of(cls, file: PendingFile) -> "FileLoad":
-        """The load of a file that is on record, and of which nothing was read by this service."""
-        path = Path(file.path)
-        size = path.stat().st_size if path.exists() else 0
-        dialect = msgspec.json.decode(file.shape, type=Dialect)
-        return cls(file, dialect, Progress("waiting", 0, size))
-
-    @property
-    def load_id(self) -> str:
-        """Of the load, as ``ops.loads`` has it."""
-        return self.file.load_id
-
-    @property
-    def path(self) -> Path:
-        """The file on this machine, which belongs to the load."""
-        return Path(self.file.path)
 
 
 class FileLoads:
@@ -162,7 +91,7 @@ class FileLoads:
         """
         dialect = self._dialect(received, upload)
         path = received.with_name(received.name.removesuffix(UNFINISHED))
-        file = _pending(upload, path, msgspec.json.encode(dialect).decode())
+        file = upload.pending(path, msgspec.json.encode(dialect).decode())
         received.rename(path)
         try:
             sync_folder(path.parent)  # the file is on the disk before it is on record
@@ -195,7 +124,7 @@ class FileLoads:
         except UnreadableFile as error:
             if upload.is_trial:
                 raise
-            self._refuse(_pending(upload, path, "").load, error.detail)
+            self._refuse(upload.pending(path, "").load, error.detail)
             detail = f"{upload.source}: {error.detail}"
             raise UnreadableFile(detail, load_id=upload.load_id) from error
 
@@ -338,19 +267,6 @@ class _ShownLock(BuildLock):
 
 
 def _ignore(_: Node) -> None: ...
-
-
-def _pending(upload: Upload, path: Path, dialect: str) -> PendingFile:
-    return PendingFile(
-        load_id=upload.load_id,
-        table_name=upload.table.name,
-        path=str(path),
-        source=upload.source,
-        shape=dialect,
-        is_trial=upload.is_trial,
-        actor=upload.actor,
-        asked_at=utc_now(),
-    )
 
 
 def _without_paths(message: str, settings: Settings, load: FileLoad) -> str:

@@ -108,9 +108,9 @@ class Group:
         batch, accepted = verdict.batch, outcome.accepted(verdict)
         if accepted:
             self.rows[batch.table.name].append(verdict.accepted)
-        load_id, now, present = outcome.load_id or "", utc_now(), len(verdict.present)
+        present = len(verdict.present)
         load = records.LoadRecord(
-            load_id=load_id,
+            load_id=outcome.load_id or "",
             table_name=batch.table.name,
             kind=insert.kind,
             source=insert.source,
@@ -120,26 +120,32 @@ class Group:
             rejected=batch.received - accepted - present,
             already_present=present,
             started_at=insert.started_at,
-            finished_at=now,
+            finished_at=utc_now(),
             actor=insert.actor,
         )
         if insert.replay:
             self._take_replay(insert.replay, outcome, verdict, load)
             return
         self.loads.append(load)
+        self._take_rejections(outcome, verdict, load)
+
+    def _take_rejections(
+        self, outcome: Outcome, verdict: Verdict, load: records.LoadRecord
+    ) -> None:
+        batch = verdict.batch
         for position, violations in sorted(verdict.rejected.items()):
-            rejection_id = f"{load_id}-{len(outcome.rejection_ids)}"
-            outcome.rejection_ids[batch.table.name, position] = rejection_id
+            rejection_id = f"{load.load_id}-{len(outcome.rejection_ids)}"
+            outcome.rejection_ids[load.table_name, position] = rejection_id
             self.rejections.append(
                 records.RejectionRecord(
                     rejection_id=rejection_id,
-                    load_id=load_id,
-                    table_name=batch.table.name,
-                    source=insert.source,
+                    load_id=load.load_id,
+                    table_name=load.table_name,
+                    source=load.source,
                     position=position,
                     payload=batch.payload(position),
                     violations=in_json(violations),
-                    rejected_at=now,
+                    rejected_at=load.finished_at or utc_now(),
                     is_text=batch.rows is not None and batch.rows.from_text,
                 )
             )

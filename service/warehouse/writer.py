@@ -3,6 +3,9 @@
 Requests wait in a queue; the writer takes as many as there are, writes them in one transaction,
 and answers each after the commit. A group that fails is rolled back and done again one by one,
 so that what fails, fails alone (DuckDB has no savepoints).
+
+It is one module of more than 300 lines since what it does is one loop: taking work, grouping,
+writing, and what is done when a group fails all hang on the one connection and its transaction.
 """
 
 import asyncio

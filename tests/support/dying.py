@@ -15,7 +15,7 @@ from service.dbt.landing import CsvSource
 from service.dbt.plugin import Plugin
 from service.dbt.runner import build_offline, parse
 from service.doors import files
-from service.doors.files import Upload
+from service.doors.file_load import Upload
 from service.formats.csv import opening, reader
 from service.formats.csv.dialect import DialectOptions
 from service.gate import Gate

@@ -18,7 +18,7 @@ from service.api.http.idempotency import answered_once
 from service.api.http.parameters import only_known
 from service.api.http.problems import CONTENT_TYPE
 from service.api.v1.answers import encoded
-from service.doors.files import FileLoad, Upload
+from service.doors.file_load import FileLoad, Upload
 from service.errors import BadRequest, UnsupportedFormat
 from service.formats.csv.dialect import DialectOptions
 from service.gate import Gate

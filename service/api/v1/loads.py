@@ -13,8 +13,8 @@ from litestar.params import FromPath, FromQuery
 from service.api.http.describing import described
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
-from service.api.http.times import Moment, in_utc
-from service.doors.files import FileLoad, LineRejected, Progress, TrialResult
+from service.api.http.times import Timestamp, in_utc
+from service.doors.file_load import FileLoad, LineRejected, Progress, TrialResult
 from service.gate import Gate
 from service.ops import queries, records
 
@@ -43,8 +43,8 @@ class Load(msgspec.Struct):
     accepted: int
     rejected: int
     already_present: int
-    started_at: Moment
-    finished_at: Moment | None
+    started_at: Timestamp
+    finished_at: Timestamp | None
     actor: str | None
     detail: str | None
     tables: dict[str, Counts] | msgspec.UnsetType = msgspec.UNSET

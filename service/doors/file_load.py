@@ -1,0 +1,95 @@
+"""One file on its way into a table: what is said of it, how far it is, what came of a trial."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+from uuid import uuid4
+
+import msgspec
+
+from service.dictionary import Table
+from service.formats.csv.dialect import Dialect, DialectOptions
+from service.ops.pending_files import PendingFile
+from service.runtime.clock import utc_now
+
+
+class Progress(msgspec.Struct):
+    """How far a load is: `bytes` of the file's `of_bytes` are read."""
+
+    phase: str  # waiting, reading, judging or testing
+    bytes: int
+    of_bytes: int
+
+
+class LineRejected(msgspec.Struct):
+    """A line that a trial would keep out."""
+
+    line: int
+    violations: list[dict[str, Any]]
+
+
+class TrialResult(msgspec.Struct):
+    """What a load would do, and the first lines that it would keep out."""
+
+    received: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    already_present: int = 0
+    rejections: list[LineRejected] = msgspec.field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """What is said of a file that is sent: for which table, its name, its dialect, by whom."""
+
+    table: Table
+    source: str
+    options: DialectOptions
+    is_trial: bool
+    actor: str | None
+    load_id: str = field(default_factory=lambda: str(uuid4()))
+
+    def pending(self, path: Path, dialect: str) -> PendingFile:
+        """What is put on record of it once it is at `path`; `dialect` is JSON."""
+        return PendingFile(
+            load_id=self.load_id,
+            table_name=self.table.name,
+            path=str(path),
+            source=self.source,
+            shape=dialect,
+            is_trial=self.is_trial,
+            actor=self.actor,
+            asked_at=utc_now(),
+        )
+
+
+@dataclass
+class FileLoad:
+    """A file on its way, and how far it is; timestamps are UTC without time zone."""
+
+    file: PendingFile
+    dialect: Dialect
+    progress: Progress
+    status: str = "running"
+    detail: str | None = None
+    finished_at: datetime | None = None
+    result: TrialResult | None = None
+
+    @classmethod
+    def of(cls, file: PendingFile) -> Self:
+        """The load of a file that is on record, and of which nothing was read by this service."""
+        path = Path(file.path)
+        size = path.stat().st_size if path.exists() else 0
+        dialect = msgspec.json.decode(file.shape, type=Dialect)
+        return cls(file, dialect, Progress("waiting", 0, size))
+
+    @property
+    def load_id(self) -> str:
+        """Of the load, as ``ops.loads`` has it."""
+        return self.file.load_id
+
+    @property
+    def path(self) -> Path:
+        """The file on this machine, which belongs to the load."""
+        return Path(self.file.path)
