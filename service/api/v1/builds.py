@@ -114,14 +114,14 @@ class BuildController(Controller):
 def page_of(build: BuildResult) -> Build:
     """A build, as clients see it."""
     return Build(
-        build.build_id,
-        cast(Status, build.status),
-        _in_utc(build.started_at),
-        _in_utc(build.finished_at),
-        list(build.nodes),
-        build.message,
-        build.actor,
-        build.progress,
+        build_id=build.build_id,
+        status=cast(Status, build.status),
+        started_at=_in_utc(build.started_at),
+        finished_at=_in_utc(build.finished_at),
+        nodes=list(build.nodes),
+        message=build.message,
+        actor=build.actor,
+        progress=build.progress,
     )
 
 

@@ -103,15 +103,22 @@ class LoadController(Controller):
 
 
 def page_of_trial(load: FileLoad) -> Load:
-    """A dry run, of which no book says anything."""
+    """A dry run, which is not on record."""
     found = load.result or TrialResult()
     return Load(
-        *(load.load_id, "file", load.file.table_name, load.file.source, cast(Status, load.status)),
-        *(found.received, found.accepted, found.rejected, found.already_present),
-        in_utc(load.file.asked_at),
-        in_utc(load.finished_at) if load.finished_at else None,
-        load.file.actor,
-        load.detail,
+        load_id=load.load_id,
+        kind="file",
+        table=load.file.table_name,
+        source=load.file.source,
+        status=cast(Status, load.status),
+        received=found.received,
+        accepted=found.accepted,
+        rejected=found.rejected,
+        already_present=found.already_present,
+        started_at=in_utc(load.file.asked_at),
+        finished_at=in_utc(load.finished_at) if load.finished_at else None,
+        actor=load.file.actor,
+        detail=load.detail,
         progress=load.progress if load.status == "running" else msgspec.UNSET,
         rejections=found.rejections,
     )

@@ -198,28 +198,30 @@ class RejectionController(Controller):
 def _replay(entry: records.ReplayRecord) -> Replay:
     violations = entry.violations
     return Replay(
-        entry.load_id,
-        cast(Any, entry.outcome),
-        msgspec.Raw((entry.payload or "null").encode()),
-        msgspec.json.decode(violations, type=list[ShownViolation]) if violations else None,
-        in_utc(entry.replayed_at),
-        entry.actor,
+        load_id=entry.load_id,
+        outcome=cast(Any, entry.outcome),
+        payload=msgspec.Raw((entry.payload or "null").encode()),
+        violations=msgspec.json.decode(violations, type=list[ShownViolation])
+        if violations
+        else None,
+        replayed_at=in_utc(entry.replayed_at),
+        actor=entry.actor,
     )
 
 
 def page_of(entry: records.RejectionRecord) -> Rejection:
     """A rejection, as clients see it."""
     return Rejection(
-        entry.rejection_id,
-        entry.load_id,
-        entry.table_name,
-        entry.position,
-        msgspec.Raw(entry.payload.encode()),
-        msgspec.json.decode(entry.violations, type=list[ShownViolation]),
-        in_utc(entry.rejected_at),
-        cast(Status, entry.status),
-        entry.raw,
-        in_utc(entry.resolved_at) if entry.resolved_at else None,
-        entry.resolved_by,
-        entry.resolution,
+        rejection_id=entry.rejection_id,
+        load_id=entry.load_id,
+        table=entry.table_name,
+        position=entry.position,
+        payload=msgspec.Raw(entry.payload.encode()),
+        violations=msgspec.json.decode(entry.violations, type=list[ShownViolation]),
+        rejected_at=in_utc(entry.rejected_at),
+        status=cast(Status, entry.status),
+        raw=entry.raw,
+        resolved_at=in_utc(entry.resolved_at) if entry.resolved_at else None,
+        resolved_by=entry.resolved_by,
+        resolution=entry.resolution,
     )
