@@ -26,7 +26,7 @@ PIP_AUDIT := pip-audit==2.10.1
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-dev serve test fuzz soak lint format bench seeds lock vulnerabilities clean
+.PHONY: help install install-dev serve test fuzz soak lint format docs bench seeds lock vulnerabilities clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,7 +42,7 @@ serve: install ## build the warehouse, then serve
 	@exec $(VENV)/bin/gatehouse serve $(ARGS)
 
 test: install-dev ## run the tests (one of them: make test ARGS='-k some_words')
-	@$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(VENV)/bin/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 fuzz: install-dev ## hostile input by a new seed, ten times as much (more: make fuzz CASES=100)
 	@GATEHOUSE_FUZZ_SEED=$(SEED) GATEHOUSE_FUZZ_CASES=$(CASES) \
@@ -60,6 +60,9 @@ lint: install-dev ## check Python (ruff, mypy) and SQL (sqlfluff)
 format: install-dev ## put Python into the shape that lint asks for
 	@$(VENV)/bin/ruff check --fix --exit-zero .
 	@$(VENV)/bin/ruff format .
+
+docs: install ## make docs/rules.md again, from the rule kinds and their words
+	@$(VENV)/bin/python -m service.dictionary.rules_page > docs/rules.md
 
 bench: install $(BENCH)/.installed ## measure, beside peers (what and how: make bench ARGS=--help)
 	@$(VENV)/bin/python -m benchmarks.run $(ARGS)

@@ -9,7 +9,7 @@ import pytest
 
 pytest.register_assert_rewrite("tests.support")
 
-from tests.support import CHECKOUT, chance, parsed  # noqa: E402
+from tests.support import CHECKOUT, chance, nursery, parsed  # noqa: E402
 from tests.support.memory_disk import keep_files_in_memory  # noqa: E402
 
 sys.path.insert(0, str(CHECKOUT / "seeds"))
@@ -26,31 +26,57 @@ pytest_plugins = [
 
 # They take a minute and more each, the longest first.
 LONGEST = (
+    "doors/test_large_file.py",
     "faults/test_killed_in_the_middle.py",
     "dbt_project/test_history.py",
-    "test_builds_under_load.py",
+    "doors/test_builds_under_load.py",
     "api/test_loading_files.py",
     "cli/test_recover_command.py",
-    "test_large_file.py",
-    "cli/test_build_command.py",
     "hostile/test_damaged_avro_files.py",
+    "formats/avro/test_whole_columns.py",
+    "formats/avro/test_hostile_avro_files.py",
+    "test_benchmarks.py",
     "hostile/test_every_call.py",
+    "cli/test_build_command.py",
+    "faults/test_full_disk.py",
     "hostile/test_insert_door.py",
     "dbt_project/test_accounting.py",
     "test_killed_while_loading.py",
-    "test_benchmarks.py",
 )
+# Their tests share nothing that takes long to make, so that several processes may share a file.
+SHARED_OUT = {
+    "api/test_loading_files.py",
+    "cli/test_recover_command.py",
+    "faults/test_full_disk.py",
+    "faults/test_killed_in_the_middle.py",
+    "formats/avro/test_hostile_avro_files.py",
+    "formats/avro/test_whole_columns.py",
+    "hostile/test_damaged_avro_files.py",
+}
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores: most of them wait now and then."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, the longest files begin first, then those with slow
-    tests: so that none has a long one left at the end.
+    """Where several processes share the tests, a file is one process's, but for the longest.
+
+    What takes long begins first, so that none has a long one left at the end.
     """
     if not hasattr(config, "workerinput"):
         return
+    tests = CHECKOUT / "tests"
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    turn = {CHECKOUT / "tests" / name: number for number, name in enumerate(LONGEST)}
+    turn = {tests / name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: (turn.get(item.path, len(turn)), item.path not in slow))
+    for item in items:
+        name = item.path.relative_to(tests).as_posix()
+        if name not in SHARED_OUT:
+            item.add_marker(pytest.mark.xdist_group(name))
 
 
 # Hostile input: processes that run tests side by side draw from one seed, and tell how much they
@@ -78,6 +104,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Tells the first process what was tried."""
+    nursery.close()
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["done"] = dict(chance.done)
 

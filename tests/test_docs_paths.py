@@ -8,6 +8,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 CHECKOUT = Path(__file__).parents[1]
 BASES = ("", "service", "dbt_project", "dbt_project/macros", "tests", "docs", "benchmarks")
@@ -19,7 +20,7 @@ DOCUMENTS = (
     "dbt_project/**/*.*ml",
     "dbt_project/**/*.sql",
 )
-CODE = ("service/**/*.py", "tests/**/*.py", "seeds/*.py", "benchmarks/**/*.py")
+CODE = ("service/**/*.py", "tests/**/*.py", "seeds/*.py", "benchmarks/[a-z]*/*.py")
 FOLDERS = "service|dbt_project|macros|models|tests|docs|benchmarks|seeds|requirements"
 NAMED = re.compile(
     rf"(?<![\w/.<*{{-])((?:{FOLDERS})/[\w./-]+|[\w./-]+\.(?:py|sql|md)\b)(?:::(\w[\w.]*))?"
@@ -42,19 +43,17 @@ NOT_YET = {
     "docs/architecture.md: doors/inserts.py",
     "docs/architecture.md: doors/restores.py",
     "docs/architecture.md: judge/findings.py",
+    "docs/architecture.md: macros/dictionary/rules.sql",
     "docs/architecture.md: macros/engines",
     "docs/architecture.md: macros/history",
     "docs/architecture.md: macros/history/judge.sql",
     "docs/architecture.md: macros/history/land.sql",
-    "docs/architecture.md: macros/history/model.sql",
+    "docs/architecture.md: macros/history/line_rules.sql",
     "docs/architecture.md: macros/history/record.sql",
+    "docs/architecture.md: macros/history/table_of_record.sql",
     "service/engines/engine.py: dbt_project/macros/engines",
 }
-FILES = {
-    path.relative_to(CHECKOUT)
-    for folder in ("service", "dbt_project", "tests", "docs", "seeds", "benchmarks", "requirements")
-    for path in (CHECKOUT / folder).rglob("*")
-} | {path.relative_to(CHECKOUT) for path in CHECKOUT.glob("*.*")}
+FILES = [path for pattern in (*DOCUMENTS, *CODE) for path in sorted(CHECKOUT.glob(pattern))]
 
 
 def spoken(path: Path) -> str:
@@ -69,7 +68,7 @@ def files_named(path: str, where: Path) -> list[Path]:
     """What `path` may mean in the file `where`."""
     at = [CHECKOUT / base / path for base in BASES] + [where.parent / path]
     found = [each for each in at if each.exists()]
-    return found or [CHECKOUT / each for each in FILES if "/" not in path and each.name == path]
+    return found or [each for each in FILES if each.name == path]
 
 
 def is_defined(name: str, file: Path) -> bool:
@@ -77,13 +76,12 @@ def is_defined(name: str, file: Path) -> bool:
     text = file.read_text("utf-8")
     if file.suffix == ".sql":
         return bool(re.search(rf"macro {name}\(", text))
-    body: list[ast.stmt] = ast.parse(text).body
+    scope: Any = ast.parse(text)
     for part in name.split("."):
-        kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-        found = [each for each in body if isinstance(each, kinds) and each.name == part]
-        if not found:
+        named = [each for each in scope.body if getattr(each, "name", None) == part]
+        if not named:
             return False
-        body = found[0].body
+        scope = named[0]
     return True
 
 
@@ -100,8 +98,7 @@ def missing(file: Path) -> Iterator[str]:
 
 
 def test_what_is_named_is_there():
-    files = [path for pattern in (*DOCUMENTS, *CODE) for path in sorted(CHECKOUT.glob(pattern))]
-    gone = [f"{file.relative_to(CHECKOUT)}: {name}" for file in files for name in missing(file)]
+    gone = [f"{file.relative_to(CHECKOUT)}: {name}" for file in FILES for name in missing(file)]
     assert [each for each in gone if each not in NOT_YET] == []
 
 

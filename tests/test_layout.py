@@ -4,6 +4,7 @@ An import counts wherever it stands: at the top, in a function, under `if TYPE_C
 """
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -94,6 +95,13 @@ def level_of(name: str) -> int:
     if name == "__main__":
         return len(ROOMS)
     return next((i for i, room in enumerate(ROOMS) if is_within(name, room)), -1)
+
+
+def test_the_page_lists_the_rooms_in_their_order():
+    page = (CHECKOUT / "docs" / "architecture.md").read_text("utf-8")
+    listed = re.findall(r"^\| `([\w/]+?)(?:/|\.py)` \|", page, re.MULTILINE)
+    there = [room for room in ROOMS if any(is_within(name, room) for name in PARSED)]
+    assert [name.replace("/", ".") for name in listed] == there
 
 
 def test_every_module_is_in_a_room():

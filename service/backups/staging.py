@@ -21,7 +21,7 @@ from service.errors import DamagedBackup, DanglingReferences
 from service.formats.avro.avro_files import AvroFile
 from service.judge.findings import Findings
 from service.judge.relations import check_unique, dangling_rows
-from service.runtime.pipeline import one_ahead
+from service.runtime.prefetch import ahead
 
 PART_ROWS, PART_BYTES = 1 << 16, 16 << 20  # compared at once, about
 
@@ -77,7 +77,7 @@ def _parts_of(
     """The judged rows of a backup, each part read while the one before is worked on."""
     with (
         trusted(entry, table, catalogue) as rows,
-        closing(one_ahead(_judged(table, entry, rows))) as parts,  # else the file is closed first
+        closing(ahead(_judged(table, entry, rows), 1)) as parts,  # else the file is closed first
     ):
         yield parts
 

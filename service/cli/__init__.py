@@ -1,4 +1,7 @@
-"""The `gatehouse` command. Its modules import what is heavy only when a command runs."""
+"""The `gatehouse` command: one module of `commands/` for each subcommand.
+
+Its modules import heavy libraries only when a command runs, so that `--help` is quick.
+"""
 
 import click
 

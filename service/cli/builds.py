@@ -19,10 +19,10 @@ UNFINISHED = ("queued", "running")
 
 
 def build_and_tell(run: Run) -> Result:
-    """Builds, tells (without --json) each node as it finishes, and what was loaded.
+    """Builds; without --json, shows each node as it finishes, and then what was loaded.
 
     Raises:
-        Failure: dbt failed; what it says is told before.
+        Failure: dbt failed; its messages are shown first.
     """
     from service.runtime.running import find
 
@@ -44,7 +44,7 @@ def build_and_tell(run: Run) -> Result:
 def _asked(
     client: "Client", on_node: Callable[[Result], None], step: Callable[..., None]
 ) -> Result:
-    """A build by the service, followed to its end."""
+    """Has the service build, and polls until the build has ended."""
     path = f"/v1/builds/{segment(client.post('/v1/builds')['build_id'])}"
     told = 0
     while True:
@@ -59,7 +59,7 @@ def _asked(
 
 
 def _here(settings: "Settings", on_node: Callable[[Result], None]) -> Result:
-    """A build in this process, as no service runs."""
+    """Builds in this process, since no service runs."""
     import msgspec
 
     from service.cli.inside import quieten
@@ -95,7 +95,7 @@ def _fail(run: Run, result: Result) -> None:
 
 
 def _loaded(client: "Client", began: datetime) -> Result:
-    """The tables, and the loads of history since `began`."""
+    """Row counts of the tables, and the loads of history since `began`."""
     loads = client.pages("/v1/loads", "loads", 1000, kind="history")
     return {
         "tables": {table["name"]: table["rows"] for table in client.get("/v1/tables")},

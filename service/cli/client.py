@@ -1,6 +1,6 @@
-"""The service, for commands: over HTTP where one runs, else the same app inside this process.
+"""A client of the API: over HTTP where a service runs, else of the same app in this process.
 
-Either way it is the same requests to the same app, so a command answers the same by construction.
+The requests are the same either way, and so are a command's answers.
 """
 
 import asyncio
@@ -22,36 +22,39 @@ from service.runtime.settings import Settings
 
 # Builds and backups take their time; only a connection has to come quickly.
 TIMEOUT = httpx.Timeout(None, connect=5)
-# How often a request is sent before its failure is told, and how long to wait for a warehouse
-# that another command has open.
+# How often a request is sent before it fails, and how long to wait for a warehouse that another
+# command has open.
 ATTEMPTS, PATIENCE_SECONDS = 4, 5.0
 PAGE = 10_000
 
 
 class Client:
-    """Requests, one at a time. Each raises Refused for a problem, Unreachable for no answer."""
+    """Sends one request at a time; answers are decoded from JSON.
+
+    Every method raises Refused for a problem document, and Unreachable where no one answers.
+    """
 
     def __init__(self, portal: BlockingPortal, http: httpx.AsyncClient) -> None:
         self._portal = portal
         self._http = http
 
     def get(self, path: str, **parameters: Any) -> Any:
-        """What GET answers; parameters that are None are left out."""
+        """Sends GET; parameters that are None are left out."""
         given = {name: value for name, value in parameters.items() if value is not None}
         return self.send("GET", path, params=given).json()
 
     def post(self, path: str, content: Any = None, **parameters: Any) -> Any:
-        """What POST answers to `content` as JSON."""
+        """Sends POST with `content` as JSON."""
         body = {} if content is None else {"json": content}
         return self.send("POST", path, params=parameters, **body).json()
 
     def delete(self, path: str, **parameters: Any) -> None:
-        """DELETE; parameters that are None are left out."""
+        """Sends DELETE; parameters that are None are left out."""
         given = {name: value for name, value in parameters.items() if value is not None}
         self.send("DELETE", path, params=given)
 
     def pages(self, path: str, member: str, limit: int, **parameters: Any) -> list[Any]:
-        """The first `limit` of what a paged list has under `member`."""
+        """Reads a paged list: the first `limit` entries under `member`, page after page."""
         found: list[Any] = []
         after = None
         while len(found) < limit:
@@ -66,9 +69,9 @@ class Client:
     def send(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, **options: Any
     ) -> httpx.Response:
-        """The answer to a request, which is repeated when it is lost or the service is busy.
+        """Sends a request, again if the connection breaks or the service is busy (429, 503).
 
-        The Idempotency-Key sees to it that a repeated request writes nothing twice.
+        Attempts share an Idempotency-Key, so that a repeated request writes nothing twice.
         """
         key = {"Idempotency-Key": str(uuid.uuid4())} if method == "POST" else {}
         options["headers"] = {**key, **(headers or {})}
@@ -80,7 +83,7 @@ class Client:
         return _checked(self._portal.call(partial(self._send, method, path, options)))
 
     def _try(self, method: str, path: str, options: dict[str, Any]) -> httpx.Response | None:
-        """The answer, or None when it got lost on its way."""
+        """The answer; None if the connection broke."""
         try:
             return self._portal.call(partial(self._send, method, path, options))
         except _Lost:
@@ -96,7 +99,7 @@ class Client:
 
 
 class _Lost(Unreachable):
-    """The connection broke before the answer was here; what was asked may have been done."""
+    """The connection broke before the answer came; the request may have been carried out."""
 
 
 def _no_answer(http: httpx.AsyncClient) -> tuple[str, str]:
@@ -135,13 +138,13 @@ def connect(settings: Settings, url: str | None = None) -> Iterator[Client]:
     with start_blocking_portal() as portal, ExitStack() as stack:
         opened = portal.wrap_async_context_manager(_opened(settings, url))
         http = opened.__enter__()
-        # What goes wrong in a command is no trouble of the app's: that is closed in order.
+        # The app is closed in order, whatever the command raised.
         stack.callback(opened.__exit__, None, None, None)
         yield Client(portal, http)
 
 
 def _our_own(settings: Settings) -> ssl.SSLContext:
-    """Trusts the certificate of the service on this machine, whatever name is in it."""
+    """A TLS context that trusts the certificate of the service on this machine, for any name."""
     context = ssl.create_default_context()
     if settings.tls_certificate:
         context.load_verify_locations(settings.tls_certificate)
@@ -168,7 +171,7 @@ async def _opened(settings: Settings, url: str | None) -> AsyncIterator[httpx.As
 
 
 async def _here(settings: Settings, stack: AsyncExitStack) -> tuple[str, httpx.AsyncBaseTransport]:
-    """Where the service answers that has the warehouse, or the app in this process."""
+    """URL and transport of the service that has the warehouse, or of the app in this process."""
     until = None
     while True:
         if found := find(settings):

@@ -1,4 +1,4 @@
-"""Rejected rows as a CSV file, for a spreadsheet, and back.
+"""Rejected rows as a CSV file, for correction in a spreadsheet, and back.
 
 Values go out exactly as they were sent; guarding those that a spreadsheet takes for formulas
 would change them.
@@ -28,7 +28,7 @@ csv.field_size_limit(2**31 - 1)  # the service limits whole bodies
 
 
 def write(client: "Client", path: str, only: dict[str, str | None]) -> int:
-    """Writes rejections to the file at `path` ("-" is stdout), page after page; how many.
+    """Writes rejections to the CSV file at `path` ("-" is stdout); returns their number.
 
     Raises:
         Failure: a table has a column of a name that the file needs for itself.
@@ -47,7 +47,7 @@ def write(client: "Client", path: str, only: dict[str, str | None]) -> int:
 
 
 def _columns(client: "Client", table: str | None) -> list[str]:
-    """The columns of one table, or of all, each name once."""
+    """The column names of one table, or of all, each once."""
     names = [table] if table else [each["name"] for each in client.get("/v1/tables")]
     pages = [client.get(f"/v1/tables/{segment(name)}") for name in names]
     columns = dict.fromkeys(column["name"] for page in pages for column in page["columns"])
@@ -67,7 +67,7 @@ def _all(client: "Client", only: dict[str, str | None]) -> Iterator[dict[str, An
 
 
 def _values(rejection: dict[str, Any], columns: Sequence[str]) -> dict[str, str]:
-    """The row's values by column; what has no column is in REST, in JSON."""
+    """The row's values by column; values without a column go into REST, as JSON."""
     payload = rejection["payload"]
     if isinstance(payload, str):  # a line that could not be read
         return {REST: payload}
@@ -101,7 +101,7 @@ def _opened(path: str) -> Iterator[TextIO]:
 
 
 def read(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The corrected rows of a file, each with the number of its line, as the service takes them.
+    """Yields the corrected rows of a file, each with its line number, as the API takes them.
 
     Whatever a spreadsheet makes of a CSV file can be read: with a BOM, in UTF-16 or Windows-1252,
     with semicolons or tabs, its columns in any order. Columns without a name and `reasons` are
@@ -128,7 +128,7 @@ def read(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _row(row: dict[str, str], surplus: list[str]) -> dict[str, str]:
-    """Values by column; an empty field is no value, whatever table the column is of."""
+    """Values by column; empty fields are left out."""
     values = {name: row[name] for name in row if row[name] and name not in ("", ID, TABLE, REASONS)}
     if rest := [value for value in surplus if value]:
         values[REST] = ",".join([*filter(None, [values.get(REST)]), *rest])
@@ -136,7 +136,7 @@ def _row(row: dict[str, str], surplus: list[str]) -> dict[str, str]:
 
 
 def _delimiter(text: str) -> str:
-    """The one that makes a column rejection_id of the header."""
+    """The delimiter by which the header has a column rejection_id."""
     for delimiter in DELIMITERS:
         header = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
         if ID in [name.strip() for name in header]:

@@ -1,4 +1,4 @@
-"""What can go wrong for someone at a terminal: one line, a hint, an exit code."""
+"""Errors as the command line shows them: one line, a hint, an exit code."""
 
 import sys
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from service.cli import output
 from service.errors import Problem
 
 REJECTED, USAGE, UNREACHABLE = 1, 2, 3
-# By the last part of a problem's type, or by its status: what the reader can do about it.
+# What the reader can do, by the last part of a problem's type, or by its status.
 HINTS = {
     "401": "set GATEHOUSE_KEY to a key of this service",
     "403": "set GATEHOUSE_KEY to a key with a larger role",
@@ -22,7 +22,7 @@ HINTS = {
 
 
 class Failure(Exception):
-    """Something that ends the command with `code`, and what the reader can do about it."""
+    """Ends the command with exit code `code`; `hint` says what the reader can do."""
 
     code: ClassVar[int] = REJECTED
 
@@ -39,7 +39,7 @@ class WrongSettings(Failure):
 
 
 class Unreachable(Failure):
-    """There is no service to talk to, or no warehouse that could be opened."""
+    """No service answers, or no warehouse can be opened."""
 
     code = UNREACHABLE
 
@@ -58,13 +58,13 @@ class Refused(Failure):
 
     @property
     def exit_code(self) -> int:
-        """3 where the warehouse is not there yet or not now, else 1."""
+        """3 where the warehouse is not available (503), else 1."""
         return UNREACHABLE if self.status == 503 else REJECTED
 
 
 @contextmanager
 def told(as_json: bool) -> Iterator[None]:
-    """Tells a failure on stderr (a problem document on stdout too, with --json) and exits."""
+    """Reports a failure on stderr (with --json also the problem document on stdout), and exits."""
     try:
         yield
     except Refused as refused:

@@ -1,4 +1,4 @@
-"""The service's app inside this process, for when no service runs."""
+"""The app in this process, for commands when no service runs."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -29,7 +29,7 @@ class Locked(Unreachable):
 
 
 class Damaged(Unreachable):
-    """The warehouse's file is not what DuckDB wrote."""
+    """The warehouse file is damaged: DuckDB cannot open it."""
 
     def __init__(self, settings: Settings, error: Exception) -> None:
         why = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -37,7 +37,7 @@ class Damaged(Unreachable):
 
 
 def _way_out(settings: Settings) -> str:
-    """What there is to go back to."""
+    """A hint that names the last backup of each table."""
     newest: dict[str, str] = {}
     for entry in Catalogue(settings.backups).list():
         newest.setdefault(entry.table, entry.created_at)
@@ -47,13 +47,13 @@ def _way_out(settings: Settings) -> str:
 
 
 def quieten(settings: Settings) -> None:
-    """Logs of warnings only (unless debugging): a command says itself what it does."""
+    """Logs warnings only (unless debugging): a command itself says what it does."""
     quiet = "warning" if settings.log_level == "info" else settings.log_level
     logs.configure(msgspec.structs.replace(settings, log_level=quiet))
 
 
 def is_built(settings: Settings) -> bool:
-    """Whether there is a warehouse that a build has finished.
+    """Whether there is a warehouse in which a build has finished.
 
     Raises:
         Locked: another process has it.

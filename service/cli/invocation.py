@@ -1,4 +1,4 @@
-"""What every command has: settings, `--json`, `--url`, exit codes."""
+"""What all commands share: settings, `--json`, `--url`, exit codes."""
 
 import functools
 import sys
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 
 def segment(name: str) -> str:
-    """`name` as one segment of a path."""
+    """`name` as one segment of a URL's path, percent-encoded."""
     return quote(name, safe="")
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a command: how it is set up and how it is to answer."""
+    """One run of a command: its settings, the service's URL if given, the output format."""
 
     settings: "Settings"
     url: str | None
     as_json: bool
 
     def connect(self) -> "AbstractContextManager[Client]":
-        """The service: at `url`, the one that runs here, or the same app in this process."""
+        """A client of the service at `url`, of the one that runs here, or of an app of its own."""
         from service.cli.client import connect
 
         return connect(self.settings, self.url)
@@ -60,7 +60,7 @@ def local_command(body: Callable[..., int | None]) -> Callable[..., None]:
 
 
 def command(body: Callable[..., int | None]) -> Callable[..., None]:
-    """As `local_command`, for one that may also talk to a service elsewhere."""
+    """As `local_command`, with `--url` for a service elsewhere."""
     url = click.option(
         "--url", envvar="GATEHOUSE_URL", callback=_checked, help="The service to talk to."
     )

@@ -1,4 +1,4 @@
-"""What a command says: tables or JSON on stdout, notes and progress on stderr.
+"""Output of commands: tables or JSON on stdout, notes and progress on stderr.
 
 On a terminal tables are drawn; in a pipe they are tab-separated lines under a header.
 """
@@ -17,22 +17,22 @@ Row = Mapping[str, Any]
 
 
 def print_json(value: Any) -> None:
-    """One JSON document; ASCII only, so that no value can speak to a terminal."""
+    """Prints one JSON document, in ASCII, so that no value can send codes to a terminal."""
     click.echo(json.dumps(value, indent=2 if sys.stdout.isatty() else None))
 
 
 def note(text: str) -> None:
-    """A line for people, on stderr."""
+    """Prints a line for people on stderr."""
     click.echo(printable(text), err=True)
 
 
 def line(text: str) -> None:
-    """A line on stdout."""
+    """Prints a line on stdout."""
     click.echo(printable(text))
 
 
 def table(rows: Iterable[Row], columns: Sequence[str]) -> None:
-    """`rows` under a header, a column for each name of `columns`."""
+    """Prints `rows` under a header, with a column for each name of `columns`."""
     cells = [[cell(row.get(column)) for column in columns] for row in rows]
     if not sys.stdout.isatty():
         for texts in ([column.replace("_", " ") for column in columns], *cells):
@@ -61,7 +61,7 @@ def count_line(name: str, counts: Row) -> str:
 
 
 def cell(value: Any) -> str:
-    """`value` on one line; lists of texts are joined, what is not text is JSON."""
+    """`value` as one line of text: lists are joined by "; ", None is empty, the rest is JSON."""
     if value is None:
         return ""
     if isinstance(value, list):
@@ -73,9 +73,10 @@ def cell(value: Any) -> str:
 
 @contextmanager
 def progress(label: str, total: int | None = None) -> Iterator[Callable[..., None]]:
-    """A bar on stderr (where that is a terminal); call what it gives with how far it went on.
+    """Shows a progress bar on stderr, where that is a terminal.
 
-    A second argument says anew how much there is in all.
+    Call the function that it yields with the steps since the last call, and optionally with a new
+    total: ``with progress("backing up", 3) as step: step(1)``.
     """
     if not sys.stderr.isatty():
         yield lambda *_: None

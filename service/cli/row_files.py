@@ -1,4 +1,4 @@
-"""Files of rows, cut into batches without changing a byte of any row."""
+"""Cuts files of rows into batches, without changing a byte of any row."""
 
 import csv
 import sys

@@ -118,8 +118,8 @@ def _read_timestamp(value: Written) -> str:
         raise Unreadable from None
 
 
-def _in_utc(moment: datetime) -> str:
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _in_utc(timestamp: datetime) -> str:
+    aware = timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)
     return aware.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
@@ -127,10 +127,10 @@ def _timestamps(values: Sequence[str | None]) -> pa.Array:
     """Text with ``Z`` to microseconds in UTC, as the warehouse keeps it: without a time zone.
 
     Raises:
-        pa.ArrowInvalid: a value names no moment, or has no offset.
+        pa.ArrowInvalid: a value is no timestamp, or has no offset.
     """
-    moments = pc.cast(pa.array(values, pa.string()), pa.timestamp("us", "UTC"))
-    return pc.cast(moments, pa.timestamp("us"))
+    aware = pc.cast(pa.array(values, pa.string()), pa.timestamp("us", "UTC"))
+    return pc.cast(aware, pa.timestamp("us"))
 
 
 @dataclass(frozen=True)
@@ -154,9 +154,10 @@ class ColumnType:
         return _named, (self.name,)  # another process has the same
 
     def decoded(self, values: Sequence[Any]) -> tuple[pa.Array, Mask]:
-        """Values that a body's decoder let through, as Arrow, and which of them to look at again.
+        """Values that a body's decoder let through: an array of type `arrow`, and a mask of doubt.
 
-        In the place of those can be anything.
+        Both have one item for each value. Where the mask is set, the item can be anything: the
+        value has to be read by `read`.
         """
         if self.quickly and (found := self.quickly(values)):
             return found

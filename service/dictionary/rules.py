@@ -1,5 +1,7 @@
 """The rule kinds, in Python. The SQL side is macros/rules.sql; tests look for the row on which
-they differ.
+they differ. The words beside each kind become docs/rules.md (see rules_page.py).
+
+It is longer than most modules, since all that is said in Python of a kind stands in one place.
 
 A rule judges a whole column at once, as Arrow arrays: the same definition serves a request's
 rows and a backup's. It is never asked about a value that is missing or cannot be read: that is
@@ -13,6 +15,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from service.dictionary.rule_words import Words
 
 TEXT = frozenset({"varchar"})
 WHOLE = frozenset({"integer", "bigint"})
@@ -98,7 +102,7 @@ def _range_meta(args: dict[str, Any]) -> dict[str, Any]:
 
 
 def _not_written_in_utc(_args: dict[str, Any], read: pa.Array, written: pa.Array) -> pa.Array:
-    if not pa.types.is_string(written.type):  # it was never text: a moment is a moment
+    if not pa.types.is_string(written.type):  # it was never text: a timestamp is in UTC
         return pa.repeat(False, len(read))
     # Like 2021-07-27T16:02:08Z. To compile a regular expression takes longer than to look.
     has_t = pc.equal(pc.utf8_slice_codeunits(written, 10, 11), scalar("T"))
@@ -136,7 +140,8 @@ def _lacks_values(args: dict[str, Any], type_name: str) -> str | None:
 class Kind:
     """What a kind of rule means: its arguments, its judgement, its words."""
 
-    message: Callable[[str, dict[str, Any], Any], str]
+    message: Callable[[str, dict[str, Any], Any], str]  # of column, arguments, value
+    words: Words  # for docs/rules.md
     breaks: Callable[[dict[str, Any], pa.Array, pa.Array], pa.Array] = _nothing_breaks
     meta: Callable[[dict[str, Any]], dict[str, Any]] = _no_meta
     judged_by_decoding: bool = False
@@ -151,6 +156,14 @@ KINDS: dict[str, Kind] = {
         message=lambda column, args, value: f"{column} is missing",
         breaks=lambda args, read, written: pc.is_null(read),
         judged_by_decoding=True,
+        words=Words(
+            demands="A row has a value in the column: not null, and in CSV not an empty field.",
+            remedy="Send a value. If rows without one are right, take the rule off the column.",
+            column="name",
+            type_name="varchar",
+            breaks='{"id": 1, "name": null}',
+            fits='{"id": 1, "name": "Ada"}',
+        ),
     ),
     "not_blank": Kind(
         message=lambda column, args, value: f"{column} is blank",
@@ -159,6 +172,14 @@ KINDS: dict[str, Kind] = {
         ),
         meta=lambda args: {"min_length": 1},
         types=TEXT,
+        words=Words(
+            demands="A text has at least one character that is not white space.",
+            remedy="Send a text that says something, or no value where the column may lack one.",
+            column="name",
+            type_name="varchar",
+            breaks='{"id": 1, "name": "   "}',
+            fits='{"id": 1, "name": "Ada"}',
+        ),
     ),
     "max_length": Kind(
         message=lambda column, args, value: f"{column} is longer than {args['length']} characters",
@@ -168,6 +189,16 @@ KINDS: dict[str, Kind] = {
         arguments=frozenset({"length"}),
         lacks=_lacks_length,
         types=TEXT,
+        words=Words(
+            demands="A text has at most `length` characters (Unicode code points, not bytes).",
+            remedy="Shorten the text, or raise `length`.",
+            column="code",
+            type_name="varchar",
+            args={"length": 4},
+            arguments={"length": "the number of characters, a whole number"},
+            breaks='{"id": 1, "code": "ABCDE"}',
+            fits='{"id": 1, "code": "ABCD"}',
+        ),
     ),
     "in_range": Kind(
         message=_range_message,
@@ -177,6 +208,19 @@ KINDS: dict[str, Kind] = {
         arguments=frozenset({"min", "max"}),
         lacks=_lacks_bounds,
         types=NUMBERS,
+        words=Words(
+            demands="A number is not below `min` and not above `max`; the bounds themselves fit.",
+            remedy="Correct the number, or widen the range.",
+            column="grade",
+            type_name="integer",
+            args={"min": 1, "max": 5},
+            arguments={
+                "min": "the least number that fits",
+                "max": "the greatest number that fits; one of the two may be left out",
+            },
+            breaks='{"id": 1, "grade": 7}',
+            fits='{"id": 1, "grade": 5}',
+        ),
     ),
     "accepted_values": Kind(
         message=lambda column, args, value: (
@@ -189,6 +233,19 @@ KINDS: dict[str, Kind] = {
         arguments=frozenset({"values", "quote"}),
         lacks=_lacks_values,
         types=TEXT | WHOLE,
+        words=Words(
+            demands="A value is one of a list, written exactly so.",
+            remedy="Send one of the values, or add the new one to the list.",
+            column="shift",
+            type_name="varchar",
+            args={"values": ["day", "night"]},
+            arguments={
+                "values": "the list: all texts for a column of text, else all whole numbers",
+                "quote": "as dbt's own test has it; it makes no difference here",
+            },
+            breaks='{"id": 1, "shift": "evening"}',
+            fits='{"id": 1, "shift": "night"}',
+        ),
     ),
     "utc_datetime": Kind(
         message=lambda column, args, value: (
@@ -198,10 +255,28 @@ KINDS: dict[str, Kind] = {
         judged_by_decoding=True,  # ColumnType.form lets no other text pass unread
         judges_writing=True,
         types=frozenset({"timestamp"}),
+        words=Words(
+            demands="A timestamp is written in UTC as ISO 8601 has it: date, `T`, time, `Z`.",
+            remedy="Convert the time to UTC, and write it with `T` and `Z`.",
+            column="hired_at",
+            type_name="timestamp",
+            breaks='{"id": 1, "hired_at": "2021-07-27T11:02:08-05:00"}',
+            fits='{"id": 1, "hired_at": "2021-07-27T16:02:08Z"}',
+        ),
     ),
     "unique": Kind(
         message=lambda column, args, value: f"{column} {value} is taken by another row",
         types=TEXT | WHOLE,
+        words=Words(
+            demands="No two rows have the same value. It belongs to the row that is in the table,"
+            " else to the first row of the request or file that breaks no rule of another kind.",
+            remedy="Send another value. To change the row that has this one is not an insert.",
+            column="email",
+            type_name="varchar",
+            breaks='{"id": 2, "email": "ada@example.org"}',
+            fits='{"id": 2, "email": "grace@example.org"}',
+            there={"employees": '{"id": 1, "email": "ada@example.org"}'},
+        ),
     ),
     "relationships": Kind(
         message=lambda column, args, value: (
@@ -209,5 +284,20 @@ KINDS: dict[str, Kind] = {
         ),
         arguments=frozenset({"to", "field", "parent"}),
         types=TEXT | WHOLE,
+        words=Words(
+            demands="Another table has a row with the value: the row is referred to by it.",
+            remedy="Insert the row that is referred to first (or in the same request, which may"
+            " bring rows of several tables), or correct the value; then replay the rejected row.",
+            column="department_id",
+            type_name="integer",
+            args={"to": "ref('departments')", "field": "id"},
+            arguments={
+                "to": "the other table, as `ref('<table>')`",
+                "field": "its column, which is `unique` and of the same type",
+            },
+            breaks='{"id": 1, "department_id": 99}',
+            fits='{"id": 1, "department_id": 5}',
+            there={"departments": '{"id": 5}'},
+        ),
     ),
 }

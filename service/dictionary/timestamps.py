@@ -1,6 +1,6 @@
 """Timestamps as most clients write them, ``2021-07-27T16:02:08Z``, read many at a time.
 
-Arrow reads them half as fast, and gives up on all when one of them names no moment.
+Arrow reads them half as fast, and gives up on all when one of them is no date there is.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ Mask = npt.NDArray[np.bool_]
 
 _FORM = np.frombuffer(b"0000-00-00T00:00:00Z\n", np.uint8)
 _WIDTH = len(_FORM)
-_MOST = np.frombuffer(b"9999-19-39T29:59:59Z\n", np.uint8) - _FORM  # above the form, by place
+_MAX = np.frombuffer(b"9999-19-39T29:59:59Z\n", np.uint8) - _FORM  # above the form, by place
 
 # What each digit adds to the year, the month, the day and the second of the day.
 _PARTS = np.zeros((_WIDTH, 4), np.float32)
@@ -35,9 +35,13 @@ _BEFORE = np.concatenate([np.cumsum(year) - year for year in _LENGTHS.reshape(3,
 
 
 def read_seconds(texts: Sequence[Any]) -> tuple[pa.Array, Mask] | None:
-    """The texts as Arrow timestamps (µs, UTC, no zone), and which of them name no moment.
+    """The texts as a ``timestamp[us]`` array in UTC, and a mask of those that are no timestamp.
 
-    Those have any moment. None when one is missing, or not 20 characters long.
+    Both have one item for each text; where the mask is set, the timestamp is any. None when a text
+    is missing or not 20 characters long: then they have to be read in another way.
+
+        read_seconds(["1970-01-01T00:00:01Z", "2021-02-30T00:00:00Z"])
+        ([1970-01-01 00:00:01, …], [False, True])
     """
     try:
         written = ("\n".join(texts) + "\n").encode()
@@ -46,7 +50,7 @@ def read_seconds(texts: Sequence[Any]) -> tuple[pa.Array, Mask] | None:
     if len(written) != _WIDTH * len(texts):
         return None
     above = np.frombuffer(written, np.uint8).reshape(-1, _WIDTH) - _FORM
-    out_of_form = above > _MOST
+    out_of_form = above > _MAX
     wrong: Mask = np.zeros(len(texts), np.bool_)
     if out_of_form.any():
         # Else there are as many line ends as texts, so each text is a line.

@@ -1,8 +1,8 @@
-"""The time, as the warehouse keeps it."""
+"""Timestamps as the warehouse stores them."""
 
 from datetime import UTC, datetime
 
 
 def utc_now() -> datetime:
-    """Now, in UTC and without a time zone, to the microsecond."""
+    """The current time in UTC, without a time zone, to the microsecond."""
     return datetime.now(UTC).replace(tzinfo=None)

@@ -1,4 +1,4 @@
-"""Files that are there whole and on the disk, or not at all. Knows POSIX and no format."""
+"""Files that are complete and on the disk, or not there at all (POSIX)."""
 
 import errno
 import hashlib
@@ -16,12 +16,12 @@ from service.errors import DamagedBackup, NoSpace
 TEMPORARY = ".tmp"  # ends the name of a file that is still being written
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
-# Called with a name between the steps of a long operation; tests make it fail there.
+# Called with a name between the steps of a long operation, so that tests can inject faults there.
 Steps: TypeAlias = Callable[[str], None]
 
 
 def no_steps(_name: str) -> None:
-    """Nothing happens between the steps."""
+    """Does nothing between the steps."""
 
 
 @contextmanager
@@ -40,13 +40,13 @@ def disk_may_be_full(what: str) -> Iterator[None]:
 
 
 class HashingFile:
-    """A new file, open for writing, that knows its SHA-256 and size in bytes as it grows."""
+    """A new file, open for writing, that keeps its SHA-256 and its size in bytes."""
 
     def __init__(self, path: Path) -> None:
-        """Makes the file at `path`, for its owner alone: backups name people.
+        """Creates the file at `path`, readable by its owner only, since backups name people.
 
         Raises:
-            FileExistsError: something is there.
+            FileExistsError: `path` exists.
         """
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         self._file = os.fdopen(os.open(path, flags, 0o600), "wb", buffering=1 << 20)
@@ -55,18 +55,18 @@ class HashingFile:
         self.size = 0
 
     def write(self, data: bytes) -> None:
-        """Adds `data` at the end."""
+        """Appends `data`."""
         self._file.write(data)
         self._hash.update(data)
         self.size += len(data)
 
     @property
     def sha256(self) -> str:
-        """Of all that was written, in hexadecimal."""
+        """The SHA-256 of all that was written, in hexadecimal."""
         return self._hash.hexdigest()
 
     def settle(self) -> None:
-        """Returns when all that was written is on the disk."""
+        """Flushes and fsyncs: returns once all that was written is on the disk."""
         self._file.flush()
         os.fsync(self._file.fileno())
 
@@ -81,7 +81,7 @@ class HashingFile:
     ) -> None:
         try:
             self._file.close()
-        except OSError:  # what is buffered does not fit either; the first error says why
+        except OSError:  # the buffer does not fit either; the first error says why
             if error is None:
                 raise
 
@@ -112,7 +112,7 @@ def made_whole(path: Path) -> Iterator[HashingFile]:
 
 
 def make_folder(folder: Path) -> None:
-    """Makes `folder` durably, and those it is in, where there is none."""
+    """Creates `folder` and its parents, where missing, and fsyncs each parent."""
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -120,7 +120,7 @@ def make_folder(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Returns when the names in `folder` are on the disk."""
+    """Fsyncs `folder`: returns once the names in it are on the disk."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
@@ -129,13 +129,13 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove_durably(path: Path) -> None:
-    """Removes the file at `path`, if there is one."""
+    """Removes the file at `path`, if it exists, and fsyncs its folder."""
     path.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 
 def open_plain(path: Path) -> BufferedReader:
-    """Opens a plain file for reading; never follows a symbolic link, never waits for a pipe.
+    """Opens a plain file for reading; follows no symbolic link, waits for no pipe.
 
     Raises:
         DamagedBackup: there is none, or something else in its place.

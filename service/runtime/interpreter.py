@@ -1,14 +1,14 @@
-"""How Python itself runs in a process that judges and writes without pause."""
+"""Tuning of the Python interpreter, for processes that judge and write without pause."""
 
 import gc
 import sys
 
 
 def collect_less() -> None:
-    """Has Python look for garbage less often.
+    """Tunes the cyclic garbage collector for a long-running server.
 
-    What is there now stays; a batch's objects made Python go through all of it time and again,
-    which was half of the time that it took.
+    Objects that exist now are frozen: no collection looks at them again. The thresholds are above
+    what one batch allocates. With Python's defaults, collections took half of a batch's time.
     """
     gc.collect()
     gc.freeze()
@@ -16,7 +16,9 @@ def collect_less() -> None:
 
 
 def change_threads_more_often() -> None:
-    """DuckDB asks for the interpreter some ten times a statement; as long as a batch is judged, the
-    writer waits that long each time (0.005 s by default).
+    """Sets the interpreter's switch interval to 20 µs instead of 5 ms.
+
+    DuckDB's client takes the interpreter lock some ten times a statement. While another thread
+    judges a batch, the writer waits for up to one interval each time.
     """
     sys.setswitchinterval(0.00002)

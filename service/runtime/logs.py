@@ -1,8 +1,8 @@
 """Structured logs on stderr: one event a line, whatever characters its values hold.
 
-What the standard library's loggers say (uvicorn's, for one) comes out in the same form. Bind what
-events belong to with ``tokens = bind(request_id=…)`` until ``unbind(**tokens)``: it follows the
-thread or task.
+Events of the standard library's loggers (uvicorn's, for one) have the same form. Values that
+belong to all events of a thread or task are bound by ``tokens = bind(request_id=…)`` and released
+by ``unbind(**tokens)``.
 """
 
 import json
@@ -23,22 +23,22 @@ from service.runtime.settings import Settings
 
 __all__ = ["bind", "configure", "get_logger", "is_told", "unbind"]
 
-# Events of structlog and of the standard library pass these alike.
+# Processors of all events, of structlog and of the standard library.
 BOTH: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
-# Libraries whose messages name values: DuckDB (of a duplicate key, say), and dbt, which repeats
-# it. The exceptions listed next are about files, names and memory only. Exceptions of our own say
-# so by the class attribute `carries_data`, which stays when the class is moved or derived from.
+# Modules whose exceptions quote values of rows: DuckDB names a duplicate key, dbt repeats DuckDB.
+# WITHOUT_DATA lists those of them that are only about files, names and memory. Our own exceptions
+# set the class attribute `carries_data`, which survives moving and subclassing.
 WITH_DATA = ("duckdb", "dbt_common.exceptions.base")
 WITHOUT_DATA = (
     *("IOException", "FatalException", "OutOfMemoryException", "InterruptException"),
     *("CatalogException", "BinderException", "ParserException", "ConnectionException"),
 )
-# One list for good: loggers keep the one they first saw, and tests change it in place.
+# Never replaced: loggers keep the list that they first saw, and tests change it in place.
 FIRST: list[Processor] = [
     structlog.stdlib.filter_by_level,
     *BOTH,
@@ -52,12 +52,12 @@ def get_logger(name: str) -> BoundLogger:
 
 
 def is_told(level: int) -> bool:
-    """Whether events of that level (of `logging`) are logged at all."""
+    """Whether events of `level` (a number of `logging`) are logged."""
     return logging.getLogger().isEnabledFor(level)
 
 
 def configure(settings: Settings) -> None:
-    """Sends every event of this process to stderr, in the form and from the level of `settings`."""
+    """Sends this process's events to stderr, in the format and from the level of `settings`."""
     structlog.configure(
         processors=FIRST,
         wrapper_class=BoundLogger,
@@ -78,11 +78,11 @@ def configure(settings: Settings) -> None:
 
 
 def _quieten() -> None:
-    # uvicorn brings handlers of its own; ours is to be the only one.
+    # uvicorn installs handlers of its own; ours replaces them.
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
-    # These would log each request that `gatehouse` makes, and each statement of dbt.
+    # Otherwise each request that `gatehouse` sends is logged, and each statement of dbt.
     for name in ("httpx", "httpcore", "asyncio", "dbt"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -92,14 +92,14 @@ def _rendering(settings: Settings) -> list[Processor]:
         return [structlog.processors.ExceptionRenderer(_traceback), _as_json]
     console = structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(),
-        repr_native_str=True,  # a quoted value cannot end its line
+        repr_native_str=True,  # a quoted value cannot break the line
         exception_formatter=_indented_traceback,
     )
     return [_one_line_event, console]
 
 
 def _as_json(_logger: Any, _method: str, event: EventDict) -> str:
-    # ASCII only: neither a line separator of Unicode nor a terminal's control code gets through.
+    # ASCII only: no line separator of Unicode and no control code of a terminal gets through.
     return json.dumps({"event": event.pop("event"), **event}, default=repr)
 
 
@@ -109,7 +109,7 @@ def _one_line_event(_logger: Any, _method: str, event: EventDict) -> EventDict:
 
 
 def _indented_traceback(out: TextIO, exc_info: ExcInfo) -> None:
-    """Every line indented, so that a message with line breaks cannot pass for an event."""
+    """Indents every line, so that a message with line breaks cannot pass for an event."""
     out.writelines(f"\n  | {printable(line)}" for line in _traceback(exc_info).splitlines())
 
 
@@ -118,7 +118,7 @@ def _traceback(exc_info: ExcInfo) -> str:
 
 
 def _told(error: BaseException) -> Iterator[str]:
-    """Where it came from and what it says, unless that could be what someone has sent."""
+    """The traceback and message, causes first; without the message if it may quote a row."""
     before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if before is not None:
         yield from _told(before)
@@ -135,6 +135,6 @@ def _told(error: BaseException) -> Iterator[str]:
 
 
 def _carries_data(kind: type[BaseException]) -> bool:
-    """Whether the message of an exception may hold what a client has sent."""
+    """Whether messages of this exception may quote what a client has sent."""
     of_library = kind.__module__.lstrip("_") in WITH_DATA and kind.__name__ not in WITHOUT_DATA
     return of_library or getattr(kind, "carries_data", False)

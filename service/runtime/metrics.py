@@ -1,4 +1,4 @@
-"""What the service counts, for Prometheus."""
+"""Prometheus metrics of the service."""
 
 from functools import lru_cache
 
@@ -6,9 +6,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 
 class Metrics:
-    """The counters of one service (each has a registry of its own)."""
+    """The metrics of one service, in a registry of their own."""
 
     def __init__(self) -> None:
+        # In one function although it is long: it is a list.
         self.registry = CollectorRegistry()
         self.rows = Counter(
             "gatehouse_rows",
@@ -51,19 +52,19 @@ class Metrics:
             registry=self.registry,
         )
 
-        # Looking a labelled series up costs more than to count in it.
+        # Cached, since looking up a labelled series takes longer than counting in it.
         self._rows = lru_cache(1000)(self.rows.labels)
         self._requests = lru_cache(1000)(self.requests.labels)
 
     def judged(self, table: str, accepted: int, rejected: int) -> None:
-        """Counts the rows of a request."""
+        """Counts the rows of a request for `table`."""
         self._rows(table, "accepted").inc(accepted)
         self._rows(table, "rejected").inc(rejected)
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Counts a request."""
+        """Counts a request to `route` ("/v1/tables/{table}/rows") that took `seconds`."""
         self._requests(route, method, status).observe(seconds)
 
     def text(self) -> bytes:
-        """The Prometheus text format, version 0.0.4."""
+        """All metrics in the Prometheus text format, version 0.0.4."""
         return generate_latest(self.registry)

@@ -1,10 +1,11 @@
-"""Text from outside, on one line of a terminal or a log."""
+"""Escapes text from outside for one line of a terminal or a log."""
 
 
 def printable(text: str) -> str:
-    """`text` with everything escaped that is not a printable character.
+    r"""`text` with each character escaped that is not printable.
 
-    Neither a line break nor a terminal's control sequence in a value reaches the reader as such.
+    So no value can break a line, or send control sequences to a terminal:
+    ``printable("a\nb")`` is ``"a\\nb"``.
     """
     if text.isprintable():
         return text

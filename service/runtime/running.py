@@ -1,7 +1,7 @@
-"""The mark of a running service: ``<warehouse>.service``, locked for as long as it runs.
+"""The lock file of a running service: ``<warehouse>.service``.
 
-Who wants to know whether one runs asks for the lock and not for the file: the system lets go of a
-lock when its process ends, however it ends, while a file would stay behind.
+Whether a service runs is told by the lock, not by the file: the kernel releases a lock however its
+process ends, while the file would stay.
 """
 
 import fcntl
@@ -17,13 +17,13 @@ import msgspec
 from service.errors import Conflict
 from service.runtime.settings import Settings
 
-# How often and how long to ask again: `find` holds a lock for microseconds, and a service that
-# has just taken one has not yet written its address.
+# Retries: `find` holds the lock for microseconds, and a service that has just taken it has not yet
+# written its address.
 ATTEMPTS, PAUSE_SECONDS = 20, 0.01
 
 
 class Marker(msgspec.Struct, frozen=True):
-    """What the file says."""
+    """The content of the file, as JSON."""
 
     pid: int
     url: str
@@ -31,7 +31,7 @@ class Marker(msgspec.Struct, frozen=True):
 
 
 class AlreadyRunning(Conflict):
-    """A service has this warehouse; `members` has its ``url`` and ``pid`` where they are known."""
+    """A service has this warehouse. `members` has its ``url`` and ``pid``, if they are known."""
 
     slug, title = "already-running", "Already running"
 
@@ -45,7 +45,9 @@ class AlreadyRunning(Conflict):
 
 @contextmanager
 def hold(settings: Settings, url: str | None = None) -> Iterator[None]:
-    """Marks the service at `url` (default: that of `settings`) as the warehouse's, until the exit.
+    """Holds the lock of the warehouse within the block, for a service that answers at `url`.
+
+    The default is the address of `settings`.
 
     Raises:
         AlreadyRunning: another service has it.
@@ -64,20 +66,20 @@ def hold(settings: Settings, url: str | None = None) -> Iterator[None]:
 
 
 def find(settings: Settings) -> str | None:
-    """Where the service that has the warehouse answers, or None when none runs.
+    """The URL of the service that has the warehouse of `settings`; None where none runs.
 
     Raises:
-        AlreadyRunning: one has it and does not say where.
+        AlreadyRunning: one runs, and has not written its address.
     """
     marker = holder_of(settings.warehouse)
     return marker.url if marker else None
 
 
 def holder_of(warehouse: Path) -> Marker | None:
-    """The service that has the warehouse at a path, or None when none runs.
+    """The marker of the service that has the warehouse at a path; None where none runs.
 
     Raises:
-        AlreadyRunning: one has it and does not say where.
+        AlreadyRunning: one runs, and has not written its address.
     """
     for _ in range(ATTEMPTS):
         try:
@@ -120,7 +122,7 @@ def _take(descriptor: int, kind: int) -> bool:
 
 
 def _is_at(path: Path, descriptor: int) -> bool:
-    """Whether the file is still the one at `path`: who ends, removes it."""
+    """Whether the open file is still the one at `path`: a service that ends removes it."""
     try:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:

@@ -1,4 +1,7 @@
-"""Every setting: environment over ``gatehouse.toml`` over defaults. docs/settings.md lists them."""
+"""All settings: environment over ``gatehouse.toml`` over defaults. docs/settings.md lists them.
+
+One module although it is long: two thirds are the list of settings, which is read as one.
+"""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -11,7 +14,7 @@ from cronsim import CronSim, CronSimError
 from msgspec import Meta
 
 PREFIX = "GATEHOUSE_"
-# Names of the environment that are no fields of Settings, and what they are for.
+# Environment variables that are no settings, and what they are for.
 OTHER_NAMES = {
     "GATEHOUSE_CONFIG": "The settings file; its keys are the names of this page.",
     "GATEHOUSE_URL": "The service that `gatehouse` talks to, instead of the one that runs here.",
@@ -27,11 +30,11 @@ Names = tuple[str, ...]  # in the environment one text, with commas between them
 
 
 class SettingsError(Exception):
-    """A setting cannot be used; the message names it and where it was said."""
+    """A setting cannot be used; the message names it and where it was set."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """How this installation is set up. All paths are absolute; relative ones start at `project`."""
+    """The settings of one installation. Relative paths start at `project`; all become absolute."""
 
     project: Annotated[Path, Meta(description="The folder with `dbt_project.yml`.")] = CHECKOUT
     warehouse: Annotated[Path, Meta(description="The DuckDB file with everything in it.")] = (
@@ -212,30 +215,30 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise SettingsError("tls_key is set and tls_certificate is not")
 
     def __repr__(self) -> str:
-        """Without the key: settings end up in logs."""
+        """Leaves out the key, since settings end up in logs."""
         said = {name: getattr(self, name) for name in self.__struct_fields__ if name != "key"}
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in said.items())})"
 
     @property
     def target(self) -> Path:
-        """The folder of dbt's artefacts, one folder for each warehouse: builds must not collide."""
+        """The folder of dbt's artefacts, one for each warehouse, so that builds do not collide."""
         if self.warehouse == (self.project / DEFAULT_WAREHOUSE).resolve():
             return self.project / "target"
         return self.warehouse.with_name(f"{self.warehouse.stem}.dbt")
 
     @property
     def keys_file(self) -> Path:
-        """Who may do what; not in the warehouse, which may be built anew or lost."""
+        """The key file. Beside the warehouse, since that may be rebuilt or lost."""
         return self.warehouse.with_name(f"{self.warehouse.name}.keys")
 
     @property
     def spool(self) -> Path:
-        """The folder of the files that are sent to be loaded, until they are."""
+        """The folder of uploaded files that wait to be loaded."""
         return self.warehouse.with_name(f"{self.warehouse.name}.files")
 
     @property
     def url(self) -> str:
-        """Where a client on this machine reaches the service."""
+        """The URL at which a client on this machine reaches the service."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
         scheme = "https" if self.tls_certificate else "http"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
@@ -253,7 +256,7 @@ TYPES = {field.name: field.type for field in msgspec.structs.fields(Settings)}
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
-    """The settings that `environ` and the settings file say; an empty variable says nothing.
+    """Settings from `environ`, then the settings file, then defaults; empty variables do not count.
 
     Raises:
         SettingsError: a value does not fit, or there is no setting of that name.
@@ -286,7 +289,7 @@ def _from_file(named: str | None, project: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _read(where: str, setting: str, value: Any, folder: Path) -> Any:
-    """`value` as the type of `setting`; relative paths start at `folder`."""
+    """Converts `value` to the type of `setting`; relative paths start at `folder`."""
     if setting not in TYPES:
         raise SettingsError(f"{where}: there is no such setting; docs/settings.md lists them")
     if get_args(TYPES[setting])[0] == Names and isinstance(value, str):

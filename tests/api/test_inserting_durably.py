@@ -3,8 +3,6 @@
 import os
 import resource
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +15,9 @@ import httpx
 import pytest
 
 from service.runtime.settings import Settings
-from tests.support import CHECKOUT
 from tests.support.answers import is_problem
+from tests.support.nursery import Child
+from tests.support.processes import in_fork
 from tests.support.rows import Row, department, hire
 
 SERVE = (
@@ -31,20 +30,15 @@ CLIENTS, BATCH = 6, 20
 
 
 @contextmanager
-def process(settings: Settings) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+def process(settings: Settings) -> Iterator[tuple[Child, str]]:
     """The service in a process of its own, and where it answers."""
     said = {name: getattr(settings, name) for name in ("project", "warehouse", "backups", "seeds")}
     environment = {f"GATEHOUSE_{name.upper()}": str(path) for name, path in said.items()}
-    running = subprocess.Popen(
-        [sys.executable, "-c", SERVE],
-        cwd=CHECKOUT,
-        env={**os.environ, **environment, "GATEHOUSE_PORT": "0", "GATEHOUSE_LOG_LEVEL": "warning"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    quiet = {"GATEHOUSE_PORT": "0", "GATEHOUSE_LOG_LEVEL": "warning"}
+    running, out = in_fork(SERVE, {**os.environ, **environment, **quiet})
     try:
-        assert running.stdout is not None
-        url = running.stdout.readline().strip()
+        with out:
+            url = out.readline().strip()
         assert url, "the service did not start"
         yield running, url
     finally:

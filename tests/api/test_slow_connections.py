@@ -20,7 +20,8 @@ MOST_MORE = 4 * BUFFERED  # pieces are joined, and the kernel's buffers are read
 
 @pytest.fixture
 def service(settings: Settings) -> Iterator[Service]:
-    service = Service(settings, more={"GATEHOUSE_MAX_BUFFERED_BYTES": str(BUFFERED)})
+    more = {"GATEHOUSE_MAX_BUFFERED_BYTES": str(BUFFERED)}
+    service = Service(settings, more=more, new_python=True)
     yield service
     service.stop()
 

@@ -4,8 +4,7 @@ The interruptions are real: a process of its own that is killed between two step
 is full (RLIMIT_FSIZE, under which the kernel refuses to let a file grow).
 """
 
-import subprocess
-import sys
+import os
 from pathlib import Path
 
 import duckdb
@@ -17,8 +16,8 @@ from service.backups.restoring import restore
 from service.dictionary import Dictionary
 from service.errors import DamagedBackup
 from service.formats.avro.avro_files import write
-from tests.support import CHECKOUT
 from tests.support.foreign import field, foreign_file
+from tests.support.nursery import nursery
 from tests.support.world import DEPARTMENTS, Take, batch, everything, files, writing
 
 PREPARED = """
@@ -49,15 +48,9 @@ def take(steps):
 
 def run(folder: Path, code: str, argument: str) -> int:
     """What a process of its own that does `code` ends with."""
-    process = subprocess.run(
-        [sys.executable, "-c", PREPARED + code, str(folder), argument],
-        cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert process.returncode in (0, 9), process.stderr
-    return process.returncode
+    said = nursery().capture(PREPARED + code, [str(folder), argument], os.environ)
+    assert said[0] in (0, 9), said[2]
+    return said[0]
 
 
 STEPS = [

@@ -1,8 +1,10 @@
 """gatehouse audit: what is wrong is named, and exits with 1."""
 
 import duckdb
+import pytest
 
 
+@pytest.mark.new_python
 def test_an_audit_of_a_sound_warehouse_exits_0(alone):
     answer = alone("audit")
     assert answer.code == 0

@@ -41,6 +41,7 @@ def test_without_names_all_tables_are_backed_up_as_one_set_and_restored_as_one(a
     assert rows(asking, "jobs") == 183
 
 
+@pytest.mark.new_python
 def test_backups_are_listed_newest_first(asking):
     ids = [asking("backup", "jobs", "--json").json["backups"][0]["backup_id"] for _ in range(2)]
     asking("backup", "departments")
@@ -86,6 +87,7 @@ def test_a_restore_is_of_a_table_or_of_a_set(asking, arguments):
     assert "name either a TABLE or a --set" in answer.err
 
 
+@pytest.mark.new_python
 def test_without_a_service_a_backup_is_restored_just_the_same(alone):
     assert alone("backup", "jobs").code == 0
     assert alone("restore", "jobs", "latest", "--json").json["rows_after"] == 183

@@ -8,6 +8,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.new_python
 def test_where_there_is_nothing_a_build_makes_the_warehouse(alone, settings):
     settings.warehouse.unlink()
     answer = alone("build")

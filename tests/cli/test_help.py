@@ -3,10 +3,11 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from service.cli import main
+from service.cli import commands, main
 from service.cli.commands.keys import keys
 from service.cli.commands.rejections import rejections
 
@@ -44,6 +45,11 @@ def test_the_app_imports_no_library_that_only_others_use():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"pydantic", "dbt"} & set(done.stdout.split())
+
+
+def test_every_command_is_a_file_of_its_name():
+    [folder] = commands.__path__
+    assert {path.stem for path in Path(folder).glob("[a-z]*.py")} == set(main.commands)
 
 
 @pytest.mark.parametrize("name", EVERY)

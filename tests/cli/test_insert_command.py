@@ -47,6 +47,7 @@ def test_files_are_sent_in_batches_and_the_answers_added_up(asking, file):
     assert rejection["violations"][0]["rule"] == "unique"
 
 
+@pytest.mark.new_python
 def test_csv_and_several_files_and_stdin(asking, file):
     one = file("one.csv", "id,job\n9001,Smith\n9002,Miller\n")
     two = file("two.CSV", "job,id\nTailor,9003\n")
@@ -108,6 +109,7 @@ def test_what_cannot_be_sent_is_refused(asking, file, arguments, code, said):
     assert said in answer.err
 
 
+@pytest.mark.new_python
 def test_without_a_service_rows_go_in_just_the_same(alone, file):
     path = file("rows.json", [job(9001), job(9001)])
     answer = alone("insert", "jobs", path, "--json")

@@ -15,6 +15,7 @@ def create(command, name="boss", role="operator", *more, **environment):
     return answer.out.strip()
 
 
+@pytest.mark.new_python
 def test_a_key_is_printed_alone_so_that_a_variable_can_take_it(alone, settings):
     settings.warehouse.unlink()  # the first thing that one does
     answer = alone("keys", "create", "boss", "--role", "operator")
@@ -102,6 +103,7 @@ def test_the_trail_says_who_did_what(alone, asking, settings):
     assert entry[1:3] == ["boss", "backup.create"]
 
 
+@pytest.mark.new_python
 def test_what_is_done_without_a_service_is_on_the_trail_too(alone):
     assert alone("backup", "jobs").code == 0
     (entry,) = alone("trail", "--action", "backup.create", "--json").json

@@ -34,6 +34,7 @@ def test_files_are_loaded_and_their_shape_is_told(asking, file):
     assert (load["status"], load["accepted"], load["already_present"]) == ("done", 0, 2)
 
 
+@pytest.mark.new_python
 def test_it_works_where_no_service_runs(alone, file):
     path = file("jobs.csv", "id,job\n9001,Smith\n")
     answer = alone("load", "jobs", path)

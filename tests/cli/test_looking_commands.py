@@ -41,6 +41,7 @@ def test_a_table_is_shown_with_its_rules(asking):
     assert "max_length (length: 255)" in job
 
 
+@pytest.mark.new_python
 def test_an_unknown_table_is_refused_with_the_ones_there_are(asking):
     answer = asking("tables", "nothing", "--json")
     assert answer.code == 1
@@ -60,6 +61,7 @@ def test_rejections_say_why(asking):
     assert all("not_null: " in line for line in lines)
 
 
+@pytest.mark.new_python
 def test_a_rejection_is_shown_and_dismissed(asking):
     (found,) = asking("rejections", "--limit", "1", "--json").json
     name = found["rejection_id"]
@@ -77,12 +79,14 @@ def test_pages_are_joined(asking):
     assert len({rejection["rejection_id"] for rejection in every}) == len(every) > 70
 
 
+@pytest.mark.new_python
 def test_loads_add_up(asking):
     for load in asking("loads", "--kind", "history", "--json").json:
         parts = load["accepted"] + load["rejected"] + load["already_present"]
         assert load["received"] == parts
 
 
+@pytest.mark.new_python
 def test_a_report_shows_its_rows_and_what_stands_beside_them(asking):
     lines = asking("reports", "departments_above_mean").lines
     assert lines[0].startswith("mean: ")

@@ -85,6 +85,7 @@ def test_a_lost_warehouse_is_made_anew_from_the_newest_set_that_is_whole(alone, 
     assert "is damaged: " in done.err
 
 
+@pytest.mark.new_python
 def test_without_backups_there_is_the_history(alone, settings):
     lost(settings.warehouse)
     done = alone("recover")

@@ -81,6 +81,7 @@ def test_an_export_has_the_values_as_they_were_sent_and_every_reason(quiet, clie
     assert exported(quiet, tmp_path / "none.csv", "--table", "jobs") == {}
 
 
+@pytest.mark.new_python
 def test_an_export_goes_to_stdout_by_default(quiet, client):
     send(client, "jobs", {"id": 900, "job": "Ü"}, {"id": 901})
     answer = quiet("rejections", "export", "--rule", "not_null")
@@ -200,6 +201,7 @@ def test_more_rows_than_one_request_takes_come_back(quiet, client, tmp_path):
     assert client.get("/v1/audit").json()["ok"]
 
 
+@pytest.mark.new_python
 def test_one_row_is_tried_again(quiet, client):
     (first,) = send(client, "hired_employees", hire(9001, 900))
     answer = quiet("rejections", "replay", first)

@@ -48,6 +48,7 @@ def test_a_killed_one_is_not_asked(started, alone):
     assert alone("tables").code == 0
 
 
+@pytest.mark.new_python
 def test_a_port_that_is_taken_exits_3(alone):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -48,7 +48,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     lines = (CHECKOUT / "seeds" / "departments.csv").read_text().splitlines()
     rows = [f"{line},{1 + i % 2}\n" for i, line in enumerate(lines[1:])]
     project.write("departments", f"{lines[0]},location_id\n{''.join(rows)}13,Lost,3\n")
-    project.build()
+    project.build(marts=True)
     return project
 
 

@@ -32,7 +32,7 @@ def project(challenge: Path, tmp_path_factory: pytest.TempPathFactory) -> Projec
     project = Project(tmp_path_factory.mktemp("real"))
     for name in OUTCOME:
         project.write(name, (challenge / f"{name}.csv").read_bytes())
-    project.build()
+    project.build(marts=True)
     return project
 
 

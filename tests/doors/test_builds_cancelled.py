@@ -1,6 +1,5 @@
 """Builds that would never end: cancelled, nothing is held, and the service goes on."""
 
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,9 +40,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture
 def project(first: Project, tmp_path: Path) -> Project:
     """A copy whose next build never ends: it hangs while it holds the writer's lock."""
-    copy = Project(tmp_path)
-    shutil.copytree(first.seeds, copy.seeds, dirs_exist_ok=True)
-    shutil.copy(first.settings.warehouse, copy.settings.warehouse)
+    copy = first.copied(tmp_path)
     (copy.core / "jobs.sql").write_text(ENDLESS)
     copy.append("jobs", "2,Second")
     return copy

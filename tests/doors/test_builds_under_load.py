@@ -1,7 +1,6 @@
 """Builds in a service that inserts all the time: none fails, no request fails, no row is lost."""
 
 import gc
-import shutil
 import subprocess
 import sys
 import threading
@@ -21,6 +20,7 @@ from service.errors import Conflict
 from service.gate import Gate
 from tests.support.answers import is_problem
 from tests.support.projects import Project
+from tests.support.rows import hire
 from tests.support.services import serving
 from tests.support.tables import WatchedLock
 
@@ -45,19 +45,11 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture
 def project(first: Project, tmp_path: Path) -> Project:
     """A copy of it that the test may change."""
-    copy = Project(tmp_path)
-    shutil.copytree(first.seeds, copy.seeds, dirs_exist_ok=True)
-    shutil.copy(first.settings.warehouse, copy.settings.warehouse)
-    return copy
+    return first.copied(tmp_path)
 
 
 def line(number: int, department: int = 1) -> str:
     return f"{number},from the file,2021-01-01T00:00:00Z,{department},1"
-
-
-def hire(number: int, department: int = 1) -> dict[str, Any]:
-    ids = {"department_id": department, "job_id": 1}
-    return {"id": number, "name": LIVE, "datetime": "2021-07-27T16:02:08Z", **ids}
 
 
 @dataclass
@@ -71,7 +63,7 @@ class Clients:
 
     def insert(self, ids: list[int]) -> None:
         """Inserts hires; only the history may have been faster."""
-        answer = self.client.post(HIRES, json=[hire(number) for number in ids])
+        answer = self.client.post(HIRES, json=[hire(number, name=LIVE) for number in ids])
         assert answer.status_code in (201, 422), answer.text
         if answer.status_code == 422:
             assert rules(answer) == ["unique"]
@@ -162,7 +154,7 @@ def build_with_new_history(
     for number in raced[-RACED // 3 :]:
         clients.insert([number])
     # The ids of the new history are taken at once, and its departments can be referred to.
-    dry = clients.client.post(f"{HIRES}?dry_run=true", json=[hire(new[0], department)])
+    dry = clients.client.post(f"{HIRES}?dry_run=true", json=[hire(new[0], department, name=LIVE)])
     assert rules(dry) == ["unique"]
     return set(new), set(raced)
 

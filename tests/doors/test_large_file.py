@@ -28,7 +28,7 @@ def pieces(rows: int) -> Iterator[bytes]:
 
 @pytest.fixture
 def service(settings: Settings) -> Iterator[Service]:
-    service = Service(settings)
+    service = Service(settings, new_python=True)
     yield service
     service.stop()
 

@@ -48,7 +48,8 @@ def clock(tmp_path: Path) -> Clock:
 
 @pytest.fixture
 def service(settings: Settings, clock: Clock) -> Iterator[Service]:
-    service = Service(settings, more={**clock.settings, "GATEHOUSE_BACKUP_SCHEDULE": "0 * * * *"})
+    more = {**clock.settings, "GATEHOUSE_BACKUP_SCHEDULE": "0 * * * *"}
+    service = Service(settings, more=more, new_python=True)
     yield service
     service.kill()
 

@@ -31,6 +31,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
 SEED = int(os.environ.pop("GATEHOUSE_FAULTS_SEED", "") or int.from_bytes(os.urandom(4)))
 ROUNDS = int(os.environ.pop("GATEHOUSE_FAULTS_ROUNDS", "") or 20)
 IN_TIME = {"GATEHOUSE_SHUTDOWN_SECONDS": "5"}
+PARTS = 4  # in which the rounds are done, so that several processes may share them
 LONGEST = 3.0  # seconds until the kill
 IN_ORDER = 4  # rounds, after which the service, whole again, is ended in order
 # Parts of files small enough that a kill falls between, before and behind them.
@@ -57,16 +58,19 @@ def _workers() -> list[Worker]:
     ]
 
 
-def test_nothing_that_was_answered_is_lost_and_nothing_is_there_twice(settings: Settings) -> None:
-    _rounds(settings, ROUNDS, signal.SIGKILL)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_nothing_that_was_answered_is_lost_and_nothing_is_there_twice(
+    settings: Settings, part: int
+) -> None:
+    _rounds(settings, -(-ROUNDS // PARTS), signal.SIGKILL, part)
 
 
 def test_told_to_end_it_answers_what_is_under_way_and_ends_in_time(settings: Settings) -> None:
-    _rounds(settings, max(1, ROUNDS // 20), signal.SIGTERM)
+    _rounds(settings, max(1, ROUNDS // 20), signal.SIGTERM, PARTS)
 
 
-def _rounds(settings: Settings, rounds: int, sent: signal.Signals) -> None:
-    chance, workers = Random(SEED), _workers()
+def _rounds(settings: Settings, rounds: int, sent: signal.Signals, part: int) -> None:
+    chance, workers = Random(f"{SEED} {part}"), _workers()
     print(f"GATEHOUSE_FAULTS_SEED={SEED}")
     service = Service(settings, PROGRAM, IN_TIME)
     try:

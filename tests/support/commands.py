@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import pytest
 
 from tests.support import CHECKOUT
+from tests.support.nursery import nursery
 
 NOTHING_BY_THE_CLOCK = {"GATEHOUSE_VERIFY_SCHEDULE": "never"}
+COMMAND = "from service.cli import main; main(prog_name='gatehouse')"
 PATHS = ("project", "warehouse", "backups", "seeds")
 
 
@@ -41,8 +43,8 @@ def environment(settings, **more):
     return {**outside, "PYTHONPATH": str(CHECKOUT), **NOTHING_BY_THE_CLOCK, **paths, **more}
 
 
-def run(settings, *arguments, stdin=None, **more):
-    """Runs `gatehouse` with `arguments`, with `stdin` as its input."""
+def run_anew(settings, *arguments, stdin=None, **more):
+    """Runs `gatehouse` with `arguments` in a new Python, with `stdin` as its input."""
     done = subprocess.run(
         [sys.executable, "-m", "service.cli", *map(str, arguments)],
         input=stdin,
@@ -57,17 +59,32 @@ def run(settings, *arguments, stdin=None, **more):
     return Answer(done.returncode, done.stdout, done.stderr)
 
 
+def run(settings, *arguments, stdin=None, **more):
+    """As `run_anew`, in a process that begins with everything imported."""
+    code, out, err = nursery().capture(
+        COMMAND, [*map(str, arguments)], environment(settings, **more), stdin or ""
+    )
+    assert "Traceback" not in err, err
+    return Answer(code, out, err)
+
+
 @pytest.fixture
-def alone(settings):
+def runner(request):
+    """How a test runs commands: those that are marked so, in a new Python each."""
+    return run_anew if request.node.get_closest_marker("new_python") else run
+
+
+@pytest.fixture
+def alone(settings, runner):
     """`gatehouse` on a warehouse of this test's own; no service runs."""
-    return lambda *arguments, **more: run(settings, *arguments, **more)
+    return lambda *arguments, **more: runner(settings, *arguments, **more)
 
 
 @pytest.fixture
-def asking(settings, client):
+def asking(settings, client, runner):
     """`gatehouse` asking a service that runs on a warehouse of this test's own."""
     url = str(client.base_url)
-    return lambda *arguments, **more: run(settings, *arguments, GATEHOUSE_URL=url, **more)
+    return lambda *arguments, **more: runner(settings, *arguments, GATEHOUSE_URL=url, **more)
 
 
 @dataclass

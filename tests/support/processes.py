@@ -6,11 +6,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO, TypeAlias
 
 import httpx
 import pytest
 
 from service.runtime.settings import Settings
+from tests.support.nursery import Child, nursery
 
 COMMAND = "from service.cli import main; main()"
 PATHS = ("project", "warehouse", "backups", "seeds")
@@ -21,19 +23,22 @@ class Service:
     """`gatehouse serve` in a process of its own, and a client of it."""
 
     def __init__(
-        self, settings: Settings, program: str = COMMAND, more: Mapping[str, str] | None = None
+        self,
+        settings: Settings,
+        program: str = COMMAND,
+        more: Mapping[str, str] | None = None,
+        new_python: bool = False,
     ) -> None:
-        """Returns when it answers; `more` are settings of its environment."""
+        """Returns when it answers; `more` are settings of its environment.
+
+        A new Python is for those who weigh it, or change what happens before a program begins.
+        """
         paths = {f"GATEHOUSE_{name.upper()}": str(getattr(settings, name)) for name in PATHS}
         quiet = {"GATEHOUSE_LOG_LEVEL": "warning", "GATEHOUSE_VERIFY_SCHEDULE": "never"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", program, "serve", "--port", "0"],
-            env={**os.environ, **paths, **quiet, **(more or {})},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        said = (line for line in self.process.stdout if line.startswith("Gatehouse is at"))
+        environ = {**os.environ, **paths, **quiet, **(more or {})}
+        start = _in_new_python if new_python else in_fork
+        self.process, self._out = start(program, environ)
+        said = (line for line in self._out if line.startswith("Gatehouse is at"))
         address = next(said, None)
         assert address, f"the service did not start: exit code {self.process.wait()}"
         self.url = address.split()[-1]
@@ -51,8 +56,7 @@ class Service:
         """Ends it as a power cut would; once is enough."""
         self.process.kill()
         self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        self._out.close()
         self.client.close()
 
     def stop(self) -> int:
@@ -61,3 +65,26 @@ class Service:
         code = self.process.wait(90)
         self.kill()
         return code
+
+
+Running: TypeAlias = "Child | subprocess.Popen[str]"
+ARGUMENTS = ("serve", "--port", "0")
+
+
+def in_fork(program: str, environ: Mapping[str, str]) -> tuple[Child, IO[str]]:
+    """A process of the nursery that is to serve, and what it says."""
+    ours, theirs = os.pipe()
+    try:
+        with Path(os.devnull).open() as nothing:
+            streams = (nothing.fileno(), theirs, 2)
+            child = nursery().run(program, ARGUMENTS, environ, streams)
+    finally:
+        os.close(theirs)
+    return child, os.fdopen(ours)
+
+
+def _in_new_python(program: str, environ: Mapping[str, str]) -> tuple[Running, IO[str]]:
+    command = [sys.executable, "-c", program, *ARGUMENTS]
+    process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    return process, process.stdout

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,10 @@ import duckdb
 from service.dbt.runner import BuildResult, NoLock, build_offline, run
 from service.runtime.settings import Settings
 from tests.support import CHECKOUT, parsed
+from tests.support.nursery import nursery
+
+CORE = ("build", "--select", "gatehouse.core")
+DBT = "from dbt.cli.main import cli; cli(prog_name='dbt')"
 
 
 class Project:
@@ -37,6 +40,13 @@ class Project:
             port=0,
         )
         parsed.take_over(self.settings)
+
+    def copied(self, folder: Path) -> "Project":
+        """A copy that a test may change: the shipped models, this history and warehouse."""
+        copy = Project(folder)
+        shutil.copytree(self.seeds, copy.seeds, dirs_exist_ok=True)
+        shutil.copy(self.settings.warehouse, copy.settings.warehouse)
+        return copy
 
     def write(self, table: str, content: str | bytes) -> None:
         """Makes `content` the history file of a table, to the byte."""
@@ -66,16 +76,24 @@ class Project:
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path.name}"
         path.write_text(text.replace(old, new))
 
-    def build(self) -> BuildResult:
-        """Builds as `gatehouse build` does where no service runs; the build must be done."""
-        build = build_offline(self.settings)
+    def build(self, marts: bool = False) -> BuildResult:
+        """Builds the tables of record and tests them; the build must be done.
+
+        With `marts` it builds all, as `gatehouse build` does where no service runs.
+        """
+        build = build_offline(self.settings) if marts else self._build_core()
         assert build.status == "done", build.message
         return build
 
     def build_fails(self) -> BuildResult:
-        """Builds; the build must fail."""
-        build = build_offline(self.settings)
+        """Builds the tables of record; the build must fail."""
+        build = self._build_core()
         assert build.status == "failed"
+        return build
+
+    def _build_core(self) -> BuildResult:
+        build = BuildResult("core", "queued")
+        run(self.settings, build, NoLock(), lambda node: None, what=CORE)
         return build
 
     def failing(self, select: str) -> set[str]:
@@ -96,15 +114,10 @@ class Project:
             "DBT_TARGET_PATH": str(self.settings.target),
             "DBT_LOG_PATH": str(self.folder / "logs"),
         }
-        return subprocess.run(
-            [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *arguments],
-            cwd=self.folder,
-            env=environ,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
+        code, out, err = nursery().capture(
+            DBT, ["--no-use-colors", *arguments], environ, cwd=self.folder
         )
+        return subprocess.CompletedProcess(arguments, code, out, err)
 
     def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Rows of the warehouse."""

@@ -8,11 +8,12 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from itertools import count
-from typing import Any, TypeAlias
+from typing import Any
 
 import httpx
 
-Row: TypeAlias = dict[str, Any]
+from tests.support.rows import hire
+
 FIRST = 1_000_000  # ids that the seeds do not have
 BATCH = 5
 LINES = 800  # two parts
@@ -80,7 +81,7 @@ class Inserter(Worker):
         key, ids = self._open
         rows = {
             "departments": [{"id": i, "department": f"batch {ids[0]}"} for i in ids],
-            "hired_employees": [hire(i, department=i) for i in ids],
+            "hired_employees": [hire(i, i) for i in ids],
         }
         answer = self.ask(client, "POST", "/v1/rows", json=rows, headers={"Idempotency-Key": key})
         assert answer.status_code == 201, answer.text
@@ -241,12 +242,6 @@ class Restorer(Worker):
         self._now, self._then = there, None
 
 
-def hire(number: int, department: int = 1, job: Any = 1) -> Row:
-    """A hired employee."""
-    row = {"id": number, "name": f"Employee {number}", "datetime": "2021-06-14T09:30:00Z"}
-    return {**row, "department_id": department, "job_id": job}
-
-
 def _fitting(first: int) -> Iterator[int]:
     return (first + n for n in range(LINES) if n % BROKEN)
 
@@ -254,7 +249,7 @@ def _fitting(first: int) -> Iterator[int]:
 def _file(first: int) -> str:
     lines = ["id,name,datetime,department_id,job_id"]
     for n in range(LINES):
-        lines.append(",".join(map(str, hire(first + n, job=1 if n % BROKEN else "").values())))
+        lines.append(",".join(map(str, hire(first + n, job_id=1 if n % BROKEN else "").values())))
     return "\n".join(lines) + "\n"
 
 

@@ -90,7 +90,7 @@ def _batches(
 
 
 def _send(client: "Client", table: str, batch: "RowChunk", strict: bool, dry_run: bool) -> Any:
-    """The verdict on a batch: 201, 207, and 422 as far as it is one."""
+    """Sends a batch; returns the answer of a 201, 207, or of a 422 that lists rejections."""
     try:
         return client.send(
             "POST",

@@ -58,7 +58,7 @@ def _check_needed(settings: "Settings", force: bool) -> None:
 
 @contextmanager
 def _elsewhere(settings: "Settings") -> "Iterator[Settings]":
-    """The same settings with a warehouse beside it, which is gone afterwards."""
+    """The same settings with a temporary warehouse beside, removed after the block."""
     import msgspec
 
     name = f"{settings.warehouse.stem}.recovering{settings.warehouse.suffix}"
@@ -88,7 +88,7 @@ def _build(settings: "Settings") -> None:
 
 
 def _whole_backups(run: Run) -> "list[list[Entry]]":
-    """Sets of backups, and then backups of one table, newest first."""
+    """Complete sets of backups, then single backups; newest first."""
     from service.backups.catalogue import Catalogue
 
     catalogue = Catalogue(run.settings.backups)
@@ -108,7 +108,7 @@ def _complete(catalogue: "Catalogue", set_id: str) -> "list[Entry]":
 
 
 def _restore(run: Run, found: "Sequence[Sequence[Entry]]") -> list[Restored]:
-    """Restores the first set that is whole, then of each table that it lacks the first backup."""
+    """Restores the newest intact set, then the newest intact backup of each table that it lacks."""
     done: dict[str, Restored] = {}
     with run.connect() as client, output.progress("restoring", len(found)) as step:
         tables = {table["name"] for table in client.get("/v1/tables")}
@@ -147,7 +147,7 @@ def _restored(client: "Client", entries: "Sequence[Entry]") -> list[Restored]:
 
 
 def _put_in_place(settings: "Settings", made: Path) -> list[Path]:
-    """Gives the old files another name, and then, which is the commit point, the new one theirs."""
+    """Renames the old files, then the new one to their name; that is the commit point."""
     from service.runtime.durable_files import sync_folder
 
     now, kept = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}", []

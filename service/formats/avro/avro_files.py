@@ -1,6 +1,6 @@
 """The rows of a table as an Avro file, written and read in Arrow record batches.
 
-With avro_schema and avro_container the one place that knows Avro. Memory is bounded both ways:
+With avro_schema and container the one place that knows Avro. Memory is bounded both ways:
 what is held at a time is a block, and the rows of one batch.
 """
 
@@ -28,7 +28,7 @@ from service.formats.avro.avro_schema import (
 from service.formats.avro.decoding import Odd, Window
 from service.formats.avro.encoding import encoded
 from service.runtime.durable_files import made_whole
-from service.runtime.pipeline import in_order
+from service.runtime.prefetch import in_order
 
 __all__ = ["CODECS", "DEFAULT_CODEC", "AvroFile", "Written", "schema_of", "write"]
 
@@ -144,25 +144,25 @@ class AvroFile:
     def _block(self, rows: int, data: memoryview) -> Iterator[pa.RecordBatch]:
         while rows:
             # As large as the rows should be, were all rows alike.
-            wanted = min(max(len(data) * BATCH_ROWS // rows, WINDOW[0]), WINDOW[1])
-            columns, count, size = self._some_rows(data, wanted, min(rows, BATCH_ROWS))
+            window = min(max(len(data) * BATCH_ROWS // rows, WINDOW[0]), WINDOW[1])
+            columns, count, size = self._some_rows(data, window, min(rows, BATCH_ROWS))
             yield self._batch(columns, count)
             data, rows = data[size:], rows - count
         if data:
             raise DamagedBackup("a block holds more than the rows it should")
 
     def _some_rows(
-        self, data: memoryview, wanted: int, most: int
+        self, data: memoryview, window_bytes: int, max_rows: int
     ) -> tuple[Mapping[str, Any], int, int]:
-        """The columns of the first rows in `data`, how many rows they are and in how many bytes."""
+        """The columns of the first rows in `data`, the number of rows, and that of their bytes."""
         try:
-            window = Window(data[:wanted])
-            rows = window.rows(self._fields, most)
+            window = Window(data[:window_bytes])
+            rows = window.rows(self._fields, max_rows)
             if len(rows) > 1:
                 return window.columns(self._fields, rows), len(rows) - 1, int(rows[-1])
         except Odd:
             pass
-        return self._by_fastavro(data, most)
+        return self._by_fastavro(data, max_rows)
 
     def _by_fastavro(self, data: memoryview, rows: int) -> tuple[Mapping[str, Any], int, int]:
         source = BytesIO(data)

@@ -5,7 +5,7 @@ now (Avro 1.12 specification, "Schema Resolution"): columns are found by name in
 the file has besides is left out, a column that it lacks is missing in every row where it may be,
 and numbers may widen. Wider than the specification: a ``long`` is read as an integer where every
 value is one, timestamps may be in milliseconds, and the record may have any name, since many
-tools write no other. Logical types must fit: a number is no moment.
+tools write no other. Logical types must fit: a number is no timestamp.
 """
 
 import re
@@ -207,13 +207,13 @@ def _date(values: pa.Array) -> pa.Array:
     return pc.cast(pc.cast(days, pa.int32()), pa.date32())
 
 
-def _moment(scale: int) -> Reading:
-    """Reads moments of `scale` microseconds each."""
+def _timestamp(scale: int) -> Reading:
+    """Reads timestamps in units of `scale` microseconds to ``timestamp[us]``."""
 
     def read(values: pa.Array) -> pa.Array:
         first, last = FIRST_DAY * DAY // scale, (LAST_DAY + 1) * DAY // scale - 1
-        moments = _within(values, first, last)
-        return pc.cast(pc.multiply(moments, scale), pa.timestamp("us"))
+        timestamps = _within(values, first, last)
+        return pc.cast(pc.multiply(timestamps, scale), pa.timestamp("us"))
 
     return read
 
@@ -231,8 +231,8 @@ READINGS: Mapping[str, Mapping[tuple[str, str | None], Reading]] = {
     "varchar": {("string", None): _as_it_is, ("bytes", None): _text},
     "date": {("int", "date"): _date},
     "timestamp": {
-        ("long", "timestamp-micros"): _moment(1),
-        ("long", "timestamp-millis"): _moment(1000),
+        ("long", "timestamp-micros"): _timestamp(1),
+        ("long", "timestamp-millis"): _timestamp(1000),
     },
 }
 

@@ -17,7 +17,7 @@ from service.formats.avro.row_offsets import LONGEST, WHOLE, WIDTHS, Numbers, Od
 __all__ = ["Odd", "Window"]
 
 _COUNTED = frozenset({"string", "bytes"})
-_PADDING = 16  # bytes behind the window, so that no value is read from beyond
+_PADDING = 16  # bytes after the window, so that no value is read from beyond
 _MORE = np.uint64(0x8080808080808080)  # in each byte of a number, the bit that says more follow
 _ONE = np.uint64(1)
 # How the seven bits of each byte move together: two bytes to 14 bits, then four, then eight.
@@ -42,11 +42,11 @@ class Window:
         self._eights = np.ndarray(self.size + 8, "<u8", self._bytes, strides=(1,))
 
     def rows(self, fields: Sequence[Field], limit: int) -> Numbers:
-        """Where the rows begin, `limit` at most, and where the last whole one ends."""
+        """Where the first rows begin, and where the last whole one ends: see `begins`."""
         return begins(self._bytes[: self.size], fields, limit)
 
     def columns(self, fields: Sequence[Field], rows: Numbers) -> Mapping[str, pa.Array]:
-        """The values of `rows`, by name, of the types in PLAIN.
+        """The columns of `rows` (places as `rows` returns them), by name, of the types in PLAIN.
 
         Raises:
             Odd: a value is not as Avro libraries write it.
@@ -63,18 +63,18 @@ class Window:
     def _column(
         self, field: Field, places: Numbers, given: npt.NDArray[np.bool_] | None
     ) -> tuple[pa.Array, Numbers]:
-        """The values at `places`, missing where not `given`, and where they end."""
+        """The values at `places`, null where not `given`, and where they end; both (rows,)."""
         if given is not None and not given.all():
             column, ends = self._column(field, places[given], None)
-            behind = places.copy()
-            behind[given] = ends
+            after = places.copy()
+            after[given] = ends
             spread = np.cumsum(given) - 1
-            return column.take(pa.array(spread, mask=~given)), behind
+            return column.take(pa.array(spread, mask=~given)), after
         if field.type in _COUNTED:
             return self._texts(field, places)
         if field.type in WHOLE:
-            values, behind = self._numbers(places)
-            return pa.array(values), behind
+            values, ends = self._numbers(places)
+            return pa.array(values), ends
         width = WIDTHS[field.type]
         digits = self._bytes[places[:, None] + np.arange(width)]
         if field.type == "boolean":
@@ -85,6 +85,7 @@ class Window:
         return pa.array(floats.astype(np.float64)), places + width
 
     def _numbers(self, places: Numbers) -> tuple[Numbers, Numbers]:
+        """The numbers (int64) that begin at `places`, and where each ends."""
         raw = self._eights[places]
         stop = ~raw & _MORE
         if not stop.all():
@@ -125,5 +126,5 @@ class Window:
 
 
 def _unzigzag(raw: npt.NDArray[np.uint64]) -> Numbers:
-    """Signed numbers: the lowest bit is the sign."""
+    """Signed numbers (int64) of zigzag ones: the lowest bit is the sign."""
     return (raw >> _ONE).view(np.int64) ^ -(raw & _ONE).view(np.int64)

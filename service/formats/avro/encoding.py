@@ -20,7 +20,7 @@ _SEVEN_BITS = [np.uint64(1 << bits) for bits in range(7, 64, 7)]
 def encoded(batch: pa.RecordBatch, types: Sequence[Any]) -> bytes:
     """The rows of `batch` as Avro has them; `types` are the Avro types of its columns.
 
-    An optional column's type is ``["null", type]``. Days and moments are encoded as numbers.
+    An optional column's type is ``["null", type]``. Dates and timestamps are encoded as numbers.
     """
     parts = [
         part
@@ -49,7 +49,7 @@ def _parts(column: pa.Array, said: Any) -> list[pa.Array]:
 
 
 def _plain(column: pa.Array) -> pa.Array:
-    """Days and moments as numbers, in the units of Avro's ``date`` and ``timestamp-micros``."""
+    """Dates and timestamps as numbers, in the units of Avro's ``date`` and ``timestamp-micros``."""
     if pa.types.is_date32(column.type):
         return column.cast(pa.int32())
     if pa.types.is_timestamp(column.type):

@@ -119,7 +119,7 @@ def test_most_rows_are_found_by_leaps(monkeypatch: pytest.MonkeyPatch):
     rows = [{"id": i, "text": "x" * (i % 90), "moment": i << 40} for i in range(5000)]
     data = foreign.encoded(fields, rows)
     refuse: Callable[..., Any] = pytest.fail
-    monkeypatch.setattr(row_offsets, "_behind", refuse)
+    monkeypatch.setattr(row_offsets, "_row_end", refuse)
     assert len(Window(data).rows(parsed(fields), 5000)) == 5001
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.runtime.pipeline import one_ahead
+from service.runtime.prefetch import ahead
 
 
 def test_the_next_one_is_made_meanwhile_and_no_more():
@@ -18,7 +18,7 @@ def test_the_next_one_is_made_meanwhile_and_no_more():
             yield number
             asked_again.set()
 
-    taken = one_ahead(numbers())
+    taken = ahead(numbers(), 1)
     assert next(taken) == 0
     assert asked_again.wait(10)
     taken.close()
@@ -31,7 +31,7 @@ def test_a_failure_comes_in_its_turn():
         yield 2
         raise ValueError("three")
 
-    taken = one_ahead(numbers())
+    taken = ahead(numbers(), 1)
     assert [next(taken), next(taken)] == [1, 2]
     with pytest.raises(ValueError, match="three"):
         next(taken)
@@ -46,7 +46,7 @@ def test_once_closed_nothing_is_asked_for_any_more():
         finally:
             over.set()
 
-    taken = one_ahead(numbers())
+    taken = ahead(numbers(), 1)
     next(taken)
     taken.close()
     assert over.is_set()

@@ -1,0 +1,96 @@
+"""Makes docs/rules.md of the rule kinds and their words.
+
+    python -m service.dictionary.rules_page > docs/rules.md
+
+`make docs` does that; a test says when it was forgotten.
+"""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from service.dictionary.rule_words import ROW_VIOLATIONS, Words
+from service.dictionary.rules import KINDS, Kind
+
+TABLE = "employees"  # of the examples
+HEAD = """\
+# Rules
+
+<!-- Made by `make docs` from service/dictionary/rules.py and rule_words.py. -->
+
+A rule is a dbt data test on a column, in the YAML of its model. Each row that comes in is judged by
+all rules of its table, whichever way it comes. A row that breaks one is kept out and told of, with
+every reason. A missing value breaks no rule but `not_null`.
+
+Each example has the YAML of a column of `employees`, a row that breaks the rule, what is said of
+it, and the row mended. The key of `employees` is `id`; it has the rules `not_null` and `unique`.
+"""
+OTHERS = """\
+# Other reasons
+
+These are no rules that a column could have; each row is judged by them.
+"""
+
+
+def page() -> str:
+    """The text of docs/rules.md: a section for each kind of rule, then for each other reason."""
+    rules = [_of_rule(name, kind) for name, kind in sorted(KINDS.items())]
+    others = [
+        _section(name, each.words, each.message) for name, each in sorted(ROW_VIOLATIONS.items())
+    ]
+    contents = f"- rules: {_links(KINDS)}\n- other reasons: {_links(ROW_VIOLATIONS)}\n"
+    return "\n".join([HEAD, contents, *rules, OTHERS, *others])
+
+
+def _links(names: Iterable[str]) -> str:
+    return ", ".join(f"[{name}](#{name})" for name in sorted(names))
+
+
+def _of_rule(name: str, kind: Kind) -> str:
+    words = kind.words
+    args = {**words.args, "parent": next(iter(words.there), None)}
+    message = kind.message(words.column, args, broken_value(words))
+    types = "any" if kind.types is None else ", ".join(f"`{each}`" for each in sorted(kind.types))
+    arguments = [f"- `{argument}`: {meaning}." for argument, meaning in words.arguments.items()]
+    facts = [f"- Columns of type: {types}.", *arguments, ""]
+    return _section(name, words, message, [*facts, *_block(example_yaml(name, words), "yaml")])
+
+
+def _section(name: str, words: Words, message: str, facts: Sequence[str] = ()) -> str:
+    there = [f"`{table}` has the row `{row}`." for table, row in words.there.items()]
+    lines = [
+        *(f"## {name}", "", words.demands, "", *facts),
+        *(" ".join([*there, "A row that breaks it:"]), "", *_block(words.breaks)),
+        *("What is said of it:", "", f"> {message}", ""),
+        *(f"What mends it: {words.remedy}", "", *_block(words.fits)),
+    ]
+    return "\n".join(lines)
+
+
+def _block(text: str, language: str = "") -> list[str]:
+    return [f"```{language}", text, "```", ""]
+
+
+def example_yaml(name: str, words: Words) -> str:
+    """The example's column as a dbt model's YAML has it, with the rule `name`."""
+    rule = name
+    if words.args:
+        args = ", ".join(f"{key}: {_written(value)}" for key, value in words.args.items())
+        rule = f"{name}: {{arguments: {{{args}}}}}"
+    return f"- name: {words.column}\n  data_type: {words.type_name}\n  data_tests:\n    - {rule}"
+
+
+def _written(value: Any) -> str:
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
+
+
+def broken_value(words: Words) -> Any:
+    """What the row that breaks the rule has in the example's column; None where it has nothing."""
+    row: Mapping[str, Any] = msgspec.json.decode(words.breaks)
+    return row.get(words.column)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
