@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from litestar import Litestar
@@ -53,24 +54,10 @@ def create_app(settings: Settings, local: Caller | None = None) -> Litestar:
 
     Within a command that opens the warehouse itself, all requests are `local`'s, without a key.
     """
-
-    @asynccontextmanager
-    async def opened(app: Litestar) -> AsyncIterator[None]:
-        app.state.gate = gate = Gate(settings, apart=local is None)
-        gate.open()
-        schedules = schedules_of(gate)
-        if local is None:  # a command ends before anything is due
-            schedules.start()
-        try:
-            yield
-        finally:
-            schedules.stop()
-            gate.close()
-
     limits = Limits(settings)
     return App(
         route_handlers=CONTROLLERS,
-        lifespan=[opened],
+        lifespan=[partial(_opened, settings, local)],
         state=State({"limits": limits, "under_way": RequestsUnderWay()}, deep_copy=False),
         dependencies={"gate": Provide(gate_of, sync_to_thread=False)},
         exception_handlers=problems.HANDLERS,
@@ -80,3 +67,17 @@ def create_app(settings: Settings, local: Caller | None = None) -> Litestar:
         logging_config=None,  # logs.py has the say
         request_max_body_size=settings.max_body_bytes,
     )
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, local: Caller | None, app: Litestar) -> AsyncIterator[None]:
+    app.state.gate = gate = Gate(settings, apart=local is None)
+    gate.open()
+    schedules = schedules_of(gate)
+    if local is None:  # a command ends before anything is due
+        schedules.start()
+    try:
+        yield
+    finally:
+        schedules.stop()
+        gate.close()

@@ -45,11 +45,11 @@ def back_up(
     if len(tables) > 1 and set_id is None:
         set_id = catalogue.new_set_id()
     taken = _Taken(
-        dictionary_version,
-        _snapshot_time(connection),
-        kind,
-        set_id,
-        len(tables) if set_id is not None else None,
+        dictionary_version=dictionary_version,
+        created_at=_snapshot_time(connection),
+        kind=kind,
+        set_id=set_id,
+        set_size=None if set_id is None else len(tables),
     )
     entries: list[Entry] = []
     with _all_or_none(catalogue) as begun:
@@ -59,12 +59,16 @@ def back_up(
             written = _write(connection, table, path, codec, taken)
             entries.append(taken.entry(table, path, codec, written))
             steps(f"data {table.name}")
-        if set_id is not None:
-            catalogue.add_set(set_id, entries, steps)
-        else:
-            for entry in entries:
-                catalogue.add(entry)
+        _add(catalogue, set_id, entries, steps)
     return entries
+
+
+def _add(catalogue: Catalogue, set_id: str | None, entries: list[Entry], steps: Steps) -> None:
+    if set_id is not None:
+        catalogue.add_set(set_id, entries, steps)
+        return
+    for entry in entries:
+        catalogue.add(entry)
 
 
 @contextmanager
@@ -113,8 +117,8 @@ def _snapshot_time(connection: Connection) -> str:
     return _iso(found[0][0])
 
 
-def _iso(moment: datetime) -> str:
-    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+def _iso(timestamp: datetime) -> str:
+    return timestamp.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _write(connection: Connection, table: Table, path: Path, codec: str, taken: _Taken) -> Written:
@@ -188,7 +192,7 @@ def import_file(
             file.settle()
             rows, codec, fingerprint = _read_through(file.path, table)
         steps(f"data {table.name}")
-        taken = _Taken(dictionary_version, _iso(datetime.now(UTC)), "import")
+        taken = _Taken(dictionary_version, _iso(datetime.now(UTC)), kind="import")
         written = Written(rows, file.size, file.sha256, fingerprint)
         entry = taken.entry(table, path, codec, written)
         catalogue.add(entry)

@@ -34,10 +34,10 @@ from service.runtime.durable_files import (
 Kind: TypeAlias = Literal["manual", "scheduled", "safety", "import"]
 Digits: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
-Moment: TypeAlias = Annotated[str, msgspec.Meta(pattern=f"^{UTC_TIMESTAMP}$")]
+Timestamp: TypeAlias = Annotated[str, msgspec.Meta(pattern=f"^{UTC_TIMESTAMP}$")]
 
 DATA, ENTRY, PENDING = ".avro", ".json", ".pending"
-LARGEST_ENTRY = 1 << 16  # bytes
+MAX_ENTRY_BYTES = 1 << 16  # bytes
 _TABLE = r"[A-Za-z_][A-Za-z0-9_]{0,99}"
 _ID = rf"[0-9]{{8}}T[0-9]{{12}}Z-{_TABLE}-[0-9a-f]{{12}}"
 _is_table = re.compile(_TABLE, re.ASCII).fullmatch
@@ -56,7 +56,7 @@ class Entry(msgspec.Struct, frozen=True):
     codec: str
     schema_fingerprint: str  # of the schema in the file
     dictionary_version: str
-    created_at: Moment  # moment of the snapshot, ISO 8601 in UTC
+    created_at: Timestamp  # when the snapshot was taken, ISO 8601 in UTC
     file: str  # name beside the entry
     set_id: str | None
     kind: Kind
@@ -283,7 +283,7 @@ def _content(folder: Path) -> list[Path]:
 
 def _read_entry(path: Path) -> Entry:
     with open_plain(path) as file:
-        text = file.read(LARGEST_ENTRY)
+        text = file.read(MAX_ENTRY_BYTES)
     entry = msgspec.json.decode(text, type=Entry)
     names = (entry.backup_id, entry.table, entry.file)
     if names != (path.stem, path.parent.name, path.stem + DATA):

@@ -66,10 +66,7 @@ def restore(
     if prepared and not prepared.holds(connection, dictionary, entries):
         prepared = None
     for table, entry in chosen:
-        if prepared:
-            prepared.hand_over(connection, table)
-        else:
-            stage(connection, table, entry, catalogue)
+        _stage(connection, table, entry, catalogue, prepared)
         steps(f"staged {table.name}")
     names = [table.name for table, _ in chosen]
     check_references(connection, dictionary, names)
@@ -83,6 +80,19 @@ def restore(
             steps(f"applied {table.name}")
     drop_staged(connection, names)
     return results
+
+
+def _stage(
+    connection: Connection,
+    table: Table,
+    entry: Entry,
+    catalogue: Catalogue,
+    prepared: Prepared | None,
+) -> None:
+    if prepared:
+        prepared.hand_over(connection, table)
+    else:
+        stage(connection, table, entry, catalogue)
 
 
 def _parents_first(dictionary: Dictionary, entries: Sequence[Entry]) -> list[tuple[Table, Entry]]:

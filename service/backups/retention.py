@@ -27,7 +27,7 @@ def expired(entries: Iterable[Entry], keep: Keep) -> list[Entry]:
     gone = [each for each in taken if each[0].kind in ("scheduled", "safety")]
     scheduled = [each for each in gone if each[0].kind == "scheduled"]
     kept = [*scheduled[: keep.last]]
-    kept += _newest_of_each(scheduled, lambda moment: moment.date(), keep.daily)
+    kept += _newest_of_each(scheduled, lambda taken_at: taken_at.date(), keep.daily)
     kept += _newest_of_each(scheduled, _week, keep.weekly)
     for alike in _by_tables(each for each in gone if each[0].kind == "safety").values():
         kept += alike[: keep.last]
@@ -37,11 +37,11 @@ def expired(entries: Iterable[Entry], keep: Keep) -> list[Entry]:
 
 def _together(entries: Iterable[Entry]) -> list[list[Entry]]:
     """Backups that were taken together, newest first."""
-    ordered = sorted(entries, key=_moment_and_set, reverse=True)
-    return [[*group] for _, group in groupby(ordered, key=_moment_and_set)]
+    ordered = sorted(entries, key=_time_and_set, reverse=True)
+    return [[*group] for _, group in groupby(ordered, key=_time_and_set)]
 
 
-def _moment_and_set(entry: Entry) -> tuple[str, str]:
+def _time_and_set(entry: Entry) -> tuple[str, str]:
     return entry.created_at, entry.set_id or entry.backup_id
 
 
@@ -62,6 +62,6 @@ def _newest_of_each(
     return [*newest.values()][:number]
 
 
-def _week(moment: datetime) -> tuple[int, int]:
-    year, week, _ = date.isocalendar(moment)
+def _week(taken_at: datetime) -> tuple[int, int]:
+    year, week, _ = date.isocalendar(taken_at)
     return year, week

@@ -6,6 +6,7 @@ is read, and only what differs is kept. A file in another order is put into a ta
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from typing import Any
 
 import pyarrow as pa
 
@@ -122,9 +123,9 @@ def _stage_whole(connection: Connection, table: Table, parts: Iterable[pa.Record
 def check_references(
     connection: Connection, dictionary: Dictionary, restored: Collection[str]
 ) -> None:
-    """Whether each reference leads somewhere once the staged tables are in place.
+    """Checks that each reference leads to a row once the staged tables are in place.
 
-    Both directions: staged rows without parent, and rows that stay and would lose theirs.
+    In both directions: staged rows without a parent, and rows that stay and would lose theirs.
 
     Raises:
         DanglingReferences: names table, column, count and first rows of the first; all of them
@@ -141,10 +142,13 @@ def check_references(
         if column.reference and {child.name, column.reference.args["parent"]} & set(restored)
         if (dangling := dangling_rows(connection, dictionary, child, column, rows_of))
     ]
-    if not found:
-        return
+    if found:
+        raise _dangling(found)
+
+
+def _dangling(found: Sequence[dict[str, Any]]) -> DanglingReferences:
     first = found[0]
-    raise DanglingReferences(
+    return DanglingReferences(
         f"{first['count']} rows of {first['table']} would refer by {first['column']} to rows of"
         f" {first['parent']} that are not there, first those with ids"
         f" {', '.join(map(str, first['first_ids']))}",

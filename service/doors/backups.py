@@ -107,7 +107,7 @@ class Backups:
                 " where action = 'backup.verify' and actor = ? group by subject",
                 [actor],
             ).fetchall()
-        return {subject: moment.replace(tzinfo=UTC) for subject, moment in found}
+        return {subject: checked_at.replace(tzinfo=UTC) for subject, checked_at in found}
 
     def remove(self, backup_id: str, actor: str | None, why: str | None = None) -> None:
         """Removes a backup and its file.

@@ -1,4 +1,4 @@
-"""The audit: whether what is stored follows from what is on record, all of one moment.
+"""The audit: whether what is stored follows from what is on record, in one snapshot.
 
 Inserts go on meanwhile: everything in the warehouse is looked at in one snapshot.
 """
@@ -17,7 +17,7 @@ from service.errors import NotFound, RulesBroken
 from service.judge.findings import Findings
 from service.judge.relations import check_unique, dangling_rows
 
-MOST_NAMED = 10  # problems that a check names one by one
+MAX_NAMED = 10  # problems that a check names one by one
 ROWS = 100_000  # judged at once
 
 
@@ -47,9 +47,9 @@ def audit(connection: Connection, dictionary: Dictionary, catalogue: Catalogue) 
 
 
 def _check(name: str, problems: Sequence[str], fine: str) -> AuditCheck:
-    named = list(problems[:MOST_NAMED])
-    if len(problems) > MOST_NAMED:
-        named.append(f"and {len(problems) - MOST_NAMED} more")
+    named = list(problems[:MAX_NAMED])
+    if len(problems) > MAX_NAMED:
+        named.append(f"and {len(problems) - MAX_NAMED} more")
     return AuditCheck(name, not problems, "; ".join(named) or fine)
 
 

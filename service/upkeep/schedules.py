@@ -74,7 +74,7 @@ class Schedules:
         return [job.name for job in self._due(now)]
 
     def run_due(self, now: datetime) -> None:
-        """Does what is due; what fails is told, counted, and done again at its next moment."""
+        """Runs what is due; a failure is logged and counted, and tried again when next due."""
         for job in self._due(now):
             self._tried[job.name] = now
             try:
@@ -103,7 +103,7 @@ class Schedules:
 
     def _reference(self, job: Job, now: datetime) -> datetime:
         """When it was last done or tried; never later than now: the clock may have been set."""
-        done = [moment for moment in (job.last(), self._tried.get(job.name)) if moment]
+        done = [each for each in (job.last(), self._tried.get(job.name)) if each]
         return min(max(done, default=self._began), now)
 
     def _last_backup(self) -> datetime | None:

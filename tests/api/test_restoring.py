@@ -1,5 +1,7 @@
 """Restore over HTTP: a table becomes again what a backup holds, or stays as it is."""
 
+import errno
+
 from litestar.testing import TestClient
 
 from service.api.http.authentication import ANYONE
@@ -298,3 +300,16 @@ def test_what_was_found_out_beside_the_writer_counts_no_more_once_rows_came_in(s
         (restored,) = results
         assert restored.removed == 2
         assert rows(client) == before
+
+
+def test_a_restore_that_cannot_be_prepared_leaves_no_safety_backup(client, settings, monkeypatch):
+    client.post(f"{JOBS}/backups")
+    kept = files_in(settings.backups)
+
+    def fail(*_):
+        raise OSError(errno.EIO, "the disk is broken")
+
+    monkeypatch.setattr("service.backups.preparing.stage", fail)
+    answer = client.post(f"{JOBS}/restore", json={"backup_id": "latest"})
+    assert is_problem(answer, 500, "internal")
+    assert files_in(settings.backups) == kept

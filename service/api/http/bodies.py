@@ -19,7 +19,7 @@ from service.runtime.durable_files import HashingFile, disk_may_be_full, make_fo
 from service.runtime.settings import Settings
 
 T = TypeVar("T")
-MOST_JSON = 64 * 1024  # bytes of a body that says what to do
+MAX_JSON_BYTES = 64 * 1024  # bytes of a body that says what to do
 PIECE = 1 << 20  # bytes that are written at once
 
 
@@ -39,8 +39,8 @@ async def json_body(request: Request[Any, Any, Any], kind: type[T]) -> tuple[byt
     body = b""
     async for piece in request.stream():
         body += piece
-        if len(body) > MOST_JSON:
-            raise TooLarge(f"the body is larger than {MOST_JSON} bytes", limit=MOST_JSON)
+        if len(body) > MAX_JSON_BYTES:
+            raise TooLarge(f"the body is larger than {MAX_JSON_BYTES} bytes", limit=MAX_JSON_BYTES)
     if body.strip() and media_type(request) not in ("", "application/json"):
         raise UnsupportedFormat(f"the body comes as application/json, not {media_type(request)}")
     try:

@@ -12,8 +12,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from service.api.http.problems import CONTENT_TYPE, problem
 from service.runtime.settings import Settings
 
-LARGEST_HEAD = 64 * 1024  # bytes
-MOST_HELD = 1024  # bytes
+MAX_HEAD_BYTES = 64 * 1024  # bytes
+MAX_HELD_BYTES = 1024  # bytes
 
 
 class HeadWithBody:
@@ -30,7 +30,7 @@ class HeadWithBody:
 
     def write(self, data: bytes) -> None:
         """Sends it, or holds it for a moment."""
-        if not self._held and len(data) <= MOST_HELD:
+        if not self._held and len(data) <= MAX_HELD_BYTES:
             self._held = data
             self._loop.call_soon(self.flush)
             return
@@ -92,8 +92,8 @@ class ClientConnection(HttpToolsProtocol):
         super().data_received(data)
         if self._in_head:
             self._head_bytes += len(data)
-            if self._head_bytes > LARGEST_HEAD:
-                detail = f"the head of a request has at most {LARGEST_HEAD} bytes"
+            if self._head_bytes > MAX_HEAD_BYTES:
+                detail = f"the head of a request has at most {MAX_HEAD_BYTES} bytes"
                 self._end(431, "large-head", "Head too large", detail)
                 return
         elif self._is_answering():

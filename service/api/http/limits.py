@@ -15,7 +15,7 @@ from service.errors import SlowBody, TooManyRequests, Unavailable
 from service.runtime.settings import Settings
 
 BODY = "gatehouse.body"  # where the middleware leaves it in the scope
-MOST_KEYS = 10_000  # more than there are; so that they cannot fill the memory
+MAX_KEYS = 10_000  # more than there are; so that they cannot fill the memory
 
 
 class Limits:
@@ -29,8 +29,8 @@ class Limits:
 
     def take_bytes(self, size: int) -> None:
         """Raises Unavailable when bodies would take too much memory."""
-        most = self.settings.max_buffered_bytes
-        if self.buffered + size > most and self.buffered:  # one body alone is never too much
+        limit = self.settings.max_buffered_bytes
+        if self.buffered + size > limit and self.buffered:  # one body alone is never too much
             raise Unavailable("bodies of other requests fill the memory; try again")
         self.buffered += size
 
@@ -58,7 +58,7 @@ class Limits:
         late = full_at - now - self.settings.rate_burst / rate
         if late > 1e-9:
             raise TooManyRequests(f"{rate} requests a second are allowed", int(late) + 1)
-        if len(self._turns) >= MOST_KEYS:
+        if len(self._turns) >= MAX_KEYS:
             self._turns.clear()
         self._turns[name] = full_at
 
@@ -128,11 +128,11 @@ class RequestBody:
                 self._arrive()
         return message
 
-    async def all(self, most: int) -> bytes:
+    async def all(self, max_bytes: int) -> bytes:
         """The whole body; as Request.body, which takes as long as to judge a row.
 
         Raises:
-            RequestEntityTooLarge: it has more than `most` bytes.
+            RequestEntityTooLarge: it has more than `max_bytes`.
             InternalServerException: the client has gone.
         """
         pieces: list[bytes] = []
@@ -143,7 +143,7 @@ class RequestBody:
                 raise InternalServerException("client disconnected prematurely")
             pieces.append(message["body"])
             size += len(pieces[-1])
-            if size > most:
+            if size > max_bytes:
                 raise RequestEntityTooLarge
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 

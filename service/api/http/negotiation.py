@@ -28,7 +28,7 @@ class NotAcceptable(Problem):
 
 
 def chosen(accept: str, offered: Sequence[str] = OFFERED) -> str:
-    """The format that a client likes best; the first of `offered` where it has no preference.
+    """The media type that a client prefers; the first of `offered` where it has no preference.
 
     Raises:
         NotAcceptable: it wants none of them.
@@ -58,8 +58,8 @@ def _weight(ranges: Mapping[str, float], name: str) -> float:
     return next((ranges[each] for each in specific_first if each in ranges), 0.0)
 
 
-def wanted(request: Request[Any, Any, Any]) -> str:
-    """The format that the request is to be answered in; raises NotAcceptable."""
+def negotiated(request: Request[Any, Any, Any]) -> str:
+    """The media type to answer the request in; raises NotAcceptable."""
     return chosen(",".join(request.headers.getall("accept", [])))
 
 

@@ -4,9 +4,7 @@ Paths with ``{table}`` become one path for each table, since each has rows of it
 the reports. What a signature cannot say is said next to the handlers (api/http/describing.py).
 """
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from types import NoneType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -14,7 +12,6 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import msgspec
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
-from litestar.routes import HTTPRoute
 from litestar.typing import FieldDefinition
 from msgspec import Meta
 
@@ -23,8 +20,9 @@ from service.api.http.authentication import needs_of
 from service.api.http.describing import OPEN, Described, ProblemDocument, Schema, description_of
 from service.api.http.parameters import of_query
 from service.api.http.problems import CONTENT_TYPE as PROBLEM
+from service.api.openapi.places import Place, places, problem_statuses
 from service.api.openapi.types import Schemas
-from service.dictionary import Dictionary, Report, Table
+from service.dictionary import Dictionary
 from service.runtime.settings import Settings
 
 Json = dict[str, Any]
@@ -48,29 +46,6 @@ SCHEMES = {
 }
 
 
-@dataclass(frozen=True)
-class Place:
-    """One path of the document: a route, and the table or report that it is for."""
-
-    path: str
-    route: HTTPRoute
-    handler: HTTPRouteHandler
-    method: str
-    table: Table | None = None
-    report: Report | None = None
-
-    @property
-    def operation_id(self) -> str:
-        """Of the route, and the table or report."""
-        of = self.table or self.report
-        return f"{self.handler.operation_id}_{of.name}" if of else str(self.handler.operation_id)
-
-    @property
-    def in_path(self) -> list[str]:
-        """The names of the parameters that are left in the path."""
-        return re.findall(r"{(\w+)}", self.path)
-
-
 class Document:
     """Builds the document once; `json` is what there is to show."""
 
@@ -88,7 +63,7 @@ class Document:
         problem = self._schema(ProblemDocument)
         self._problems: Json = {}
         paths: Json = {}
-        for place in _places(routes, dictionary):
+        for place in places(routes, dictionary):
             operation = self._operation(place)
             paths.setdefault(place.path, {})[place.method.lower()] = operation
         self.json = {
@@ -176,7 +151,7 @@ class Document:
             if links := _links(place, said, status):
                 response["links"] = links
             yield str(status), response
-        statuses = _problem_statuses(place, said)
+        statuses = problem_statuses(place, said)
         if needs_of(place.handler, place.method, self._settings) != OPEN:
             statuses |= {401, 403, 429}
         for problem in sorted(statuses - said.answers.keys()):
@@ -221,34 +196,6 @@ def _renamed(part: Any) -> Any:
     return part
 
 
-def _places(routes: list[Any], dictionary: Dictionary) -> Iterator[Place]:
-    """Every path and method, those of tables and reports once for each, always in one order."""
-    for route in sorted(routes, key=lambda route: str(route.path)):
-        if not isinstance(route, HTTPRoute):
-            continue
-        path = re.sub(r"{(\w+):\w+}", r"{\1}", route.path)
-        # Litestar collects them in a set, whose order changes from start to start.
-        handlers = {
-            str(method): handler
-            for handler in route.route_handlers
-            for method in handler.http_methods - {"OPTIONS"}
-        }
-        for method, handler in sorted(handlers.items(), key=lambda item: item[0]):
-            yield from _for_each(Place(path, route, handler, method), dictionary)
-
-
-def _for_each(place: Place, dictionary: Dictionary) -> Iterator[Place]:
-    there = (place.route, place.handler, place.method)
-    if "{table}" in place.path:
-        for name, table in dictionary.tables.items():
-            yield Place(place.path.replace("{table}", name), *there, table=table)
-    elif place.path.startswith("/v1/reports/{"):
-        for name, report in dictionary.reports.items():
-            yield Place(f"/v1/reports/{name}", *there, report=report)
-    else:
-        yield place
-
-
 def _annotated(handler: HTTPRouteHandler) -> dict[int, Any]:
     """What the handler's annotation says that it answers."""
     kind = handler.parsed_fn_signature.return_type.annotation
@@ -267,21 +214,6 @@ def _not_null(kind: Any) -> Any:
     if NoneType not in get_args(kind):
         return kind
     return Union[tuple(each for each in get_args(kind) if each is not NoneType)]  # noqa: UP007
-
-
-def _problem_statuses(place: Place, said: Described) -> set[int]:
-    statuses = {*said.problems}
-    if said.body:
-        statuses |= {400, 415}
-    if of_query(place.handler):
-        statuses |= {400}
-    if place.in_path:
-        statuses |= {404}
-    if said.once:
-        statuses |= {400, 422}
-    if place.method != "GET":
-        statuses |= {503}
-    return statuses
 
 
 def _headers(said: Described) -> Iterator[Json]:

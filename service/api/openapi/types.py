@@ -35,12 +35,12 @@ class Schemas:
         self._report_types = report_types
         self._made: dict[tuple[Schema, str], Any] = {}  # one type each, or names would clash
 
-    def of(self, shape: Schema, about: Table | Report | None) -> Any:
-        """The type of `shape`, where it is about a table or a report."""
+    def of(self, schema: Schema, about: Table | Report | None) -> Any:
+        """The type of `schema`, where it is about a table or a report."""
         name = about.name if about else ""
-        if (shape, name) not in self._made:
-            self._made[shape, name] = self._make(shape, about)
-        return self._made[shape, name]
+        if (schema, name) not in self._made:
+            self._made[schema, name] = self._make(schema, about)
+        return self._made[schema, name]
 
     def key(self, table: Table) -> Any:
         """The type of the primary key."""
@@ -57,18 +57,18 @@ class Schemas:
             schema["description"] = f"One JSON object a line, each as #/components/schemas/{row}."
         return schema
 
-    def _make(self, shape: Schema, about: Table | Report | None) -> Any:
-        if shape is Schema.ROWS_BY_TABLE:
+    def _make(self, schema: Schema, about: Table | Report | None) -> Any:
+        if schema is Schema.ROWS_BY_TABLE:
             return self._by_table()
         if isinstance(about, Report):
             return self._report(about)
-        assert about is not None, f"{shape} is about a table"
+        assert about is not None, f"{schema} is about a table"
         row: Any = self._rows[about.name]
-        if shape is Schema.ROW:
+        if schema is Schema.ROW:
             return row
-        if shape is Schema.ROWS:
+        if schema is Schema.ROWS:
             return Annotated[list[row], self._number] | row
-        assert shape is Schema.PAGE, shape
+        assert schema is Schema.PAGE, schema
         fields = [("rows", list[row]), ("next", str | None)]
         doc = f"A page of {about.name}."
         return msgspec.defstruct(f"{_title(about.name)}Page", fields, namespace={"__doc__": doc})

@@ -236,7 +236,7 @@ def _page(
 
 
 def _pieces(file: BufferedReader, size: int) -> Iterator[bytes]:
-    """`size` bytes of the file, and none that were put behind them: that much was announced."""
+    """`size` bytes of the file, and none that were appended since: that many were announced."""
     with file:
         while size > 0 and (piece := file.read(min(PIECE, size))):
             size -= len(piece)

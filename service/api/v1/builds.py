@@ -13,7 +13,7 @@ from service.api.http.authentication import actor_of
 from service.api.http.describing import Link, described
 from service.api.http.idempotency import answered_once
 from service.api.http.parameters import only_known
-from service.api.http.times import Moment, in_utc
+from service.api.http.times import Timestamp, in_utc
 from service.api.v1.answers import encoded
 from service.dbt.runner import BuildProgress, BuildResult, Node
 from service.gate import Gate
@@ -33,8 +33,8 @@ class Build(msgspec.Struct):
 
     build_id: str
     status: Status
-    started_at: Moment | None
-    finished_at: Moment | None
+    started_at: Timestamp | None
+    finished_at: Timestamp | None
     nodes: list[Node]
     message: str | None
     actor: str | None
@@ -114,16 +114,16 @@ class BuildController(Controller):
 def page_of(build: BuildResult) -> Build:
     """A build, as clients see it."""
     return Build(
-        build.build_id,
-        cast(Status, build.status),
-        _in_utc(build.started_at),
-        _in_utc(build.finished_at),
-        list(build.nodes),
-        build.message,
-        build.actor,
-        build.progress,
+        build_id=build.build_id,
+        status=cast(Status, build.status),
+        started_at=_in_utc(build.started_at),
+        finished_at=_in_utc(build.finished_at),
+        nodes=list(build.nodes),
+        message=build.message,
+        actor=build.actor,
+        progress=build.progress,
     )
 
 
-def _in_utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else in_utc(moment)
+def _in_utc(naive: datetime | None) -> datetime | None:
+    return None if naive is None else in_utc(naive)

@@ -1,4 +1,4 @@
-"""All controllers, in the order of the contract."""
+"""All controllers, one for each resource, in the order of the contract."""
 
 from service.api.v1.audit import AuditController
 from service.api.v1.backups import BackupController

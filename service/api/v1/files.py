@@ -51,6 +51,7 @@ class FileController(Controller):
     tags = ("rows",)
     guards = (only_known,)
 
+    # Long by its parameters, each of which says what it is for.
     @post(
         "/",
         operation_id="load_file",

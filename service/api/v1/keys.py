@@ -18,7 +18,7 @@ from service.api.http.bodies import json_body
 from service.api.http.describing import described
 from service.api.http.idempotency import answered_once
 from service.api.http.parameters import only_known
-from service.api.http.times import Moment, naive
+from service.api.http.times import Timestamp, naive
 from service.api.v1.answers import encoded
 from service.gate import Gate
 from service.ops.records import TrailRecord
@@ -32,11 +32,11 @@ class ShownKey(msgspec.Struct):
 
     name: str
     role: Role
-    created_at: Moment
+    created_at: Timestamp
     created_by: str | None
-    expires_at: Moment | None
-    last_used_at: Moment | None
-    revoked_at: Moment | None
+    expires_at: Timestamp | None
+    last_used_at: Timestamp | None
+    revoked_at: Timestamp | None
     revoked_by: str | None
 
 
@@ -52,7 +52,7 @@ class KeyRequest(msgspec.Struct, forbid_unknown_fields=True):
 
     name: keys_file.Name
     role: Role
-    expires_at: Moment | None = None
+    expires_at: Timestamp | None = None
 
 
 class NewKey(msgspec.Struct):
@@ -60,7 +60,7 @@ class NewKey(msgspec.Struct):
 
     name: str
     role: Role
-    expires_at: Moment | None
+    expires_at: Timestamp | None
     key: str | None
 
 

@@ -13,7 +13,7 @@ from litestar.params import FromPath, FromQuery
 from service.api.http.describing import described
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
-from service.api.http.times import Moment, in_utc
+from service.api.http.times import Timestamp, in_utc
 from service.doors.file_load import FileLoad, LineRejected, Progress, TrialResult
 from service.gate import Gate
 from service.ops import queries, records
@@ -43,8 +43,8 @@ class Load(msgspec.Struct):
     accepted: int
     rejected: int
     already_present: int
-    started_at: Moment
-    finished_at: Moment | None
+    started_at: Timestamp
+    finished_at: Timestamp | None
     actor: str | None
     detail: str | None
     tables: dict[str, Counts] | msgspec.UnsetType = msgspec.UNSET
@@ -103,15 +103,22 @@ class LoadController(Controller):
 
 
 def page_of_trial(load: FileLoad) -> Load:
-    """A dry run, of which no book says anything."""
+    """A dry run, which is not on record."""
     found = load.result or TrialResult()
     return Load(
-        *(load.load_id, "file", load.file.table_name, load.file.source, cast(Status, load.status)),
-        *(found.received, found.accepted, found.rejected, found.already_present),
-        in_utc(load.file.asked_at),
-        in_utc(load.finished_at) if load.finished_at else None,
-        load.file.actor,
-        load.detail,
+        load_id=load.load_id,
+        kind="file",
+        table=load.file.table_name,
+        source=load.file.source,
+        status=cast(Status, load.status),
+        received=found.received,
+        accepted=found.accepted,
+        rejected=found.rejected,
+        already_present=found.already_present,
+        started_at=in_utc(load.file.asked_at),
+        finished_at=in_utc(load.finished_at) if load.finished_at else None,
+        actor=load.file.actor,
+        detail=load.detail,
         progress=load.progress if load.status == "running" else msgspec.UNSET,
         rejections=found.rejections,
     )

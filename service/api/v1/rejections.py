@@ -13,7 +13,7 @@ from service.api.http.authentication import actor_of
 from service.api.http.describing import Link, described
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
-from service.api.http.times import Moment, in_utc, naive
+from service.api.http.times import Timestamp, in_utc, naive
 from service.gate import Gate
 from service.ops import queries, records
 
@@ -22,7 +22,7 @@ FIRST_OF_LIST = tuple(
     Link(call, {"rejection_id": "/rejections/0/rejection_id"})
     for call in ("show_rejection", "replay_rejection", "dismiss_rejection")
 )
-MOST_COUNTS = 10_000  # what clients sent can be the name of an unknown field
+MAX_COUNTS = 10_000  # what clients sent can be the name of an unknown field
 
 
 class ShownViolation(msgspec.Struct):
@@ -45,7 +45,7 @@ class Replay(msgspec.Struct):
     outcome: Literal["accepted", "rejected", "already_present"]
     payload: msgspec.Raw
     violations: list[ShownViolation] | None
-    replayed_at: Moment
+    replayed_at: Timestamp
     actor: str | None
 
 
@@ -63,10 +63,10 @@ class Rejection(msgspec.Struct):
     position: int
     payload: msgspec.Raw
     violations: list[ShownViolation]
-    rejected_at: Moment
+    rejected_at: Timestamp
     status: Status
     raw: str | None
-    resolved_at: Moment | None
+    resolved_at: Timestamp | None
     resolved_by: str | None
     resolution: str | None
     replays: list[Replay] | msgspec.UnsetType = msgspec.UNSET
@@ -168,7 +168,7 @@ class RejectionController(Controller):
         """Counts rejections by table, column, rule and status."""
         name = None if table is None else gate.table(table).name
         with gate.database.all_cores(), gate.database.reading() as connection:
-            counts = queries.summary(connection, MOST_COUNTS, table=name)
+            counts = queries.summary(connection, MAX_COUNTS, table=name)
             statuses = queries.by_status(connection, table=name)
         return Summary(
             **{status: statuses.get(status, 0) for status in get_args(Status)},
@@ -198,28 +198,30 @@ class RejectionController(Controller):
 def _replay(entry: records.ReplayRecord) -> Replay:
     violations = entry.violations
     return Replay(
-        entry.load_id,
-        cast(Any, entry.outcome),
-        msgspec.Raw((entry.payload or "null").encode()),
-        msgspec.json.decode(violations, type=list[ShownViolation]) if violations else None,
-        in_utc(entry.replayed_at),
-        entry.actor,
+        load_id=entry.load_id,
+        outcome=cast(Any, entry.outcome),
+        payload=msgspec.Raw((entry.payload or "null").encode()),
+        violations=msgspec.json.decode(violations, type=list[ShownViolation])
+        if violations
+        else None,
+        replayed_at=in_utc(entry.replayed_at),
+        actor=entry.actor,
     )
 
 
 def page_of(entry: records.RejectionRecord) -> Rejection:
     """A rejection, as clients see it."""
     return Rejection(
-        entry.rejection_id,
-        entry.load_id,
-        entry.table_name,
-        entry.position,
-        msgspec.Raw(entry.payload.encode()),
-        msgspec.json.decode(entry.violations, type=list[ShownViolation]),
-        in_utc(entry.rejected_at),
-        cast(Status, entry.status),
-        entry.raw,
-        in_utc(entry.resolved_at) if entry.resolved_at else None,
-        entry.resolved_by,
-        entry.resolution,
+        rejection_id=entry.rejection_id,
+        load_id=entry.load_id,
+        table=entry.table_name,
+        position=entry.position,
+        payload=msgspec.Raw(entry.payload.encode()),
+        violations=msgspec.json.decode(entry.violations, type=list[ShownViolation]),
+        rejected_at=in_utc(entry.rejected_at),
+        status=cast(Status, entry.status),
+        raw=entry.raw,
+        resolved_at=in_utc(entry.resolved_at) if entry.resolved_at else None,
+        resolved_by=entry.resolved_by,
+        resolution=entry.resolution,
     )

@@ -34,7 +34,7 @@ from service.judge.batch import Violation
 from service.judge.judge import check_number
 from service.warehouse.work import Outcome, StoredAnswer
 
-MOST_REASONS = 100  # what clients sent can be the name of an unknown field
+MAX_REASONS = 100  # what clients sent can be the name of an unknown field
 NOTHING = msgspec.Raw(b"")
 
 
@@ -261,7 +261,7 @@ def _summary(result: ReplayResult, lists_rows: bool) -> ReplaySummary:
 def _of_table(tally: Tally) -> TableReplay:
     reasons = [
         RuleTally(column, rule, rows)
-        for (column, rule), rows in tally.failing.most_common(MOST_REASONS)
+        for (column, rule), rows in tally.failing.most_common(MAX_REASONS)
     ]
     return TableReplay(
         received=tally.received,

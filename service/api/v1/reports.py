@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from service.api.http.describing import Schema, described
-from service.api.http.negotiation import CSV, JSON, NDJSON, answer_with, wanted
+from service.api.http.negotiation import CSV, JSON, NDJSON, answer_with, negotiated
 from service.api.http.parameters import only_known
 from service.dictionary import Report
 from service.dictionary.column_types import TYPES, Unreadable
@@ -70,7 +70,7 @@ class ReportController(Controller):
     ) -> Response[bytes]:
         """Shows a report as it is at this moment; in CSV and NDJSON its rows alone."""
         report = _report(gate, name)
-        form, arguments = wanted(request), _arguments(request, report)
+        form, arguments = negotiated(request), _arguments(request, report)
         with gate.database.all_cores(), gate.database.reading() as connection:
             scalars, rows = marts.report(connection, report, arguments)
         return answer_with(rows, form, lambda shown: {**scalars, "rows": shown})

@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from service.api.http.describing import Schema, described
-from service.api.http.negotiation import CSV, JSON, NDJSON, answer_with, wanted
+from service.api.http.negotiation import CSV, JSON, NDJSON, answer_with, negotiated
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
 from service.dictionary import Column
@@ -43,7 +43,7 @@ class ReadController(Controller):
         after: After = None,
     ) -> Response[bytes]:
         """Lists rows by primary key."""
-        found, form = gate.table(table), wanted(request)
+        found, form = gate.table(table), negotiated(request)
         key = stored_rows.key_column(found)
         start = None if after is None else _start(key, after)
         with gate.database.reading() as connection:
@@ -72,7 +72,7 @@ class ReadController(Controller):
         row_id: FromPath[str],
     ) -> Response[bytes]:
         """Shows the row of one primary key."""
-        found, form = gate.table(table), wanted(request)
+        found, form = gate.table(table), negotiated(request)
         rows = RowPage((), ())
         try:
             key = stored_rows.key_column(found).type.from_text(row_id)

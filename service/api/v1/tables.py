@@ -76,12 +76,12 @@ class TableController(Controller):
             rows = stored_rows.counts(connection, tables)
         return [
             TableSummary(
-                name,
-                table.description,
-                rows[name],
-                table.primary_key,
-                len(table.columns),
-                f"/v1/tables/{name}",
+                name=name,
+                description=table.description,
+                rows=rows[name],
+                primary_key=table.primary_key,
+                columns=len(table.columns),
+                href=f"/v1/tables/{name}",
             )
             for name, table in tables.items()
         ]
@@ -97,17 +97,17 @@ class TableController(Controller):
 
 def _page(dictionary: Dictionary, table: Table, rows: int) -> TablePage:
     return TablePage(
-        table.name,
-        table.description,
-        rows,
-        table.primary_key,
-        [_column(column) for column in table.columns],
-        [
+        name=table.name,
+        description=table.description,
+        rows=rows,
+        primary_key=table.primary_key,
+        columns=[_column(column) for column in table.columns],
+        references=[
             Reference(column.reference.args["parent"], column.name, column.reference.args["field"])
             for column in table.columns
             if column.reference
         ],
-        [
+        referenced_by=[
             Reference(child.name, column.name, column.reference.args["field"])
             for child, column in dictionary.children(table.name)
             if column.reference
@@ -117,9 +117,9 @@ def _page(dictionary: Dictionary, table: Table, rows: int) -> TablePage:
 
 def _column(column: Column) -> ColumnPage:
     return ColumnPage(
-        column.name,
-        column.type.name,
-        column.description,
-        not column.required,
-        [rule.described() for rule in column.rules],
+        name=column.name,
+        type=column.type.name,
+        description=column.description,
+        nullable=not column.required,
+        rules=[rule.described() for rule in column.rules],
     )

@@ -11,7 +11,7 @@ from litestar.params import FromQuery
 from service.api.http.describing import described
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
-from service.api.http.times import Moment, in_utc, naive
+from service.api.http.times import Timestamp, in_utc, naive
 from service.api.v1.keys import of_keys
 from service.gate import Gate
 from service.ops import trail
@@ -22,7 +22,7 @@ class TrailEntry(msgspec.Struct):
     """Something that was done; `actor` is the name of a key, null where there were no keys."""
 
     entry_id: str
-    happened_at: Moment
+    happened_at: Timestamp
     actor: str | None
     action: str
     subject: str | None
