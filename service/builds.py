@@ -27,7 +27,7 @@ from service.warehouse.work import utc_now
 from service.warehouse.writer import Writer
 
 log = get_logger(__name__)
-LOCK_LINE = "gatehouse: take the writer's lock for "  # macros/history.sql logs it
+LOCK_LINE = "gatehouse: take the writer's lock for "  # macros/history/judge.sql logs it
 KEPT_BUILDS = 100
 SMALLER = 10  # times
 MOST_WAITING = 8

@@ -1,5 +1,6 @@
-"""The rule kinds, in Python. The SQL side is macros/rules.sql; tests look for the row on which
-they differ.
+"""The rule kinds, in Python.
+
+The SQL side is macros/dictionary/rules.sql; tests look for the row on which they differ.
 
 A rule judges a whole column at once, as Arrow arrays: the same definition serves a request's
 rows and a backup's. It is never asked about a value that is missing or cannot be read: that is

@@ -1,4 +1,4 @@
-"""The warehouse's own books (schema ``ops``), made by macros/ops.sql and kept by the writer."""
+"""The warehouse's own books (schema ``ops``): made by macros/ops/books.sql, kept by the writer."""
 
 from collections.abc import Sequence
 from datetime import datetime
