@@ -24,7 +24,7 @@ from service.engines.duckdb import DatabaseError, open_bare
 from service.runtime.clock import utc_now
 from service.runtime.settings import Settings
 
-LOCK_LINE = "gatehouse: take the writer's lock for "  # macros/history.sql logs it
+LOCK_LINE = "gatehouse: take the writer's lock for "  # macros/history/judge.sql logs it
 SMALLER = 10  # times
 
 

@@ -1,4 +1,6 @@
-"""The column types: how a value is read, kept and described. The SQL side is macros/types.sql.
+"""The column types: how a value is read, kept and described.
+
+The SQL side is macros/dictionary/types.sql.
 
 A *written* value is what a client sent or a file says. A *read* value is the plain Python value
 that the column's Arrow array is made of; timestamps are read to text in UTC with ``Z`` (ISO 8601),

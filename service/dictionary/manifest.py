@@ -1,7 +1,7 @@
 """dbt's manifest, the one place that knows its form.
 
-Reads what macros/ops.sql keeps in ``ops.dictionary`` (the same nodes as in ``manifest.json``:
-https://schemas.getdbt.com/dbt/manifest/v12.json).
+Reads what macros/ops/saved_dictionary.sql keeps in ``ops.dictionary`` (the same nodes as in
+``manifest.json``: https://schemas.getdbt.com/dbt/manifest/v12.json).
 """
 
 import re
@@ -70,7 +70,7 @@ def _column(table: str, said: Node, tests: Iterable[Node]) -> Column:
         raise DictionaryError(
             f"{where}: data_type {type_name!r} is not known; known are {', '.join(TYPES)}"
         )
-    # By kind, as macros/dictionary.sql sorts them: the order of dbt's graph is not a promise.
+    # By kind, as macros/dictionary/graph.sql sorts them: the order of dbt's graph is not a promise.
     rules = sorted(
         (
             _rule(where, type_name, said["name"], test)

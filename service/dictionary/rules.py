@@ -1,5 +1,7 @@
-"""The rule kinds, in Python. The SQL side is macros/rules.sql; tests look for the row on which
-they differ. The words beside each kind become docs/rules.md (see rules_page.py).
+"""The rule kinds, in Python. The SQL side is macros/dictionary/rules.sql.
+
+Tests look for the row on which they differ. The words beside each kind
+become docs/rules.md (see rules_page.py).
 
 It is longer than most modules, since all that is said in Python of a kind stands in one place.
 

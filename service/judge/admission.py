@@ -1,6 +1,6 @@
 """Decides which rows of a request go in, by the rules that need other rows: unique, relationships.
 
-The same definition as in macros/judging.sql: a value is taken by a row of the
+The same definition as in macros/history/judge.sql: a value is taken by a row of the
 table, or by an earlier row of the request that breaks no rule but, at most, unique ones.
 """
 

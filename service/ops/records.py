@@ -1,6 +1,7 @@
 """Records of the schema ``ops``: each class is a row of one of its tables.
 
-dbt makes the tables (macros/ops.sql); the writer adds rows in the transaction that they are about.
+dbt makes the tables (macros/ops/books.sql); the writer adds rows in the transaction that they are
+about.
 Timestamps are UTC without time zone, to the microsecond.
 """
 

@@ -142,7 +142,7 @@ def _rejections_on_record(connection: Connection) -> AuditCheck:
     return _check("rejections on record", problems, f"{count} rejections")
 
 
-# macros/accounting.sql asks the same.
+# macros/history/accounting.sql asks the same.
 _ACCOUNTED = """
     with restored as (
         select * from ops.loads where table_name = $table and kind = 'restore'

@@ -2,22 +2,26 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
+import jinja2
 import pyarrow as pa
 
 from service.backups.catalogue import Entry
 from service.backups.restoring import RestoreResult
 from service.dictionary import Column, Dictionary, Rule, Table
 from service.dictionary.column_types import TYPES
+from service.engines.sql import quoted
 from tests.support import CHECKOUT
 
 # What the fixtures `take` and `put` are: they back tables up by name, and restore entries.
 Take = Callable[..., list[Entry]]
 Put = Callable[..., list[RestoreResult]]
-OPS = CHECKOUT / "dbt_project" / "macros" / "ops.sql"
+MACROS = CHECKOUT / "dbt_project" / "macros"
 
 
 def column(name: str, type_name: str, **rules: dict[str, Any]) -> Column:
@@ -74,13 +78,26 @@ def dictionary(*tables: Table) -> Dictionary:
 
 
 def create(connection: duckdb.DuckDBPyConnection, *tables: Table) -> None:
-    """Makes the tables of record, as dbt would, and the books that macros/ops.sql makes."""
-    text = OPS.read_text()
-    connection.execute(text[text.index("create schema") : text.index("{% endif %}")])
+    """Makes the tables of record, as dbt would, and the books that macros/ops/books.sql makes."""
+    connection.execute(_books())
     for each in tables:
         columns = ", ".join(f'"{c.name}" {c.type.name}' for c in each.columns)
         keyed = f'{columns}, primary key ("{each.primary_key}")'
         connection.execute(f'create or replace table core."{each.name}" ({keyed})')
+
+
+@cache
+def _books() -> str:
+    """The statements that dbt would execute."""
+    files = ("engines/_dispatch.sql", "engines/duckdb.sql", "ops/books.sql")
+    text = "".join((MACROS / name).read_text() for name in files)
+    adapter = SimpleNamespace(
+        quote=quoted, dispatch=lambda name: getattr(macros, f"duckdb__{name}")
+    )
+    known = {"adapter": adapter, "return": lambda text: text, "execute": True}
+    template = jinja2.Environment(extensions=["jinja2.ext.do"]).from_string(text)
+    macros: Any = template.make_module(known)
+    return str(macros.create_ops_tables())
 
 
 def fill(connection: duckdb.DuckDBPyConnection) -> None:

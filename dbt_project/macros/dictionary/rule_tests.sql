@@ -26,5 +26,5 @@ select * from {{ model }} where {{ rule_accepted_values(column_name, {'values': 
 {% test utc_datetime(model, column_name) %}
 select *
 from {{ model }}
-where not {{ adapter.quote(column_name) }} between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999999'
+where not {{ has_year_of_four_digits(adapter.quote(column_name)) }}
 {% endtest %}

@@ -1,6 +1,6 @@
 {#-
-    How a text is read as a column's type: in SQL here, in Python in service/column_types.py,
-    and nowhere else. A cast alone would lie ('12.5' becomes 13, an offset is dropped), so a
+    How a text is read as a column's type: in SQL here, in Python in service/dictionary/column_types.py, and
+    nowhere else. A cast alone would lie ('12.5' becomes 13, an offset is dropped), so a
     regular expression guards each. NULL comes out of what cannot be read. Years are 0001 to 9999.
 -#}
 {% macro column_type(data_type, where) %}
@@ -32,9 +32,9 @@
         {{ text }}
     {%- elif data_type | lower in ('integer', 'bigint') -%}
         {#- Nearly all are written as a cast would write them, which is sooner known than what they look like. -#}
-        {%- set number = 'try_cast(' ~ text ~ ' as ' ~ data_type | lower ~ ')' -%}
+        {%- set number = cast_or_null(text, data_type | lower) -%}
         case
-            when cast({{ number }} as varchar) = {{ text }} then {{ number }}
+            when {{ as_varchar(number) }} = {{ text }} then {{ number }}
             when {{ full_match(text, type.form) }} then {{ cast_guarded(data_type | lower, text) }}
         end
     {%- else -%}
@@ -45,13 +45,14 @@
 {#- The cast behind the guard. -#}
 {% macro cast_guarded(data_type, text) -%}
     {%- if data_type in ('integer', 'bigint') -%}
-        try_cast(split_part({{ text }}, '.', 1) as {{ data_type }})
+        {{ cast_or_null(before_point(text), data_type) }}
     {%- elif data_type == 'double' -%}
-        case when {{ is_finite('try_cast(' ~ text ~ ' as double)') }} then try_cast({{ text }} as double) end
+        {%- set number = cast_or_null(text, 'double') -%}
+        case when {{ is_finite(number) }} then {{ number }} end
     {%- elif data_type == 'boolean' -%}
         lower({{ text }}) = 'true'
     {%- elif data_type == 'date' -%}
-        try_cast({{ text }} as date)
+        {{ cast_or_null(text, 'date') }}
     {%- elif data_type == 'timestamp' -%}
         {{ utc_timestamp(text) }}
     {%- endif -%}

@@ -99,3 +99,10 @@
     {% endif %}
     {{ return(parent) }}
 {%- endmacro %}
+
+{% macro primary_key(table=model) -%}
+    {% for column in table.columns.values() if column.constraints | selectattr('type', 'equalto', 'primary_key') | list %}
+        {{ return(column.name) }}
+    {% endfor %}
+    {{ exceptions.raise_compiler_error(table.name ~ ': no column has the constraint primary_key') }}
+{%- endmacro %}

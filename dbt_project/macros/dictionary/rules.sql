@@ -53,14 +53,14 @@
 {% macro rule_accepted_values(name, args, text=none) -%}
     {% set values = [] %}
     {% for value in args['values'] %}
-        {% do values.append("'" ~ value | string | replace("'", "''") ~ "'") %}
+        {% do values.append(text_literal(value | string)) %}
     {% endfor %}
     {#- YAML reads NO as false. -#}
     {% set texts = args['values'] | reject('string') | list | length == 0 %}
     {% set whole = args['values'] | reject('integer') | list | length == 0 %}
     {{ return({
-        'violated': 'cast(' ~ adapter.quote(name) ~ ' as varchar) not in (' ~ values | join(', ') ~ ')',
-        'message': "'" ~ name ~ " must be one of " ~ (args['values'] | join(', ')) | replace("'", "''") ~ "'",
+        'violated': as_varchar(adapter.quote(name)) ~ ' not in (' ~ values | join(', ') ~ ')',
+        'message': text_literal(name ~ ' must be one of ' ~ args['values'] | join(', ')),
         'types': ['varchar'] if texts else ['integer', 'bigint'],
         'lacks': none if args['values'] and (texts or whole) else 'values, all texts or all whole numbers'
     }) }}

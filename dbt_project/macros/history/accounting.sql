@@ -56,7 +56,7 @@ select
     coalesce((select sum(accepted) from ops.loads where table_name = '{{ name }}' and kind != 'restore'), 0)
     + coalesce((
         select received - coalesce(
-            {{ number_in_json('detail', 'accepted_before') }},
+            {{ cast_or_null(json_member('detail', 'accepted_before'), 'bigint') }},
             (
                 select sum(loads.accepted) from ops.loads
                 where
@@ -70,23 +70,4 @@ select
         where restores.table_name = '{{ name }}' and restores.kind = 'restore'
         order by restores.finished_at desc, restores.load_id limit 1
     ), 0) as rows_accounted
-{%- endmacro %}
-
-{#- Ends the insert of the rejections `named`. What someone has settled, by a replay or a dismissal, is not
-    opened again, though the line fails for more reasons now that its row is in; what an earlier load had
-    accepted is, if a restore took it away and the line fails again. -#}
-{% macro unless_on_record() -%}
-where not exists (
-    select 1 from ops.rejections as settled
-    where
-        settled.table_name = '{{ model.name }}'
-        and settled.payload = named.payload
-        and (
-            settled.status = 'dismissed'
-            or settled.resolution in (select load_id from ops.loads where kind = 'replay')
-        )
-)
-on conflict (rejection_id) do update set
-    status = 'open', resolved_at = null, resolved_by = null, resolution = null
-where ops.rejections.status = 'accepted'
 {%- endmacro %}

@@ -1,0 +1,170 @@
+{#-
+    All that an engine must bring. Each macro here is brought by engines/<engine>.sql under the prefix of its
+    dbt adapter (duckdb__upsert). There is no default__: an engine that lacks one of them does not compile.
+
+    An argument is SQL, as text: an expression, a query, the name of a table as it is to be written. Where one
+    is a plain value, a name or a mapping, it is said so. What is answered is SQL too, if nothing else is said;
+    a statement comes without a semicolon at its end, `add_columns` and `add_primary_key` with one, or as nothing.
+    `types` are those of the dictionary (varchar, integer, bigint, double, boolean, date, timestamp, and blob).
+
+    Of dbt's own macros, an engine may bring get_table_columns_and_constraints too: the columns of a new table of
+    record, whose primary key add_primary_key() adds.
+-#}
+
+
+{#- ---- Values ---- -#}
+
+{#- A text, given as it is, as a literal. -#}
+{% macro text_literal(text) -%}{{ return(adapter.dispatch('text_literal')(text)) }}{%- endmacro %}
+
+{#- The NULL of type varchar. -#}
+{% macro no_text() -%}{{ return(adapter.dispatch('no_text')()) }}{%- endmacro %}
+
+{#- Any value as varchar; numbers as they would be written in a file. -#}
+{% macro as_varchar(value) -%}{{ return(adapter.dispatch('as_varchar')(value)) }}{%- endmacro %}
+
+{#- A text as a type; NULL, and no error, where it cannot be. -#}
+{% macro cast_or_null(text, type) -%}{{ return(adapter.dispatch('cast_or_null')(text, type)) }}{%- endmacro %}
+
+{#- Whether the whole of a text, and no line of it, has a form: a regular expression of RE2, as it is. -#}
+{% macro full_match(text, form) -%}{{ return(adapter.dispatch('full_match')(text, form)) }}{%- endmacro %}
+
+{#- What stands before the first point of a text; all of it where there is none. -#}
+{% macro before_point(text) -%}{{ return(adapter.dispatch('before_point')(text)) }}{%- endmacro %}
+
+{#- Whether a double is neither infinite nor NaN. -#}
+{% macro is_finite(number) -%}{{ return(adapter.dispatch('is_finite')(number)) }}{%- endmacro %}
+
+{#- A text with or without an offset as a timestamp in UTC, NULL where its year has not four digits then.
+    It must never be cast to a plain timestamp: the offset would be dropped. -#}
+{% macro utc_timestamp(text) -%}{{ return(adapter.dispatch('utc_timestamp')(text)) }}{%- endmacro %}
+
+{#- Whether a timestamp is in the years 0001 to 9999. -#}
+{% macro has_year_of_four_digits(timestamp) -%}
+    {{ return(adapter.dispatch('has_year_of_four_digits')(timestamp)) }}
+{%- endmacro %}
+
+{#- This moment, as a timestamp in UTC. -#}
+{% macro utc_now() -%}{{ return(adapter.dispatch('utc_now')()) }}{%- endmacro %}
+
+{#- A random UUID, as varchar. -#}
+{% macro new_id() -%}{{ return(adapter.dispatch('new_id')()) }}{%- endmacro %}
+
+{#- Whether two values are equal, or both NULL. -#}
+{% macro is_same(one, other) -%}{{ return(adapter.dispatch('is_same')(one, other)) }}{%- endmacro %}
+
+{#- The values of a list with a separator between; a value that is NULL is left out. -#}
+{% macro joined(separator, values) -%}{{ return(adapter.dispatch('joined')(separator, values)) }}{%- endmacro %}
+
+{#- A digest of a text, the same at any time and on any machine. -#}
+{% macro digest(text) -%}{{ return(adapter.dispatch('digest')(text)) }}{%- endmacro %}
+
+
+{#- ---- JSON, and what becomes JSON ---- -#}
+
+{#- A struct, which json_text() writes as an object; `members` maps each name to its value. -#}
+{% macro struct(members) -%}{{ return(adapter.dispatch('struct')(members)) }}{%- endmacro %}
+
+{#- An aggregate: the items of all rows as a list, an empty one where there is no row. -#}
+{% macro list_of(item) -%}{{ return(adapter.dispatch('list_of')(item)) }}{%- endmacro %}
+
+{#- JSON text as a value that goes into a struct or a list as what it says. -#}
+{% macro json_value(text) -%}{{ return(adapter.dispatch('json_value')(text)) }}{%- endmacro %}
+
+{#- A value as JSON, in a varchar; a member that is NULL is written. -#}
+{% macro json_text(value) -%}{{ return(adapter.dispatch('json_text')(value)) }}{%- endmacro %}
+
+{#- A member (its name, as it is) of a JSON object as varchar; NULL where it is not there. -#}
+{% macro json_member(json, member) -%}{{ return(adapter.dispatch('json_member')(json, member)) }}{%- endmacro %}
+
+{#- A row as a JSON object, in a varchar: its `columns` (names), and `rest` where that is not NULL. -#}
+{% macro row_as_json(columns, rest) -%}{{ return(adapter.dispatch('row_as_json')(columns, rest)) }}{%- endmacro %}
+
+{#- In a select list: one row per element of a list of values that is not NULL. -#}
+{% macro unnested(values) -%}{{ return(adapter.dispatch('unnested')(values)) }}{%- endmacro %}
+
+{#- An aggregate of structs {place, column, rule, message, value}: all of them in the order of place, as JSON
+    without it, in a varchar. -#}
+{% macro violations_as_json(violation) -%}{{ return(adapter.dispatch('violations_as_json')(violation)) }}{%- endmacro %}
+
+
+{#- ---- Tables, made and changed ---- -#}
+
+{#- Statements with semicolons between, as what a hook executes. An engine that takes one at a time executes them
+    here, and answers nothing. -#}
+{% macro statements(body) -%}{{ return(adapter.dispatch('statements')(body)) }}{%- endmacro %}
+
+{#- Makes schemas, given by name, where they are not there. -#}
+{% macro make_schemas(names) -%}{{ return(adapter.dispatch('make_schemas')(names)) }}{%- endmacro %}
+
+{#- Makes a table, if it is not there; `columns` maps each name to one of the types, with what has to hold behind
+    it (`not null`, `check (…)`); `key` are the names of its primary key. What an engine cannot enforce, it leaves
+    out. -#}
+{% macro make_table(table, columns, key=[]) -%}
+    {{ return(adapter.dispatch('make_table')(table, columns, key)) }}
+{%- endmacro %}
+
+{#- Makes a table of what a query answers, in place of the one that is there. -#}
+{% macro replace_table(table, query) -%}{{ return(adapter.dispatch('replace_table')(table, query)) }}{%- endmacro %}
+
+{#- Makes a table for a file's lines as they are written: `number` is a bigint, the `columns` (names) are varchar.
+    With `anew` in place of the one that is there, else if there is none. -#}
+{% macro make_text_table(table, number, columns, anew=false) -%}
+    {{ return(adapter.dispatch('make_text_table')(table, number, columns, anew)) }}
+{%- endmacro %}
+
+{#- The name of a table that only this run of dbt sees, or needs. -#}
+{% macro work_table(name) -%}{{ return(adapter.dispatch('work_table')(name)) }}{%- endmacro %}
+
+{#- Makes it of what a query answers, in place of the one that is there. -#}
+{% macro replace_work_table(table, query) -%}
+    {{ return(adapter.dispatch('replace_work_table')(table, query)) }}
+{%- endmacro %}
+
+{#- Adds those of the columns, names mapped to types, that a table has not. -#}
+{% macro add_columns(table, columns) -%}{{ return(adapter.dispatch('add_columns')(table, columns)) }}{%- endmacro %}
+
+{#- Gives a table (a relation) its primary key, a column's name, in the transaction that made it; nothing where it
+    has its key, or the engine knows none. -#}
+{% macro add_primary_key(table, column) -%}
+    {{ return(adapter.dispatch('add_primary_key')(table, column)) }}
+{%- endmacro %}
+
+{#- Puts rows in, each in place of the one that has the same primary key, `key`. `row` maps each column's name to
+    its value, `source` is the rest of the query that has them: nothing, or from … where …. -#}
+{% macro upsert(table, key, row, source='') -%}
+    {{ return(adapter.dispatch('upsert')(table, key, row, source)) }}
+{%- endmacro %}
+
+{#- Inserts what a query answers, by `columns` (names). A row whose `key` is there is not inserted: the one that is
+    there is changed instead, by `changes` (name to value), where `only_where` (name to value) holds of it. -#}
+{% macro insert_or_change(table, key, columns, query, changes, only_where) -%}
+    {{ return(adapter.dispatch('insert_or_change')(table, key, columns, query, changes, only_where)) }}
+{%- endmacro %}
+
+{#- Changes the rows of a table, by `changes` (name to value), for which `source`, a table with an alias, has the
+    row that `condition` says; both may name columns of it, and those of the table by the table's name. -#}
+{% macro update_from(table, changes, source, condition) -%}
+    {{ return(adapter.dispatch('update_from')(table, changes, source, condition)) }}
+{%- endmacro %}
+
+
+{#- ---- Asked of the engine, while dbt compiles ---- -#}
+
+{#- The names of all tables and views, as `schema.name`: a list. -#}
+{% macro names_of_tables() -%}{{ return(adapter.dispatch('names_of_tables')()) }}{%- endmacro %}
+
+{#- (name, type, is primary key) of each column of a table, given by names: a list, empty when there is no such
+    table. -#}
+{% macro columns_of_table(schema, name) -%}
+    {{ return(adapter.dispatch('columns_of_table')(schema, name)) }}
+{%- endmacro %}
+
+{#- What tells that the file at a path has changed: a plain text, or none when there is no such file. -#}
+{% macro file_state(path) -%}{{ return(adapter.dispatch('file_state')(path)) }}{%- endmacro %}
+
+{#- Reads the file `load.path` and adds its lines to the table `load.target`, in one transaction with the statements
+    `load.before`; it is read as `load.shape` says, else as it is found to be, from behind line `load.behind` on.
+    What was found goes into `load`: `columns`, the table's names of its columns; `delimiter`; `described`, in words;
+    or else `refused`, why no sense could be made of it. -#}
+{% macro land_file(load) -%}{{ return(adapter.dispatch('land_file')(load)) }}{%- endmacro %}

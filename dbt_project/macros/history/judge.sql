@@ -1,0 +1,191 @@
+{#- The second hook: which lines break which rules, together with the tables and with the other lines. -#}
+
+{#- The rules that need other rows: what is taken already, and by an earlier line; what has no parent. -#}
+{% macro judge_keys() -%}
+{% if execute %}
+    {% set load = run_query('select behind, is_trial from ' ~ current_load()).rows | first %}
+    {% if load and not load[1] or not load and not has_all_columns() %}{% do take_writers_lock() %}{% endif %}
+    {% set body %}
+    {% if not load or load[0] > 0 %}
+        {{ make_table(exceptions_of_lines(), {'line': 'bigint', 'state': 'varchar', 'violations': 'varchar'}) }};
+    {% endif %}
+    {% if load and load[0] > 0 %}
+        delete from {{ exceptions_of_lines() }} where line > {{ load[0] }};
+        insert into {{ exceptions_of_lines() }} {{ lines_with_exceptions() }};
+    {% elif load %}
+        {{ replace_table(exceptions_of_lines(), lines_with_exceptions()) }};
+    {% endif %}
+    {% endset %}
+    {{ statements(body) }}
+{% endif %}
+{%- endmacro %}
+
+{#- If not, the model is about to make or change its table. -#}
+{% macro has_all_columns() -%}
+    {% set kept = columns_of_table(this.schema, this.identifier) | map(attribute=0) | list %}
+    {{ return(model.columns.keys() | reject('in', kept) | list | length == 0) }}
+{%- endmacro %}
+
+{#- gatehouse's build listens for this line and holds its writer until the node ends; see service/dbt/runner.py. -#}
+{% macro take_writers_lock() -%}
+    {% do log('gatehouse: take the writer\'s lock for ' ~ model.name) %}
+{%- endmacro %}
+
+{#- (line, state, violations) of each line that is not accepted: rejected, or already present. -#}
+{% macro lines_with_exceptions() -%}
+    {% set uniques = rules_of(model) | selectattr('kind', 'equalto', 'unique') | list %}
+    {% set kept = kept_rows() %}
+-- What a line says that is there already.
+with present as (
+    {{ lines_in_the_table(kept) }}
+),
+
+-- What is wrong with a line by itself, or for want of a parent.
+own as (
+    {{ violations_by_itself() }}
+    {%- for rule in rules_of(model) if rule.kind == 'relationships' %}
+    union all
+    {{ lines_without_parent(rule) }}
+    {%- endfor %}
+),
+
+{% for rule in uniques %}
+-- The first sound line of each {{ rule.column }} that is written more than once has it.
+first_{{ rule.column }} as (
+    {{ first_sound_lines(rule.column) }}
+),
+{% endfor %}
+taken as (
+    {%- for rule in uniques %}
+    {{ 'union all' if not loop.first }}
+    {{ lines_that_come_late(rule, kept) }}
+    {%- endfor %}
+),
+
+-- What an earlier line says that is accepted.
+repeated as (
+    {{ lines_that_repeat(primary_key()) }}
+),
+
+there_already as (
+    select line from present
+    union all
+    select line from repeated
+    where not exists (select 1 from own where own.line = repeated.line)
+),
+
+broken as (
+    select line, {{ violations_as_json('violation') }} as violations
+    from (
+        select * from own
+        union all
+        select * from taken
+    ) as found
+    where not exists (select 1 from there_already where there_already.line = found.line)
+    group by line
+)
+
+select line, 'rejected' as state, violations from broken
+union all
+select line, 'already_present' as state, '[]' as violations from there_already
+{%- endmacro %}
+
+{% macro lines_in_the_table(kept) -%}
+    {%- set key = adapter.quote(primary_key()) -%}
+    select typed.line
+    from {{ typed_lines() }} as typed
+    inner join {{ kept }} as kept on typed.{{ key }} = kept.{{ key }}
+    where typed.clean and {{ same_content('typed', 'kept') }}
+{%- endmacro %}
+
+{% macro violations_by_itself() -%}
+    select line, case found {{ static_violations_by_number() | join(' ') }} end as violation
+    from (
+        select *, {{ unnested(numbers_of_static_violations()) }} as found
+        from ({{ read_lines() }}) as lines
+        where line in (select line from {{ typed_lines() }} where not clean)
+    ) as judged
+{%- endmacro %}
+
+{% macro lines_without_parent(rule) -%}
+    {%- set column, field = adapter.quote(rule.column), adapter.quote(rule.args.field) -%}
+    select line, {{ key_violation(rule) }} as violation
+    from (
+        select typed.line, typed.{{ column }} from {{ typed_lines() }} as typed
+        left join {{ ref(rule.args.parent) }} as parent on typed.{{ column }} = parent.{{ field }}
+        where typed.{{ column }} is not null and parent.{{ field }} is null
+    ) as typed
+{%- endmacro %}
+
+{#- Of the values of a column that several lines have: (taken, line). -#}
+{% macro first_sound_lines(name) -%}
+    {%- set column = adapter.quote(name) -%}
+    select {{ column }} as taken, min(line) as line
+    from (
+        select line, {{ column }} from {{ typed_lines() }} as typed
+        where {{ column }} in ({{ written_twice(name, typed_lines()) }})
+    ) as typed
+    where
+        not exists (select 1 from own where own.line = typed.line)
+        and not exists (select 1 from present where present.line = typed.line)
+    group by {{ column }}
+{%- endmacro %}
+
+{#- Their value is in the table, or in an earlier line. -#}
+{% macro lines_that_come_late(rule, kept) -%}
+    {%- set column = adapter.quote(rule.column) -%}
+    select line, {{ key_violation(rule) }} as violation
+    from (
+        select typed.line, typed.{{ column }} from {{ typed_lines() }} as typed
+        inner join {{ kept }} as kept on typed.{{ column }} = kept.{{ column }}
+        union
+        select typed.line, typed.{{ column }} from {{ typed_lines() }} as typed
+        inner join first_{{ rule.column }} as first on typed.{{ column }} = first.taken and first.line < typed.line
+    ) as typed
+{%- endmacro %}
+
+{% macro lines_that_repeat(key) -%}
+    select typed.line
+    from {{ typed_lines() }} as typed
+    inner join first_{{ key }} as first on typed.{{ adapter.quote(key) }} = first.taken and typed.line > first.line
+    inner join {{ typed_lines() }} as earlier on first.line = earlier.line
+    where
+        typed.clean and {{ same_content('typed', 'earlier') }}
+        and not exists (select 1 from taken where taken.line = earlier.line)
+{%- endmacro %}
+
+{% macro key_violation(rule) -%}
+    {{ return(violation(
+        place_of(rule), "'" ~ rule.column ~ "'", rule.kind,
+        context['rule_' ~ rule.kind](rule.column, rule.args).message,
+        as_varchar(adapter.quote(rule.column))
+    )) }}
+{%- endmacro %}
+
+{#- The values of a column that more than one row has. To sort them takes a third of what counting each takes. -#}
+{% macro written_twice(column, relation) -%}
+    {%- set column = adapter.quote(column) -%}
+    select {{ column }}
+    from (select {{ column }}, lead({{ column }}) over (order by {{ column }}) as _next from {{ relation }}) as sorted
+    where {{ column }} = _next
+{%- endmacro %}
+
+{% macro same_content(one, other) -%}
+    {%- for column in model.columns.values() %}
+    {{ is_same(one ~ '.' ~ adapter.quote(column.name), other ~ '.' ~ adapter.quote(column.name)) }}
+    {{- ' and ' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
+
+{#- The table as it will be: before its first build it is empty, a new column is NULL in every row. -#}
+{% macro kept_rows() -%}
+    {% set kept = columns_of_table(this.schema, this.identifier) | map(attribute=0) | list %}
+    {% set added = [] %}
+    {% for column in model.columns.values() if column.name not in kept %}
+        {% do added.append('cast(null as ' ~ column.data_type ~ ') as ' ~ adapter.quote(column.name)) %}
+    {% endfor %}
+    {% if not kept %}
+        {{ return('(select * from ' ~ typed_lines() ~ ' limit 0)') }}
+    {% endif %}
+    {{ return('(select ' ~ (['*'] + added) | join(', ') ~ ' from ' ~ this ~ ')' if added else this) }}
+{%- endmacro %}

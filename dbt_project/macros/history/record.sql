@@ -1,0 +1,163 @@
+{#- The last hook, in the transaction of the rows: what was kept out and why, and the count of it all. -#}
+{% macro record_history() -%}
+{% if execute %}
+    {% set load = run_query('select is_trial, delimiter, fields from ' ~ current_load()).rows | first %}
+    {% set body %}
+    {{ add_primary_key(this, primary_key()) }}
+    {% if load and load[0] %}
+        {{ record_trial() }}
+    {% elif load %}
+        {{ accept_rejections() }};
+        {{ record_rejections(joined(load[1], [load[2]])) }};
+        {{ record_counts() }};
+        {{ record_state() }}
+    {% endif %}
+    {% endset %}
+    {{ statements(body) }}
+{% endif %}
+{%- endmacro %}
+
+{#- A line that is accepted now answers an earlier rejection of the same row. -#}
+{% macro accept_rejections() -%}
+    -- Joined so that the few rejections are kept in memory, and not the many lines.
+    update ops.rejections set status = 'accepted'
+    where rejection_id in (
+        select earlier.rejection_id
+        from ops.rejections as earlier
+        inner join {{ landed_lines() }} as lines
+            on {{ json_member('earlier.payload', primary_key()) }} = lines.{{ adapter.quote(primary_key()) }}
+        where
+            earlier.table_name = '{{ model.name }}'
+            and earlier.status = 'open'
+            and earlier.load_id in (select load_id from ops.loads where kind in ('history', 'file'))
+            and lines.line > (select behind from {{ current_load() }})
+            and not exists (select 1 from {{ exceptions_of_lines() }} as exceptions where exceptions.line = lines.line)
+    )
+{%- endmacro %}
+
+{#- `written` is an expression for a line as it stood in the file. -#}
+{% macro record_rejections(written) -%}
+    {{ insert_or_change(
+        'ops.rejections', 'rejection_id',
+        [
+            'rejection_id', 'load_id', 'table_name', 'source', 'position', 'payload', 'violations', 'rejected_at',
+            'status', 'raw'
+        ],
+        rejected_lines(written),
+        changes={'status': "'open'", 'resolved_at': 'null', 'resolved_by': 'null', 'resolution': 'null'},
+        only_where={'status': "'accepted'"}
+    ) }}
+{%- endmacro %}
+
+{#- What someone has settled, by a replay or a dismissal, is not opened again, though the line fails for more reasons
+    now that its row is in; what an earlier load had accepted is, if a restore took it away and the line fails again. -#}
+{% macro rejected_lines(written) -%}
+    with rejected as (
+        select
+            load.load_id,
+            load.source,
+            load.behind,
+            exceptions.line,
+            case
+                when lines._problem is null then {{ row_as_json(model.columns.keys() | list, '_rest') }}
+                else {{ json_text('lines._text') }}
+            end as payload,
+            exceptions.violations,
+            coalesce(lines._text, {{ written }}) as raw
+        from {{ exceptions_of_lines() }} as exceptions
+        inner join {{ landed_lines() }} as lines on exceptions.line = lines.line
+        cross join {{ current_load() }} as load
+        where exceptions.state = 'rejected' and exceptions.line > load.behind
+    ),
+
+    -- The same line for the same reasons is one rejection, however often its file is judged.
+    named as (
+        select
+            *,
+            {{ digest(joined('|', [
+                text_literal(model.name), 'payload', 'violations',
+                'row_number() over (partition by payload, violations order by line)', 'nullif(behind, 0)'
+            ])) }} as rejection_id
+        from rejected
+    )
+
+    select
+        rejection_id, load_id, '{{ model.name }}', source, line, payload, violations, {{ utc_now() }}, 'open', raw
+    from named
+    where not exists (
+        select 1 from ops.rejections as settled
+        where
+            settled.table_name = '{{ model.name }}'
+            and settled.payload = named.payload
+            and (
+                settled.status = 'dismissed'
+                or settled.resolution in (select load_id from ops.loads where kind = 'replay')
+            )
+    )
+{%- endmacro %}
+
+{#- Of history one record; a file's has been there since it was taken in, and is told when its last part is in. -#}
+{% macro record_counts() -%}
+    {% set counts, added = counts_of_load(), {} %}
+    {% for name, count in counts.items() %}{% do added.update({name: 'loads.' ~ name ~ ' + ' ~ count}) %}{% endfor %}
+    insert into ops.loads
+    select
+        load_id, '{{ model.name }}', 'history', source, 'done', {{ counts.values() | join(', ') }},
+        started_at, {{ utc_now() }}, actor, null
+    from {{ current_load() }} as load
+    where kind = 'history';
+
+    {{ update_from(
+        'ops.loads', added, current_load() ~ ' as load', "loads.load_id = load.load_id and load.kind = 'file'"
+    ) }}
+{%- endmacro %}
+
+{#- Where the next part of a file begins; what history it was that was judged, and what its lines wait for. -#}
+{% macro record_state() -%}
+    {% set waits = 'select 1 from ' ~ exceptions_of_lines() ~ ' where violations like \'%"rule":"relationships"%\'' %}
+    update ops.files set behind = coalesce((select max(line) from {{ landed_lines() }}), 0)
+    where load_id = (select load_id from {{ current_load() }});
+
+    {{ upsert('ops.history', 'table_name', {
+        'table_name': text_literal(model.name),
+        'state': 'state',
+        'parents': 'case when exists (' ~ waits ~ ') then ' ~ sizes_of_parents() ~ " else '' end",
+        'load_id': 'load_id'
+    }, 'from ' ~ current_load() ~ " where kind = 'history'") }}
+{%- endmacro %}
+
+{#- received, accepted, rejected and already_present of the lines behind `load.behind`: by name, a subquery each. -#}
+{% macro counts_of_load() -%}
+    {% set lines = '(select count(*) from ' ~ landed_lines() ~ ' where line > load.behind)' %}
+    {% set found = {} %}
+    {% for state in ['rejected', 'already_present'] %}
+        {% do found.update({state:
+            '(select count(*) from ' ~ exceptions_of_lines() ~ " where state = '" ~ state ~ "' and line > load.behind)"
+        }) %}
+    {% endfor %}
+    {{ return({
+        'received': lines, 'accepted': lines ~ ' - ' ~ found.rejected ~ ' - ' ~ found.already_present,
+        'rejected': found.rejected, 'already_present': found.already_present
+    }) }}
+{%- endmacro %}
+
+{#- What a load would do, for the service to tell. -#}
+{% macro record_trial() -%}
+    {% set rejections %}
+            (
+                select {{ list_of(struct({'line': 'line', 'violations': json_value('violations')})) }}
+                from (
+                    select line, violations from {{ exceptions_of_lines() }}
+                    where state = 'rejected' order by line limit 100
+                ) as first
+            )
+    {%- endset %}
+    update ops.files set result = (
+        select {{ json_text(struct(dict(counts_of_load(), rejections=rejections))) }}
+        from {{ current_load() }} as load
+    )
+    where load_id = (select load_id from {{ current_load() }});
+
+    drop table {{ landed_lines() }};
+    drop table {{ exceptions_of_lines() }}
+{%- endmacro %}

@@ -1,0 +1,38 @@
+{#-
+    How a CSV file becomes rows of a table of record, in the hooks of the core models, a file for each step:
+
+      land.sql     judge_history(): lands the file as text in raw.<table>, reads it as typed rows   (no lock)
+      judge.sql    judge_keys(): says of each line which rules it breaks                 (writer's lock)
+      here         table_of_record(), the model: the lines without exception, typed
+      record.sql   record_history(): rejections and load record, in the transaction of the rows
+    choose.sql says which file it is, line_rules.sql which rules a line breaks by itself, accounting.sql proves the sums.
+
+    The file is the one that someone has the service load (ops.files), else that of the history. Between
+    the steps stand the work tables <table>__load (one row, or none when there is nothing new)
+    and <table>__typed, and raw.<table>__exceptions: one row per line that was not accepted.
+    A long file comes in parts, each a run of its own: `behind` is the last line of the part before.
+    What a run that was killed left behind that line, each step takes away before it begins.
+-#}
+
+{% macro table_of_record(parents=[]) -%}
+select
+    {%- for column in model.columns.values() %}
+    typed.{{ adapter.quote(column.name) }}{{ ',' if not loop.last }}
+    {%- endfor %}
+from {{ typed_lines() }} as typed
+left join {{ exceptions_of_lines() }} as exceptions on typed.line = exceptions.line
+where
+    exceptions.line is null
+    and not exists (select 1 from {{ current_load() }} where is_trial)
+{%- endmacro %}
+
+{% macro typed_lines() -%}{{ work_table(model.name ~ '__typed') }}{%- endmacro %}
+{% macro current_load() -%}{{ work_table(model.name ~ '__load') }}{%- endmacro %}
+{% macro landed_lines() -%}raw.{{ adapter.quote(model.name ~ trial()) }}{%- endmacro %}
+{% macro exceptions_of_lines() -%}raw.{{ adapter.quote(model.name ~ trial() ~ '__exceptions') }}{%- endmacro %}
+
+{#- A trial leaves the lines of the last load alone. -#}
+{% macro trial() -%}
+    {% set asked = "select 1 from ops.files where is_current and is_trial and table_name = '" ~ model.name ~ "'" %}
+    {{ return('__trial' if execute and run_query(asked).rows else '') }}
+{%- endmacro %}

@@ -1,0 +1,120 @@
+{#- The warehouse's own books. The service writes them too; they are made here, once. -#}
+{% macro create_ops_tables() -%}
+{% if execute %}
+    {% set body %}
+{{ make_schemas(['raw', 'core', 'ops']) }};
+
+-- One row per load and table: a request may bring rows of several tables under one load_id.
+{{ make_table('ops.loads', {
+    'load_id': 'varchar not null',
+    'table_name': 'varchar not null',
+    'kind': 'varchar not null',
+    'source': 'varchar',
+    'status': 'varchar not null',
+    'received': 'bigint not null',
+    'accepted': 'bigint not null',
+    'rejected': 'bigint not null',
+    'already_present': 'bigint not null',
+    'started_at': 'timestamp not null',
+    'finished_at': 'timestamp',
+    'actor': 'varchar',
+    'detail': 'varchar',
+}, key=['load_id', 'table_name']) }};
+
+-- One row per row that was kept out. payload is what was sent, untouched; violations is JSON.
+{{ make_table('ops.rejections', {
+    'rejection_id': 'varchar not null',
+    'load_id': 'varchar not null',
+    'table_name': 'varchar not null',
+    'source': 'varchar',
+    'position': 'bigint not null',
+    'payload': 'varchar not null',
+    'violations': 'varchar not null',
+    'rejected_at': 'timestamp not null',
+    'status': 'varchar not null',
+    'raw': 'varchar',
+}, key=['rejection_id']) }};
+-- raw, of a line of a file: as it stood there. is_text: whether the payload's values are text, to be read as
+-- their columns' types; NULL: if it came by a file. The others: how it came to be accepted or dismissed, by whom,
+-- and the load that the row went in by, or the reason.
+{{ add_columns('ops.rejections', {
+    'raw': 'varchar',
+    'is_text': 'boolean',
+    'resolved_at': 'timestamp',
+    'resolved_by': 'varchar',
+    'resolution': 'varchar',
+}) }}
+
+-- One row per rejected row and load of kind replay in which it was tried again. outcome is accepted, rejected or
+-- already_present; payload the corrected row, in JSON, NULL where the same row was tried again; violations NULL
+-- where there are none, or the same as before.
+{{ make_table('ops.replays', {
+    'load_id': 'varchar not null',
+    'rejection_id': 'varchar not null',
+    'table_name': 'varchar not null',
+    'outcome': 'varchar not null',
+    'payload': 'varchar',
+    'violations': 'varchar',
+    'replayed_at': 'timestamp not null',
+    'actor': 'varchar',
+}) }};
+
+-- One row per file that the service is asked to load, until it has. `behind` is the last line that was
+-- judged; of a trial, which changes nothing else, `result` says what it found.
+{{ make_table('ops.files', {
+    'load_id': 'varchar not null',
+    'table_name': 'varchar not null',
+    'path': 'varchar not null',
+    'source': 'varchar not null',
+    'shape': 'varchar not null',
+    'behind': 'bigint not null',
+    'is_trial': 'boolean not null',
+    'is_current': 'boolean not null',
+    'actor': 'varchar',
+    'asked_at': 'timestamp not null',
+    'result': 'varchar',
+}, key=['load_id']) }};
+
+-- One row per table: the load whose lines are in raw.<table>.
+{{ make_table('ops.landed', {'table_name': 'varchar not null', 'load_id': 'varchar not null'}, key=['table_name']) }};
+
+-- One row per table: its history file and rules when they were last judged, and the sizes of the
+-- tables that one of its lines waits for ('' when none does). A restore deletes the row.
+{{ make_table('ops.history', {
+    'table_name': 'varchar not null',
+    'state': 'varchar not null',
+    'parents': 'varchar not null',
+    'load_id': 'varchar not null',
+}, key=['table_name']) }};
+
+-- One row per Idempotency-Key: the answer that a repeated request gets again.
+{{ make_table('ops.idempotency_keys', {
+    'key': 'varchar not null',
+    'request': 'varchar not null',
+    'status': 'integer not null',
+    'headers': 'varchar not null',
+    'body': 'blob not null',
+    'created_at': 'timestamp not null',
+}, key=['key']) }};
+
+-- What was done besides loading rows, by whom: only ever added to. actor is the name of the key, NULL where none is
+-- configured; action what was done (backup.delete, rejection.dismiss, key.create …), subject to what: an id or a name.
+{{ make_table('ops.trail', {
+    'entry_id': 'varchar not null',
+    'happened_at': 'timestamp not null',
+    'actor': 'varchar',
+    'action': 'varchar not null',
+    'subject': 'varchar',
+    'detail': 'varchar',
+}, key=['entry_id']) }};
+
+-- One row, whose only_row is true: the dictionary that this warehouse was last built by.
+{{ make_table('ops.dictionary', {
+    'only_row': 'boolean not null check (only_row)',
+    'content': 'varchar not null',
+    'saved_at': 'timestamp not null',
+}, key=['only_row']) }};
+    {% endset %}
+    {{ statements(body) }}
+{% endif %}
+{%- endmacro %}
