@@ -1,4 +1,4 @@
-"""A restore's work that needs no writer: reading its backups, judging them, comparing them."""
+"""The part of a restore that needs no writer: reading, judging and comparing its backups."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -36,7 +36,7 @@ def state_of(connection: Connection, tables: Sequence[Table]) -> State:
 
 
 class Prepared:
-    """What backups differ in from their tables, found out beside the writer.
+    """The differences between backups and their tables, found beside the writer.
 
     It is good for as long as the tables stay as they were; else the restore finds out anew.
     """
@@ -66,7 +66,7 @@ class Prepared:
         dictionary: Dictionary,
         entries: Sequence[Entry],
     ) -> bool:
-        """Whether it is still so, as the transaction of `connection` sees it."""
+        """Whether the tables, as the transaction of `connection` sees them, are unchanged."""
         if {entry.table: entry.backup_id for entry in entries} != self._backups:
             return False
         tables = [dictionary.tables[entry.table] for entry in entries]

@@ -10,7 +10,7 @@ from service.engines.engine import Connection
 
 
 class Safety:
-    """Holds exactly what a restore replaces, and is mostly taken before the writer has to wait.
+    """The safety backup: exactly what a restore replaces, mostly taken before the writer waits.
 
     `take` it from a snapshot, beside the writer; `renew` it in the restore's transaction, which
     takes it anew if the tables have changed meanwhile; `discard` it unless `needed`.

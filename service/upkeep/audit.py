@@ -37,7 +37,7 @@ class Audit(msgspec.Struct):
 
 
 def audit(connection: Connection, dictionary: Dictionary, catalogue: Catalogue) -> Audit:
-    """Looks at everything that `connection`, in a transaction, sees, and at all backups."""
+    """Checks everything that `connection`, in a transaction, sees, and all backups."""
     checks = [_loads_add_up(connection), _rejections_on_record(connection)]
     for table in dictionary.tables.values():
         checks.append(_rows_follow(connection, table))

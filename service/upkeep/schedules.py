@@ -27,7 +27,7 @@ TICK_SECONDS = 20  # a schedule has minutes
 
 @dataclass(frozen=True)
 class Job:
-    """Something to do by the clock; `last` says when it was last done, if it ever was."""
+    """Work on a cron schedule; `last` gives when it was last done (UTC), None if never."""
 
     name: str
     cron: str
@@ -36,7 +36,7 @@ class Job:
 
 
 class Schedules:
-    """The jobs of one service, done one after the other in a thread."""
+    """The scheduled jobs of one service, run one after the other in a thread."""
 
     def __init__(
         self,
@@ -60,17 +60,17 @@ class Schedules:
         ]
 
     def start(self) -> None:
-        """Begins to look at the clock."""
+        """Starts the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Returns when nothing is under way any more; a backup comes to its end."""
+        """Stops the thread; a backup that is under way is finished first."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def due(self, now: datetime) -> list[str]:
-        """The names of the jobs that are to be done."""
+        """The names of the jobs that are due."""
         return [job.name for job in self._due(now)]
 
     def run_due(self, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""What is kept of every request, whether it finds a route or not: its id, a line in the log."""
+"""The access log: an id and a log line for every request, whether it finds a route or not."""
 
 import logging
 import re
@@ -17,7 +17,7 @@ _is_id = re.compile(rb"[A-Za-z0-9._-]{1,64}").fullmatch
 
 
 async def recorded(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Serves the request, with its id in the answer and in all that is logged meanwhile.
+    """Serves the request; its id is in the response and in every log line written meanwhile.
 
     The id is the client's ``X-Request-ID`` where it is a plain word.
     """

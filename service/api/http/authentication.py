@@ -1,4 +1,4 @@
-"""Who asks, and whether they may."""
+"""Authentication by key, and authorization by role."""
 
 import getpass
 import os
@@ -22,7 +22,7 @@ READS = ("GET", "HEAD", "OPTIONS")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who makes a request, as the books name them, and what they may do."""
+    """Who makes a request, by the name on record, and their role."""
 
     name: str | None
     role: Role
@@ -38,7 +38,7 @@ def actor_of(request: Request[Any, Any, Any]) -> str | None:
 
 
 def local_caller() -> Caller:
-    """Who runs a command that opens the warehouse itself: to be able to is all that it takes."""
+    """The user who runs a command that opens the warehouse itself; no key is needed for that."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # the system knows no name for the number
@@ -47,7 +47,7 @@ def local_caller() -> Caller:
 
 
 def needs_of(handler: BaseRouteHandler, method: str, settings: Settings) -> Needs:
-    """What a route needs; one that does not say: a reader to read, else an operator."""
+    """The role that a route needs; by default a reader for reads, else an operator."""
     said = description_of(handler)
     if said.public and getattr(settings, said.public):
         return OPEN

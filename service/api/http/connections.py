@@ -1,4 +1,4 @@
-"""Connections: how many there are, and how long one may do nothing. The one that knows uvicorn's.
+"""Client connections: their number, and timeouts that uvicorn lacks. Knows uvicorn's protocol.
 
 uvicorn limits the time between two requests. How long the first one, or the rest of a head, or a
 body that no one wants any more may take, and how large a head may be, is seen to here.
@@ -17,8 +17,10 @@ MAX_HELD_BYTES = 1024  # bytes
 
 
 class HeadWithBody:
-    """A transport that sends the head of an answer along with its body: two calls of the system
-    are a tenth of what a request of one row costs, and its client wakes up once instead of twice.
+    """A transport that sends the head of a response together with its body.
+
+    Two system calls are a tenth of what a request of one row costs, and its client would wake up
+    twice.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
@@ -29,7 +31,7 @@ class HeadWithBody:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Sends it, or holds it for a moment."""
+        """Sends the data; a small first piece is held back until the next one."""
         if not self._held and len(data) <= MAX_HELD_BYTES:
             self._held = data
             self._loop.call_soon(self.flush)
@@ -38,19 +40,19 @@ class HeadWithBody:
         self._transport.writelines((held, data))  # the body may be large: it is not copied
 
     def flush(self) -> None:
-        """Sends what is held."""
+        """Sends what is held back."""
         if self._held:
             held, self._held = self._held, b""
             self._transport.write(held)
 
     def close(self) -> None:
-        """Sends what is held, and closes."""
+        """Sends what is held back, and closes."""
         self.flush()
         self._transport.close()
 
 
 class ClientConnection(HttpToolsProtocol):
-    """One connection."""
+    """One connection of a client."""
 
     def __init__(self, settings: Settings, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -60,19 +62,19 @@ class ClientConnection(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Takes it up, if there is a place."""
+        """Accepts it, or marks it to be refused where there are too many."""
         super().connection_made(transport)
         self.transport = cast(asyncio.Transport, HeadWithBody(transport, self.loop))
         self._refused = len(self.connections) > self._settings.max_connections
         self._set_timer(1 if self._refused else self._settings.header_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forgets it."""
+        """Stops its timer."""
         self._stop_timer()
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
-        """The first line begins."""
+        """The head of a request begins."""
         self._in_head, self._head_bytes = True, 0
         super().on_message_begin()
 
@@ -82,7 +84,7 @@ class ClientConnection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def data_received(self, data: bytes) -> None:
-        """Takes what came; most often that is a whole request."""
+        """Parses what arrived, usually a whole request."""
         if self.transport.is_closing():
             return
         if self._refused:  # now that it has asked: who is closed on while sending hears nothing
@@ -104,7 +106,7 @@ class ClientConnection(HttpToolsProtocol):
             self._set_timer(self._settings.header_seconds)
 
     def on_response_complete(self) -> None:
-        """An answer is sent; its request may still be coming."""
+        """A response is sent; the rest of its request may still be arriving."""
         body_is_left = self.cycle.more_body
         super().on_response_complete()
         if body_is_left and not self.transport.is_closing():

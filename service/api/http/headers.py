@@ -1,4 +1,4 @@
-"""Headers on every answer: what browsers must not do with it."""
+"""Security headers on every response."""
 
 from litestar.types import Message, Scope
 
@@ -13,7 +13,7 @@ ALWAYS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-ref
 
 
 async def add_headers(message: Message, _scope: Scope) -> None:
-    """Adds them to an answer that begins, but for those that it has."""
+    """Adds the headers that a response does not set itself."""
     if message["type"] != "http.response.start":
         return
     there = dict(message["headers"])

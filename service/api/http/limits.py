@@ -36,7 +36,7 @@ class Limits:
 
     @contextmanager
     def upload(self) -> Iterator[None]:
-        """A place for a file that is sent; raises Unavailable when all are taken."""
+        """One of the places for uploads; raises Unavailable when all are taken."""
         if self._uploads >= self.settings.max_uploads:
             raise Unavailable("as many files as there may be are being sent", retry_after=5)
         self._uploads += 1
@@ -64,7 +64,7 @@ class Limits:
 
 
 class in_time:  # noqa: N801 - reads as a statement
-    """Ends what is within after so many seconds, if it is not None.
+    """A time limit in seconds for the block; None: no limit.
 
     Raises:
         Unavailable: it took longer.

@@ -1,4 +1,4 @@
-"""What happens around every request that finds a route: who asks and may they, its limits."""
+"""Around every request that finds a route: authentication, authorization, limits."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -28,7 +28,7 @@ def header_of(headers: Iterable[tuple[bytes, bytes]], name: str) -> str | None:
 
 
 class RequestMiddleware(ASGIMiddleware):
-    """Lets a request in, or not, and keeps it within its limits."""
+    """Admits or refuses a request, and keeps it within its limits."""
 
     def __init__(self, settings: Settings, limits: Limits, local: Caller | None = None) -> None:
         """`local` makes all requests, where the app runs within a command."""
@@ -67,7 +67,7 @@ class RequestMiddleware(ASGIMiddleware):
     def _admitted(
         self, scope: Any, headers: Mapping[bytes, bytes], gate: Gate, needs: Needs
     ) -> Caller:
-        """Who asks; raises what `authenticated`, the checks of hosts and `take_turn` do."""
+        """The caller; raises what `authenticated`, the checks of hosts and `take_turn` do."""
         if needs == OPEN:  # whether it lives is told even where no key can be read
             self._hosts.check(headers, keyed=True)
             return ANYONE

@@ -21,7 +21,7 @@ After: TypeAlias = Annotated[
 
 
 def cursor(*key: Any) -> str:
-    """What `next` says of a page whose last entry has that key; for its readers without meaning."""
+    """The `next` of a page whose last entry has that key; opaque to clients."""
     return base64.urlsafe_b64encode(msgspec.json.encode(key)).rstrip(b"=").decode()
 
 
@@ -42,7 +42,7 @@ def key_of(after: str, *types: Any) -> Sequence[Any]:
 
 
 def link(request: Request[Any, Any, Any], after: str | None) -> dict[str, str]:
-    """The header that leads to the next page, if there is one: the same request but for `after`."""
+    """The Link header to the next page, if there is one: the same request but for `after`."""
     if after is None:
         return {}
     asked = {name: value for name, value in request.query_params.items() if name != "after"}

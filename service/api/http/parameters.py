@@ -1,4 +1,4 @@
-"""Query parameters: a guard against those that no one asked for, and those given twice."""
+"""Query parameters: a guard against unknown ones, and those given twice."""
 
 from typing import Any, get_args
 

@@ -1,4 +1,4 @@
-"""The one place that turns what went wrong into an HTTP answer: problem documents (RFC 9457)."""
+"""The one place that turns exceptions into HTTP responses: problem documents (RFC 9457)."""
 
 import errno
 from typing import Any
@@ -35,13 +35,13 @@ def _response(status: int, body: bytes, headers: dict[str, str] | None = None) -
 
 
 def of_problem(_: Request[Any, Any, Any], error: Problem) -> Response[bytes]:
-    """What the service says of a trouble that it knows."""
+    """A Problem of the service."""
     body = problem(error.status, error.slug, error.title, error.detail, **error.members)
     return _response(error.status, body, error.headers)
 
 
 def of_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    """What the framework says: wrong path, method or parameter."""
+    """An error of the framework: a wrong path, method or parameter."""
     title = WORDS.get(error.status_code, "Refused")
     members = {"errors": error.extra} if error.extra else {}
     slug = title.lower().replace(" ", "-")
@@ -57,7 +57,7 @@ def _detail(error: HTTPException) -> str:
 
 
 def of_os_error(request: Request[Any, Any, Any], error: OSError) -> Response[bytes]:
-    """The disk, mostly."""
+    """A full disk, or a folder that cannot be written; anything else is a fault of ours."""
     if error.errno in NoSpace.ERRNOS:
         return of_problem(request, NoSpace("the disk is full; nothing was changed"))
     if error.errno in NO_FOLDER:

@@ -1,4 +1,4 @@
-"""The end of the service comes in order and in time, whatever is under way."""
+"""Shuts the service down in order and in time, whatever is under way."""
 
 import os
 import threading
@@ -12,7 +12,7 @@ LAST_SECONDS = 10.0  # for what was cut short to come to its end
 
 
 class Ending:
-    """Cuts short what goes on for too long once the service is to end."""
+    """A deadline for the shutdown: what takes longer is cancelled."""
 
     def __init__(self, seconds: float, cut_short: Callable[[], None], ends_process: bool) -> None:
         """After so many `seconds`, `cut_short` is called again and again until it is `over`.
@@ -24,11 +24,11 @@ class Ending:
         self._over = threading.Event()
 
     def begin(self) -> None:
-        """The time runs from now on."""
+        """Starts the timer."""
         threading.Thread(target=self._watch, name="ending", daemon=True).start()
 
     def over(self) -> None:
-        """The warehouse is closed."""
+        """Stops the timer: the warehouse is closed."""
         self._over.set()
 
     def _watch(self) -> None:

@@ -37,7 +37,7 @@ class Place:
 
 
 def places(routes: list[Any], dictionary: Dictionary) -> Iterator[Place]:
-    """Every path and method, those of tables and reports once for each, always in one order."""
+    """Every path and method, those of tables and reports once for each, in a fixed order."""
     for route in sorted(routes, key=lambda route: str(route.path)):
         if not isinstance(route, HTTPRoute):
             continue

@@ -1,4 +1,4 @@
-"""What the service answers with, as types: responses are encoded from them, OpenAPI shows them."""
+"""The types of responses about rows, and how they are encoded."""
 
 from typing import Any
 
