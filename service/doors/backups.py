@@ -6,7 +6,6 @@ Requests and the schedule come by the same door; `actor` says whose work it is.
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
 
 from service.backups.backing_up import back_up, import_file
 from service.backups.catalogue import Catalogue, Entry, Kind
@@ -14,10 +13,10 @@ from service.backups.retention import Keep, expired
 from service.backups.verifying import Verification, verify
 from service.dictionary import Table
 from service.engines.duckdb import Database
+from service.engines.engine import Connection
 from service.errors import NotFound
 from service.judge.rulebook import Rulebook
-from service.ops import records
-from service.runtime.clock import utc_now
+from service.ops import trail
 from service.runtime.logs import get_logger
 from service.runtime.metrics import Metrics
 from service.warehouse.writer import Writer
@@ -157,15 +156,9 @@ class Backups:
         self, actor: str | None, action: str, subjects: Sequence[str], detail: str | None = None
     ) -> None:
         """Returns when it is on record that `actor` did `action` to each of the subjects."""
-        entries = [
-            records.TrailRecord(
-                entry_id=str(uuid4()),
-                happened_at=utc_now(),
-                actor=actor,
-                action=action,
-                subject=subject,
-                detail=detail,
-            )
-            for subject in subjects
-        ]
-        self._writer.run(lambda connection: records.write(connection, entries)).result()
+
+        def record(connection: Connection) -> None:
+            for subject in subjects:
+                trail.record(connection, actor, action, subject, detail)
+
+        self._writer.run(record).result()

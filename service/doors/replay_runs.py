@@ -17,7 +17,7 @@ from service.formats.bodies.stored import TextRows, json_rows
 from service.judge.batch import Batch, Broken, Violation
 from service.judge.judge import Judge
 from service.judge.rulebook import Rulebook
-from service.ops import records
+from service.ops import records, trail
 from service.ops.stored_rejections import StoredRejection
 from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger
@@ -148,14 +148,8 @@ class ReplayRun:
                 load_id=self._load_id,
                 table_name=name,
                 kind="replay",
-                source=None,
                 status="running",
-                received=0,
-                accepted=0,
-                rejected=0,
-                already_present=0,
                 started_at=began,
-                finished_at=None,
                 actor=self._actor,
             )
             for name in self._result.tables
@@ -206,21 +200,13 @@ class ReplayRun:
     def _end(self, status: str, detail: str | None) -> None:
         now, load_id = utc_now(), self._load_id
         counts = msgspec.json.encode(self._result.counts()).decode()
-        entry = records.TrailRecord(
-            entry_id=str(uuid4()),
-            happened_at=now,
-            actor=self._actor,
-            action="rejection.replay",
-            subject=load_id,
-            detail=counts,
-        )
 
         def end(connection: Connection) -> None:
             connection.execute(
                 "update ops.loads set status = ?, detail = ?, finished_at = ? where load_id = ?",
                 [status, detail, now, load_id],
             )
-            records.write(connection, [entry])
+            trail.record(connection, self._actor, "rejection.replay", load_id, counts)
 
         self._writer.run(end).result()
 

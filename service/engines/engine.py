@@ -5,6 +5,7 @@ dialect of SQL stands in dbt's macros, in a file of the same name (dbt_project/m
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Protocol, Self
 
 import pyarrow as pa
@@ -53,24 +54,44 @@ class Connection(Protocol):
 
 
 class Engine(Protocol):
-    """What the module of an engine has, besides `Database`, the open warehouse."""
+    """The module of an engine. It has `Database`, the open warehouse, too.
 
-    DatabaseError: type[Exception]  # whatever the engine raises
-    FatalError: type[Exception]  # the file has to be opened anew
-    InUseError: type[Exception]  # the file cannot be opened: another process has it, say
-    MISSING: tuple[type[Exception], ...]  # a table or column is not there
-    PASSING: tuple[type[Exception], ...]  # may be over soon: a full disk, an interruption
+    tests/engines/test_engine.py holds DuckDB's to it.
+    """
 
-    @staticmethod
-    def is_key_conflict(error: Exception) -> bool:
+    @property
+    def DatabaseError(self) -> type[Exception]:
+        """Whatever the engine raises."""
+
+    @property
+    def FatalError(self) -> type[Exception]:
+        """The file has to be opened anew."""
+
+    @property
+    def InUseError(self) -> type[Exception]:
+        """The file cannot be opened: another process has it, say."""
+
+    @property
+    def MISSING(self) -> tuple[type[Exception], ...]:
+        """A table or column is not there."""
+
+    @property
+    def PASSING(self) -> tuple[type[Exception], ...]:
+        """May be over soon: a full disk, an interruption."""
+
+    def open_bare(self, path: Path) -> Connection:
+        """A connection to the warehouse file at `path`, configured by nobody yet."""
+
+    def is_key_conflict(self, error: Exception) -> bool:
         """Whether a statement or a commit failed since a key is there already."""
 
-    @staticmethod
-    def as_problem(error: Exception) -> Exception:
+    def as_problem(self, error: Exception) -> Exception:
         """What a client is told; never the engine's own words."""
 
-    @staticmethod
     def query_arrow(
-        connection: Connection, query: str, rows: Any, parameters: Sequence[Any] = ()
+        self, connection: Connection, query: str, rows: Any, parameters: Sequence[Any] = ()
     ) -> Connection:
         """Runs a statement that reads Arrow `rows` as the relation ``arrow_rows``."""
+
+    def insert_arrow(self, connection: Connection, target: str, rows: Any) -> None:
+        """Inserts Arrow `rows` into a table without copying them."""

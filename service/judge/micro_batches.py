@@ -21,9 +21,9 @@ class MicroBatcher:
         self.alone = judge
         self._waiting: list[tuple[Rows, Sequence[Any], asyncio.Future[Batch]]] = []
 
-    async def judge(self, rows: Rows, most: int) -> Batch:
+    async def judge(self, rows: Rows, max_rows: int) -> Batch:
         """As Judge.judge."""
-        structs = self.alone.decoded(rows, most)
+        structs = self.alone.decoded(rows, max_rows)
         if len(structs) > SMALL or None in structs:
             return self.alone.judge_decoded(rows, structs)
         loop = asyncio.get_running_loop()

@@ -38,12 +38,7 @@ class PendingFile(msgspec.Struct, frozen=True, kw_only=True):
             kind="file",
             source=self.source,
             status="running",
-            received=0,
-            accepted=0,
-            rejected=0,
-            already_present=0,
             started_at=self.asked_at,
-            finished_at=None,
             actor=self.actor,
         )
 

@@ -31,14 +31,14 @@ class LoadRecord(OpsRecord, frozen=True, kw_only=True):
     load_id: str
     table_name: str
     kind: str
-    source: str | None
+    source: str | None = None
     status: str
-    received: int
-    accepted: int
-    rejected: int
-    already_present: int
+    received: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    already_present: int = 0
     started_at: datetime
-    finished_at: datetime | None
+    finished_at: datetime | None = None
     actor: str | None
     detail: str | None = None
 

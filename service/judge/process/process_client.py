@@ -59,7 +59,7 @@ class WorkerProcess(asyncio.Protocol):
         return self._process.pid if self._process and self.ready.is_set() else None
 
     async def judge(
-        self, judges: Mapping[str, Judge], table: str, body: bytes, content_type: str, most: int
+        self, judges: Mapping[str, Judge], table: str, body: bytes, content_type: str, max_rows: int
     ) -> Batch | None:
         """As that one of the `judges` judges the rows of `body`; None where it has to.
 
@@ -71,7 +71,7 @@ class WorkerProcess(asyncio.Protocol):
             return None
         number, told = next(self._numbers), asyncio.get_running_loop().create_future()
         self._waiting[number] = told
-        transport.writelines(frame(number, (table, content_type, most), body))
+        transport.writelines(frame(number, (table, content_type, max_rows), body))
         try:
             async with asyncio.timeout(self.patience):
                 said, data = await told

@@ -58,9 +58,9 @@ class Worker:
         collect_less()
 
     def _judged(
-        self, body: bytes, table: str, media_type: str, most: int
+        self, body: bytes, table: str, media_type: str, max_rows: int
     ) -> tuple[Any, memoryview]:
-        return verdict_of(self._judges[table].judge(rows_of(body, media_type), most))
+        return verdict_of(self._judges[table].judge(rows_of(body, media_type), max_rows))
 
 
 def _received(connection: socket.socket) -> tuple[int, bytes, bytes] | None:
