@@ -42,7 +42,7 @@ LONGEST = (
     "faults/test_full_disk.py",
     "hostile/test_insert_door.py",
     "dbt_project/test_accounting.py",
-    "test_killed_while_loading.py",
+    "faults/test_killed_while_loading.py",
 )
 # Their tests share nothing that takes long to make, so that several processes may share a file.
 SHARED_OUT = {

@@ -36,14 +36,16 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     for key, (kind, args, *_) in RULES.items():
         call = f"rule_{kind}('c', {args!r}, 'written').violated"
         jinja += f"{{% do found.update({{{key!r}: {call}}}) %}}"
-    compiled: Any = dbtRunner().invoke(
-        [
-            *("compile", "--inline", jinja + "{{ tojson(found) }}"),
-            *("--project-dir", str(project.folder), "--profiles-dir", str(project.folder)),
-            *("--target-path", str(project.settings.target), "--log-path", str(project.folder)),
-            *("--quiet", "--no-version-check"),
-        ]
-    )
+    arguments = [
+        *("compile", "--inline", jinja + "{{ tojson(found) }}"),
+        *("--project-dir", str(project.folder), "--profiles-dir", str(project.folder)),
+        *("--target-path", str(project.settings.target), "--log-path", str(project.folder)),
+        *("--quiet", "--no-version-check"),
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        # Else it is the one that a test before has had dbt build, and which may be gone.
+        patch.setenv("GATEHOUSE_WAREHOUSE", str(project.settings.warehouse))
+        compiled: Any = dbtRunner().invoke(arguments)
     assert compiled.success, compiled.exception
     return json.loads(compiled.result.results[0].node.compiled_code)  # type: ignore[no-any-return]
 
