@@ -2,16 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from service.engines.duckdb import DatabaseError, insert_arrow
 from service.engines.engine import Connection
-from service.formats.csv.dialect import Dialect, UnreadableFile
+from service.formats.csv.dialect import Dialect, LineCounts, UnreadableFile
 from service.formats.csv.opening import Counted
-from service.formats.csv.reader import LINE, rows_of, schema_of
+from service.formats.csv.reader import Block, blocks_of, schema_of
 from service.runtime.prefetch import ahead
 
 # Lines, and bytes, that are judged and committed together; inserts wait for about a second.
@@ -43,9 +41,10 @@ class CsvSource:
         `at_once` makes one part of the file, however long it is.
         """
         self.dialect, self._schema, self._at_once = dialect, schema_of(names), at_once
-        rows = rows_of(path, dialect, names, max_bytes, counted)
-        self._batches = ahead(_lines_after(rows, after))
-        self._next: pa.RecordBatch | None = None
+        self.counts, self.last_line = LineCounts(), after  # of the part that was landed last
+        blocks = blocks_of(path, dialect, names, max_bytes, counted)
+        self._blocks = ahead(_behind(blocks, after))
+        self._next: Block | None = None
         self._failed: Exception | None = None
         self.exhausted = False
         self._step()
@@ -67,18 +66,22 @@ class CsvSource:
 
     def close(self) -> None:
         """Lets go of the file."""
-        self._batches.close()
+        self._blocks.close()
 
     def _part(self) -> Iterator[pa.RecordBatch]:
+        self.counts = LineCounts()
         count, size = 0, 0
         while self._next is not None and (self._at_once or (count < PART and size < PART_BYTES)):
-            count, size = count + self._next.num_rows, size + self._next.nbytes
-            yield self._next
+            records = self._next.records
+            count, size = count + records.num_rows, size + records.nbytes
+            self.counts.add(self._next.counts)
+            self.last_line = self._next.last_line
+            yield records
             self._step()
 
     def _step(self) -> None:
         try:
-            self._next = next(self._batches, None)
+            self._next = next(self._blocks, None)
         except UnreadableFile as error:
             self._failed, self._next = error, None
         self.exhausted = self._next is None
@@ -107,9 +110,6 @@ def in_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield pa.concat_batches(waiting)
 
 
-def _lines_after(batches: Any, line: int) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        if line:
-            batch = batch.filter(pc.greater(batch[LINE], line))
-        if batch.num_rows:
-            yield batch
+def _behind(blocks: Iterable[Block], line: int) -> Iterator[Block]:
+    """The blocks behind a line, which is the last one of a block."""
+    return (block for block in blocks if block.last_line > line)

@@ -59,7 +59,7 @@ class Plugin(BasePlugin):
         except UnreadableFile as error:
             load["refused"] = error.detail
             return
-        dialect = source.dialect
+        dialect, load["last_line"] = source.dialect, source.last_line
         load["delimiter"], load["described"] = dialect.delimiter, dialect.described()
         load["columns"] = [name for name in dialect.columns if name is not None]
 

@@ -107,10 +107,10 @@
 {#- Makes a table of what a query answers, in place of the one that is there. -#}
 {% macro replace_table(table, query) -%}{{ return(adapter.dispatch('replace_table')(table, query)) }}{%- endmacro %}
 
-{#- Makes a table for a file's lines as they are written: `number` is a bigint, the `columns` (names) are varchar.
+{#- Makes a table for a file's lines as they are written: the `numbers` are bigint, the `columns` (names) are varchar.
     With `anew` in place of the one that is there, else if there is none. -#}
-{% macro make_text_table(table, number, columns, anew=false) -%}
-    {{ return(adapter.dispatch('make_text_table')(table, number, columns, anew)) }}
+{% macro make_text_table(table, numbers, columns, anew=false) -%}
+    {{ return(adapter.dispatch('make_text_table')(table, numbers, columns, anew)) }}
 {%- endmacro %}
 
 {#- The name of a table that only this run of dbt sees, or needs. -#}

@@ -129,8 +129,9 @@
 
 {#- DuckDB tries all its ways to pack each column, which takes longer than to read the file; told to use zstd,
     it tries no other, and leaves short texts as they are. -#}
-{% macro duckdb__make_text_table(table, number, columns, anew) -%}
-    {% set parts = [number ~ ' bigint'] %}
+{% macro duckdb__make_text_table(table, numbers, columns, anew) -%}
+    {% set parts = [] %}
+    {% for name in numbers %}{% do parts.append(name ~ ' bigint') %}{% endfor %}
     {% for name in columns %}{% do parts.append(adapter.quote(name) ~ ' varchar using compression zstd') %}{% endfor %}
     {% set create = 'create or replace table ' if anew else 'create table if not exists ' %}
     {{ return(create ~ table ~ ' (' ~ parts | join(', ') ~ ')') }}

@@ -28,6 +28,7 @@
         {{ as_text(load and load.delimiter) }} as delimiter,
         {{ as_text(load and load.fields) }} as fields,
         {{ load.behind if load else 0 }} as behind,
+        {{ load.last_line if load else 0 }} as last_line,
         {{ load.is_trial | lower if load else 'false' }} as is_trial,
         {{ utc_now() }} as started_at
     where {{ 'true' if load else 'false' }}
@@ -67,7 +68,7 @@
     {% if load.behind > 0 %}
         {{ return([make_landed_lines(), 'delete from ' ~ landed_lines() ~ ' where line > ' ~ load.behind]) }}
     {% endif %}
-    {% set made = [make_text_table(landed_lines(), 'line', landed_names(), anew=true)] %}
+    {% set made = [make_text_table(landed_lines(), ['line', '_lines'], landed_names(), anew=true)] %}
     {% if not load.is_trial %}
         {% do made.append(upsert('ops.landed', 'table_name', {
             'table_name': text_literal(model.name), 'load_id': text_literal(load.load_id)
@@ -82,9 +83,9 @@
 
 {#- As the dictionary wants it now; its lines stay. -#}
 {% macro make_landed_lines() -%}
-    {% set columns = {} %}
+    {% set columns = {'_lines': 'bigint'} %}
     {% for name in landed_names() %}{% do columns.update({name: 'varchar'}) %}{% endfor %}
-    {{ make_text_table(landed_lines(), 'line', landed_names()) }};
+    {{ make_text_table(landed_lines(), ['line', '_lines'], landed_names()) }};
     {{ add_columns(landed_lines(), columns) }}
 {%- endmacro %}
 

@@ -115,8 +115,9 @@
 {#- Where the next part of a file begins; what history it was that was judged, and what its lines wait for. -#}
 {% macro record_state() -%}
     {% set waits = 'select 1 from ' ~ exceptions_of_lines() ~ ' where violations like \'%"rule":"relationships"%\'' %}
-    update ops.files set behind = coalesce((select max(line) from {{ landed_lines() }}), 0)
-    where load_id = (select load_id from {{ current_load() }});
+    {{ update_from(
+        'ops.files', {'behind': 'load.last_line'}, current_load() ~ ' as load', 'files.load_id = load.load_id'
+    ) }};
 
     {{ upsert('ops.history', 'table_name', {
         'table_name': text_literal(model.name),

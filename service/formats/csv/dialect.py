@@ -29,6 +29,7 @@ class ExpectedColumn(msgspec.Struct, frozen=True):
     name: str
     type: str
     required: bool
+    synonyms: tuple[str, ...] = ()  # other names that files have for it
 
 
 class DialectOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +40,31 @@ class DialectOptions(msgspec.Struct, frozen=True, kw_only=True):
     header: bool | None = None
     columns: tuple[str, ...] | None = None  # LEFT_OUT for one that is not to be read
     nulls: tuple[str, ...] = ()  # what stands for no value, besides nothing
+    quote: str | None = None  # '"', "'", or "" where quotes are text like any other
+    escape: str | None = None  # what a quote in quotes has before it: '"' (doubled) or a backslash
+    comment: str | None = None  # what a line begins with that is passed over
+    skip: int | None = None  # lines at the head that are passed over
+
+
+class LineCounts(msgspec.Struct):
+    """How many lines of a file are what; those of `records` may hold line breaks in quotes."""
+
+    header: int = 0
+    blank: int = 0
+    skipped: int = 0  # by request, or above the header
+    records: int = 0
+
+    def add(self, other: "LineCounts") -> None:
+        """Adds the lines of another part of the file."""
+        self.header += other.header
+        self.blank += other.blank
+        self.skipped += other.skipped
+        self.records += other.records
+
+    @property
+    def lines(self) -> int:
+        """All of them."""
+        return self.header + self.blank + self.skipped + self.records
 
 
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +81,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     by_position: tuple[tuple[str, str], ...] = ()  # names in the header, and what they count as
     left_out: tuple[str, ...] = ()  # columns of the file that are not read
     compression: str | None = None
+    lines: int = 0  # of the file, as one counts them who only looks for line ends
     rows: int = 0
     exact: bool = True  # False where quotes may hold line breaks, so that `rows` may be too many
 

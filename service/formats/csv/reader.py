@@ -6,6 +6,7 @@ Lines that say nothing are passed over.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,40 +14,58 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from service.formats.csv.dialect import Dialect, UnreadableFile
+from service.formats.csv.dialect import Dialect, LineCounts, UnreadableFile
 from service.formats.csv.lines import Lines, Mask, Places
 from service.formats.csv.opening import BLOCK, Counted, in_utf8, pieces
-from service.formats.csv.record_reader import Records
+from service.formats.csv.record_reader import Record, Records
 
 MAX_LINE = 16 << 20  # bytes; a file with a longer line is no CSV file
-LINE, SURPLUS, PROBLEM, TEXT = "line", "_rest", "_problem", "_text"
+LINE, LINES, SURPLUS, PROBLEM, TEXT = "line", "_lines", "_rest", "_problem", "_text"
 
 
 def schema_of(names: tuple[str, ...]) -> pa.Schema:
-    """The Arrow schema of what `rows_of` brings: the line's number, then columns of text.
+    """The Arrow schema of what `rows_of` brings.
 
-    One for each of `names`; the fields that a line has too many; what is wrong with a line that
-    could not be read; what was written, where the fields do not say it.
+    The number of the record's first line and how many lines it has, then columns of text: one for
+    each of `names`; the fields that a record has too many; what is wrong with one that could not
+    be read; what was written, where the fields do not say it.
     """
     texts = (*names, SURPLUS, PROBLEM, TEXT)
-    return pa.schema([(LINE, pa.int64()), *((name, pa.string()) for name in texts)])
+    numbers = [(LINE, pa.int64()), (LINES, pa.int64())]
+    return pa.schema([*numbers, *((name, pa.string()) for name in texts)])
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some whole lines of a file: the records in them, and what every line is."""
+
+    records: pa.RecordBatch
+    counts: LineCounts
+    last_line: int
 
 
 def rows_of(
+    path: Path, dialect: Dialect, names: tuple[str, ...], max_bytes: int
+) -> pa.RecordBatchReader:
+    """The records of a file, as a stream of batches of `schema_of`; see `blocks_of`."""
+    blocks = blocks_of(path, dialect, names, max_bytes)
+    return pa.RecordBatchReader.from_batches(schema_of(names), (each.records for each in blocks))
+
+
+def blocks_of(
     path: Path,
     dialect: Dialect,
     names: tuple[str, ...],
     max_bytes: int,
     counted: Counted = lambda _: None,
-) -> pa.RecordBatchReader:
-    """The rows of a file of `dialect`, as a stream of batches; memory does not grow with the file.
+) -> Iterator[Block]:
+    """The lines of a file of `dialect`, block after block; memory does not grow with the file.
 
     Raises:
-        UnreadableFile: while the batches are read.
+        UnreadableFile: while the blocks are read.
     """
-    reader = _Reader(dialect, names)
     raw = in_utf8(pieces(path, max_bytes, counted), dialect.encoding, dialect.bom)
-    return pa.RecordBatchReader.from_batches(schema_of(names), reader.batches(raw))
+    return _Reader(dialect, names).blocks(raw)
 
 
 class _Reader:
@@ -59,29 +78,35 @@ class _Reader:
         self._line = 1  # of the file, that comes next
         self._around = " " if dialect.delimiter == "\t" else " \t"
 
-    def batches(self, raw: Iterator[bytes]) -> Iterator[pa.RecordBatch]:
+    def blocks(self, raw: Iterator[bytes]) -> Iterator[Block]:
+        """The blocks of what is read."""
         rest = b""
         for piece in raw:
             rest += piece.replace(b"\r", b"\n") if self._dialect.newline == "CR" else piece
             cut = rest.rfind(b"\n") + 1
             if cut >= BLOCK or (cut and len(rest) > 2 * BLOCK):
-                used, batch = self._block(rest[:cut], last=False)
-                yield batch
+                used, block = self._block(rest[:cut], last=False)
+                yield block
                 rest = rest[used:]
             elif not cut and len(rest) > MAX_LINE:
                 raise UnreadableFile(f"a line is longer than {MAX_LINE >> 20} MiB")
         if rest:
             yield self._block(rest if rest.endswith(b"\n") else rest + b"\n", last=True)[1]
 
-    def _block(self, block: bytes, last: bool) -> tuple[int, pa.RecordBatch]:
+    def _block(self, block: bytes, last: bool) -> tuple[int, Block]:
         """How many bytes of a block were used, and what they say: lines behind all before."""
         lines = Lines(block, self._dialect.delimiter, self._width, bool(self._dialect.nulls))
-        lines.plain[: self._lines_of_head()] = False
+        head = self._lines_of_head()
+        lines.plain[:head] = False
         odd, used = self._odd(block, lines, last)
         count = int(np.searchsorted(lines.starts, used))
         plain = self._plain(block, lines, count)
         self._line += count
-        return used, pa.concat_batches([odd] if plain is None else [plain, odd])
+        records = pa.concat_batches([odd] if plain is None else [plain, odd])
+        of_records = pc.sum(records[LINES]).as_py() or 0
+        of_head = min(head, count)
+        counts = LineCounts(header=of_head, blank=count - of_head - of_records, records=of_records)
+        return used, Block(records, counts, self._line - 1)
 
     def _lines_of_head(self) -> int:
         """How many of the lines that come next belong to the header, or stand before it."""
@@ -127,6 +152,7 @@ class _Reader:
         batch = pa.RecordBatch.from_arrays(
             [
                 pa.array(numbers + self._line),
+                pa.array(np.ones(len(numbers), np.int64)),
                 *(by_name.get(name, nothing) for name in self._names),
                 *(nothing, nothing, text),
             ],
@@ -150,18 +176,17 @@ class _Reader:
             lines.plain[i : np.searchsorted(lines.starts, at)] = False
             if record.problem or any(record.fields):
                 said = block[start:at].rstrip(b"\r\n").decode("utf-8", "backslashreplace")
-                rows.append(self._row(self._line + i, record.fields, record.problem, said))
+                covered = block.count(b"\n", start, at)
+                rows.append((self._line + i, covered, *self._row(record, said)))
         return self._batch(rows), len(block)
 
-    def _row(
-        self, line: int, fields: list[str], problem: str | None, said: str
-    ) -> tuple[object, ...]:
-        if problem:
-            return line, *(None for _ in self._names), None, problem, said
-        by_name = dict(zip(self._dialect.columns, fields, strict=False))
-        surplus = fields[self._width :]
+    def _row(self, record: Record, said: str) -> tuple[object, ...]:
+        """The texts of a record, as the schema has them."""
+        if record.problem:
+            return *(None for _ in self._names), None, record.problem, said
+        by_name = dict(zip(self._dialect.columns, record.fields, strict=False))
+        surplus = record.fields[self._width :]
         return (
-            line,
             *(by_name.get(name) or None for name in self._names),
             self._dialect.delimiter.join(surplus) if surplus else None,
             None,

@@ -22,7 +22,8 @@ EXPECTED = (
     ExpectedColumn("department", "varchar", True),
 )
 TABLE = (
-    "raw.departments (line bigint, id text, department text, _rest text, _problem text, _text text)"
+    "raw.departments (line bigint, _lines bigint, id text, department text,"
+    " _rest text, _problem text, _text text)"
 )
 
 
