@@ -68,7 +68,7 @@ def test_what_is_said_of_a_file_is_passed_on(asking, file):
 def test_a_file_that_makes_no_sense_is_refused_with_a_hint(asking, file):
     answer = asking("load", "jobs", file("jobs.csv", "a b c\nd e f\n"))
     assert answer.code == 1
-    assert "error: jobs.csv: it has one column where 2 are needed (id, job)" in answer.err
+    assert "error: jobs.csv: it has 3 columns where 2 are needed (id, job)" in answer.err
     assert "HINT: `gatehouse load --help`" in answer.err
 
 

@@ -32,7 +32,7 @@ HEADERS: dict[str, tuple[str, ...] | None] = {
     "none": None,
     "named": NAMES,
     "capitals": ("ID", "Name", "DateTime", "Department-Id"),
-    "renamed": ("employee_id", "employee_name", "hire_date", "department"),
+    "renamed": ("employee_id", "employee_name", "hire_date", "department_id"),
 }
 ENCODINGS = {
     "utf-8": "utf-8",
@@ -96,9 +96,8 @@ class Traits:
         texts = self.lines(rows)
         if HEADERS[self.header]:
             line += texts.pop(0).count("\n") + 1
-        inner = "\n" if self.newline == "\r" else self.newline
         for row, text in zip(rows, texts, strict=True):
-            values = tuple(value.replace("\n", inner) or None for value in row)
+            values = tuple(value.replace("\n", self.newline) or None for value in row)
             found.append((line, values))
             line += text.count("\n") + 1
         return found

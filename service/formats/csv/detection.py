@@ -1,49 +1,32 @@
-"""Finds out the dialect of a CSV file, as a person would who looks at its first lines."""
+"""Finds out the dialect of a CSV file: the one by which most of its first records fit the table.
+
+What the types say decides, not an order of delimiters. Where two dialects fit alike and read other
+values, the file is refused with what settles it.
+"""
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from functools import cached_property
 from pathlib import Path
 
-from service.dictionary.column_types import TYPES, Unreadable
 from service.formats.csv.dialect import (
+    BACKSLASH,
     DELIMITERS,
-    LEFT_OUT,
+    DOUBLED,
+    QUOTES,
     Dialect,
     DialectOptions,
     ExpectedColumn,
+    FileField,
     UnreadableFile,
 )
-from service.formats.csv.record_reader import Record, Records
-from service.formats.csv.scan import Scan, scan
+from service.formats.csv.fitting import Fitting
+from service.formats.csv.header import HeaderLine, find_header, preamble
+from service.formats.csv.matching import as_said, by_header, by_position
+from service.formats.csv.sample import COMPARED, Marks, Sample
+from service.formats.csv.scan import LARGE_SAMPLE, Scan, scan
 
-LOOKED_AT = 1000  # rows
-_is_like_a_name = re.compile(r"[^\W\d][\w .#/()-]*").fullmatch
-_sep = re.compile(rb'"?sep=(.)"?[ ]*\r?\n', re.IGNORECASE).match
-
-Fields = list[str]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The rows at a file's head by one delimiter; `skipped` lines stand before the first."""
-
-    delimiter: str
-    rows: list[Fields]
-    skipped: int
-    skipped_by_first: int  # lines that the first row takes up
-
-    @property
-    def widths(self) -> Counter[int]:
-        """How many rows have how many fields."""
-        return Counter(map(len, self.rows))
-
-    @property
-    def width(self) -> int:
-        """How many fields most rows have."""
-        return self.widths.most_common(1)[0][0]
+_sep = re.compile(rb'"?sep=(?:[ ]*([^\s"])[ ]*|(.))"?[ ]*\r?\n', re.IGNORECASE).match
 
 
 def detect_dialect(
@@ -54,247 +37,239 @@ def detect_dialect(
     Raises:
         UnreadableFile: it makes no sense; the message says why, and what to say for it to.
     """
-    found = scan(path, max_bytes, options.encoding)
-    if not found.sample.strip(b'\r\n\t ;,|"'):
+    _check(options)
+    found = scan(path, max_bytes, options)
+    if not found.whole and found.sample.count(b"\n") < 3:
+        found = scan(path, max_bytes, options, LARGE_SAMPLE)
+    if not found.sample.strip(b'\r\n\t ;,|"\x1a'):
         raise UnreadableFile("it is empty")
-    sample = _sample(found, expected, options)
-    header = _has_header(sample, expected, options)
-    named = sample.rows[0] if header else None
-    body = sample.rows[1:] if header else sample.rows
-    width = len(named) if named else sample.width
-    columns, by_position = _columns(named, width, body, expected, options)
+    reading = _best(found, expected, options)
+    header = reading.header
+    above = preamble(reading.sample, header) if header else ()
+    first = reading.sample.records[header.place] if header else None
+    if first is not None:
+        _check_rows_above(reading, above)
     return Dialect(
         encoding=found.encoding,
         bom=found.bom,
         newline=found.newline,
-        delimiter=sample.delimiter,
-        header=header,
-        skipped=sample.skipped + (sample.skipped_by_first if header else 0),
-        columns=columns,
+        delimiter=reading.sample.marks.delimiter,
+        quote=reading.sample.marks.quote,
+        escape=reading.sample.marks.escape,
+        comment=options.comment,
+        skip=reading.skip,
+        preamble=above,
+        header_line=first.number if first else 0,
+        header_lines=first.lines if first else 0,
+        header_text=first.text if first else "",
+        fields=tuple(reading.fields),
         nulls=options.nulls,
-        by_position=by_position,
-        left_out=_left_out(named, columns),
         compression=found.compression,
-        rows=_rows(found, header),
-        exact=not found.quotes,
+        last_quote=found.last_quotes.get(reading.sample.marks.quote, -1),
+        lines=found.lines,
+        rows=max(0, found.saying - len(above) - reading.skip - (first.lines if first else 0)),
+        exact=reading.sample.marks.quote not in found.last_quotes,
+        reasons=reading.reasons,
     )
 
 
-def _rows(found: Scan, header: bool) -> int:
-    """The lines that say something, but for ``sep=;`` and the header."""
-    rows = found.lines
-    if header:
-        rows -= 1
-    if _sep(found.sample):
-        rows -= 1
-    return rows
+def _check(options: DialectOptions) -> None:
+    """Raises UnreadableFile where what is said of a file cannot be."""
+    delimiter, quote = options.delimiter, options.quote
+    if delimiter is not None and (
+        len(delimiter) != 1 or delimiter in '"\r\n\0' or not delimiter.isascii()
+    ):
+        raise UnreadableFile(f"a delimiter is one character of ASCII, not {delimiter!r}")
+    if quote is not None and quote not in QUOTES:
+        raise UnreadableFile(f"a quote is \" or ', or none, not {quote!r}")
+    if options.escape not in (None, DOUBLED, BACKSLASH):
+        raise UnreadableFile(f"quotes are doubled or escaped by \\, not by {options.escape!r}")
 
 
-def _sample(found: Scan, expected: Sequence[ExpectedColumn], options: DialectOptions) -> Sample:
-    said = _sep(found.sample)
-    if options.delimiter is not None or said:
-        delimiter = options.delimiter or said[1].decode("latin-1")  # type: ignore[index]
-        if len(delimiter) != 1 or delimiter in '"\r\n ' or not delimiter.isascii():
-            raise UnreadableFile(f"a delimiter is one character of ASCII, not {delimiter!r}")
-        return _read(found, delimiter)
-    samples = [_read(found, delimiter) for delimiter in DELIMITERS]
-    names = {each.name for each in expected}
-    width = len(options.columns or expected)
+class _Reading:
+    """The file as it is by one dialect: header, fields, and how many of its records fit."""
 
-    def likely(sample: Sample) -> tuple[float, ...]:
-        rows, named, alike = len(sample.rows), 0, 0.0
-        if sample.width > 1:
-            named = len(names & set(map(_normal, sample.rows[0])))
-            alike = sample.widths[sample.width] / rows
-        return named, sample.widths[width] / rows, alike
+    def __init__(
+        self,
+        sample: Sample,
+        skip: int,
+        expected: Sequence[ExpectedColumn],
+        options: DialectOptions,
+    ) -> None:
+        self.sample, self.skip, self._expected, self._options = sample, skip, expected, options
+        self.header: HeaderLine | None = None
+        self.fields: list[FileField] = []
+        self.failure: UnreadableFile | None = None
+        self.reasons: tuple[str, ...] = ()
+        try:
+            self.header = find_header(sample, expected, options)
+            self.fields = self._match()
+        except UnreadableFile as error:
+            self.failure = error
+        if self.header and self.header.mended:
+            self.reasons = (self.header.mended,)
+        self._fitting = Fitting(self.fields)
 
-    return max(samples, key=likely)  # the first one where they are alike
+    @cached_property
+    def body(self) -> list[list[str]]:
+        """The fields of the records behind the header that can be read."""
+        first = self.header.place + 1 if self.header else 0
+        return [line.fields for line in self.sample.records[first:] if line.fields]
+
+    @cached_property
+    def fit(self) -> float:
+        """The share of the first records that fit the table."""
+        first = self.header.place + 1 if self.header else 0
+        lines = self.sample.records[first : first + COMPARED]
+        if self.failure or not lines:
+            return 0.0
+        return sum(map(self._fits, (line.fields for line in lines))) / len(lines)
+
+    @property
+    def likelihood(self) -> float:
+        """What speaks for it: records that fit, and names that are known."""
+        known = self.header.known if self.header else 0
+        return round(self.fit + 0.5 * known / len(self._expected), 9)
+
+    @property
+    def resemblance(self) -> tuple[float, ...]:
+        """What speaks for it where no record fits: as many fields as columns, and alike."""
+        records = self.sample.records
+        width = len(self._options.columns or self._expected)
+        as_wide = sum(len(line.fields) == width for line in records)
+        alike = sum(len(line.fields) == self.sample.width > 1 for line in records)
+        return as_wide / (len(records) or 1), alike / (len(records) or 1)
+
+    @cached_property
+    def values(self) -> list[list[str]]:
+        """What is read of the first records."""
+        places = [i for i, field in enumerate(self.fields) if field.column]
+        return [[row[i] for i in places] for row in self.body[:COMPARED] if self._fits(row)]
+
+    def is_wrapped(self, quote: str) -> bool:
+        """Whether a column has all its values within `quote`, as they are read."""
+        columns = zip(*(row for row in self.values if len(row) > 0), strict=True)
+        return any(
+            all(len(v) > 1 and v.startswith(quote) and v.endswith(quote) for v in column if v)
+            and any(column)
+            for column in columns
+        )
+
+    def _fits(self, fields: list[str]) -> bool:
+        return self._fitting.fits(fields) or self._fitting.padded(fields) is not None
+
+    def _match(self) -> list[FileField]:
+        options, header = self._options, self.header
+        body_width = self.sample.width_below(header.place if header else -1)
+        names = list(header.names) if header else []
+        width = max(len(names), body_width) if not header else len(names)
+        if header:
+            names, width = self._trimmed(names, body_width)
+        if options.columns is not None:
+            return as_said(options.columns, width or len(options.columns), self._expected)
+        if header is None:
+            return by_position(width, self.body, self._expected)
+        return by_header(names, self.body, self._expected)
+
+    def _trimmed(self, names: list[str], body_width: int) -> tuple[list[str], int]:
+        """The header as wide as most rows, where they differ by what is empty at the end."""
+        while len(names) > max(body_width, 1) and not names[-1].strip():
+            names.pop()
+        extra = range(len(names), body_width)
+        if not any(len(row) > i and row[i] for row in self.body for i in extra):
+            names += [""] * len(extra)
+        return names, len(names)
 
 
-def _read(found: Scan, delimiter: str) -> Sample:
-    """The first rows that say something."""
-    said = _sep(found.sample)
-    at = said.end() if said else 0
-    rows: list[Fields] = []
-    skipped, by_first = int(said is not None), 1
-    for start, record in islice(_records(found, delimiter, at), LOOKED_AT * 10):
-        if any(record.fields):
-            if not rows:
-                by_first = found.sample.count(b"\n", start, record.end)
-            rows.append(record.fields)
-        elif not rows:
-            skipped += 1
-        if len(rows) > LOOKED_AT:
+def _best(found: Scan, expected: Sequence[ExpectedColumn], options: DialectOptions) -> _Reading:
+    readings = list(_readings(found, expected, options))
+    if len(readings) > 1:
+        readings.sort(key=lambda each: (each.likelihood, each.fit), reverse=True)
+        if not readings[0].likelihood:
+            readings.sort(key=lambda each: each.resemblance, reverse=True)
+    best = readings[0]
+    for other in readings[1:]:
+        if other.likelihood < best.likelihood or not best.fit:
             break
-    if not rows:
-        raise UnreadableFile("none of its first lines can be read")
-    return Sample(delimiter, rows, skipped, by_first)
+        if other.values != best.values:
+            best = _settled(best, other)
+    whole = _Reading(best.sample.extended(), best.skip, expected, options)
+    if whole.failure:
+        raise whole.failure
+    return whole
 
 
-def _records(found: Scan, delimiter: str, at: int) -> Iterator[tuple[int, Record]]:
-    reader = Records(delimiter, None, frozenset())
-    cut = len(found.sample) if found.whole else found.sample.rfind(b"\n") + 1
-    block = found.sample[: cut or None]
-    if not block.endswith(b"\n"):
-        block += b"\n"
-    while at < len(block) and (record := reader.read(block, at, found.whole)) is not None:
-        yield at, record
-        at = record.end
+def _settled(one: _Reading, other: _Reading) -> _Reading:
+    """Which of two readings it is that fit alike, and read other values.
 
-
-def _normal(name: str) -> str:
-    return re.sub(r"[\s-]+", "_", name.strip().casefold())
-
-
-def _has_header(
-    sample: Sample, expected: Sequence[ExpectedColumn], options: DialectOptions
-) -> bool:
-    if options.header is not None:
-        return options.header
-    first = sample.rows[0]
-    if not all(map(_is_like_a_name, filter(None, first))):
-        return False
-    if {_normal(name) for name in first} & {_normal(each.name) for each in expected}:
-        return True
-    if len(set(first)) < len(first):
-        return False
-    typed = [
-        (name, each.type)
-        for name, each in zip(first, expected, strict=False)
-        if each.type != "varchar"
-    ]
-    below = sample.rows[1:]
-    return (
-        bool(typed)
-        and not any(_is_readable(name, kind) for name, kind in typed)
-        and all(
-            _mostly_readable([row[i] for row in below if len(row) > i], each.type)
-            for i, each in enumerate(expected[: len(first)])
-        )
-    )
-
-
-def _is_readable(text: str, kind: str) -> bool:
-    try:
-        TYPES[kind].from_text(text)
-    except Unreadable:
-        return False
-    return True
-
-
-def _mostly_readable(values: Sequence[str], kind: str) -> bool:
-    there = [value for value in values if value]
-    readable = [value for value in there if _is_readable(value, kind)]
-    return len(readable) * 2 >= len(there)
-
-
-Columns = tuple[str | None, ...]
-Pairs = tuple[tuple[str, str], ...]
-
-
-def _columns(
-    named: Fields | None,
-    width: int,
-    body: list[Fields],
-    expected: Sequence[ExpectedColumn],
-    options: DialectOptions,
-) -> tuple[Columns, Pairs]:
-    if options.columns is not None:
-        return _as_said(options.columns, width, expected), ()
-    known = {_normal(each.name): each.name for each in expected}
-    if named is None or not any(_normal(name) in known for name in named):
-        return _by_position(named, width, body, expected)
-    columns = [known.get(_normal(name)) for name in named]
-    twice = [name for name, times in Counter(columns).items() if name and times > 1]
-    if twice:
-        raise UnreadableFile(f"its header names {', '.join(twice)} twice")
-    return _by_name(named, columns, body, expected)
-
-
-def _as_said(said: Sequence[str], width: int, expected: Sequence[ExpectedColumn]) -> Columns:
-    names = [each.name for each in expected]
-    unknown = [name for name in said if name not in (*names, LEFT_OUT)]
-    if unknown:
+    Raises:
+        UnreadableFile: it can be either.
+    """
+    a, b = one.sample.marks, other.sample.marks
+    if a.delimiter != b.delimiter:
         raise UnreadableFile(
-            f"there is no column {', '.join(unknown)}; there are {', '.join(names)}"
+            f"it can be read with the delimiter {DELIMITERS.get(a.delimiter, repr(a.delimiter))} or"
+            f" {DELIMITERS.get(b.delimiter, repr(b.delimiter))} alike; say which one"
+            " (--delimiter)"
         )
-    if len(said) != width:
-        raise UnreadableFile(f"it has {_number(width)}, and {len(said)} were named")
-    if len(set(said) - {LEFT_OUT}) < len(said) - said.count(LEFT_OUT):
-        raise UnreadableFile("a column was named twice")
-    _all_required(set(said), expected)
-    return tuple(None if name == LEFT_OUT else name for name in said)
+    if a.quote != b.quote:
+        double, single = (one, other) if a.quote == '"' else (other, one)
+        return single if double.is_wrapped("'") else double
+    return one if a.escape == DOUBLED else other
 
 
-def _by_position(
-    named: Fields | None, width: int, body: list[Fields], expected: Sequence[ExpectedColumn]
-) -> tuple[Columns, Pairs]:
-    """In their order; empty ones behind the last (a delimiter ends each line) are not read."""
-    names, whole = [each.name for each in expected], width
-    while width > len(expected) and _is_empty(width - 1, named, body):
-        width -= 1
-    if width != len(expected):
-        raise UnreadableFile(
-            f"it has {_number(width)} where {len(expected)} are needed ({', '.join(names)});"
-            " say the delimiter, or the columns"
-        )
-    pairs = tuple(zip(named, names, strict=False)) if named else ()
-    _readable_by_position(pairs, list(range(len(names))), body, expected)
-    return tuple(names) + (None,) * (whole - width), pairs
-
-
-def _by_name(
-    named: Fields, columns: list[str | None], body: list[Fields], expected: Sequence[ExpectedColumn]
-) -> tuple[Columns, Pairs]:
-    """By name where they match; the others in their order where the count fits."""
-    strange = [i for i, name in enumerate(columns) if name is None]
-    strange = [i for i in strange if named[i].strip() or not _is_empty(i, None, body)]
-    missing = [each for each in expected if each.name not in columns]
-    pairs: Pairs = ()
-    if strange and len(strange) == len(missing):
-        pairs = tuple((named[i], each.name) for i, each in zip(strange, missing, strict=True))
-        _readable_by_position(pairs, strange, body, expected)
-        for i, each in zip(strange, missing, strict=True):
-            columns[i] = each.name
-    elif strange:
-        names = ", ".join(named[i] or f"(nameless, column {i + 1})" for i in strange)
-        raise UnreadableFile(
-            f"its header ({', '.join(named)}) names columns that are not known: {names};"
-            f" say which columns it has, '{LEFT_OUT}' for those that are to be left out"
-        )
-    _all_required(set(filter(None, columns)), expected)
-    return tuple(columns), pairs
-
-
-def _all_required(there: set[str], expected: Sequence[ExpectedColumn]) -> None:
-    absent = [each.name for each in expected if each.required and each.name not in there]
-    if absent:
-        raise UnreadableFile(f"it has no column {', '.join(absent)}")
-
-
-def _readable_by_position(
-    pairs: Pairs, places: Sequence[int], body: list[Fields], expected: Sequence[ExpectedColumn]
-) -> None:
-    types = {each.name: each.type for each in expected}
-    for (theirs, ours), i in zip(pairs, places, strict=False):
-        if not _mostly_readable([row[i] for row in body if len(row) > i], types[ours]):
+def _check_rows_above(reading: _Reading, above: Sequence[int]) -> None:
+    """Raises UnreadableFile where a row stands above a header that has another order."""
+    assert reading.header is not None
+    for line in reading.sample.records[: reading.header.place]:
+        if line.number not in above and reading._fits(line.fields):
             raise UnreadableFile(
-                f"its column {theirs} would be {ours} by position, but most of its values are not"
-                f" {TYPES[types[ours]].reads}; say which columns it has"
+                f"its line {line.number} is a row, and a line below it names the columns;"
+                " say how many lines are to be passed over (--skip), or that it has no header"
+                " (--no-header)"
             )
 
 
-def _is_empty(place: int, named: Fields | None, body: list[Fields]) -> bool:
-    """Whether a column says nothing: no name, and in no row a value."""
-    if named and len(named) > place and named[place].strip():
-        return False
-    return not any(len(row) > place and row[place] for row in body)
+def _readings(
+    found: Scan, expected: Sequence[ExpectedColumn], options: DialectOptions
+) -> Iterator[_Reading]:
+    said = _sep(found.sample)
+    skip = options.skip or int(said is not None)
+    for marks in _marks(found, options, said, len(expected)):
+        sample = Sample(found, marks, options, skip)
+        yield _Reading(sample, skip, expected, options)
 
 
-def _left_out(named: Fields | None, columns: Columns) -> tuple[str, ...]:
-    pairs = zip(named or (), columns, strict=False)
-    return tuple(name.strip() for name, column in pairs if column is None and name.strip())
+def _marks(
+    found: Scan, options: DialectOptions, said: re.Match[bytes] | None, columns: int
+) -> Iterator[Marks]:
+    text = found.sample
+    delimiters = [each for each in DELIMITERS if each.encode() in text]
+    if columns == 1 or not delimiters:
+        delimiters += [each for each in DELIMITERS if each not in delimiters][:1]
+    if options.delimiter is not None:
+        delimiters = [options.delimiter]
+    elif said:
+        delimiters = [(said[1] or said[2]).decode("latin-1")]
+    for delimiter in delimiters:
+        for quote in _quotes(text, delimiter, options):
+            for escape in _escapes(text, quote, options):
+                if delimiter != quote:
+                    yield Marks(delimiter, quote, escape)
 
 
-def _number(width: int) -> str:
-    return "one column" if width == 1 else f"{width} columns"
+def _quotes(text: bytes, delimiter: str, options: DialectOptions) -> list[str]:
+    if options.quote is not None:
+        return [options.quote]
+    mark = delimiter.encode()
+    if re.search(rb"(?:^|[\n" + re.escape(mark) + rb"])[ ]*'", text):
+        return ['"', "'"]
+    return ['"']
+
+
+def _escapes(text: bytes, quote: str, options: DialectOptions) -> list[str]:
+    if options.escape is not None:
+        return [options.escape]
+    if quote and b"\\" + quote.encode() in text:
+        return [DOUBLED, BACKSLASH]
+    return [DOUBLED]

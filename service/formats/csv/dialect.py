@@ -7,7 +7,9 @@ import msgspec
 from service.dictionary import Table
 from service.errors import Unprocessable
 
-DELIMITERS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}
+DELIMITERS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'", "^": "'^'", " ": "space"}
+QUOTES = {'"': "", "'": 'quotes "\'"', "": "no quotes"}
+DOUBLED, BACKSLASH = '"', "\\"  # what makes a quote within quotes text: another one, or this
 NAMES = {
     "cp1252": "Windows-1252",
     "iso8859-1": "Latin-1",
@@ -67,43 +69,108 @@ class LineCounts(msgspec.Struct):
         return self.header + self.blank + self.skipped + self.records
 
 
+class FileField(msgspec.Struct, frozen=True):
+    """A field of a file's records: the table's column it is for, or None where it is not read.
+
+    A field that `is_ghost` has no name and no value: one that has a value all the same is too many.
+    """
+
+    column: str | None
+    type: str | None = None
+    required: bool = False
+    is_ghost: bool = False
+    name: str = ""  # in the file's header
+    why: str = ""  # how its column was found
+
+
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
-    """How a file is read; `columns` has the table's column for each of its fields, or None."""
+    """How a file is read."""
 
     encoding: str
     bom: bool
     newline: str  # LF, CRLF or CR
     delimiter: str
-    header: bool
-    skipped: int  # lines before the first row: blank ones, ``sep=;``, the header
-    columns: tuple[str | None, ...]
+    quote: str = '"'
+    escape: str = DOUBLED
+    comment: str | None = None
+    skip: int = 0  # lines at the head that are passed over by request, or that say the delimiter
+    preamble: tuple[int, ...] = ()  # numbers of lines above the header that are no record
+    header_line: int = 0  # where the header begins; 0: there is none
+    header_lines: int = 0  # how many lines it has
+    header_text: str = ""  # as it stands in the file: a line like it is a header once more
+    fields: tuple[FileField, ...] = ()
     nulls: tuple[str, ...] = ()
-    by_position: tuple[tuple[str, str], ...] = ()  # names in the header, and what they count as
-    left_out: tuple[str, ...] = ()  # columns of the file that are not read
     compression: str | None = None
+    last_quote: int = -1  # its place among the bytes of the file in UTF-8
     lines: int = 0  # of the file, as one counts them who only looks for line ends
     rows: int = 0
     exact: bool = True  # False where quotes may hold line breaks, so that `rows` may be too many
+    reasons: tuple[str, ...] = ()  # sentences: what spoke for this and not for another dialect
+
+    @property
+    def header(self) -> bool:
+        """Whether a line names the columns."""
+        return self.header_line > 0
+
+    @property
+    def columns(self) -> tuple[str | None, ...]:
+        """The table's column for each field; None where it is not read."""
+        return tuple(field.column for field in self.fields)
+
+    @property
+    def renamed(self) -> tuple[tuple[str, str], ...]:
+        """Names that are not the columns' own, and the columns that they were found to be."""
+        return tuple(
+            (field.name, field.column)
+            for field in self.fields
+            if field.column and field.why in (BY_TYPE, BY_SYNONYM)
+        )
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The names of the file's columns that are not read."""
+        return tuple(field.name for field in self.fields if field.name and not field.column)
 
     def described(self) -> str:
         """For people: ``delimiter ';', no header, UTF-8 with BOM, 1,999 rows``."""
-        said = [
-            f"delimiter {DELIMITERS.get(self.delimiter, repr(self.delimiter))}",
-            "header" if self.header else "no header, columns by position",
-            NAMES.get(self.encoding, self.encoding.upper()) + (" with BOM" if self.bom else ""),
-        ]
+        said = [f"delimiter {DELIMITERS.get(self.delimiter, repr(self.delimiter))}"]
+        if QUOTES[self.quote]:
+            said.append(QUOTES[self.quote])
+        if self.escape == BACKSLASH:
+            said.append("backslash escapes")
+        said.append(self._head())
+        said.append(
+            NAMES.get(self.encoding, self.encoding.upper()) + (" with BOM" if self.bom else "")
+        )
         if self.newline != "LF":
             said.append(f"{self.newline} line ends")
         if self.compression:
             said.append(self.compression)
-        if self.by_position:
-            pairs = ", ".join(f"{theirs} as {ours}" for theirs, ours in self.by_position)
-            said.append(f"by position: {pairs}")
+        if self.renamed:
+            pairs = ", ".join(f"{theirs} as {ours}" for theirs, ours in self.renamed)
+            said.append(f"by type: {pairs}")
         if self.left_out:
             said.append(f"left out: {', '.join(self.left_out)}")
-        noun = "row" if self.rows == 1 else "rows"
-        said.append(f"{'' if self.exact else 'about '}{self.rows:,} {noun}")
+        said.append(f"{'' if self.exact else 'about '}{counted(self.rows, 'row')}")
         return ", ".join(said)
+
+    def _head(self) -> str:
+        passed = len(self.preamble) + self.skip
+        above = f", {counted(passed, 'line')} above it passed over" if passed else ""
+        if not self.header:
+            return f"no header, columns by position{above}"
+        place = f" in line {self.header_line}" if self.header_line > 1 else ""
+        return f"header{place}{above}"
+
+
+BY_NAME, BY_NORMAL_NAME = "by its name", "by its name, but for case and punctuation"
+BY_SYNONYM, BY_TYPE = "by a synonym", "by its type: no other column fits its values"
+BY_POSITION, AS_SAID = "by its position", "as said"
+
+
+def counted(number: int, noun: str) -> str:
+    """``one`` or more of something: ``1 line``, ``2,000 lines``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def expected_columns(table: Table) -> tuple[ExpectedColumn, ...]:

@@ -9,7 +9,7 @@ from service.formats.csv.utf8 import is_utf8
 
 Places: TypeAlias = npt.NDArray[np.int64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
-LF, CR, QUOTE = b'\n\r"'
+LF, CR, BACKSLASH = b"\n\r\\"
 FEW = 0.05  # of the lines, that are not worth to trim all for
 
 
@@ -23,8 +23,20 @@ class Lines:
     spaces around values in plain lines, which are to be taken off.
     """
 
-    def __init__(self, block: bytes, delimiter: str, fields: int, nulls: bool) -> None:
-        """`nulls` says that a word stands for no value, unless it is in quotes."""
+    def __init__(
+        self,
+        block: bytes,
+        delimiter: str,
+        fields: int,
+        *,
+        quote: str = '"',
+        escapes: bool = False,
+        nulls: bool = False,
+    ) -> None:
+        """`nulls` says that a word stands for no value, unless it is in quotes.
+
+        `escapes` says that a backslash is no text.
+        """
         marks = np.frombuffer(block, np.uint8)
         separating = marks == ord(delimiter)
         separating |= marks == LF
@@ -33,8 +45,8 @@ class Lines:
         self.ends: Places = separators[at_ends]
         self.starts: Places = np.concatenate(([0], self.ends[:-1] + 1))
         delimiters = np.diff(at_ends, prepend=-1) - 1  # of each line
-        self.has_quotes = b'"' in block
-        quotes = _Quotes(marks, self.ends, ord(delimiter)) if self.has_quotes else None
+        self.has_quotes = bool(quote) and quote.encode() in block
+        quotes = _Quotes(marks, self.ends, ord(delimiter), ord(quote)) if self.has_quotes else None
         self.unsaid: Mask = np.zeros(len(self.ends), bool)
         odd = self._padded(block, marks, delimiter, quotes)
         # Spaces around a value do not count unless they are in quotes.
@@ -52,6 +64,8 @@ class Lines:
         if b"\r" in block:
             returns = np.flatnonzero(marks == CR)
             odd[np.searchsorted(self.ends, returns[marks[returns + 1] != LF])] = True
+        if escapes:
+            odd[np.searchsorted(self.ends, np.flatnonzero(marks == BACKSLASH))] = True
         self.plain: Mask = ~odd & (delimiters == fields - 1)
         if not is_utf8(block):
             self.plain &= ~self._undecodable(block, marks)
@@ -61,7 +75,7 @@ class Lines:
     ) -> Mask:
         """The lines with a space or a tab beside a delimiter or at an end, but in quotes."""
         padded = np.zeros(len(self.ends), bool)
-        for space in b" " if delimiter == "\t" else b" \t":
+        for space in b" \t".replace(delimiter.encode(), b""):
             if space in block:
                 spaces = np.flatnonzero(marks == space)
                 beside = np.zeros(len(spaces), bool)
@@ -87,8 +101,10 @@ class _Quotes:
     closed) and whether it has quotes that are `paired`, and so stand for one.
     """
 
-    def __init__(self, marks: npt.NDArray[np.uint8], ends: Places, delimiter: int) -> None:
-        self.places = np.flatnonzero(marks == QUOTE)
+    def __init__(
+        self, marks: npt.NDArray[np.uint8], ends: Places, delimiter: int, quote: int
+    ) -> None:
+        self.places = np.flatnonzero(marks == quote)
         self.line = np.searchsorted(ends, self.places)
         self._lines = len(ends)
         self._count = np.bincount(self.line, minlength=self._lines)
@@ -98,7 +114,7 @@ class _Quotes:
         after = marks[self.places + 1]
         starts = (before == delimiter) | (before == LF)
         closes = (after == delimiter) | (after == LF) | (after == CR)
-        paired = np.where(self._opens, before == QUOTE, after == QUOTE)
+        paired = np.where(self._opens, before == quote, after == quote)
         self.paired: Mask = self._in_lines(paired)
         right = np.where(self._opens, starts, closes) | paired
         self.badly: Mask = (self._count % 2 == 1) | self._in_lines(~right)

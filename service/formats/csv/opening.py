@@ -23,6 +23,11 @@ BOMS = {
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
 
+# CR is the end of a line, LF a character in one: they change places, and back when text is made.
+SWAPPED = bytes.maketrans(b"\r\n", b"\n\r")
+UNKNOWN = "gatehouse.unknown"  # the error handler that marks what an encoding does not know
+MARK = b"\xff"  # in no text of UTF-8
+
 Counted = Callable[[int], Any]  # is told how many bytes of the file itself were read
 
 
@@ -115,23 +120,45 @@ class _Zstd:
 
 
 def in_utf8(raw: Iterator[bytes], encoding: str, bom: bool) -> Iterator[bytes]:
-    """The same in UTF-8 and without a BOM; what `encoding` does not know is shown as ``\\x81``."""
+    """The same in UTF-8 and without a BOM; before what `encoding` does not know stands MARK.
+
+    A line with that byte is not UTF-8, and cannot be read.
+    """
     mark = next((mark for mark, name in BOMS.items() if name == encoding), b"") if bom else b""
     plain = _without(mark, raw)
     if encoding == "utf-8":
         yield from plain
         return
-    decoder = codecs.getincrementaldecoder(encoding)("backslashreplace")
+    decoder = codecs.getincrementaldecoder(encoding)(UNKNOWN)
     for piece in plain:
-        yield decoder.decode(piece).encode("utf-8", "backslashreplace")
-    yield decoder.decode(b"", final=True).encode("utf-8", "backslashreplace")
+        yield decoder.decode(piece).encode("utf-8", "surrogateescape")
+    yield decoder.decode(b"", final=True).encode("utf-8", "surrogateescape")
+
+
+def shown(text: bytes, encoding: str) -> str:
+    """A text of a file, for people: what its encoding does not know as ``\\x81``."""
+    return (text if encoding == "utf-8" else text.replace(MARK, b"")).decode(
+        "utf-8", "backslashreplace"
+    )
+
+
+def _marked(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    unknown = error.object[error.start : error.end]
+    return "\udcff" + "".join(f"\\x{byte:02x}" for byte in unknown), error.end
+
+
+codecs.register_error(UNKNOWN, _marked)
 
 
 def _without(mark: bytes, raw: Iterator[bytes]) -> Iterator[bytes]:
+    """Without the mark at its beginning, however often it stands there."""
     head = b""
     for piece in raw:
         head += piece
-        if len(head) >= len(mark):
-            yield head.removeprefix(mark)
+        if len(head) > 4 * len(mark):
             break
+    while mark and head.startswith(mark):
+        head = head.removeprefix(mark)
+    yield head
     yield from raw

@@ -14,12 +14,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from service.formats.csv.dialect import Dialect, LineCounts, UnreadableFile
+from service.formats.csv.dialect import BACKSLASH, Dialect, LineCounts, UnreadableFile, counted
+from service.formats.csv.fitting import Fitting
+from service.formats.csv.head import END_OF_FILE, Head
 from service.formats.csv.lines import Lines, Mask, Places
-from service.formats.csv.opening import BLOCK, Counted, in_utf8, pieces
+from service.formats.csv.opening import BLOCK, SWAPPED, Counted, in_utf8, pieces, shown
 from service.formats.csv.record_reader import Record, Records
 
 MAX_LINE = 16 << 20  # bytes; a file with a longer line is no CSV file
+UNSWAPPED = str.maketrans("\r\n", "\n\r")
 LINE, LINES, SURPLUS, PROBLEM, TEXT = "line", "_lines", "_rest", "_problem", "_text"
 
 
@@ -72,45 +75,67 @@ class _Reader:
     def __init__(self, dialect: Dialect, names: tuple[str, ...]) -> None:
         self._dialect, self._names = dialect, names
         self._schema = schema_of(names)
-        self._width = len(dialect.columns)
-        self._records = Records(dialect.delimiter, self._width, frozenset(dialect.nulls))
+        self._fitting = Fitting(dialect.fields)
+        self._width = self._fitting.width
+        self._records = Records(
+            dialect.delimiter,
+            dialect.quote,
+            dialect.escape,
+            encoding=dialect.encoding,
+            nulls=frozenset(dialect.nulls),
+            fits=self._fitting.fits,
+        )
+        self._head = Head(dialect, self._records)
         self._says_all = not dialect.nulls and None not in dialect.columns
+        self._ghosts = [i for i, field in enumerate(dialect.fields) if field.is_ghost]
         self._line = 1  # of the file, that comes next
-        self._around = " " if dialect.delimiter == "\t" else " \t"
+        self._size = 0  # of what was read, in UTF-8
+        self._around = " \t".replace(dialect.delimiter, "")
+        self._empty = b" \t\r\n" + dialect.delimiter.encode() + dialect.quote.encode()
+        self._is_mac = dialect.newline == "CR"
 
     def blocks(self, raw: Iterator[bytes]) -> Iterator[Block]:
         """The blocks of what is read."""
         rest = b""
         for piece in raw:
-            rest += piece.replace(b"\r", b"\n") if self._dialect.newline == "CR" else piece
+            rest += piece.translate(SWAPPED) if self._is_mac else piece
             cut = rest.rfind(b"\n") + 1
             if cut >= BLOCK or (cut and len(rest) > 2 * BLOCK):
                 used, block = self._block(rest[:cut], last=False)
-                yield block
+                if used:
+                    yield block
                 rest = rest[used:]
             elif not cut and len(rest) > MAX_LINE:
                 raise UnreadableFile(f"a line is longer than {MAX_LINE >> 20} MiB")
+        if rest.endswith(END_OF_FILE) and not rest.endswith(b"\n" + END_OF_FILE):
+            rest = rest.rstrip(END_OF_FILE)  # it ends a line that has no end of its own
         if rest:
             yield self._block(rest if rest.endswith(b"\n") else rest + b"\n", last=True)[1]
 
     def _block(self, block: bytes, last: bool) -> tuple[int, Block]:
         """How many bytes of a block were used, and what they say: lines behind all before."""
-        lines = Lines(block, self._dialect.delimiter, self._width, bool(self._dialect.nulls))
-        head = self._lines_of_head()
-        lines.plain[:head] = False
-        odd, used = self._odd(block, lines, last)
+        dialect = self._dialect
+        lines = Lines(
+            block,
+            dialect.delimiter,
+            self._width,
+            quote=dialect.quote,
+            escapes=dialect.escape == BACKSLASH,
+            nulls=bool(dialect.nulls),
+        )
+        counts = LineCounts()
+        self._head.mark(block, lines, self._line)
+        odd, used = self._odd(block, lines, last, counts)
         count = int(np.searchsorted(lines.starts, used))
         plain = self._plain(block, lines, count)
-        self._line += count
-        records = pa.concat_batches([odd] if plain is None else [plain, odd])
-        of_records = pc.sum(records[LINES]).as_py() or 0
-        of_head = min(head, count)
-        counts = LineCounts(header=of_head, blank=count - of_head - of_records, records=of_records)
+        self._line, self._size = self._line + count, self._size + used
+        records = odd
+        if plain is not None:
+            of_plain = int(lines.plain[:count].sum())
+            counts.blank += of_plain - len(plain)
+            records = pa.concat_batches([plain, odd])
+        counts.records = pc.sum(records[LINES]).as_py() or 0
         return used, Block(records, counts, self._line - 1)
-
-    def _lines_of_head(self) -> int:
-        """How many of the lines that come next belong to the header, or stand before it."""
-        return max(0, self._dialect.skipped + 1 - self._line)
 
     def _plain(self, block: bytes, lines: Lines, count: int) -> pa.RecordBatch | None:
         numbers = np.flatnonzero(lines.plain[:count])
@@ -126,7 +151,7 @@ class _Reader:
             ),
             csv.ParseOptions(
                 delimiter=self._dialect.delimiter,
-                quote_char='"' if lines.has_quotes else False,
+                quote_char=self._dialect.quote if lines.has_quotes else False,
                 ignore_empty_lines=False,
             ),
             csv.ConvertOptions(
@@ -144,7 +169,9 @@ class _Reader:
             marks = pa.array(self._dialect.nulls, pa.string())
             columns = [pc.if_else(pc.is_in(each, marks), None, each) for each in columns]
         by_name = dict(zip(self._dialect.columns, columns, strict=True))
-        nothing = text = pa.nulls(len(numbers), pa.string())
+        nothing = text = surplus = pa.nulls(len(numbers), pa.string())
+        for i in self._ghosts:
+            surplus = pc.coalesce(surplus, columns[i])
         if not self._says_all or lines.trim:
             text = _texts(body, lines, numbers)
         elif (unsaid := lines.unsaid[numbers]).any():
@@ -154,44 +181,77 @@ class _Reader:
                 pa.array(numbers + self._line),
                 pa.array(np.ones(len(numbers), np.int64)),
                 *(by_name.get(name, nothing) for name in self._names),
-                *(nothing, nothing, text),
+                *(surplus, nothing, text),
             ],
             schema=self._schema,
         )
         return batch if blank is None else batch.filter(pc.invert(blank))
 
-    def _odd(self, block: bytes, lines: Lines, last: bool) -> tuple[pa.RecordBatch, int]:
-        """The lines that are not plain, and where the first is that goes on behind the block."""
+    def _odd(
+        self, block: bytes, lines: Lines, last: bool, counts: LineCounts
+    ) -> tuple[pa.RecordBatch, int]:
+        """The lines that are not plain, and where the first is that goes on behind the block.
+
+        `counts` has those of them that are no record.
+        """
         rows: list[tuple[object, ...]] = []
-        head = self._lines_of_head()
+        closed = last or self._size + len(block) > self._dialect.last_quote
         at = 0
         for i in np.flatnonzero(~lines.plain).tolist():
             start = int(lines.starts[i])
-            if i < head or start < at:
+            if start < at:
                 continue
-            record = self._records.read(block, start, last)
+            number, line = self._line + i, block[start : int(lines.ends[i])]
+            if self._head.passes_over(number, line):
+                counts.skipped += 1
+                at = int(lines.ends[i]) + 1
+                continue
+            try:
+                record = self._records.read(block, start, closed)
+            except UnreadableFile as error:
+                raise UnreadableFile(f"line {number}: {error.detail}") from None
             if record is None:
                 return self._batch(rows), start
             at = record.end
             lines.plain[i : np.searchsorted(lines.starts, at)] = False
-            if record.problem or any(record.fields):
-                said = block[start:at].rstrip(b"\r\n").decode("utf-8", "backslashreplace")
-                covered = block.count(b"\n", start, at)
-                rows.append((self._line + i, covered, *self._row(record, said)))
+            covered = block.count(b"\n", start, at)
+            if self._head.is_header(number, record, line):
+                counts.header += covered
+            elif record.problem or any(record.fields) or self._says(block[start:at]):
+                rows.append((number, covered, *self._row(record, block[start:at])))
+            else:
+                counts.blank += covered
         return self._batch(rows), len(block)
 
-    def _row(self, record: Record, said: str) -> tuple[object, ...]:
+    def _says(self, text: bytes) -> bool:
+        """Whether a record has more than delimiters and quotes, such as words for no value."""
+        return bool(text.strip(self._empty))
+
+    def _row(self, record: Record, written: bytes) -> tuple[object, ...]:
         """The texts of a record, as the schema has them."""
-        if record.problem:
-            return *(None for _ in self._names), None, record.problem, said
-        by_name = dict(zip(self._dialect.columns, record.fields, strict=False))
-        surplus = record.fields[self._width :]
-        return (
-            *(by_name.get(name) or None for name in self._names),
-            self._dialect.delimiter.join(surplus) if surplus else None,
-            None,
-            said,
-        )
+        said = shown(self._unswapped(written.rstrip(b"\r\n")), self._dialect.encoding)
+        fields, problem, surplus = record.fields, record.problem, None
+        if problem is None and len(fields) != self._width:
+            whole = self._fitting.padded(fields)
+            if whole is not None:
+                fields = whole
+            elif self._fitting.lacks_required(fields):
+                fields = fields + [""] * (self._width - len(fields))  # and is rejected for it
+            elif len(fields) < self._width:
+                problem = f"it has {counted(len(fields), 'field')}, not {self._width}"
+            else:
+                surplus = self._dialect.delimiter.join(fields[self._fitting.needed :])
+        elif problem is None and (ghosts := [fields[i] for i in self._ghosts if fields[i]]):
+            surplus = self._dialect.delimiter.join(ghosts)
+        if problem:
+            return *(None for _ in self._names), None, problem, said
+        if self._is_mac:
+            fields = [field.translate(UNSWAPPED) for field in fields]
+        by_name = dict(zip(self._dialect.columns, fields, strict=False))
+        return *(by_name.get(name) or None for name in self._names), surplus, None, said
+
+    def _unswapped(self, text: bytes) -> bytes:
+        return text.translate(SWAPPED) if self._is_mac else text
 
     def _batch(self, rows: list[tuple[object, ...]]) -> pa.RecordBatch:
         columns = zip(*rows, strict=True) if rows else [() for _ in self._schema]

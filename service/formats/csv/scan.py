@@ -2,17 +2,23 @@
 
 import codecs
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from service.formats.csv.dialect import UnreadableFile
-from service.formats.csv.opening import BLOCK, BOMS, compression_of, in_utf8, pieces
+from service.formats.csv.dialect import DialectOptions, UnreadableFile
+from service.formats.csv.matching import short
+from service.formats.csv.opening import BLOCK, BOMS, SWAPPED, compression_of, in_utf8, pieces
 from service.formats.csv.utf8 import are_utf8
 
 SAMPLE = 1 << 18  # bytes of UTF-8 that delimiter, header and columns are found out from
+LARGE_SAMPLE = 16 << 20  # the same where a record is longer than that
+FOREIGN = 0.6  # of the letters in words that are not ASCII: more than in Western Europe
+# Those of Python that are no encodings of files.
+NO_ENCODINGS = ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape")
 MAX_REST = 8 * BLOCK  # bytes without a line's end that are kept together
 HEAD = 4096  # bytes that tell a binary file from one of text
 OTHERS = {
@@ -23,14 +29,14 @@ OTHERS = {
     b"SQLite format 3": "an SQLite database",
     b"%PDF": "a PDF document",
 }
-ONLY_DELIMITERS = b' \t,;|"'
+ONLY_DELIMITERS = b" \t,;|^\"'\x1a"
 _control_characters = re.compile(rb"[\x00-\x08\x0e-\x1f]").findall
-_undefined_in_1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]").search
+_words = re.compile(rb"[A-Za-z\x80-\xff]{2,}").findall
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What one pass over a file has found; `sample` is the head of it, in UTF-8."""
+    """What one pass over a file has found; `sample` is the head of it, in UTF-8, with LF for CR."""
 
     encoding: str
     bom: bool
@@ -38,34 +44,72 @@ class Scan:
     newline: str
     sample: bytes
     whole: bool  # whether the sample is all of it
-    lines: int  # that say something
-    quotes: bool
+    lines: int
+    saying: int  # lines that say something
+    last_quotes: dict[str, int]  # the place of the last one of each kind, in UTF-8
 
 
-def scan(path: Path, max_bytes: int, encoding: str | None = None) -> Scan:
-    """Looks at the whole file; `encoding` where it is said.
+def scan(path: Path, max_bytes: int, options: DialectOptions, sample_bytes: int = SAMPLE) -> Scan:
+    """Looks at the whole file, of which `options` may say the encoding.
 
     Raises:
-        UnreadableFile: it is binary, damaged, or larger than `max_bytes` when decompressed.
+        UnreadableFile: it is binary, damaged, of another encoding than was said, or larger than
+            `max_bytes` when decompressed.
     """
     head = _head(pieces(path, max_bytes))
     mark = next((mark for mark in BOMS if head.startswith(mark)), b"")
-    if encoding is None:
-        encoding = BOMS.get(mark) or _of_width(head) or _of_bytes(path, max_bytes)
-    encoding = _known(encoding)
+    if options.encoding is None:
+        delimiter = (options.delimiter or "").encode()
+        encoding = BOMS.get(mark) or _of_width(head, delimiter) or _of_bytes(path, max_bytes)
+    else:
+        encoding = _said(options.encoding, mark, head)
     bom = bool(mark) and BOMS[mark] == encoding
-    sample, lines, quotes, newline = b"", 0, False, ""
+    newline, size, sample = "", 0, b""
+    lines = saying = 0
+    last_quotes: dict[str, int] = {}
+    piece = b"\n"
     for piece in _lines(in_utf8(pieces(path, max_bytes), encoding, bom)):
-        sample = sample if len(sample) >= SAMPLE else sample + piece
         newline = newline or _newline(piece)
-        lines += _saying_something(piece.replace(b"\r", b"\n") if newline == "CR" else piece)
-        quotes = quotes or b'"' in piece
-    whole = len(sample) <= SAMPLE
-    if newline == "CR":
-        sample = sample.replace(b"\r", b"\n")
+        if newline == "CR":
+            piece = piece.translate(SWAPPED)
+        sample = sample if len(sample) > sample_bytes else sample + piece
+        lines, saying = lines + piece.count(b"\n"), saying + _saying_something(piece)
+        for quote in ('"', "'"):
+            if (place := piece.rfind(quote.encode())) >= 0:
+                last_quotes[quote] = size + place
+        size += len(piece)
     return Scan(
-        encoding, bom, compression_of(path), newline or "LF", sample[:SAMPLE], whole, lines, quotes
+        encoding,
+        bom,
+        compression_of(path),
+        newline or "LF",
+        sample[:sample_bytes],
+        len(sample) <= sample_bytes,
+        lines + (not piece.endswith(b"\n")),
+        saying,
+        last_quotes,
     )
+
+
+def _said(name: str, mark: bytes, head: bytes) -> str:
+    """The encoding that is said; of UTF-16 and UTF-32 the one of their kinds that fits.
+
+    Raises:
+        UnreadableFile: there is none of that name, or the file cannot be of it.
+    """
+    encoding = _known(name)
+    if not encoding.startswith(("utf-16", "utf-32")):
+        return encoding
+    marked = BOMS.get(mark, "")
+    if marked.startswith(encoding):
+        return marked
+    width = int(encoding[4:6]) // 8
+    found = _of_width(head, b"") if width == 2 else None
+    if found and found.startswith(encoding):
+        return found
+    if width == 4 and head.count(0) * 2 > len(head):
+        return encoding if encoding[6:] else "utf-32-le"
+    raise UnreadableFile(f"it is not {encoding.upper()}")
 
 
 def _head(raw: Iterator[bytes]) -> bytes:
@@ -82,12 +126,12 @@ def _known(encoding: str) -> str:
         info = codecs.lookup(encoding)
     except (LookupError, ValueError):
         info = None
-    if info is None or not info._is_text_encoding:
-        raise UnreadableFile(f"there is no encoding {encoding!r}")
+    if info is None or not info._is_text_encoding or info.name in NO_ENCODINGS:
+        raise UnreadableFile(f"there is no encoding {short(encoding)!r}")
     return "utf-8" if info.name == "utf-8-sig" else info.name
 
 
-def _of_width(head: bytes) -> str | None:
+def _of_width(head: bytes, delimiter: bytes) -> str | None:
     """UTF-16 without a BOM, by the NULs in it.
 
     Raises:
@@ -99,13 +143,21 @@ def _of_width(head: bytes) -> str | None:
     even, odd = head[::2].count(0), head[1::2].count(0)
     if min(even, odd) * 10 < max(even, odd) and max(even, odd) * 4 > len(head):
         return "utf-16-be" if even > odd else "utf-16-le"
-    if len(_control_characters(head)) * 20 > len(head):
-        raise UnreadableFile("it is a binary file, not a CSV file")
+    strange = [each for each in _control_characters(head) if each != delimiter]
+    if len(strange) * 20 > len(head):
+        most, times = Counter(strange).most_common(1)[0]
+        hint = f"; if byte 0x{most.hex()} is its delimiter, say so"
+        known = times * 2 > len(strange) and most != b"\0"
+        raise UnreadableFile(f"it is a binary file, not a CSV file{hint if known else ''}")
     return None
 
 
 def _of_bytes(path: Path, max_bytes: int) -> str:
-    """UTF-8 where that fits but for a few lines, else Windows-1252, else Latin-1."""
+    """UTF-8 where that fits but for a few lines, else Windows-1252.
+
+    Raises:
+        UnreadableFile: its texts are hardly of Western Europe.
+    """
     if are_utf8(pieces(path, max_bytes)):
         return "utf-8"
     return _of_strays(pieces(path, max_bytes))
@@ -113,7 +165,7 @@ def _of_bytes(path: Path, max_bytes: int) -> str:
 
 def _of_strays(raw: Iterator[bytes]) -> str:
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    unfit, fit, undefined = 0, 0, False
+    unfit = fit = high = letters = 0
     for piece in raw:
         text = decoder.decode(piece)
         if text.isascii():
@@ -121,10 +173,17 @@ def _of_strays(raw: Iterator[bytes]) -> str:
         points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
         strays = int(((points >= 0xDC80) & (points <= 0xDCFF)).sum())
         unfit, fit = unfit + strays, fit + int((points > 0x7F).sum()) - strays
-        undefined = undefined or bool(_undefined_in_1252(piece))
+        words = b"".join(word for word in _words(piece) if not word.isascii())
+        letters = letters + len(words)
+        high += int((np.frombuffer(words, np.uint8) > 0x7F).sum())
     if unfit <= fit:
         return "utf-8"
-    return "iso8859-1" if undefined else "cp1252"
+    if high > FOREIGN * letters:
+        raise UnreadableFile(
+            "it is not UTF-8, and its texts are hardly Windows-1252; say its encoding, such as"
+            " windows-1251, koi8-r, shift_jis or gb18030 (--encoding)"
+        )
+    return "cp1252"
 
 
 def _lines(text: Iterator[bytes]) -> Iterator[bytes]:
@@ -132,7 +191,7 @@ def _lines(text: Iterator[bytes]) -> Iterator[bytes]:
     rest = b""
     for piece in text:
         rest += piece
-        cut = max(rest.rfind(b"\n"), rest[:-1].rfind(b"\r")) + 1
+        cut = rest.rfind(b"\n") + 1 or rest[:-1].rfind(b"\r") + 1
         if not cut and len(rest) > MAX_REST:
             cut = len(rest)
         if cut:
@@ -143,9 +202,16 @@ def _lines(text: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _newline(piece: bytes) -> str:
+    """How lines end that are not within quotes."""
     if b"\n" not in piece:
         return "CR" if b"\r" in piece else ""
-    return "CRLF" if piece[: piece.index(b"\n")].endswith(b"\r") else "LF"
+    if b"\r" not in piece:
+        return "LF"
+    quote = b'"' if b'"' in piece else b"'"
+    outside = b"".join(piece.split(quote)[::2])
+    if b"\n" not in outside:
+        return "CR"
+    return "CRLF" if outside.count(b"\r\n") * 2 > outside.count(b"\n") else "LF"
 
 
 def _saying_something(piece: bytes) -> int:

@@ -13,6 +13,7 @@ from service.formats.csv import reader
 from service.formats.csv.detection import detect_dialect
 from service.formats.csv.dialect import Dialect, DialectOptions, UnreadableFile
 from service.formats.csv.reader import rows_of
+from service.formats.csv.record_reader import TWO_WAYS
 from tests.support.shapes import HEADERS, NAMES, ROWS, WANTED, Traits, all_traits
 
 NO_LIMIT = 1 << 40
@@ -42,7 +43,7 @@ def test_the_product_of_all_traits_has_the_same_rows(header: str, tmp_path: Path
         assert values(rows) == traits.expected(), str(traits)
         assert shape.delimiter == traits.delimiter, str(traits)
         assert shape.header == (HEADERS[header] is not None), str(traits)
-        assert bool(shape.by_position) == (header == "renamed"), str(traits)
+        assert bool(shape.renamed) == (header == "renamed"), str(traits)
         assert shape.bom == (traits.encoding in ("bom", "utf-16")), str(traits)
 
 
@@ -135,15 +136,17 @@ def test_a_line_that_cannot_be_read_costs_no_other_line(tmp_path: Path) -> None:
     assert len(rows) == 308
 
 
-def test_a_stray_quote_far_below_swallows_nothing(tmp_path: Path) -> None:
+def test_what_two_stray_quotes_hold_is_one_record_in_doubt(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    lines = [f"{i},name,," for i in range(1, 500)]
-    lines[20] = '21,"name,,'
-    lines[400] = '401,name",,'
+    lines = [f"{i},some,2021-01-01T00:00:00Z," for i in range(1, 500)]
+    lines[20] = '21,"some,2021-01-01T00:00:00Z,'
+    lines[400] = '401,some",2021-01-01T00:00:00Z,'
     path.write_text("\n".join(lines))
     rows = read(path)[1]
-    assert [row["line"] for row in rows] == list(range(1, 500))
+    assert [row["line"] for row in rows] == [*range(1, 22), *range(402, 500)]
     assert [row["line"] for row in rows if row["_problem"]] == [21]
+    assert rows[20]["_text"] == "\n".join(lines[20:401])
+    assert (rows[20]["_lines"], rows[20]["_problem"]) == (381, TWO_WAYS)
 
 
 def test_words_for_no_value_count_outside_of_quotes(tmp_path: Path) -> None:
@@ -183,8 +186,8 @@ def test_each_trait_is_told(tmp_path: Path) -> None:
     traits = Traits("renamed", ";", "\r\n", "bom", csv.QUOTE_MINIMAL, "", "delimiters")
     path.write_bytes(traits.file())
     assert read(path)[0].described() == (
-        "delimiter ';', header, UTF-8 with BOM, CRLF line ends, by position: employee_id as id,"
-        " employee_name as name, hire_date as datetime, department as department_id, about 8 rows"
+        "delimiter ';', header, UTF-8 with BOM, CRLF line ends, by type: employee_id as id,"
+        " employee_name as name, hire_date as datetime, about 8 rows"
     )
     path.write_bytes(b"1\tx\t2021-01-01\t3\n" * 1200)
     assert read(path)[0].described() == (
