@@ -52,6 +52,7 @@ SHARED_OUT = {
     "faults/test_killed_in_the_middle.py",
     "formats/avro/test_hostile_avro_files.py",
     "formats/avro/test_whole_columns.py",
+    "formats/csv/test_polluted_files.py",
     "hostile/test_damaged_avro_files.py",
 }
 
