@@ -96,13 +96,12 @@ class Inserts:
         rulebook, max_rows = self._rulebook(), self._max_rows
         judge = rulebook.judge(table)
         if len(body) > LARGE:
-            return [
-                await self._in_thread(lambda: judge.judge(rows_of(body, content_type), max_rows))
-            ]
+            rows = partial(rows_of, body, content_type, judge.table)
+            return [await self._in_thread(lambda: judge.judge(rows(), max_rows))]
         batch = await self._worker.judge(rulebook.judges, table, body, content_type, max_rows)
         if batch is None:
             batcher = rulebook.micro_batchers[table]
-            batch = await batcher.judge(rows_of(body, content_type), max_rows)
+            batch = await batcher.judge(rows_of(body, content_type, judge.table), max_rows)
         return [batch]
 
     async def _judge_many(self, body: bytes, content_type: str) -> list[Batch]:

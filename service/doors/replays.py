@@ -61,7 +61,7 @@ class Replays:
             found = stored_rejections.by_id(connection, rejection_id)
         judge = self._rulebook().judge(found.table)
         if body:
-            batch = judge.judge(rows_of(body, content_type), 1)
+            batch = judge.judge(rows_of(body, content_type, judge.table), 1)
             retry = retry_of(found, batch.payload(0))
         else:
             batch = judged_again(judge, [ReplayItem(found, Correction(rejection_id))])

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from service.dictionary import Column, Table
 from service.dictionary.column_types import Unreadable
-from service.formats.bodies.rows_protocol import Rows, decoding
+from service.formats.bodies.rows_protocol import MalformedRow, Rows, decoding
 from service.judge.batch import Broken, Violation
 from service.judge.columns import key_columns, mask
 
@@ -97,6 +97,10 @@ def _judge_fields(
     table: Table, row: Any, rows: Rows, position: int, violations: list[Violation]
 ) -> None:
     """Adds what is wrong with the row as a whole: it is no object, or has fields it should not."""
+    if isinstance(row, MalformedRow):
+        message = f"the line cannot be read: {row.problem}"
+        violations[:] = [Violation(None, "malformed_line", message, row.text)]
+        return
     if not isinstance(row, dict):
         violations[:] = [Violation(None, "type", "the row is not an object", row)]
         return

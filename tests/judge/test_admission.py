@@ -48,7 +48,7 @@ def badge(
 def carried(batch: Batch) -> Batch:
     """The same batch, judged by the other process."""
     said, data = verdict_of(batch)
-    judge, body = Judge(batch.table), LazyRows(b"", "")
+    judge, body = Judge(batch.table), LazyRows(b"", "", batch.table)
     return batch_of(pickle.loads(pickle.dumps(said)), bytes(data), judge, body)
 
 

@@ -5,6 +5,7 @@ from functools import cached_property, lru_cache
 
 import msgspec
 
+from service.dictionary import Table
 from service.errors import MalformedBody, UnsupportedFormat
 from service.formats.bodies.csv_rows import CsvRows
 from service.formats.bodies.fields import Fields, fields_of_json, fields_of_msgpack
@@ -42,8 +43,8 @@ def media_type(content_type: str) -> str:
     return name.strip() or "application/json"
 
 
-def rows_of(body: bytes, content_type: str) -> Rows:
-    """The rows of a decompressed body.
+def rows_of(body: bytes, content_type: str, table: Table | None = None) -> Rows:
+    """The rows of a decompressed body; of `table`, by whose columns a CSV header is read.
 
     Raises:
         UnsupportedFormat: there is no such format.
@@ -53,7 +54,7 @@ def rows_of(body: bytes, content_type: str) -> Rows:
     if name not in FORMATS:
         raise UnsupportedFormat(f"rows come as {', '.join(FORMATS)}, not {name}")
     with decoding():
-        return FORMATS[name](body)
+        return CsvRows(body, table) if name == "text/csv" else FORMATS[name](body)
 
 
 def by_table(body: bytes, content_type: str) -> dict[str, Rows]:
@@ -80,12 +81,12 @@ def by_table(body: bytes, content_type: str) -> dict[str, Rows]:
 class LazyRows:
     """A body that was judged elsewhere; its rows are looked for only when one has to be told."""
 
-    def __init__(self, body: bytes, content_type: str) -> None:
-        self._body, self._content_type = body, content_type
+    def __init__(self, body: bytes, content_type: str, table: Table) -> None:
+        self._body, self._content_type, self._table = body, content_type, table
 
     @cached_property
     def _rows(self) -> Rows:
-        return rows_of(self._body, self._content_type)
+        return rows_of(self._body, self._content_type, self._table)
 
     @property
     def from_text(self) -> bool:

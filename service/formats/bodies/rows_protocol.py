@@ -1,11 +1,20 @@
 """What the rows of a body can be asked, whatever format they came in."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
 
 from service.errors import MalformedBody
+
+
+@dataclass(frozen=True)
+class MalformedRow:
+    """A row that could not be read: what was written, and what is wrong with it."""
+
+    text: str
+    problem: str
 
 
 class Rows(Protocol):
@@ -32,7 +41,7 @@ class Rows(Protocol):
         """The fields that one row has more than once; `plain` has the last value of each."""
 
     def plain(self, position: int) -> Any:
-        """One row as it was sent, in plain Python values."""
+        """One row as it was sent, in plain Python values; or a MalformedRow."""
 
     def payload(self, position: int) -> bytes:
         """One row as it was sent, in JSON."""

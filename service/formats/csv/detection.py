@@ -6,6 +6,7 @@ values, the file is refused with what settles it.
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -147,13 +148,13 @@ class _Reading:
         return [[row[i] for i in places] for row in self.body[:COMPARED] if self._fits(row)]
 
     def is_wrapped(self, quote: str) -> bool:
-        """Whether a column has all its values within `quote`, as they are read."""
-        columns = zip(*(row for row in self.values if len(row) > 0), strict=True)
-        return any(
-            all(len(v) > 1 and v.startswith(quote) and v.endswith(quote) for v in column if v)
-            and any(column)
-            for column in columns
-        )
+        """Whether a column has most of its values within `quote`, as they are read."""
+        for column in zip(*self.values, strict=True):
+            there = [value for value in column if value]
+            within = [v for v in there if len(v) > 1 and v[0] == v[-1] == quote]
+            if len(within) * 2 >= len(there) > 0:
+                return True
+        return False
 
     def _fits(self, fields: list[str]) -> bool:
         return self._fitting.fits(fields) or self._fitting.padded(fields) is not None
@@ -188,7 +189,10 @@ def _best(found: Scan, expected: Sequence[ExpectedColumn], options: DialectOptio
         if not readings[0].likelihood:
             readings.sort(key=lambda each: each.resemblance, reverse=True)
     best = readings[0]
-    for other in readings[1:]:
+    if best.sample.marks.quote == '"' and best.is_wrapped("'"):
+        marks = replace(best.sample.marks, quote="'")
+        best = next((each for each in readings if each.sample.marks == marks and each.fit), best)
+    for other in readings:
         if other.likelihood < best.likelihood or not best.fit:
             break
         if other.values != best.values:

@@ -1,11 +1,21 @@
 """Whether the fields of a record fit a table: their number, their types, and those it needs."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from service.dictionary.column_types import TYPES, Unreadable
-from service.formats.csv.dialect import FileField
+from service.formats.csv.dialect import FileField, counted
 
 TEXT = "varchar"
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The values of a record, one for each field; those that it has too many; or its problem."""
+
+    values: list[str]
+    problem: str | None = None
+    surplus: list[str] = field(default_factory=list)
 
 
 class Fitting:
@@ -14,12 +24,12 @@ class Fitting:
     def __init__(self, fields: Sequence[FileField]) -> None:
         self.width = len(fields)
         self._types = [
-            (i, field.type)
-            for i, field in enumerate(fields)
-            if field.type is not None and field.type != TEXT
+            (i, each.type)
+            for i, each in enumerate(fields)
+            if each.type is not None and each.type != TEXT
         ]
-        self._required = [i for i, field in enumerate(fields) if field.required]
-        self._ghosts = [i for i, field in enumerate(fields) if field.is_ghost]
+        self._required = [i for i, each in enumerate(fields) if each.required]
+        self._ghosts = [i for i, each in enumerate(fields) if each.is_ghost]
         self.needed = self.width
         while self.needed and self.needed - 1 in self._ghosts:
             self.needed -= 1
@@ -40,9 +50,17 @@ class Fitting:
             and all(not values[i] or is_readable(values[i], kind) for i, kind in self._types)
         )
 
-    def lacks_required(self, values: Sequence[str]) -> bool:
-        """Whether fields that a record lacks at its end are for columns that need a value."""
-        return any(i >= len(values) for i in self._required)
+    def settled(self, values: list[str]) -> Settled:
+        """What the values of a record are, though they may be more or fewer than others have."""
+        if len(values) == self.width:
+            return Settled(values, surplus=[values[i] for i in self._ghosts if values[i]])
+        if (whole := self.padded(values)) is not None:
+            return Settled(whole)
+        if len(values) > self.width:
+            return Settled(values[: self.needed], surplus=values[self.needed :])
+        if any(i >= len(values) for i in self._required):  # it is rejected for want of that
+            return Settled(values + [""] * (self.width - len(values)))
+        return Settled([], problem=f"it has {counted(len(values), 'field')}, not {self.width}")
 
     def padded(self, values: list[str]) -> list[str] | None:
         """`values`, if they are of another number than others are, and mean one thing all the same.

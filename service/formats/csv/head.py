@@ -46,7 +46,7 @@ class Head:
             number <= self._skip
             or number in self._preamble
             or (bool(self._comment) and line.startswith(self._comment))
-            or line.rstrip(b"\r") == END_OF_FILE
+            or (line.startswith(END_OF_FILE) and not line.strip(END_OF_FILE + b"\r"))
         )
 
     def is_header(self, number: int, record: Record, line: bytes) -> bool:

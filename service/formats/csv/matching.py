@@ -92,7 +92,7 @@ def by_position(width: int, body: Rows, expected: Sequence[ExpectedColumn]) -> l
         UnreadableFile: they are not as many as the table has columns.
     """
     whole = width
-    while width > len(expected) and _is_empty(width - 1, body):
+    while width > len(expected) and _is_ghost(width - 1, body):
         width -= 1
     if width != len(expected):
         raise UnreadableFile(
@@ -116,7 +116,7 @@ def by_header(
     twice = [name for name, times in Counter(c.name for c, _ in found if c).items() if times > 1]
     if twice:
         raise UnreadableFile(f"its header names {listed(twice)} twice; say which columns it has")
-    ghosts = [i for i, name in enumerate(named) if not normalised(name) and _is_empty(i, body)]
+    ghosts = [i for i, name in enumerate(named) if not normalised(name) and _is_ghost(i, body)]
     strange = [i for i, (column, _) in enumerate(found) if column is None and i not in ghosts]
     if strange:
         missing = [each for each in expected if each not in [column for column, _ in found]]
@@ -235,8 +235,9 @@ def _all_required(there: Sequence[str], expected: Sequence[ExpectedColumn]) -> N
         raise UnreadableFile(f"it has no column {listed(absent)}")
 
 
-def _is_empty(place: int, body: Rows) -> bool:
-    return not any(len(row) > place and row[place] for row in body)
+def _is_ghost(place: int, body: Rows) -> bool:
+    """Whether a column has no value but in a few rows, which then have one too many."""
+    return sum(len(row) > place and bool(row[place]) for row in body) * 2 < max(len(body), 1)
 
 
 def number_of(width: int) -> str:

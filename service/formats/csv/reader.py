@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from service.formats.csv.dialect import BACKSLASH, Dialect, LineCounts, UnreadableFile, counted
+from service.formats.csv.dialect import BACKSLASH, Dialect, LineCounts, UnreadableFile
 from service.formats.csv.fitting import Fitting
 from service.formats.csv.head import END_OF_FILE, Head
 from service.formats.csv.lines import Lines, Mask, Places
@@ -107,8 +107,9 @@ class _Reader:
                 rest = rest[used:]
             elif not cut and len(rest) > MAX_LINE:
                 raise UnreadableFile(f"a line is longer than {MAX_LINE >> 20} MiB")
-        if rest.endswith(END_OF_FILE) and not rest.endswith(b"\n" + END_OF_FILE):
-            rest = rest.rstrip(END_OF_FILE)  # it ends a line that has no end of its own
+        text = rest.rstrip(END_OF_FILE)
+        if text and not text.endswith(b"\n"):
+            rest = text  # it ends a line that has no end of its own
         if rest:
             yield self._block(rest if rest.endswith(b"\n") else rest + b"\n", last=True)[1]
 
@@ -230,24 +231,15 @@ class _Reader:
     def _row(self, record: Record, written: bytes) -> tuple[object, ...]:
         """The texts of a record, as the schema has them."""
         said = shown(self._unswapped(written.rstrip(b"\r\n")), self._dialect.encoding)
-        fields, problem, surplus = record.fields, record.problem, None
-        if problem is None and len(fields) != self._width:
-            whole = self._fitting.padded(fields)
-            if whole is not None:
-                fields = whole
-            elif self._fitting.lacks_required(fields):
-                fields = fields + [""] * (self._width - len(fields))  # and is rejected for it
-            elif len(fields) < self._width:
-                problem = f"it has {counted(len(fields), 'field')}, not {self._width}"
-            else:
-                surplus = self._dialect.delimiter.join(fields[self._fitting.needed :])
-        elif problem is None and (ghosts := [fields[i] for i in self._ghosts if fields[i]]):
-            surplus = self._dialect.delimiter.join(ghosts)
-        if problem:
+        settled = self._fitting.settled(record.fields)
+        if problem := record.problem or settled.problem:
             return *(None for _ in self._names), None, problem, said
+        values, surplus = settled.values, None
+        if settled.surplus:
+            surplus = self._dialect.delimiter.join(settled.surplus)
         if self._is_mac:
-            fields = [field.translate(UNSWAPPED) for field in fields]
-        by_name = dict(zip(self._dialect.columns, fields, strict=False))
+            values = [value.translate(UNSWAPPED) for value in values]
+        by_name = dict(zip(self._dialect.columns, values, strict=False))
         return *(by_name.get(name) or None for name in self._names), surplus, None, said
 
     def _unswapped(self, text: bytes) -> bytes:

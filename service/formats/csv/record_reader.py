@@ -47,12 +47,8 @@ class Records:
         fits: Fits | None = None,
     ) -> None:
         """`fits` says of the fields of a line whether it would be a record of the table."""
-        self._delimiter, self._quote, self._nulls, self._fits = (
-            delimiter.encode(),
-            quote.encode(),
-            nulls,
-            fits,
-        )
+        self._delimiter, self._quote = delimiter.encode(), quote.encode()
+        self._nulls, self.fits = nulls, fits
         self._escapes = escape == BACKSLASH
         self._undecodable = f"it is not {NAMES.get(encoding, encoding.upper())}"
         self._spaces = b" \t".replace(self._delimiter, b"")
@@ -151,11 +147,16 @@ class Records:
         return (None, ESCAPED) if wrong else (meaning, None)
 
     def _is_doubtful(self, block: bytes, start: int, end: int) -> bool:
-        """Whether a line of a record of several lines would be a record of the table by itself."""
-        if self._fits is None or block.find(b"\n", start) + 1 == end:
+        """Whether lines of a record of several would be records of the table by themselves.
+
+        That is one within it, or both the first and the last, if each had a quote too many.
+        """
+        if self.fits is None or block.find(b"\n", start) + 1 == end:
             return False
-        lines = block[start : end - 1].split(b"\n")[1:]
-        return any(self._fits(self.naive(line)) for line in lines)
+        first, *within, last = block[start : end - 1].split(b"\n")
+        return any(self.fits(self.naive(line)) for line in within) or (
+            self.fits(self.naive(first)) and self.fits(self.naive(last))
+        )
 
     def _unclosed(self, block: bytes, start: int, last: bool) -> Record | None:
         """A quote that no other closes is stray: its line is wrong, and no other."""
@@ -183,7 +184,7 @@ class Records:
             if self._ends(block, place + 1):
                 end = block.find(b"\n", place) + 1
                 lines = block[start : end - 1].split(b"\n")[1:]
-                if self._fits and all(self._fits(self.naive(line)) for line in lines):
+                if self.fits and all(self.fits(self.naive(line)) for line in lines):
                     break
                 return Record([], UNCLOSED, end)
         if place < 0 and limit == len(block) and not last:

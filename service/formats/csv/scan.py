@@ -69,7 +69,7 @@ def scan(path: Path, max_bytes: int, options: DialectOptions, sample_bytes: int 
     last_quotes: dict[str, int] = {}
     piece = b"\n"
     for piece in _lines(in_utf8(pieces(path, max_bytes), encoding, bom)):
-        newline = newline or _newline(piece)
+        newline = newline or newline_of(piece)
         if newline == "CR":
             piece = piece.translate(SWAPPED)
         sample = sample if len(sample) > sample_bytes else sample + piece
@@ -201,8 +201,8 @@ def _lines(text: Iterator[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def _newline(piece: bytes) -> str:
-    """How lines end that are not within quotes."""
+def newline_of(piece: bytes) -> str:
+    """How the lines of a text end that are not within quotes: LF, CRLF, CR, or "" in none."""
     if b"\n" not in piece:
         return "CR" if b"\r" in piece else ""
     if b"\r" not in piece:

@@ -85,7 +85,9 @@ class WorkerProcess(asyncio.Protocol):
             raise said
         if said is None:
             return None
-        return batch_of(said, data, judges[table], LazyRows(body, content_type))
+        return batch_of(
+            said, data, judges[table], LazyRows(body, content_type, judges[table].table)
+        )
 
     def close(self) -> None:
         """Ends the process; it keeps nothing, so it need not be asked."""

@@ -60,7 +60,8 @@ class Worker:
     def _judged(
         self, body: bytes, table: str, media_type: str, max_rows: int
     ) -> tuple[Any, memoryview]:
-        return verdict_of(self._judges[table].judge(rows_of(body, media_type), max_rows))
+        judge = self._judges[table]
+        return verdict_of(judge.judge(rows_of(body, media_type, judge.table), max_rows))
 
 
 def _received(connection: socket.socket) -> tuple[int, bytes, bytes] | None:
