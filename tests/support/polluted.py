@@ -150,8 +150,9 @@ class Polluted:
 
     @property
     def lines(self) -> int:
-        """How many lines it has."""
-        return sum(item.text.count("\n") + 1 for item in self.items)
+        """How many lines it has; nothing behind the last line's end is none."""
+        nothing = not self.final_newline and not self.items[-1].text
+        return sum(item.text.count("\n") + 1 for item in self.items) - nothing
 
     @property
     def clean(self) -> list[Item]:
@@ -465,7 +466,7 @@ def _nul(file: Polluted, random: Random) -> None:
 
 @pollution
 def _stray_bytes(file: Polluted, random: Random) -> None:
-    if file.look.encoding != "utf-8" or "É" in file.text:
+    if file.look.encoding != "utf-8" or len(file.rows()) < 5:
         return
     for item in _some(file, random, 1):
         item.values = _renamed(file, item, "Caf\udce9")

@@ -43,24 +43,29 @@ def read(file: Polluted, path: Path) -> Reading:
 def faults(file: Polluted, found: Reading) -> list[str]:
     """What is wrong with it, each as ``kind: …``; nothing when all is well."""
     if found.refused:
-        may = any(test(file) for test in MAY_BE_REFUSED.values())
+        may = any(doubt(file) for doubt in MAY_BE_REFUSED)
         return [] if may else [f"refused: {found.refused}"]
     return [*_misread(file, found), *_lost(file, found), *_not_adding_up(file, found)]
 
 
+def is_mostly_polluted(file: Polluted) -> bool:
+    """Whether what most lines say is not what they are meant to say."""
+    odd = [item for item in file.items if not item.must and item.kind not in ("header", "blank")]
+    return len(file.clean) <= len(odd)
+
+
+def has_names_to_guess(file: Polluted) -> bool:
+    """Whether two columns of whole numbers have names that are not known."""
+    return file.look.header == "guessed" and file.look.table == "hired_employees"
+
+
+def has_one_row(file: Polluted) -> bool:
+    """One row may be read with many delimiters."""
+    return len(file.clean) < 2
+
+
 # The kinds of doubt for which a whole file may be refused.
-MAY_BE_REFUSED = {
-    # Two columns of whole numbers under names that are not known.
-    "names that only people can match": lambda file: (
-        file.look.header == "guessed" and file.look.table == "hired_employees"
-    ),
-    # What most lines say is not what they are meant to say.
-    "more lines are polluted than not": lambda file: (
-        len(file.clean) <= sum(not item.must and item.kind != "header" for item in file.items)
-    ),
-    # One row is hardly a file: it may be read with many delimiters.
-    "too few rows to tell": lambda file: len(file.clean) < 2,
-}
+MAY_BE_REFUSED = (is_mostly_polluted, has_names_to_guess, has_one_row)
 
 
 def _misread(file: Polluted, found: Reading) -> Iterator[str]:
@@ -85,6 +90,7 @@ def _lost(file: Polluted, found: Reading) -> Iterator[str]:
     doubted: set[int] = set()
     covered: set[int] = set()
     doubtful = any(item.quote for item in file.items)
+    told = not is_mostly_polluted(file)
     for row in found.rows:
         lines = range(row["line"], row["line"] + row["_lines"])
         covered.update(lines)
@@ -95,7 +101,7 @@ def _lost(file: Polluted, found: Reading) -> Iterator[str]:
             continue
         if line not in covered:
             yield f"lost: {_short(item.text)}, line {line}, is on no record"
-        elif item.must and item.kind == "row" and line not in doubted:
+        elif told and item.must and item.kind == "row" and line not in doubted:
             row = by_line.get(line)
             if row is None or not is_accepted(row, file.look.expected):
                 yield f"kept out: {_short(item.text)}, line {line}: {_short(row)}"

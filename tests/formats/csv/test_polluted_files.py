@@ -1,6 +1,7 @@
 """Files that are polluted at random: nothing is misread, no clean row is lost, lines add up."""
 
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -11,6 +12,14 @@ from tests.support.verdicts import faults, read, smallest
 
 FILES, SEEDS = 5_000, 50
 BLOCKS = (64, 200, 1 << 10, 1 << 14)
+MOST_BLOCKS = 100
+WHOLE = reader.BLOCK
+
+
+def _block(size: int, random: Random) -> int:
+    """The bytes of a block: half of the files are in many."""
+    block = random.choice(BLOCKS)
+    return max(block, size // MOST_BLOCKS) if random.random() < 0.5 else WHOLE
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
@@ -19,10 +28,9 @@ def test_what_is_accepted_is_true_and_what_is_clean_is_accepted_and_lines_add_up
 ) -> None:
     path = tmp_path / "file.csv"
     random = chance.chance(f"polluted files {seed}")
-    whole = reader.BLOCK
     for number in range(chance.cases(FILES // SEEDS)):
         file = polluted(random)
-        block = random.choice((*BLOCKS, whole, whole, whole, whole))
+        block = _block(len(file.content()), random)
         monkeypatch.setattr(reader, "BLOCK", block)
         monkeypatch.setattr(opening, "BLOCK", block)
         wrong = faults(file, read(file, path))
