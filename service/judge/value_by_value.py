@@ -76,9 +76,9 @@ def _read(
     for i, value in enumerate(written):
         try:
             read.append(None if value is None else read_one(value))
-        except Unreadable:
+        except Unreadable as error:
             read.append(None)
-            message = f"{column.name} is not {column.type.reads}"
+            message = f"{column.name} {error.said or f'is not {column.type.reads}'}"
             violations[i].append(Violation(column.name, "type", message, value))
     return read
 
