@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from service.dictionary.blank import is_blank
 from service.dictionary.rule_words import Words
+from service.errors import shortened
 
 TEXT = frozenset({"varchar"})
 WHOLE = frozenset({"integer", "bigint"})
@@ -270,7 +271,7 @@ KINDS: dict[str, Kind] = {
         ),
     ),
     "unique": Kind(
-        message=lambda column, args, value: f"{column} {value} is taken by another row",
+        message=lambda column, args, value: f"{column} {shortened(value)} is taken by another row",
         types=TEXT | WHOLE,
         words=Words(
             demands="No two rows have the same value. It belongs to the row that is in the table,"
@@ -285,7 +286,7 @@ KINDS: dict[str, Kind] = {
     ),
     "relationships": Kind(
         message=lambda column, args, value: (
-            f"{args['parent']} has no row with {args['field']} {value}"
+            f"{args['parent']} has no row with {args['field']} {shortened(value)}"
         ),
         arguments=frozenset({"to", "field", "parent"}),
         types=TEXT | WHOLE,

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from service.dictionary import Column, Table
 from service.dictionary.column_types import Unreadable
+from service.errors import shortened
 from service.formats.bodies.rows_protocol import Rows, decoding
 from service.judge.batch import Broken, Violation
 from service.judge.columns import key_columns, mask
@@ -101,12 +102,12 @@ def _judge_fields(
         violations[:] = [Violation(None, "type", "the row is not an object", row)]
         return
     for name in rows.repeated(position):
-        message = f"{name} stands more than once in the row"
+        message = f"{shortened(name)} stands more than once in the row"
         violations.append(Violation(name, "repeated_field", message, row.get(name)))
     for name in row:
         if name is None and rows.from_text:
             message = f"the line has more fields than {table.name} has columns"
             violations.append(Violation(None, "unknown_field", message, ",".join(row[None])))
         elif name not in table.column_names:
-            message = f"{name} is not a column of {table.name}"
+            message = f"{shortened(name)} is not a column of {table.name}"
             violations.append(Violation(str(name), "unknown_field", message, row[name]))

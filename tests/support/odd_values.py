@@ -72,6 +72,9 @@ TEXTS = [
     "\U0010ffff",
     "\ufffd",
     "\uffff",
+    "a" * 101,  # more than a message quotes
+    "👍" * 100,
+    "é" * 4_000,
     "a" * 5,
     "a" * 6,
     "é" * 5,

@@ -82,17 +82,23 @@
     }) }}
 {%- endmacro %}
 
+{#- A value in a message: its first hundred characters, and that it goes on. -#}
+{% macro shortened(value) -%}
+    {%- set text = as_varchar(value) -%}
+    {{ return("case when length(" ~ text ~ ") > 100 then substring(" ~ text ~ ", 1, 100) || '…' else " ~ text ~ " end") }}
+{%- endmacro %}
+
 {#- The rules that need other rows are judged by set (see judge_keys); here is only what they say. -#}
 {% macro rule_unique(name, args={}, text=none) -%}
     {{ return({
-        'message': "'" ~ name ~ " ' || " ~ adapter.quote(name) ~ " || ' is taken by another row'",
+        'message': "'" ~ name ~ " ' || " ~ shortened(adapter.quote(name)) ~ " || ' is taken by another row'",
         'types': ['varchar', 'integer', 'bigint']
     }) }}
 {%- endmacro %}
 
 {% macro rule_relationships(name, args, text=none) -%}
     {{ return({
-        'message': "'" ~ args.parent ~ " has no row with " ~ args.field ~ " ' || " ~ adapter.quote(name),
+        'message': "'" ~ args.parent ~ " has no row with " ~ args.field ~ " ' || " ~ shortened(adapter.quote(name)),
         'types': ['varchar', 'integer', 'bigint']
     }) }}
 {%- endmacro %}

@@ -11,6 +11,7 @@ from service.formats.bodies.fields import Fields, fields_of_json, fields_of_msgp
 from service.formats.bodies.json_rows import JsonRows, NdjsonRows
 from service.formats.bodies.msgpack_rows import MsgpackRows
 from service.formats.bodies.rows_protocol import Rows, decoding
+from service.formats.bodies.text_bodies import without_mark
 
 CHARSETS = ("utf-8", "utf8", "us-ascii")
 
@@ -25,6 +26,7 @@ MANY: dict[str, tuple[Callable[[bytes], Fields], Callable[[bytes], Rows]]] = {
     "application/json": (fields_of_json, JsonRows),
     "application/msgpack": (fields_of_msgpack, MsgpackRows),
 }
+BINARY = "application/msgpack"  # all others are text
 
 
 @lru_cache(100)
@@ -53,7 +55,7 @@ def rows_of(body: bytes, content_type: str) -> Rows:
     if name not in FORMATS:
         raise UnsupportedFormat(f"rows come as {', '.join(FORMATS)}, not {name}")
     with decoding():
-        return FORMATS[name](body)
+        return FORMATS[name](body if name == BINARY else without_mark(body))
 
 
 def by_table(body: bytes, content_type: str) -> dict[str, Rows]:
@@ -67,6 +69,7 @@ def by_table(body: bytes, content_type: str) -> dict[str, Rows]:
     if name not in MANY:
         raise UnsupportedFormat(f"rows of several tables come as {', '.join(MANY)}, not {name}")
     decode, rows = MANY[name]
+    body = body if name == BINARY else without_mark(body)
     try:
         with decoding():
             tables = [(table.text, rows(bytes(raw))) for table, raw in decode(body).items()]
