@@ -12,8 +12,15 @@ from dbt_common.exceptions import DbtRuntimeError
 
 from service.dbt.landing import CsvSource
 from service.dbt.run_context import landing, open_file
+from service.dictionary.file_options import WrongOption, read_files, read_options
 from service.formats.csv.detection import detect_dialect
-from service.formats.csv.dialect import Dialect, DialectOptions, ExpectedColumn, UnreadableFile
+from service.formats.csv.dialect import (
+    Dialect,
+    DialectOptions,
+    ExpectedColumn,
+    LineCounts,
+    UnreadableFile,
+)
 from service.runtime.running import holder_of
 
 LEAST_MEMORY = 2_000_000_000  # bytes
@@ -44,10 +51,16 @@ class Plugin(BasePlugin):
     def store(self, target_config: TargetConfig) -> None:
         """Lands lines of a file, for the macro land_lines; what it found goes into its `config`.
 
+        Or, for the macro check_files, looks at what the YAML says of files.
+
+
         The statements in ``before`` are executed when the file was found to make sense, in one
         transaction with the landing: a part of a file is there whole or not at all.
         """
         load = target_config.config
+        if "said_of_files" in load:
+            load["problem"] = _problem(**load["said_of_files"])
+            return
         try:
             source = open_file(load["load_id"]) or _opened(load)
             with self._connection.cursor() as cursor, landing(cursor):
@@ -60,8 +73,29 @@ class Plugin(BasePlugin):
             load["refused"] = error.detail
             return
         dialect, load["last_line"] = source.dialect, source.last_line
+        load["counted"] = _counted(dialect, source.counts)
         load["delimiter"], load["described"] = dialect.delimiter, dialect.described()
         load["columns"] = [name for name in dialect.columns if name is not None]
+
+
+def _problem(options: Any, synonyms: dict[str, Any]) -> str | None:
+    """What is wrong with what the YAML of a table says of files."""
+    try:
+        read_files(options, synonyms)
+    except WrongOption as error:
+        return str(error)
+    return None
+
+
+def _counted(dialect: Dialect, counts: LineCounts) -> dict[str, int | None]:
+    """The lines of the whole file, and of the part that was landed; as ``ops.loads`` names them."""
+    return {
+        "lines": dialect.lines or None,
+        "header_lines": counts.header,
+        "blank_lines": counts.blank,
+        "skipped_lines": counts.skipped,
+        "record_lines": counts.records,
+    }
 
 
 def memory_for(connection: duckdb.DuckDBPyConnection) -> int:
@@ -88,6 +122,7 @@ def _opened(load: dict[str, Any]) -> CsvSource:
     if load["shape"]:
         dialect = msgspec.json.decode(load["shape"], type=Dialect)
     else:
-        dialect = detect_dialect(path, expected, DialectOptions(), NO_LIMIT)
+        options = DialectOptions(**read_options(load["options"] or {}))
+        dialect = detect_dialect(path, expected, options, NO_LIMIT)
     names = tuple(each.name for each in expected)
     return CsvSource(path, dialect, names, NO_LIMIT, after=load["behind"], at_once=True)

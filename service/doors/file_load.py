@@ -36,6 +36,11 @@ class TrialResult(msgspec.Struct):
     accepted: int = 0
     rejected: int = 0
     already_present: int = 0
+    lines: int | None = None  # counted by themselves; None: not known
+    header_lines: int = 0
+    blank_lines: int = 0
+    skipped_lines: int = 0
+    record_lines: int = 0
     rejections: list[LineRejected] = msgspec.field(default_factory=list)
 
 

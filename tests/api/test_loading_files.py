@@ -61,6 +61,11 @@ def books(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:
         return everything(connection)
 
 
+def kinds_of_lines(load: Load) -> tuple[int | None, ...]:
+    """How many lines are of the header, blank, skipped, and of records."""
+    return tuple(load[f"{kind}_lines"] for kind in ("header", "blank", "skipped", "record"))
+
+
 def counts(load: Load) -> tuple[int, ...]:
     """The counts of a load."""
     names = ("received", "accepted", "rejected", "already_present")
@@ -93,6 +98,18 @@ def test_a_file_goes_in_and_what_does_not_fit_is_kept_out_with_line_and_text(
     assert payloads[7] == '7006;"x'
     assert client.get("/v1/tables/hired_employees/rows/7003").json()["name"] == "Ada Byron"
     assert files_in(settings.spool) == set()
+
+
+def test_each_line_of_a_file_is_told_as_what_it_is(client: httpx.Client) -> None:
+    file = HEADER + hires(7001, 2) + f'\n7003,"Ada\nByron",{MOMENT},1,1\n,,,,\n7004,"x\n'
+    for said in ({"dry_run": True}, {}):
+        load = followed(client, send(client, "hired_employees", file, **said))
+        assert counts(load) == (4, 3, 1, 0)
+        assert kinds_of_lines(load) == (1, 2, 0, 5)
+        assert load["lines"] in (None, 8)
+    assert kinds_of_lines(client.get(f"/v1/loads/{load['load_id']}").json()) == (1, 2, 0, 5)
+    batch = client.post("/v1/tables/jobs/rows", json=[]).json()["load_id"]
+    assert kinds_of_lines(client.get(f"/v1/loads/{batch}").json()) == (None,) * 4
 
 
 def test_the_same_file_twice_adds_nothing(client: httpx.Client) -> None:
@@ -245,6 +262,7 @@ def test_a_long_file_comes_in_parts_and_is_accounted_for_as_one(client: httpx.Cl
     load = followed(client, send(client, "hired_employees", HEADER + lines))
     assert (load["status"], load["detail"]) == ("done", None)
     assert counts(load) == (29, 25, 3, 1)
+    assert kinds_of_lines(load) == (1, 0, 0, 30)
     found = client.get("/v1/rejections", params={"load_id": load["load_id"]}).json()["rejections"]
     assert sorted(each["position"] for each in found) == [29, 30, 31]
 
@@ -272,6 +290,7 @@ def test_what_a_stopped_service_leaves_is_taken_up_by_the_next(
     with serve(settings) as client:
         load = followed(client, taken)
         assert (load["status"], counts(load)) == ("done", (25, 25, 0, 0))
+        assert kinds_of_lines(load) == (1, 0, 0, 25)
         assert client.get("/v1/tables/hired_employees/rows/7025").status_code == 200
     assert files_in(settings.spool) == set()
 

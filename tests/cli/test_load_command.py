@@ -34,6 +34,15 @@ def test_files_are_loaded_and_their_shape_is_told(asking, file):
     assert (load["status"], load["accepted"], load["already_present"]) == ("done", 0, 2)
 
 
+def test_lines_are_accounted_for_where_there_is_something_to_tell(asking, file):
+    path = file("jobs.csv", 'id,job\n\n9001,"Smith\n& Son"\n')
+    for extra in ((), ("--dry-run",)):
+        answer = asking("load", "jobs", path, *extra)
+        assert answer.lines[2] == "  lines: 1 header, 1 blank, 2 of records"
+    (told,) = asking("load", "jobs", path, "--json").json
+    assert told["record_lines"] == 2
+
+
 @pytest.mark.new_python
 def test_it_works_where_no_service_runs(alone, file):
     path = file("jobs.csv", "id,job\n9001,Smith\n")

@@ -218,6 +218,13 @@
     ).rows[0][0]) }}
 {%- endmacro %}
 
+{#- Python knows it (service/dictionary/file_options.py), as for land_file. -#}
+{% macro duckdb__problem_of_files(options, synonyms) -%}
+    {% set asked = {'said_of_files': {'options': options, 'synonyms': synonyms}} %}
+    {% do adapter.store_relation('gatehouse', this, [], '', 'yaml', asked) %}
+    {{ return(asked.problem) }}
+{%- endmacro %}
+
 {#- By the project's plugin of dbt-duckdb, which profiles.yml names. -#}
 {% macro duckdb__land_file(load) -%}
     {% do adapter.store_relation('gatehouse', this, [], load.path, 'csv', load) %}

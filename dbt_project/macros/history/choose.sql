@@ -27,10 +27,11 @@
     {{ return(env_var('GATEHOUSE_SEEDS', 'seeds') ~ '/' ~ model.name ~ '.csv') }}
 {%- endmacro %}
 
-{#- The same file by the same rules has nothing new. -#}
+{#- The same file, read in the same way, by the same rules has nothing new. -#}
 {% macro history_state() -%}
-    {% set file = file_state(history_file()) %}
-    {{ return(none if file is none else file ~ ' ' ~ local_md5(tojson(rules_of(model)) ~ tojson(model.columns))) }}
+    {% set file, options = file_state(history_file()), meta_of(model).get('csv') %}
+    {% set said = tojson(rules_of(model)) ~ tojson(model.columns) ~ (tojson(options) if options else '') %}
+    {{ return(none if file is none else file ~ ' ' ~ local_md5(said)) }}
 {%- endmacro %}
 
 {% macro history_is_new(state) -%}

@@ -20,6 +20,7 @@ from service.ops import queries, records
 
 Kind = Literal["history", "file", "batch", "replay", "restore"]
 Status = Literal["running", "done", "refused", "failed"]
+LINES = ("lines", "header_lines", "blank_lines", "skipped_lines", "record_lines")
 
 
 class Counts(msgspec.Struct):
@@ -32,7 +33,11 @@ class Counts(msgspec.Struct):
 
 
 class Load(msgspec.Struct):
-    """A load; `table` is null where it concerned several, whose counts are then in `tables`."""
+    """A load; `table` is null where it concerned several, whose counts are then in `tables`.
+
+    Of a file or history, `lines` is how many lines it has, counted by themselves; each of them is
+    one of the header, blank, skipped, or of a record. They are null where nothing came by a file.
+    """
 
     load_id: str
     kind: Kind
@@ -47,6 +52,11 @@ class Load(msgspec.Struct):
     finished_at: Timestamp | None
     actor: str | None
     detail: str | None
+    lines: int | None
+    header_lines: int | None
+    blank_lines: int | None
+    skipped_lines: int | None
+    record_lines: int | None
     tables: dict[str, Counts] | msgspec.UnsetType = msgspec.UNSET
     progress: Progress | msgspec.UnsetType = msgspec.UNSET  # of a file that is being loaded
     rejections: list[LineRejected] | msgspec.UnsetType = msgspec.UNSET  # of a dry run: the first
@@ -119,6 +129,7 @@ def page_of_trial(load: FileLoad) -> Load:
         finished_at=in_utc(load.finished_at) if load.finished_at else None,
         actor=load.file.actor,
         detail=load.detail,
+        **_lines(load.result),
         progress=load.progress if load.status == "running" else msgspec.UNSET,
         rejections=found.rejections,
     )
@@ -137,6 +148,7 @@ def page_of(entries: Sequence[records.LoadRecord]) -> Load:
         finished_at=_finished(entries),
         actor=first.actor,
         detail=first.detail,
+        **_lines(None if several else first),
         tables={e.table_name: Counts(**_sums([e])) for e in entries} if several else msgspec.UNSET,
         **_sums(entries),  # type: ignore[arg-type]
     )
@@ -145,6 +157,11 @@ def page_of(entries: Sequence[records.LoadRecord]) -> Load:
 def _sums(entries: Sequence[records.LoadRecord]) -> dict[str, int]:
     fields = Counts.__struct_fields__
     return {name: sum(getattr(entry, name) for entry in entries) for name in fields}
+
+
+def _lines(entry: records.LoadRecord | TrialResult | None) -> dict[str, Any]:
+    """The account of the lines of a file."""
+    return {name: getattr(entry, name, None) for name in LINES}
 
 
 def _finished(entries: Sequence[records.LoadRecord]) -> datetime | None:

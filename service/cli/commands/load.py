@@ -98,6 +98,17 @@ def _followed(client: "Client", href: str, name: str) -> Load:
     return found
 
 
+def _lines(done: Load) -> str:
+    """The account of the lines, where there are others than a header and one for each row."""
+    counts = [done[f"{kind}_lines"] or 0 for kind in ("header", "blank", "skipped")]
+    of_records = done["record_lines"]
+    if of_records is None or (not any(counts[1:]) and of_records == done["received"]):
+        return ""
+    kinds = zip(counts, ("header", "blank", "skipped"), strict=True)
+    said = [f"{count:,} {kind}" for count, kind in kinds if count]
+    return ", ".join([*said, f"{of_records:,} of records"])
+
+
 def _tell(done: Load, dry_run: bool) -> None:
     if done["status"] != "done":
         raise Failure(
@@ -110,6 +121,8 @@ def _tell(done: Load, dry_run: bool) -> None:
         f"{done['table']} {received} rows ({accepted} accepted, {rejected} rejected, "
         f"{present} already present){would}"
     )
+    if said := _lines(done):
+        output.line(f"  lines: {said}")
     if done["detail"]:
         output.note(f"  {done['detail']}")
     if dry_run and done["rejections"]:

@@ -108,7 +108,10 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
 
 def expected_columns(table: Table) -> tuple[ExpectedColumn, ...]:
     """The columns that a file for `table` has to have."""
-    return tuple(ExpectedColumn(each.name, each.type.name, each.required) for each in table.columns)
+    return tuple(
+        ExpectedColumn(each.name, each.type.name, each.required, each.synonyms)
+        for each in table.columns
+    )
 
 
 def as_json(dialect: Dialect) -> dict[str, Any]:
