@@ -150,6 +150,16 @@
     }) }}
 {%- endmacro %}
 
+{#- The first lines that were landed, as they were read: {line, values, problem} of each, as a list. -#}
+{% macro first_rows_as_read() -%}
+    {% set values = {} %}
+    {% for name in model.columns %}{% do values.update({name: adapter.quote(name)}) %}{% endfor %}
+    (
+        select {{ list_of(struct({'line': 'line', 'values': struct(values), 'problem': '_problem'})) }}
+        from (select * from {{ landed_lines() }} order by line limit 5) as first
+    )
+{%- endmacro %}
+
 {#- What a load would do, for the service to tell. -#}
 {% macro record_trial() -%}
     {% set rejections %}
@@ -161,7 +171,7 @@
                 ) as first
             )
     {%- endset %}
-    {% set told = dict(counts_of_load(), rejections=rejections) %}
+    {% set told = dict(counts_of_load(), rejections=rejections, first_rows=first_rows_as_read()) %}
     {% for name in line_accounts() %}{% do told.update({name: name}) %}{% endfor %}
     update ops.files set result = (
         select {{ json_text(struct(told)) }}

@@ -14,7 +14,8 @@ from service.api.http.describing import described
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
 from service.api.http.times import Timestamp, in_utc
-from service.doors.file_load import FileLoad, LineRejected, Progress, TrialResult
+from service.doors.file_load import FileLoad, LineRejected, Progress, RowRead, TrialResult
+from service.formats.csv.dialect import Dialect
 from service.gate import Gate
 from service.ops import queries, records
 
@@ -30,6 +31,14 @@ class Counts(msgspec.Struct):
     accepted: int
     rejected: int
     already_present: int
+
+
+class ColumnRead(msgspec.Struct):
+    """What the file calls a column, which one of the table's it is (null: none), and why."""
+
+    in_file: str
+    column: str | None
+    why: str
 
 
 class Load(msgspec.Struct):
@@ -59,7 +68,11 @@ class Load(msgspec.Struct):
     record_lines: int | None
     tables: dict[str, Counts] | msgspec.UnsetType = msgspec.UNSET
     progress: Progress | msgspec.UnsetType = msgspec.UNSET  # of a file that is being loaded
-    rejections: list[LineRejected] | msgspec.UnsetType = msgspec.UNSET  # of a dry run: the first
+    # Of a dry run: the first lines it would keep out, how the file is read, and its first rows.
+    rejections: list[LineRejected] | msgspec.UnsetType = msgspec.UNSET
+    dialect: Dialect | msgspec.UnsetType = msgspec.UNSET
+    columns: list[ColumnRead] | msgspec.UnsetType = msgspec.UNSET
+    first_rows: list[RowRead] | msgspec.UnsetType = msgspec.UNSET
 
 
 class LoadList(msgspec.Struct):
@@ -132,6 +145,9 @@ def page_of_trial(load: FileLoad) -> Load:
         **_lines(load.result),
         progress=load.progress if load.status == "running" else msgspec.UNSET,
         rejections=found.rejections,
+        dialect=load.dialect,
+        columns=[ColumnRead(*each) for each in load.dialect.explained()],
+        first_rows=found.first_rows,
     )
 
 

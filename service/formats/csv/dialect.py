@@ -84,6 +84,20 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     lines: int = 0  # of the file, as one counts them who only looks for line ends
     rows: int = 0
     exact: bool = True  # False where quotes may hold line breaks, so that `rows` may be too many
+    reasons: tuple[str, ...] = ()  # why it is taken to be so, a sentence each
+    named: tuple[str, ...] = ()  # what the header calls its columns; nothing where there is none
+    columns_why: tuple[str, ...] = ()  # of each of `columns`: "by its name", "as said" …
+
+    def explained(self) -> list[tuple[str, str | None, str]]:
+        """Of each field: what the file calls it, the table's column or None, and why."""
+        theirs = {ours: name for name, ours in self.by_position}
+        found = []
+        for i, column in enumerate(self.columns):
+            ours = column if self.header and column else None
+            name = self.named[i] if i < len(self.named) else theirs.get(column or "", ours)
+            why = self.columns_why[i] if i < len(self.columns_why) else ""
+            found.append((name or f"column {i + 1}", column, why))
+        return found
 
     def described(self) -> str:
         """For people: ``delimiter ';', no header, UTF-8 with BOM, 1,999 rows``."""
