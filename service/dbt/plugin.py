@@ -10,6 +10,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.utils import TargetConfig
 from dbt_common.exceptions import DbtRuntimeError
 
+from service.dbt.history_files import WrongHistory, history_file, largest_file, strange_files
 from service.dbt.landing import CsvSource
 from service.dbt.run_context import landing, open_file
 from service.dictionary.file_options import WrongOption, read_files, read_options
@@ -49,18 +50,24 @@ class Plugin(BasePlugin):
             conn.execute(f"set global memory_limit = '{memory_for(conn)} bytes'")
 
     def store(self, target_config: TargetConfig) -> None:
-        """Lands lines of a file, for the macro land_lines; what it found goes into its `config`.
+        """Does what a macro of engines/duckdb.sql asks for; the answer goes into its `config`."""
+        asked = target_config.config
+        match target_config.location.format if target_config.location else None:
+            case "csv":
+                self._land(asked)
+            case "yaml":
+                asked["problem"] = _problem(asked["options"], asked["synonyms"])
+            case "folder":
+                asked.update(_history(asked["folder"], asked["table"], asked["tables"]))
+            case "open":
+                asked["is_open"] = open_file(asked["load_id"]) is not None
 
-        Or, for the macro check_files, looks at what the YAML says of files.
-
+    def _land(self, load: dict[str, Any]) -> None:
+        """Lands lines of a file.
 
         The statements in ``before`` are executed when the file was found to make sense, in one
         transaction with the landing: a part of a file is there whole or not at all.
         """
-        load = target_config.config
-        if "said_of_files" in load:
-            load["problem"] = _problem(**load["said_of_files"])
-            return
         try:
             source = open_file(load["load_id"]) or _opened(load)
             with self._connection.cursor() as cursor, landing(cursor):
@@ -87,6 +94,17 @@ def _problem(options: Any, synonyms: dict[str, Any]) -> str | None:
     return None
 
 
+def _history(folder: str, table: str | None, tables: list[str]) -> dict[str, Any]:
+    """Where the history of a table is, or why it cannot be told; and what is no table's."""
+    found: dict[str, Any] = {"path": None, "problem": None, "strange": []}
+    try:
+        if table is not None:
+            found["path"] = history_file(folder, table)
+    except WrongHistory as error:
+        found["problem"] = str(error)
+    return found | {"strange": strange_files(folder, tables)}
+
+
 def _counted(dialect: Dialect, counts: LineCounts) -> dict[str, int | None]:
     """The lines of the whole file, and of the part that was landed; as ``ops.loads`` names them."""
     return {
@@ -108,8 +126,7 @@ def memory_for(connection: duckdb.DuckDBPyConnection) -> int:
         return said
     limit = "select parse_formatted_bytes(current_setting('memory_limit'))"
     ((most,),) = connection.execute(limit).fetchall()
-    files = Path(os.environ.get("GATEHOUSE_SEEDS", "seeds")).glob("*.csv")
-    largest = max((file.stat().st_size for file in files), default=0)
+    largest = largest_file(os.environ.get("GATEHOUSE_SEEDS", "seeds"))
     return min(int(most), max(LEAST_MEMORY, 4 * largest))
 
 
