@@ -35,7 +35,7 @@ STATEMENTS = {
     "recorded": r"update ops\.files set behind|insert or replace into ops\.history",
 }
 # And behind which functions.
-FUNCTIONS = {"landing": (CsvSource, "land"), "landed": (Plugin, "store")}
+FUNCTIONS = {"landing": (CsvSource, "land"), "landed": (Plugin, "_land")}
 # A process without threads, which may fork.
 _clean = multiprocessing.get_context("forkserver")
 _clean.set_forkserver_preload([__name__, "dbt.cli.main"])
