@@ -111,9 +111,9 @@ def plain(table: str, number: int) -> Line:
 
 def variations(kind: Kind) -> Iterator[tuple[str, Case]]:
     """Files of a kind, each with what is different about it."""
-    headers = [kind.header] if kind.header else [HEADERS[kind.table]]
+    headers: list[Line | None] = [kind.header or HEADERS[kind.table]]
     if not kind.header and kind.headerless:
-        headers.append(None)  # type: ignore[arg-type]
+        headers.append(None)
     for delimiter in kind.delimiters:
         for newline in kind.newlines:
             for header in headers:
