@@ -6,6 +6,14 @@ api/http/problems.py turns them into HTTP answers (RFC 9457), cli/ turns those i
 import errno
 from typing import Any, ClassVar
 
+QUOTED, LONGEST = 100, 2_000  # characters of what is quoted in a message, and of a message
+
+
+def shortened(said: object, most: int = QUOTED) -> str:
+    """What came from outside, for a message: its first `most` characters, and that it goes on."""
+    text = str(said)
+    return text if len(text) <= most else f"{text[:most]}…"
+
 
 class Problem(Exception):
     """Something that a client or an operator is told about; `members` join the answer."""
@@ -15,9 +23,9 @@ class Problem(Exception):
     title: ClassVar[str] = "Something went wrong here"
 
     def __init__(self, detail: str, **members: Any) -> None:
-        super().__init__(detail)
-        self.detail = detail
+        self.detail = shortened(detail, LONGEST)
         self.members = members
+        super().__init__(self.detail)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -37,7 +45,9 @@ class UnknownTable(NotFound):
     slug, title = "unknown-table", "Unknown table"
 
     def __init__(self, name: str, known: list[str]) -> None:
-        super().__init__(f"there is no table {name!r}; there are {', '.join(known)}", known=known)
+        super().__init__(
+            f"there is no table {shortened(name)!r}; there are {', '.join(known)}", known=known
+        )
 
 
 class BadRequest(Problem):

@@ -32,6 +32,7 @@ LONGEST = (
     "formats/avro/test_whole_columns.py",
     "faults/test_killed_in_the_middle.py",
     "dbt_project/test_history.py",
+    "dbt_project/test_history_forms.py",
     "doors/test_builds_under_load.py",
     "api/test_loading_files.py",
     "cli/test_recover_command.py",

@@ -9,14 +9,17 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from service.backups.catalogue import Catalogue, Entry, Kind
-from service.dictionary import Table
+from service.backups.catalogue import MAX_LEFT_OUT, Catalogue, Entry, Kind
+from service.dictionary import Rule, Table
 from service.engines.engine import Connection
 from service.engines.sql import core, count_rows, quoted
+from service.errors import shortened
 from service.formats.avro.avro_files import BATCH_ROWS, DEFAULT_CODEC, AvroFile, Written, write
-from service.judge.findings import Findings
+from service.judge.findings import FIRST_IDS, Breach, Findings, raise_if_broken
 from service.runtime.durable_files import HashingFile, Steps, made_whole, no_steps, open_plain
 
 PART_ROWS = 1 << 18  # sorted at once, about
@@ -177,11 +180,11 @@ def import_file(
     """Takes an Avro file from elsewhere in as a backup of `table`, as it is.
 
     It is read to its end before: what could not be restored is not taken in. Relations to other
-    rows (``unique``, ``relationships``) are judged by the restore.
+    rows (``unique`` of what is not the primary key, ``relationships``) are judged by the restore.
 
     Raises:
         DamagedBackup: it cannot be read, or its schema does not resolve to the table's.
-        RulesBroken: a row does not fit the dictionary.
+        RulesBroken: a row does not fit the dictionary, or an id comes more than once.
         NoSpace: it does not fit on the disk.
     """
     with _all_or_none(catalogue) as begun:
@@ -190,11 +193,12 @@ def import_file(
         with made_whole(path) as file:
             _copy(source, file)
             file.settle()
-            rows, codec, fingerprint = _read_through(file.path, table)
+            through = _read_through(file.path, table)
         steps(f"data {table.name}")
         taken = _Taken(dictionary_version, _iso(datetime.now(UTC)), kind="import")
-        written = Written(rows, file.size, file.sha256, fingerprint)
-        entry = taken.entry(table, path, codec, written)
+        written = Written(through.rows, file.size, file.sha256, through.schema_fingerprint)
+        entry = taken.entry(table, path, through.codec, written)
+        entry = msgspec.structs.replace(entry, left_out=through.left_out)
         catalogue.add(entry)
     return entry
 
@@ -207,13 +211,39 @@ def _copy(source: Path | BinaryIO, file: HashingFile) -> None:
         shutil.copyfileobj(source, file, 1 << 20)
 
 
-def _read_through(path: Path, table: Table) -> tuple[int, str, str]:
-    """The number of rows, the codec and the fingerprint of a file whose rows all fit."""
-    findings, rows = Findings(table), 0
+@dataclass(frozen=True)
+class _Through:
+    """What a file was found to be that was read to its end, and all of whose rows fit."""
+
+    rows: int
+    codec: str
+    schema_fingerprint: str
+    left_out: tuple[str, ...]
+
+
+def _read_through(path: Path, table: Table) -> _Through:
+    findings, keys, rows = Findings(table), list[pa.Array](), 0
     with open_plain(path) as file:
         avro = AvroFile(file, table)
         for batch in avro.batches():
             findings.look_at(batch)
+            keys.append(batch.column(table.primary_key))
             rows += batch.num_rows
     findings.raise_if_any()
-    return rows, avro.codec, avro.schema_fingerprint
+    raise_if_broken(table, _repeated(table, keys))
+    left_out = tuple(map(shortened, avro.left_out[:MAX_LEFT_OUT]))
+    return _Through(rows, avro.codec, avro.schema_fingerprint, left_out)
+
+
+def _repeated(table: Table, keys: Sequence[pa.Array]) -> list[Breach]:
+    """Which primary keys come more than once, if any do."""
+    if not keys:
+        return []
+    counted = pc.value_counts(pa.chunked_array(keys))
+    times = counted.field("counts")
+    again = counted.filter(pc.greater(times, 1))
+    if not len(again):
+        return []
+    ids = sorted(again.field("values").to_pylist())[:FIRST_IDS]
+    count = pc.sum(again.field("counts")).as_py() - len(again)
+    return [Breach(Rule("unique", table.primary_key), count, ids)]

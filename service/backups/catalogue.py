@@ -38,6 +38,7 @@ Timestamp: TypeAlias = Annotated[str, msgspec.Meta(pattern=f"^{UTC_TIMESTAMP}$")
 
 DATA, ENTRY, PENDING = ".avro", ".json", ".pending"
 MAX_ENTRY_BYTES = 1 << 16  # bytes
+MAX_LEFT_OUT = 100  # names, so that an entry stays below that
 _TABLE = r"[A-Za-z_][A-Za-z0-9_]{0,99}"
 _ID = rf"[0-9]{{8}}T[0-9]{{12}}Z-{_TABLE}-[0-9a-f]{{12}}"
 _is_table = re.compile(_TABLE, re.ASCII).fullmatch
@@ -61,6 +62,8 @@ class Entry(msgspec.Struct, frozen=True):
     set_id: str | None
     kind: Kind
     set_size: Count | None = None  # backups that the set was taken of
+    # Of a file from elsewhere: names of its columns that the table has not, MAX_LEFT_OUT at most.
+    left_out: tuple[str, ...] = ()
 
 
 class Catalogue:
@@ -96,12 +99,17 @@ class Catalogue:
 
     def latest(self, table: str) -> Entry:
         """The newest backup that someone asked for: of those taken before a restore there is always
-        a newer one, and restoring it would undo the restore.
+        a newer one, and restoring it would undo the restore. A file from elsewhere without rows
+        counts only by its id: no table is to be emptied because someone sent the wrong file.
 
         Raises:
             NotFound: the table has none.
         """
-        asked_for = (entry for entry in self.list(table) if entry.kind != "safety")
+        asked_for = (
+            entry
+            for entry in self.list(table)
+            if entry.kind != "safety" and not (entry.kind == "import" and entry.rows == 0)
+        )
         entry = next(asked_for, None)
         if entry is None:
             raise NotFound(f"{table} has no backup")

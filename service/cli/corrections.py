@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from service.cli.failures import Failure, WrongSettings
 from service.cli.invocation import segment
 from service.cli.replays import reason_of
+from service.formats.bodies.csv_lines import csv_line
 
 if TYPE_CHECKING:
     from service.cli.client import Client
@@ -37,11 +38,11 @@ def write(client: "Client", path: str, only: dict[str, str | None]) -> int:
     header = [ID, *([] if only["table"] else [TABLE]), *columns, REST, REASONS]
     count = 0
     with _opened(path) as file:
-        lines = csv.DictWriter(file, header)
-        lines.writeheader()
+        file.write(csv_line(header))
         for rejection in _all(client, only):
             row = {ID: rejection[ID], REASONS: reason_of(rejection), **_values(rejection, columns)}
-            lines.writerow(row if only["table"] else {**row, TABLE: rejection["table"]})
+            row[TABLE] = rejection["table"]
+            file.write(csv_line(map(row.get, header)))
             count += 1
     return count
 

@@ -48,11 +48,11 @@ class Refused(Failure):
     """The service answered with a problem document (RFC 9457)."""
 
     def __init__(self, status: int, problem: dict[str, Any]) -> None:
-        message = str(problem.get("detail") or problem.get("title") or f"status {status}")
+        title = str(problem.get("title") or f"status {status}")
+        # A title is ours, in capitals as one; a detail may begin with a name from outside.
+        message = str(problem.get("detail") or title[:1].lower() + title[1:])
         slug = str(problem.get("type", "")).rpartition("/")[2].rpartition(":")[2]
-        super().__init__(
-            message[:1].lower() + message[1:], HINTS.get(slug) or HINTS.get(str(status))
-        )
+        super().__init__(message, HINTS.get(slug) or HINTS.get(str(status)))
         self.status = status
         self.problem = problem
 

@@ -20,10 +20,15 @@ import pyarrow.compute as pc
 from service.dictionary.timestamps import Mask, read_seconds
 
 Written: TypeAlias = Any
+NUL, HAS_NUL = "\0", "has a NUL character, which no text may have"
 YEAR = r"(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})"
 DATE = YEAR + r"-[0-9]{2}-[0-9]{2}"
 TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
-TIMESTAMP = DATE + "[T ]" + TIME + r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?"
+# A date-time of RFC 3339, section 5.6, and what is written nearly so; utc_datetime asks for more.
+TIMESTAMP = (
+    DATE + r"[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6}0*)?"
+    r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?"
+)
 
 UTC_TIMESTAMP = DATE + "T" + TIME + "Z"
 
@@ -34,7 +39,11 @@ _is_timestamp = re.compile(TIMESTAMP).fullmatch
 
 
 class Unreadable(ValueError):
-    """A written value is not of its column's type."""
+    """A written value is not of its column's type; `said` of it, where that is not all."""
+
+    def __init__(self, said: str | None = None) -> None:
+        super().__init__(said)
+        self.said = said
 
 
 def _read_whole(bits: int) -> Callable[[Written], int]:
@@ -91,6 +100,8 @@ def _boolean_from_text(text: str) -> bool:
 def _read_text(value: Written) -> str:
     if type(value) is not str:
         raise Unreadable
+    if NUL in value:
+        raise Unreadable(HAS_NUL)
     try:
         value.encode()
     except UnicodeEncodeError:  # a lone surrogate, which no encoding can keep
@@ -115,7 +126,7 @@ def _read_timestamp(value: Written) -> str:
             return _in_utc(value)
         if type(value) is not str or not _is_timestamp(value):
             raise Unreadable
-        return _in_utc(datetime.fromisoformat(value))
+        return _in_utc(datetime.fromisoformat(value.upper()))
     except (ValueError, OverflowError):
         raise Unreadable from None
 
@@ -133,6 +144,18 @@ def _timestamps(values: Sequence[str | None]) -> pa.Array:
     """
     aware = pc.cast(pa.array(values, pa.string()), pa.timestamp("us", "UTC"))
     return pc.cast(aware, pa.timestamp("us"))
+
+
+def _texts(values: Sequence[Any]) -> tuple[pa.Array, Mask] | None:
+    """The texts as an array; those with NUL are doubted. None where one cannot be encoded."""
+    try:
+        array = pa.array(values, pa.string())
+    except UnicodeEncodeError:  # a lone surrogate
+        return None
+    characters = array.buffers()[2]
+    if characters is None or b"\0" not in characters.to_pybytes():
+        return array, np.zeros(len(values), np.bool_)
+    return array, pc.fill_null(pc.match_substring(array, NUL), False).to_numpy(False)
 
 
 @dataclass(frozen=True)
@@ -267,10 +290,11 @@ TYPES: dict[str, ColumnType] = {
             _read_text,
             _read_text,
             _plain(pa.string()),
+            quickly=_texts,
         ),
         ColumnType(
             "date",
-            "an ISO 8601 date",
+            "a date written like 2021-07-27",
             str,
             {"extra_json_schema": {"format": "date"}},
             pa.date32(),
@@ -282,7 +306,7 @@ TYPES: dict[str, ColumnType] = {
         ),
         ColumnType(
             "timestamp",
-            "an ISO 8601 date and time",
+            "a date and time written like 2021-07-27T16:02:08Z",
             str,
             {"extra_json_schema": {"format": "date-time"}},
             pa.timestamp("us"),

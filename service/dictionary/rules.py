@@ -12,17 +12,20 @@ rows and a backup's. It is never asked about a value that is missing or cannot b
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from service.dictionary.blank import is_blank
 from service.dictionary.rule_words import Words
+from service.errors import shortened
 
 TEXT = frozenset({"varchar"})
 WHOLE = frozenset({"integer", "bigint"})
 NUMBERS = WHOLE | {"double"}
+_T = pa.array(["T", "t"])
 
 
 @lru_cache(1000, typed=True)
@@ -107,8 +110,9 @@ def _not_written_in_utc(_args: dict[str, Any], read: pa.Array, written: pa.Array
     if not pa.types.is_string(written.type):  # it was never text: a timestamp is in UTC
         return pa.repeat(False, len(read))
     # Like 2021-07-27T16:02:08Z. To compile a regular expression takes longer than to look.
-    has_t = pc.equal(pc.utf8_slice_codeunits(written, 10, 11), scalar("T"))
-    return pc.invert(pc.and_(has_t, pc.ends_with(written, "Z")))
+    has_t = pc.is_in(pc.utf8_slice_codeunits(written, 10, 11), _T)
+    ends = [pc.ends_with(written, end) for end in ("Z", "z", "+00:00", "-00:00")]
+    return pc.invert(pc.and_(has_t, reduce(pc.or_, ends)))
 
 
 def _no_meta(_args: dict[str, Any]) -> dict[str, Any]:
@@ -169,13 +173,12 @@ KINDS: dict[str, Kind] = {
     ),
     "not_blank": Kind(
         message=lambda column, args, value: f"{column} is blank",
-        breaks=lambda args, read, written: pc.or_(
-            pc.utf8_is_space(read), pc.equal(pc.binary_length(read), scalar(0))
-        ),
+        breaks=lambda args, read, written: is_blank(read),
         meta=lambda args: {"min_length": 1},
         types=TEXT,
         words=Words(
-            demands="A text has at least one character that is not white space.",
+            demands="A text has at least one character that is seen: no white space, and none of"
+            " those that only steer what is shown, as a zero-width space or a soft hyphen does.",
             remedy="Send a text that says something, or no value where the column may lack one.",
             column="name",
             type_name="varchar",
@@ -258,7 +261,8 @@ KINDS: dict[str, Kind] = {
         judges_writing=True,
         types=frozenset({"timestamp"}),
         words=Words(
-            demands="A timestamp is written in UTC as ISO 8601 has it: date, `T`, time, `Z`.",
+            demands="A timestamp is written in UTC as RFC 3339 has it: date, `T`, time, and `Z` or"
+            " `+00:00`; of a second there may be fractions, to the microsecond.",
             remedy="Convert the time to UTC, and write it with `T` and `Z`.",
             column="hired_at",
             type_name="timestamp",
@@ -267,7 +271,7 @@ KINDS: dict[str, Kind] = {
         ),
     ),
     "unique": Kind(
-        message=lambda column, args, value: f"{column} {value} is taken by another row",
+        message=lambda column, args, value: f"{column} {shortened(value)} is taken by another row",
         types=TEXT | WHOLE,
         words=Words(
             demands="No two rows have the same value. It belongs to the row that is in the table,"
@@ -282,7 +286,7 @@ KINDS: dict[str, Kind] = {
     ),
     "relationships": Kind(
         message=lambda column, args, value: (
-            f"{args['parent']} has no row with {args['field']} {value}"
+            f"{args['parent']} has no row with {args['field']} {shortened(value)}"
         ),
         arguments=frozenset({"to", "field", "parent"}),
         types=TEXT | WHOLE,

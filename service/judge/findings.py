@@ -6,10 +6,21 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from service.dictionary import Rule, Table
+from service.dictionary import Column, Rule, Table
+from service.dictionary.column_types import HAS_NUL, NUL
 from service.errors import RulesBroken
 
 FIRST_IDS = 10  # how many rows of a violation are named
+
+
+class TypeRule(Rule):
+    """Not of the dictionary: that a text is one that its column's type reads (no NUL is in it)."""
+
+    def breaks(self, read: pa.Array, written: pa.Array) -> pa.Array:
+        return pc.match_substring(read, NUL)
+
+    def message(self, value: Any = None) -> str:
+        return f"{self.column} {HAS_NUL}"
 
 
 @dataclass
@@ -34,7 +45,7 @@ class Findings:
         self._breaches = {
             (column.name, rule.kind): Breach(rule)
             for column in table.columns
-            for rule in column.own_rules
+            for rule in (*_of_type(column), *column.own_rules)
         }
 
     def __bool__(self) -> bool:
@@ -63,6 +74,10 @@ class Findings:
                 are among its ``violations``.
         """
         raise_if_broken(self._table, self.breaches)
+
+
+def _of_type(column: Column) -> list[Rule]:
+    return [TypeRule("type", column.name)] if column.type.name == "varchar" else []
 
 
 def raise_if_broken(table: Table, breaches: list[Breach]) -> None:

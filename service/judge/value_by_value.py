@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from service.dictionary import Column, Table
 from service.dictionary.column_types import Unreadable
+from service.errors import shortened
 from service.formats.bodies.rows_protocol import MalformedRow, Rows, decoding
 from service.judge.batch import Broken, Violation
 from service.judge.columns import key_columns, mask
@@ -76,9 +77,9 @@ def _read(
     for i, value in enumerate(written):
         try:
             read.append(None if value is None else read_one(value))
-        except Unreadable:
+        except Unreadable as error:
             read.append(None)
-            message = f"{column.name} is not {column.type.reads}"
+            message = f"{column.name} {error.said or f'is not {column.type.reads}'}"
             violations[i].append(Violation(column.name, "type", message, value))
     return read
 
@@ -105,12 +106,12 @@ def _judge_fields(
         violations[:] = [Violation(None, "type", "the row is not an object", row)]
         return
     for name in rows.repeated(position):
-        message = f"{name} stands more than once in the row"
+        message = f"{shortened(name)} stands more than once in the row"
         violations.append(Violation(name, "repeated_field", message, row.get(name)))
     for name in row:
         if name is None and rows.from_text:
             message = f"the line has more fields than {table.name} has columns"
             violations.append(Violation(None, "unknown_field", message, ",".join(row[None])))
         elif name not in table.column_names:
-            message = f"{name} is not a column of {table.name}"
+            message = f"{shortened(name)} is not a column of {table.name}"
             violations.append(Violation(str(name), "unknown_field", message, row[name]))

@@ -192,6 +192,42 @@ def test_a_body_that_asks_for_no_backup_makes_none(client, settings):
         assert files_in(settings.backups) == set()
 
 
+def test_what_another_tool_wrote_is_taken_in_and_what_is_left_out_is_told(client):
+    schema = fastavro.parse_schema(
+        {
+            "type": "record",
+            "name": "Root",
+            "fields": [
+                {"name": "tags", "type": {"type": "array", "items": "string"}},
+                {"name": "ID", "type": ["null", "double"]},
+                {"name": "job", "type": {"type": "enum", "name": "e", "symbols": ["A", "B"]}},
+            ],
+        }
+    )
+    file = io.BytesIO()
+    fastavro.writer(file, schema, [{"tags": ["x"] * i, "ID": i + 1.0, "job": "A"} for i in (1, 2)])
+    taken = client.post(JOBS, content=file.getvalue(), headers=AVRO)
+    assert taken.status_code == 201, taken.text
+    backup = taken.json()
+    assert (backup["rows"], backup["left_out"]) == (2, ["tags"])
+    assert client.get(f"/v1/backups/{backup['backup_id']}").json() == backup
+    assert client.get(JOBS).json()["backups"][0] == backup
+    assert client.post(f"/v1/backups/{backup['backup_id']}/verify").json()["ok"]
+    again = client.post(
+        JOBS, content=foreign([{"id": i, "job": "A"} for i in (7, 7)]), headers=AVRO
+    )
+    assert is_problem(again, 422, "rules-broken")
+    assert "7" in again.json()["detail"]
+
+
+def test_an_empty_file_from_elsewhere_is_never_the_latest(client):
+    empty = client.post(JOBS, content=foreign([]), headers=AVRO).json()
+    asked = {"backup_id": "latest", "dry_run": True}
+    path = "/v1/tables/jobs/restore"
+    assert is_problem(client.post(path, json=asked), 404, "not-found")
+    assert client.post(path, json={**asked, "backup_id": empty["backup_id"]}).status_code != 404
+
+
 HOSTILE_IDS = [
     "x",
     "..",

@@ -18,7 +18,7 @@ def ended(client, href):
         build = client.get(href).json()
         if build["status"] not in ("queued", "running"):
             return build
-        PAUSE(0.02)
+        PAUSE(0.1)
     raise AssertionError("the build does not end")
 
 

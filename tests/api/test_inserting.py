@@ -154,7 +154,7 @@ def test_a_violation_says_what_is_wrong_and_what_was_sent(door: Door):
         {
             "column": "datetime",
             "rule": "type",
-            "message": "datetime is not an ISO 8601 date and time",
+            "message": "datetime is not a date and time written like 2021-07-27T16:02:08Z",
             "value": "2021-13-01T00:00:00Z",
         },
         {

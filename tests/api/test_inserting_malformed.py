@@ -10,7 +10,7 @@ import zstandard
 
 from tests.support.answers import is_problem
 from tests.support.door import Door, counts
-from tests.support.rows import CSV, JSON, MSGPACK, NDJSON, department
+from tests.support.rows import CSV, FORMATS, JSON, MSGPACK, NDJSON, department
 
 MiB = 1 << 20
 LIMIT = 16 * MiB
@@ -33,7 +33,10 @@ MALFORMED: list[tuple[str, bytes]] = [
     (JSON, b'"text"'),
     (JSON, b"1"),
     (JSON, b"null"),
-    (JSON, b'\xef\xbb\xbf[{"id": 1, "department": "x"}]'),
+    (JSON, b'\xef\xbb\xbf\xef\xbb\xbf[{"id": 1, "department": "x"}]'),
+    (JSON, b'[\xef\xbb\xbf{"id": 1, "department": "x"}]'),
+    (NDJSON, b'{"id": 1, "department": "x"}\n\xef\xbb\xbf{"id": 2, "department": "x"}'),
+    (MSGPACK, b"\xef\xbb\xbf" + PACK([department(1)])),
     (JSON, '[{"id": 1, "department": "x"}]'.encode("utf-16")),
     (JSON, b'[{"id": 1, "department": "caf\xe9"}]'),
     (JSON, b'[{"id": 1, "department": "\xed\xa0\x80"}]'),
@@ -74,6 +77,46 @@ MALFORMED: list[tuple[str, bytes]] = [
 def test_a_body_that_is_not_of_its_format_is_malformed(door: Door, kind, body):
     said = door.refuses(400, "malformed-body", body, kind=kind)
     assert set(said) == {"type", "title", "status", "detail"}
+
+
+def posted(door: Door, path: str, body: bytes) -> httpx.Response:
+    """The answer to a body in JSON."""
+    return door.client.post(path, content=body, headers={"content-type": JSON})
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+def test_text_in_another_encoding_is_told_so_at_every_door(door: Door, encoding):
+    row = '{"id": 1, "department": "x"}'
+    for kind, text in ((JSON, f"[{row}]"), (NDJSON, row), (CSV, "id,department\n1,x\n")):
+        said = door.refuses(400, "malformed-body", text.encode(encoding), kind=kind)
+        assert "UTF-16" in said["detail"]
+    for path, text in (
+        ("/v1/rows", f'{{"departments": [{row}]}}'),
+        ("/v1/rejections/replay", "[]"),
+        ("/v1/tables/departments/restore", '{"backup_id": "latest"}'),
+    ):
+        answer = posted(door, path, text.encode(encoding))
+        assert is_problem(answer, 400, "malformed-body")
+        assert "UTF-16" in answer.json()["detail"]
+
+
+def test_the_mark_of_utf_8_before_a_text_is_passed_over_at_every_door(door: Door):
+    mark, (first, second, third, fourth, fifth) = b"\xef\xbb\xbf", door.fresh(5)
+    assert door.rows(mark + msgspec.json.encode([department(first)])).status_code == 201
+    assert door.rows(mark + msgspec.json.encode(department(second))).status_code == 201
+    assert door.rows(mark + FORMATS[NDJSON]([department(third)]), kind=NDJSON).status_code == 201
+    several = mark + msgspec.json.encode({"departments": [department(fourth)]})
+    assert posted(door, "/v1/rows", several).status_code == 201
+    rejected = door.rows(mark + msgspec.json.encode([department(first)])).json()["rejections"]
+    assert [each["rule"] for each in rejected[0]["violations"]] == ["unique"]
+    for path, body in (
+        (f"/v1/rejections/{rejected[0]['rejection_id']}/replay", department(fifth)),
+        ("/v1/rejections/replay", []),
+        ("/v1/tables/departments/backups", {}),
+    ):
+        answer = posted(door, path, mark + msgspec.json.encode(body))
+        assert answer.is_success or body == [], answer.text
+        assert "malformed" not in answer.text
 
 
 @pytest.mark.parametrize("depth", [70, 500, 900, 990, 1000, 1100, 100_000])

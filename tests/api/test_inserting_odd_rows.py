@@ -147,7 +147,7 @@ def test_what_only_messagepack_can_say_is_told_in_words(door: Door):
 
 def test_text_is_kept_to_the_last_character(door: Door):
     texts = [
-        "nul \0 nul",
+        "start of heading \x01 escape \x1b",
         "a\u2028\u2029",
         "e\u0301 \xe9",
         "\U0010ffff",

@@ -52,7 +52,7 @@ def followed(client: httpx.Client, taken: httpx.Response) -> Load:
         if load["status"] != "running":
             return load
         assert load["progress"]["of_bytes"] > 0
-        PAUSE(0.02)
+        PAUSE(0.1)
 
 
 def books(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:
@@ -266,7 +266,7 @@ def test_what_a_stopped_service_leaves_is_taken_up_by_the_next(
         patch.setattr(FileLoads, "_dbt", stop_behind_the_first_part)
         taken = send(client, "hired_employees", HEADER + hires(7001, 25))
         while not client.get(taken.json()["href"]).json()["received"]:
-            pass
+            PAUSE(0.05)
     assert len(files_in(settings.spool)) == 1
     (settings.spool / "of a killed upload.tmp").write_text("id")
     with serve(settings) as client:
@@ -334,7 +334,7 @@ def test_inserts_and_builds_go_on_while_files_are_loaded(client: httpx.Client) -
     assert refused == []
     assert [counts(load) for load in loads] == [(5_000, 5_000, 0, 0)] * 3
     while client.get(build).json()["status"] in ("queued", "running"):
-        PAUSE(0.02)
+        PAUSE(0.1)
     assert client.get(build).json()["status"] == "done"
 
 

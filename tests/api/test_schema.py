@@ -251,6 +251,6 @@ def test_it_follows_the_dictionary_that_a_build_takes_up(tmp_path):
         project.change("jobs", "length: 255", "length: 60")
         href = client.post("/v1/builds").json()["href"]
         while client.get(href).json()["status"] in ("queued", "running"):
-            PAUSE(0.02)
+            PAUSE(0.1)
         job = client.get("/schema").json()["components"]["schemas"]["JobsRow"]["properties"]["job"]
         assert job["maxLength"] == 60

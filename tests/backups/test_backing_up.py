@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from service.backups.backing_up import back_up, import_file
-from service.backups.catalogue import Catalogue
+from service.backups.catalogue import MAX_LEFT_OUT, Catalogue
 from service.backups.verifying import verify
 from service.dictionary import Dictionary
 from service.errors import DamagedBackup, RulesBroken
@@ -188,6 +188,43 @@ def test_a_file_with_rows_that_break_rules_is_not_taken_in(tmp_path: Path, catal
         1,
     )
     assert files(catalogue.folder) == {}
+
+
+@pytest.mark.parametrize("ids", [[1, 1], [3, 1, 2, 1, 3, 3], [*range(9_000), 17, 8_500]])
+def test_a_file_with_an_id_that_comes_again_is_not_taken_in(
+    tmp_path: Path, catalogue: Catalogue, ids: list[int]
+):
+    rows = [{"id": number, "department": "a"} for number in ids]
+    path = foreign_file(tmp_path / "x.avro", FIELDS, rows)
+    with pytest.raises(RulesBroken) as error:
+        import_file(path, DEPARTMENTS, catalogue, dictionary_version="v")
+    again = sorted({number for number in ids if ids.count(number) > 1})
+    said = {"column": "id", "rule": "unique"}
+    assert error.value.members["violations"] == [
+        {**said, "count": len(ids) - len(set(ids)), "first_ids": again}
+    ]
+    assert files(catalogue.folder) == {}
+
+
+def test_a_file_with_a_text_that_has_nul_is_not_taken_in(tmp_path: Path, catalogue: Catalogue):
+    rows = [{"id": 1, "department": "a"}, {"id": 2, "department": "a\0"}]
+    path = foreign_file(tmp_path / "x.avro", FIELDS, rows)
+    with pytest.raises(RulesBroken, match="NUL character") as error:
+        import_file(path, DEPARTMENTS, catalogue, dictionary_version="v")
+    assert error.value.members["first_ids"] == [2]
+
+
+def test_columns_that_the_table_has_not_are_left_out_by_name(tmp_path: Path, catalogue: Catalogue):
+    more = [field(f"f{i}_{'x' * 2_000}", "int") for i in range(300)]
+    fields = [field("tags", {"type": "array", "items": "string"}), *FIELDS, *more]
+    row = {"tags": ["a", "b"], "id": 1, "department": "a"}
+    row |= {each["name"]: i for i, each in enumerate(more)}
+    path = foreign_file(tmp_path / "x.avro", fields, [row])
+    entry = import_file(path, DEPARTMENTS, catalogue, dictionary_version="v")
+    assert entry.left_out[0] == "tags"
+    assert len(entry.left_out) == MAX_LEFT_OUT
+    assert catalogue.get(entry.backup_id) == entry  # its file is no longer than an entry may be
+    assert verify(entry, DEPARTMENTS, catalogue).ok
 
 
 def test_the_first_ten_of_rows_that_break_a_rule_in_many_batches_are_named(

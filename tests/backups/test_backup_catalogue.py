@@ -69,7 +69,7 @@ def test_a_backup_is_found_by_its_id(catalogue: Catalogue):
 def test_the_entry_is_a_json_file_beside_the_data(catalogue: Catalogue):
     entry = make(catalogue)
     path = catalogue.folder / "departments" / f"{entry.backup_id}.json"
-    assert msgspec.json.decode(path.read_bytes()) == msgspec.to_builtins(entry)
+    assert msgspec.json.decode(path.read_bytes()) == msgspec.json.decode(msgspec.json.encode(entry))
     assert path.stat().st_mode & 0o077 == 0
 
 
@@ -77,8 +77,13 @@ def test_the_latest_is_the_newest_that_someone_asked_for(catalogue: Catalogue):
     asked_for = make(catalogue)
     make(catalogue, kind="safety")
     assert catalogue.latest("departments") == asked_for
-    taken_in = make(catalogue, kind="import")
+    taken_in = make(catalogue, kind="import", rows=1)
     assert catalogue.latest("departments") == taken_in
+    empty = make(catalogue, kind="import", rows=0)  # which would empty the table
+    assert catalogue.latest("departments") == taken_in
+    assert catalogue.get(empty.backup_id) == empty
+    ours = make(catalogue, rows=0)
+    assert catalogue.latest("departments") == ours
 
 
 def test_ids_sort_by_time_and_never_repeat_even_from_many_threads(catalogue: Catalogue):

@@ -76,7 +76,8 @@ def test_an_export_has_the_values_as_they_were_sent_and_every_reason(quiet, clie
     assert rows[ids[3]]["job_id"] == "true"
     assert json.loads(rows[ids[2]]["_rest"]) == {"extra": {"a": [1, None]}}
     assert rows[ids[1]]["reasons"] == (
-        "type: datetime is not an ISO 8601 date and time; not_null: department_id is missing"
+        "type: datetime is not a date and time written like 2021-07-27T16:02:08Z;"
+        " not_null: department_id is missing"
     )
     assert exported(quiet, tmp_path / "none.csv", "--table", "jobs") == {}
 

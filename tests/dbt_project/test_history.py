@@ -1,12 +1,11 @@
-"""What builds make of history files that change, or that have a form of their own."""
+"""What builds make of history files that change, and of a dictionary that does."""
 
 from pathlib import Path
-from typing import NamedTuple
 
 import duckdb
 import pytest
 
-from tests.support.projects import Project
+from tests.support.projects import SITES, Project
 
 pytestmark = pytest.mark.slow
 DEPARTMENTS = "id,department\n1,Archives\n2,Treasury\n"
@@ -65,7 +64,7 @@ def test_the_first_build_takes_in_what_fits_and_says_why_the_rest_is_kept_out(
 
 def test_a_new_row_is_taken_up_and_what_was_known_is_already_present(project: Project) -> None:
     project.append("hired_employees", f"5,{HIRE}")
-    project.build()
+    project.build("hired_employees")
     assert project.last_load("hired_employees") == (5, 1, 2, 2)
     assert project.query("select name from core.hired_employees where id = 5") == [("Liv Sato",)]
     assert len(project.rejections("hired_employees")) == 2, "each rejection is there once"
@@ -75,7 +74,7 @@ def test_an_id_with_other_content_is_rejected_and_with_the_same_already_present(
     project: Project,
 ) -> None:
     project.append("departments", "1,Vaults", "02.0,Treasury", "3,Docks", "3,Docks", "3,Piers")
-    project.build()
+    project.build("departments")
     assert project.last_load("departments") == (7, 1, 2, 4)
     assert project.rejections("departments") == [(4, "id", "unique"), (8, "id", "unique")]
     assert project.query("select * from core.departments order by id") == [
@@ -101,7 +100,7 @@ def test_a_line_that_repeats_a_rejected_one_is_not_already_present(project: Proj
 """,
     )
     project.write("badges", "id,code\n1,a\n2,a\n2,a\n3,\n4,\n")
-    project.build()
+    project.build("badges")
     assert project.last_load("badges") == (5, 3, 2, 0)
     assert project.rejections("badges") == [
         (3, "code", "unique"),
@@ -114,7 +113,7 @@ def test_the_next_build_takes_in_a_row_whose_parent_has_come_in_the_parents_hist
     project: Project,
 ) -> None:
     project.append("departments", "3,Docks")
-    project.build()
+    project.build("departments", "hired_employees")
     assert project.last_load("hired_employees") == (4, 1, 1, 2)
     assert project.rejections("hired_employees", "accepted") == [
         (5, "department_id", "relationships")
@@ -124,7 +123,7 @@ def test_the_next_build_takes_in_a_row_whose_parent_has_come_in_the_parents_hist
 
 def test_the_next_build_takes_in_a_row_whose_parent_has_come_live(project: Project) -> None:
     live(project, "departments", "3, 'Docks'")
-    project.build()
+    project.build("hired_employees")
     assert project.query("select id from core.hired_employees order by id") == [(1,), (2,), (4,)]
     assert len(project.rejections("hired_employees", "accepted")) == 1
 
@@ -142,7 +141,7 @@ def test_a_line_whose_row_was_corrected_and_replayed_is_not_rejected_anew(
     )
     project.append("departments", "9,Docks")
     project.append("hired_employees", "7,Late,2022-01-01T00:00:00Z,77,1")
-    project.build()
+    project.build("departments", "hired_employees")
     assert project.query("select name from core.hired_employees where id = 3") == [("Corrected",)]
     assert len(project.query("select rejection_id from ops.rejections")) == len(before) + 1
     assert project.rejections("hired_employees") == [
@@ -155,7 +154,7 @@ def test_a_line_that_was_dismissed_stays_so_for_whatever_reasons_it_fails(projec
     changed(project, "update ops.rejections set status = 'dismissed'")
     live(project, "hired_employees", "3, 'Else', timestamp '2022-01-01', 1, 1")
     project.append("hired_employees", "7,Late,2022-01-01T00:00:00Z,1,1")
-    project.build()
+    project.build("hired_employees")
     assert project.rejections("hired_employees") == []
 
 
@@ -163,7 +162,7 @@ def test_a_row_that_a_restore_took_away_is_rejected_again_if_its_line_fails(
     project: Project,
 ) -> None:
     project.append("departments", "3,Docks")
-    project.build()
+    project.build("departments", "hired_employees")
     assert len(project.rejections("hired_employees", "accepted")) == 1
     for table, missing in (("hired_employees", "department_id = 3"), ("departments", "id = 3")):
         changed(
@@ -174,7 +173,7 @@ def test_a_row_that_a_restore_took_away_is_rejected_again_if_its_line_fails(
             f" from core.{table}",
         )
     project.write("departments", "id,department\n1,Quays\n2,Tugs\n")
-    project.build()
+    project.build("departments", "hired_employees")
     assert project.rejections("hired_employees", "accepted") == []
     assert (5, "department_id", "relationships") in project.rejections("hired_employees")
 
@@ -183,27 +182,27 @@ def test_a_line_that_has_been_corrected_is_accepted_and_so_is_its_rejection(
     project: Project,
 ) -> None:
     project.write("hired_employees", HIRES.replace("59Z,,2", "59Z,1,2"))
-    project.build()
+    project.build("hired_employees")
     assert project.rejections("hired_employees") == [(5, "department_id", "relationships")]
     assert project.rejections("hired_employees", "accepted") == [(4, "department_id", "not_null")]
 
 
 def test_a_table_without_history_is_built_empty_and_fills_later(project: Project) -> None:
     project.model("sites", SITES)
-    project.build()
+    project.build("sites")
     assert project.query("select * from core.sites") == []
     assert project.query("select * from ops.loads where table_name = 'sites'") == []
     project.write("sites", "id,name\n7,Quay\n")
-    project.build()
+    project.build("sites")
     assert project.query("select * from core.sites") == [(7, "Quay", None)]
     (project.seeds / "sites.csv").unlink()
-    project.build()
+    project.build("sites")
     assert project.query("select * from core.sites") == [(7, "Quay", None)]
 
 
 def test_a_new_table_has_its_key_with_rows_and_without(project: Project) -> None:
     project.model("sites", SITES)
-    project.build()
+    project.build("sites")
     changed(project, "insert into core.sites values (7, 'Quay', null)")
     for row in ("sites values (7, 'Dock', null)", "departments values (1, 'Vaults')"):
         with pytest.raises(duckdb.ConstraintException, match="Duplicate key"):
@@ -224,13 +223,13 @@ def test_a_column_that_the_dictionary_adds_is_added_to_the_table(project: Projec
     path.write_text(
         path.read_text() + "      - {name: floor, data_type: integer, description: Where it is.}\n"
     )
-    project.build()
+    project.build("departments")
     assert project.query("select * from core.departments order by id") == [
         (1, "Archives", None),
         (2, "Treasury", None),
     ]
     project.write("departments", "floor,id,department\n4,3,Docks\n")
-    project.build()
+    project.build("departments")
     assert project.query("select * from core.departments where id = 3") == [(3, "Docks", 4)]
 
 
@@ -331,121 +330,3 @@ def test_the_docs_site_is_generated(project: Project) -> None:
     assert docs.returncode == 0, docs.stdout
     page = (project.settings.target / "static_index.html").read_text()
     assert "One row per hire of an employee" in page
-
-
-SITES = """
-- name: id
-  data_type: integer
-  description: Number.
-  constraints: [{type: primary_key}]
-  data_tests: [not_null, unique]
-- name: name
-  data_type: varchar
-  description: Name.
-  data_tests: [not_null]
-- name: note
-  data_type: varchar
-  description: Whatever.
-"""
-
-
-class Form(NamedTuple):
-    """A history file of a form of its own, what goes in, and what is kept out: (line, rule)."""
-
-    file: bytes
-    rows: list[tuple[int, str, str | None]]
-    rejected: list[tuple[int, str]] = []  # noqa: RUF012 - never changed
-
-
-PLAIN: list[tuple[int, str, str | None]] = [(1, "a", "x"), (2, "b", None)]
-FORMS = {
-    "plain": Form(b"id,name,note\n1,a,x\n2,b,\n", PLAIN),
-    "without_header": Form(b"1,a,x\n2,b,\n", PLAIN),
-    "without_header_with_bom": Form(b"\xef\xbb\xbf1,a,x\r\n2,b,\r\n", PLAIN),
-    "other_order": Form(b"note,id,name\nx,1,a\n,2,b\n", PLAIN),
-    "fewer_columns": Form(b"name,id\na,1\n", [(1, "a", None)]),
-    "header_in_capitals": Form(b'ID, "Name" ,NOTE\n1,a,x\n2,b,\n', PLAIN),
-    "crlf": Form(b"id,name,note\r\n1,a,x\r\n2,b,\r\n", PLAIN),
-    "header_lf_rows_crlf": Form(b"id,name,note\n1,a,x\r\n2,b,\r\n", PLAIN),
-    "header_crlf_rows_lf": Form(b"id,name,note\r\n1,a,x\n2,b,\n", PLAIN),
-    "line_ends_at_random": Form(b"id,name,note\n1,a,x\r\n2,b,\n3,c,\r\n", [*PLAIN, (3, "c", None)]),
-    "bom": Form(b"\xef\xbb\xbfid,name,note\n1,a,x\n2,b,\n", PLAIN),
-    "bom_before_quotes": Form(b'\xef\xbb\xbf"id","name","note"\n1,a,x\n2,b,\n', PLAIN),
-    "no_last_line_end": Form(b"id,name,note\n1,a,x\n2,b", PLAIN),
-    "empty_lines": Form(b"id,name,note\n1,a,x\n\n2,b,\n\n\n", PLAIN),
-    "header_alone": Form(b"id,name,note\n", []),
-    "short_line": Form(b"id,name,note\n1,a,x\n2,b\n", PLAIN),
-    "quoted": Form(
-        b'id,name,note\n1,"a, b","say ""hi"""\n2,"c\nd","e\r\nf"\n3,"",x\n"4",g,""\n',
-        [(1, "a, b", 'say "hi"'), (2, "c\nd", "e\r\nf"), (4, "g", None)],
-        [(6, "not_null")],
-    ),
-    "quoted_crlf": Form(
-        b'id,name,note\r\n1,"c\r\nd",x\r\n2,b,\r\n', [(1, "c\r\nd", "x"), (2, "b", None)]
-    ),
-    "spaces_around_values": Form(
-        b'id, name,note\n1, a ,x\n 2,b, \n3," c ",\n4,  ,y\n',
-        [*PLAIN, (3, " c ", None)],
-        [(5, "not_null")],
-    ),
-    "other_delimiter": Form(b"id;name;note\n1;a;x\n2;b;\n", PLAIN),
-    "other_words": Form(b"id,name,remark\n1,a,x\n2,b,\n", PLAIN),
-    "other_encoding": Form("id,name,note\n1,ä,\n".encode("latin-1"), [(1, "ä", None)]),
-    "stray_quotes": Form(
-        b'id,name,note\n1,a,x\n2,"b,y\n3,"c"d,\n4,5" pipe,\n',
-        [(1, "a", "x"), (4, '5" pipe', None)],
-        [(3, "malformed_line"), (4, "malformed_line")],
-    ),
-    "too_many_fields": Form(
-        b"id,name,note\n1,a,x\n2,b,,\n3,c,x,y\n4,d,x,y,z,,z,z,z,z,z,z,z\n5,e\n",
-        [(1, "a", "x"), (5, "e", None)],
-        [(3, "unknown_field"), (4, "unknown_field"), (5, "unknown_field")],
-    ),
-    "too_few_for_the_rules": Form(b"id,name,note\n1,a,x\n2\n", [(1, "a", "x")], [(3, "not_null")]),
-}
-
-
-@pytest.fixture(scope="module")
-def forms(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """One table for each form, in one build."""
-    project = Project(tmp_path_factory.mktemp("it's a folder"))
-    for name, form in FORMS.items():
-        project.model(name, SITES)
-        project.write(name, form.file)
-    project.build()
-    return project
-
-
-@pytest.mark.parametrize("name", FORMS)
-def test_a_history_file_is_read_whatever_its_form(forms: Project, name: str) -> None:
-    form = FORMS[name]
-    assert forms.query(f"select * from core.{name} order by id") == form.rows
-    assert [(line, rule) for line, _, rule in forms.rejections(name)] == form.rejected
-    received = len(form.rows) + len(form.rejected)
-    assert forms.last_load(name) == (received, len(form.rows), len(form.rejected), 0)
-
-
-UNFIT = {
-    "nothing_at_all": (b"", "it is empty"),
-    "unknown_column": (b"id,name,note,colour\n1,a,x,red\n", "are not known: colour"),
-    "required_column_missing": (b"id,note\n1,x\n", "it has no column name"),
-    "column_twice": (b"id,name,name\n1,a,b\n", "its header names name twice"),
-    "other_width": (b"1,a\n2,b\n", "it has 2 columns where 3 are needed (id, name, note)"),
-    "one_column": (b"1\n2\n", "it has one column where 3 are needed"),
-    "binary": (bytes(range(256)) * 9 + bytes(999), "it is a binary file"),
-}
-
-
-def test_a_file_that_does_not_fit_fails_the_build_and_loads_nothing(project: Project) -> None:
-    for name, (file, _) in UNFIT.items():
-        project.model(name, SITES)
-        project.write(name, file)
-    project.write("jobs", b"id,job,number\n9,Archivist,9\n")
-    before = project.books()
-    build = project.build_fails()
-    said = {node.name: node.message or "" for node in build.nodes if node.status == "error"}
-    assert said.keys() == {*UNFIT, "jobs"}
-    for name, (_, words) in UNFIT.items():
-        assert words in said[name]
-        assert f"{name}.csv" in said[name]
-    assert project.books() == before

@@ -1,6 +1,5 @@
 """Timestamps read many at a time: the same as one by one."""
 
-import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +9,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from service.dictionary.column_types import TYPES, Unreadable
-from service.dictionary.rules import KINDS
 from service.dictionary.timestamps import read_seconds
 
 TIMESTAMP = TYPES["timestamp"]
@@ -74,16 +72,3 @@ def test_a_value_that_is_not_doubted_is_what_it_reads_as(written):
             assert not doubt
         elif not doubt:
             assert moment.isoformat() + "Z" == TIMESTAMP.read(text)
-
-
-def test_blank_is_what_python_strips():
-    characters = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
-    broken = KINDS["not_blank"].breaks({}, pa.array(characters), pa.array(characters))
-    assert broken.to_pylist() == [not character.strip() for character in characters]
-    some = pa.array(["", " \t", " x ", None])
-    assert pc.fill_null(KINDS["not_blank"].breaks({}, some, some), False).to_pylist() == [
-        True,
-        True,
-        False,
-        False,
-    ]

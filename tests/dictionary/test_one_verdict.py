@@ -2,6 +2,8 @@
 
 import json
 import os
+import sys
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.dictionary import Column, Rule, Table
+from service.dictionary.blank import is_blank
 from service.dictionary.column_types import DATE, TIMESTAMP, TYPES, Unreadable
 from service.dictionary.rules import KINDS
 from service.formats.bodies.body_rows import rows_of
@@ -152,6 +155,25 @@ def _judged(ruling: Ruling, body: tuple[bytes, str]) -> list[bool]:
     return [ruling.kind in broken.get(place, ()) for place in range(batch.received)]
 
 
+def test_every_character_there_is_is_seen_or_not_by_sql_as_by_python(
+    compiled: Mapping[str, str], connection: duckdb.DuckDBPyConnection
+) -> None:
+    characters = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
+    rule = compiled[json.dumps(("not_blank", {}, "varchar"))]
+    lines = pa.table({"c": characters, "i": range(len(characters))})
+    found = connection.execute(f"select {rule} from lines order by i").fetchnumpy()
+    del lines
+    unseen = {c for c, blank in zip(characters, *found.values(), strict=True) if blank}
+    mask = is_blank(pa.array(characters)).to_numpy(zero_copy_only=False)
+    assert unseen == {c for c, blank in zip(characters, mask, strict=True) if blank}
+    # Signs of Arabic, Syriac and Kaithi are of category Cf, and are drawn.
+    seen = "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+    steering = {c for c in characters if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp", "Zs")}
+    assert unseen >= steering.difference(seen)
+    assert not unseen & {*seen, *filter(str.isalnum, characters)} - set("\u115f\u1160\u3164\uffa0")
+    assert {unicodedata.category(c) for c in unseen - steering} == {"Mn", "Lo", "So", "Cn"}
+
+
 def test_every_kind_of_rule_has_cases_of_both_verdicts() -> None:
     judged = {(ruling.kind, ruling.broken) for ruling in RULINGS}
     assert judged == {
@@ -182,9 +204,10 @@ TEXTS = {
     "date": st.from_regex(DATE, fullmatch=True) | st.dates().map(str) | TWISTED,
     "timestamp": st.from_regex(TIMESTAMP, fullmatch=True)
     | st.datetimes(timezones=st.timezones()).map(str)
+    | st.from_regex(TIMESTAMP, fullmatch=True).map(str.swapcase)
     | st.tuples(st.datetimes().map(lambda each: each.isoformat()), TWISTED).map("".join)
     | TWISTED,
-    "varchar": st.text(),
+    "varchar": st.text() | st.text(alphabet="a\x00\x01 "),
 }
 
 

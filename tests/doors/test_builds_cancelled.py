@@ -58,12 +58,12 @@ def held(gate: Gate, build: BuildResult) -> None:
     """Returns when the build holds up the writer."""
     while not (build.progress.node == "jobs" and gate.writer.lock.locked()):
         assert build.status not in ENDED, build.message
-        PAUSE(0.02)
+        PAUSE(0.1)
 
 
 def ended(build: BuildResult) -> BuildResult:
     while build.status not in ENDED:
-        PAUSE(0.02)
+        PAUSE(0.1)
     return build
 
 
@@ -89,7 +89,7 @@ def test_a_build_that_waits_for_the_writer_can_be_cancelled(gate: Gate):
     with gate.writer.lock:
         build = gate.builds.ask()
         while build.progress.node is None:
-            PAUSE(0.02)
+            PAUSE(0.1)
         gate.builds.cancel(build.build_id)
         assert ended(build).message == "cancelled on request"
     assert not gate.writer.lock.locked()
@@ -112,7 +112,7 @@ def test_a_build_that_hangs_does_not_keep_the_service_from_ending(project: Proje
     try:
         href = service.client.post("/v1/builds").json()["href"]
         while service.client.get(href).json()["progress"]["node"] != "jobs":
-            PAUSE(0.02)
+            PAUSE(0.1)
         service.process.send_signal(signal.SIGTERM)
         assert service.process.wait(60) == 0
     finally:

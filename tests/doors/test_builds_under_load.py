@@ -26,7 +26,7 @@ from tests.support.tables import WatchedLock
 
 pytestmark = pytest.mark.slow
 
-BUILDS, NEW, RACED = 5, 300, 60
+BUILDS, NEW, RACED = 3, 300, 60
 LIVE, HIRES = "live", "/v1/tables/hired_employees/rows"
 
 
@@ -74,7 +74,7 @@ class Clients:
 
     @contextmanager
     def inserting(self) -> Iterator[None]:
-        """Has three threads insert until the block ends; one of them what is contested."""
+        """Has two threads insert until the block ends; one of them what is contested."""
         ended, failures = threading.Event(), list[BaseException]()
 
         def insert(who: int) -> None:
@@ -88,7 +88,7 @@ class Clients:
                 failures.append(error)
                 raise
 
-        threads = [threading.Thread(target=insert, args=[who]) for who in range(3)]
+        threads = [threading.Thread(target=insert, args=[who]) for who in range(2)]
         for thread in threads:
             thread.start()
         try:

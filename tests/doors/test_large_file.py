@@ -44,7 +44,7 @@ def test_a_file_of_a_gigabyte_is_loaded_in_bounded_memory(service: Service) -> N
         load = client.get(taken.json()["href"]).json()
         assert load["progress"]["of_bytes"] > GB
         while load["status"] == "running":
-            PAUSE(0.05)
+            PAUSE(0.1)
             load = client.get(taken.json()["href"]).json()
             assert load["received"] == load["accepted"] + load["rejected"]
     assert (load["status"], load["detail"]) == ("done", None)

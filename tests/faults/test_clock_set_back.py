@@ -100,7 +100,7 @@ def _the_other_work_goes_on(client: httpx.Client, backup_id: str) -> None:
     load = client.post(f"{JOBS}/files", content=content, headers=kind).json()["href"]
     for path in (href, load):
         while (said := client.get(path).json())["status"] in ("queued", "running"):
-            PAUSE(0.05)
+            PAUSE(0.1)
         assert said["status"] == "done", said
     restored = client.post(f"{JOBS}/restore", json={"backup_id": backup_id})
     assert restored.status_code == 200, restored.text

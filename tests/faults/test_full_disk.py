@@ -74,7 +74,7 @@ class Client:
         """How a load has ended."""
         load: dict[str, object] = {"status": "running"}
         while load["status"] == "running":
-            PAUSE(0.05)
+            PAUSE(0.1)
             load = self.client.get(f"/v1/loads/{load_id}").json()
         return load
 

@@ -29,9 +29,9 @@ from tests.support.workers import (
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
 SEED = int(os.environ.pop("GATEHOUSE_FAULTS_SEED", "") or int.from_bytes(os.urandom(4)))
-ROUNDS = int(os.environ.pop("GATEHOUSE_FAULTS_ROUNDS", "") or 20)
+ROUNDS = int(os.environ.pop("GATEHOUSE_FAULTS_ROUNDS", "") or 12)
 IN_TIME = {"GATEHOUSE_SHUTDOWN_SECONDS": "5"}
-PARTS = 4  # in which the rounds are done, so that several processes may share them
+PARTS = 2  # in which the rounds are done, so that several processes may share them
 LONGEST = 3.0  # seconds until the kill
 IN_ORDER = 4  # rounds, after which the service, whole again, is ended in order
 # Parts of files small enough that a kill falls between, before and behind them.
@@ -70,15 +70,15 @@ def test_told_to_end_it_answers_what_is_under_way_and_ends_in_time(settings: Set
 
 
 def _rounds(settings: Settings, rounds: int, sent: signal.Signals, part: int) -> None:
-    chance, workers = Random(f"{SEED} {part}"), _workers()
+    moments, workers = _moments(Random(f"{SEED} {part}"), rounds), _workers()
     print(f"GATEHOUSE_FAULTS_SEED={SEED}")
     service = Service(settings, PROGRAM, IN_TIME)
     try:
-        for number in range(rounds):
+        for number, seconds in enumerate(moments):
             if number and number % IN_ORDER == 0:
                 _end_in_order(settings, service)
                 service = Service(settings, PROGRAM, IN_TIME)
-            code = _work_until_ended(service, workers, chance.uniform(0, LONGEST), sent)
+            code = _work_until_ended(service, workers, seconds, sent)
             assert code == (-signal.SIGKILL if sent == signal.SIGKILL else 0)
             service = Service(settings, PROGRAM, IN_TIME)
             _check(service, workers)
@@ -88,6 +88,13 @@ def _rounds(settings: Settings, rounds: int, sent: signal.Signals, part: int) ->
         raise
     finally:
         service.kill()
+
+
+def _moments(chance: Random, rounds: int) -> list[float]:
+    """When to kill: once in each of so many stretches of the time, in any order."""
+    moments = [(number + chance.random()) * LONGEST / rounds for number in range(rounds)]
+    chance.shuffle(moments)
+    return moments
 
 
 def _work_until_ended(

@@ -74,12 +74,12 @@ def test_no_line_is_lost_and_none_goes_in_twice(
         until = time.monotonic() + random_.uniform(0, 2)
         while time.monotonic() < until:
             _balanced(service.client.get(taken["href"]).json())
-            PAUSE(0.02)
+            PAUSE(0.1)
         service.kill()
         service = start()
     load = service.client.get(taken["href"]).json()
     while load["status"] == "running":
-        PAUSE(0.02)
+        PAUSE(0.1)
         load = _balanced(service.client.get(taken["href"]).json())
     assert (load["status"], load["detail"]) == ("done", None)
     assert load["received"] == ROWS + ROWS // 100

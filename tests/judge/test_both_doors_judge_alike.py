@@ -257,7 +257,7 @@ def _requests(
 def _told(violation: Violation) -> tuple[Any, ...]:
     value = None if violation.value is None else str(violation.value)
     if value and violation.rule == "malformed_line":
-        value = value.strip('"')  # each door has its own writer, with quotes of its own
+        value = value.replace('"', "")  # each door has its own writer, with quotes of its own
     return violation.column, violation.rule, violation.message, value
 
 

@@ -109,7 +109,24 @@ READINGS = [
     Reading("timestamp", "2021-07-27T16:02:08.5Z", utc("2021-07-27T16:02:08.500000")),
     Reading("timestamp", "2021-07-27T16:02:08.123456Z", utc("2021-07-27T16:02:08.123456")),
     Reading("timestamp", "2021-07-27T16:02:08.1234567Z", NOTHING),
-    Reading("timestamp", "2021-07-27t16:02:08z", NOTHING),
+    Reading("timestamp", "2021-07-27T16:02:08.1234560Z", utc("2021-07-27T16:02:08.123456")),
+    Reading("timestamp", f"2021-07-27T16:02:08.5{'0' * 99}z", utc("2021-07-27T16:02:08.500000")),
+    Reading("timestamp", f"2021-07-27T16:02:08.{'0' * 99}1Z", NOTHING),
+    Reading("timestamp", "2021-07-27T16:02:08.Z", NOTHING),
+    Reading("timestamp", "2021-07-27T16:02:08,5Z", NOTHING),
+    Reading("timestamp", "2021-07-27t16:02:08z", utc("2021-07-27T16:02:08")),
+    Reading("timestamp", "2021-07-27T16:02:08z", utc("2021-07-27T16:02:08")),
+    Reading("timestamp", "2021-07-27t16:02:08Z", utc("2021-07-27T16:02:08")),
+    Reading("timestamp", "2021-07-27t16:02:08.25+02:00", utc("2021-07-27T14:02:08.250000")),
+    Reading("timestamp", "2021-07-27t16:02:08", utc("2021-07-27T16:02:08")),
+    Reading("timestamp", "2021-07-27T16:02:08-00:00", utc("2021-07-27T16:02:08")),
+    Reading("timestamp", "0001-01-01t00:00:00z", utc("0001-01-01T00:00:00")),
+    Reading("timestamp", "9999-12-31t23:59:59.999999000z", utc("9999-12-31T23:59:59.999999")),
+    Reading("timestamp", "2021-02-30t08:15:00z", NOTHING),
+    Reading("timestamp", "2016-12-31T23:59:60Z", NOTHING),
+    Reading("timestamp", "20210727T160208Z", NOTHING),
+    Reading("timestamp", "2021-W30-2T16:02:08Z", NOTHING),
+    Reading("timestamp", "2021-208T16:02:08Z", NOTHING),
     Reading("timestamp", "2021-07-27T24:00:00Z", NOTHING),
     Reading("timestamp", "2021-07-27T23:59:60Z", NOTHING),
     Reading("timestamp", "2021-07-27T16:02Z", NOTHING),
@@ -129,7 +146,9 @@ READINGS = [
     Reading("timestamp", "infinity", NOTHING),
     Reading("varchar", "any\ntext, of 👍", "any\ntext, of 👍"),
     Reading("varchar", " ", " "),
-    Reading("varchar", "\x00", "\x00"),
+    Reading("varchar", "\x00", NOTHING),
+    Reading("varchar", "Ann\x00a", NOTHING),
+    Reading("varchar", "\x01\x1a\x7f", "\x01\x1a\x7f"),
     Reading("varchar", "NULL", "NULL"),
 ]
 
@@ -138,11 +157,34 @@ GRADES = {"values": [1, 2, 8], "quote": False}
 RULINGS = [
     *(
         Ruling("not_blank", {}, "varchar", mark * 3, True)
-        for mark in (" ", "\t", "\n", "\r", "\x0b", "\x1c", "\x85", "\xa0", "\u2003", "\u3000")
+        for mark in (
+            *(
+                " ",
+                "\t",
+                "\n",
+                "\r",
+                "\x0b",
+                "\x1c",
+                "\x85",
+                "\xa0",
+                "\u2003",
+                "\u3000",
+            ),  # white space
+            *("\x01", "\x1b", "\x7f", "\x9b"),  # controls
+            *("\u200b", "\u200d", "\u2060", "\ufeff", "\xad", "\u034f"),  # zero-width, soft hyphen
+            *("\u200e", "\u200f", "\u061c", "\u202e", "\u2066", "\u2069"),  # directions
+            *("\ufe0f", "\ufe00", "\U000e0100", "\u180b"),  # variation selectors
+            *("\u115f", "\u1160", "\u3164", "\uffa0", "\u17b4", "\u2800"),  # fillers, blanks
+            *("\u2061", "\ufff9", "\U0001d159", "\U0001d173", "\U000e0041"),  # other marks
+        )
     ),
+    Ruling("not_blank", {}, "varchar", " \u200b\ufe0f\u3164\x1b\n\u2003", True),
     *(
         Ruling("not_blank", {}, "varchar", text, False)
-        for text in ("a", " a ", "\u200b", "\u2060", "\ufeff", "\x00", "\u2800", "0")
+        for text in (
+            *("a", " a ", "0", "-", "~", "\u200ba", "a\ufeff", "\n\na", "\ufe0f☎", "👩\u200d🚀"),
+            *("é", "e\u0301", "\u0301", "日", "\u2801", "\u0600", "\ufffd", "\ue000", "\U0010ffff"),
+        )
     ),
     Ruling("max_length", {"length": 5}, "varchar", "aaaaa", False),
     Ruling("max_length", {"length": 5}, "varchar", "aaaaaa", True),
@@ -169,11 +211,22 @@ RULINGS = [
     Ruling("accepted_values", GRADES, "integer", "8.0", False),
     Ruling("accepted_values", GRADES, "bigint", "02", False),
     Ruling("accepted_values", GRADES, "integer", "3", True),
-    Ruling("utc_datetime", {}, "timestamp", "2021-07-27T16:02:08Z", False),
     Ruling("utc_datetime", {}, "timestamp", "2021-07-27T16:02:08.123Z", False),
     Ruling("utc_datetime", {}, "timestamp", "2021-07-27 16:02:08Z", True),
     Ruling("utc_datetime", {}, "timestamp", "2021-07-27T16:02:08", True),
-    Ruling("utc_datetime", {}, "timestamp", "2021-07-27T16:02:08+00:00", True),
+    *(
+        Ruling("utc_datetime", {}, "timestamp", f"2021-07-27{mark}16:02:08{rest}{offset}", False)
+        for mark in "Tt"
+        for rest in ("", ".1", ".123456", ".120000000")
+        for offset in ("Z", "z", "+00:00", "-00:00")
+    ),
+    *(
+        Ruling("utc_datetime", {}, "timestamp", f"2021-07-27{mark}16:02:08{offset}", True)
+        for mark, offset in (
+            *((" ", "+00:00"), (" ", ""), ("T", "+00:01"), ("t", "-00:01")),
+            *(("t", ""), ("t", "+14:00"), ("T", "-12:00")),
+        )
+    ),
     Ruling("utc_datetime", {}, "timestamp", "2021-07-27T16:02:08+02:00", True),
     # What cannot be read is for the type to say, and for no rule.
     Ruling("in_range", {"min": 1}, "integer", "none", False),

@@ -1,7 +1,7 @@
 """Loads and builds in a process of their own, which kills itself at a point that has a name."""
 
-import multiprocessing
 import os
+import pickle
 import re
 import signal
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from dbt.adapters.duckdb.environments.local import DuckDBCursorWrapper
 from service.dbt import landing
 from service.dbt.landing import CsvSource
 from service.dbt.plugin import Plugin
-from service.dbt.runner import build_offline, parse
+from service.dbt.runner import build_offline
 from service.doors import files
 from service.doors.file_load import Upload
 from service.formats.csv import opening, reader
@@ -21,9 +21,11 @@ from service.formats.csv.dialect import DialectOptions
 from service.gate import Gate
 from service.runtime.running import hold
 from service.runtime.settings import Settings
+from tests.support.nursery import nursery
 from tests.support.workers import PAUSE
 
 LOAD = "the load"
+STREAMS = (0, 1, 2)
 Target: TypeAlias = Callable[..., None]
 Step: TypeAlias = tuple[Any, ...]  # the point, what to do, and its arguments behind the settings
 # Behind which of dbt's statements, by name.
@@ -36,9 +38,6 @@ STATEMENTS = {
 }
 # And behind which functions.
 FUNCTIONS = {"landing": (CsvSource, "land"), "landed": (Plugin, "store")}
-# A process without threads, which may fork.
-_clean = multiprocessing.get_context("forkserver")
-_clean.set_forkserver_preload([__name__, "dbt.cli.main"])
 
 
 def one_after_another(settings: Settings, steps: Sequence[Step]) -> None:
@@ -46,19 +45,12 @@ def one_after_another(settings: Settings, steps: Sequence[Step]) -> None:
 
     A step without a point must come to its end.
     """
-    series = _clean.Process(target=_series, args=(settings, steps))
-    series.start()
-    series.join()
-    assert series.exitcode == 0
-
-
-def _series(settings: Settings, steps: Sequence[Step]) -> None:
-    parse(settings)  # what dbt takes longest for, once for all
-    for step in steps:
-        process = multiprocessing.get_context("fork").Process(target=_take, args=(settings, *step))
-        process.start()
-        process.join()
-        assert process.exitcode == (-signal.SIGKILL if step[0] else 0), step
+    for at, *doing in steps:
+        said = pickle.dumps((settings, at, *doing))
+        child = nursery().run(
+            f"import {__name__}; {__name__}.take({said!r})", [], os.environ, STREAMS
+        )
+        assert child.wait(120) == (-signal.SIGKILL if at else 0), (at, *doing)
 
 
 def load(settings: Settings, file: Path, part: int) -> None:
@@ -99,7 +91,9 @@ def _accept(gate: Gate, file: Path) -> None:
     gate.loads.take(received, upload)
 
 
-def _take(settings: Settings, at: str | None, target: Target, *arguments: Any) -> None:
+def take(step: bytes) -> None:
+    """Takes a step, which was pickled, in this process."""
+    settings, at, target, *arguments = pickle.loads(step)
     if at in FUNCTIONS:
         _die_behind(*FUNCTIONS[at])
     elif at == "ended":

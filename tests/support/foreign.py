@@ -41,7 +41,11 @@ def encoded(fields: list[Any], rows: list[Any]) -> bytes:
 def _plain(said: Any) -> Any:
     if isinstance(said, list):
         return [_plain(each) for each in said]
-    return said["type"] if isinstance(said, dict) else said
+    if not isinstance(said, dict):
+        return said
+    named = said["type"] in ("enum", "fixed", "array", "map", "record")
+    rest = {key: value for key, value in said.items() if key != "logicalType"}
+    return rest if named else said["type"]
 
 
 def foreign_file(path: Path, fields: list[Any], rows: list[Any], codec: str = "null") -> Path:

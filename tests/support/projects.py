@@ -15,7 +15,21 @@ from service.runtime.settings import Settings
 from tests.support import CHECKOUT, parsed
 from tests.support.nursery import nursery
 
-CORE = ("build", "--select", "gatehouse.core")
+CORE = ("gatehouse.core",)
+SITES = """
+- name: id
+  data_type: integer
+  description: Number.
+  constraints: [{type: primary_key}]
+  data_tests: [not_null, unique]
+- name: name
+  data_type: varchar
+  description: Name.
+  data_tests: [not_null]
+- name: note
+  data_type: varchar
+  description: Whatever.
+"""
 DBT = "from dbt.cli.main import cli; cli(prog_name='dbt')"
 
 
@@ -76,12 +90,12 @@ class Project:
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path.name}"
         path.write_text(text.replace(old, new))
 
-    def build(self, marts: bool = False) -> BuildResult:
-        """Builds the tables of record and tests them; the build must be done.
+    def build(self, *tables: str, marts: bool = False) -> BuildResult:
+        """Builds tables of record and tests them, all if none is named; the build must be done.
 
         With `marts` it builds all, as `gatehouse build` does where no service runs.
         """
-        build = build_offline(self.settings) if marts else self._build_core()
+        build = build_offline(self.settings) if marts else self._build_core(*tables)
         assert build.status == "done", build.message
         return build
 
@@ -91,9 +105,10 @@ class Project:
         assert build.status == "failed"
         return build
 
-    def _build_core(self) -> BuildResult:
+    def _build_core(self, *tables: str) -> BuildResult:
         build = BuildResult("core", "queued")
-        run(self.settings, build, NoLock(), lambda node: None, what=CORE)
+        what = ("build", "--select", *(tables or CORE))
+        run(self.settings, build, NoLock(), lambda node: None, what=what)
         return build
 
     def failing(self, select: str) -> set[str]:

@@ -132,7 +132,7 @@ class Loader(Worker):
         """Until it is loaded; its counts are right at any time."""
         status = "running"
         while status == "running":
-            PAUSE(0.02)
+            PAUSE(0.1)
             load = self.ask(client, "GET", f"/v1/loads/{load_id}").json()
             total = load["accepted"] + load["rejected"] + load["already_present"]
             assert load["received"] == total, load
@@ -159,7 +159,7 @@ class Builder(Worker):
         if asked.status_code == 202:
             build: dict[str, Any] = {"status": "queued"}
             while build["status"] in ("queued", "running"):
-                PAUSE(0.02)
+                PAUSE(0.1)
                 build = self.ask(client, "GET", asked.json()["href"]).json()
             assert build["status"] == "done" or "was stopped" in build["message"], build
 

@@ -9,14 +9,19 @@
     they differ. A kind that has no macro here fails the build.
 -#}
 
-{#- What counts as white space: the characters that Python's str.isspace() knows. -#}
+{#- Texts of characters that are not seen: those of service/dictionary/blank.py, which says what they are. -#}
 {% macro blank_form() -%}
-    {{ return('[\\t-\\r\\x1c-\\x20\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}]*') }}
+    {{ return(
+        '[' ~ '\\x00-\\x20\\x7f-\\x{a0}\\x{ad}\\x{34f}\\x{61c}\\x{115f}\\x{1160}\\x{1680}\\x{17b4}\\x{17b5}'
+        ~ '\\x{180b}-\\x{180f}\\x{2000}-\\x{200f}\\x{2028}-\\x{202f}\\x{205f}-\\x{206f}\\x{2800}\\x{3000}\\x{3164}'
+        ~ '\\x{fe00}-\\x{fe0f}\\x{feff}\\x{ffa0}\\x{fff0}-\\x{fffb}\\x{13430}-\\x{1343f}\\x{16fe4}'
+        ~ '\\x{1bca0}-\\x{1bca3}\\x{1d159}\\x{1d173}-\\x{1d17a}\\x{e0000}-\\x{e0fff}' ~ ']*'
+    ) }}
 {%- endmacro %}
 
 {% macro rule_not_blank(name, args={}, text=none) -%}
     {%- set column = adapter.quote(name) -%}
-    {#- No white space comes first where a visible character of ASCII does. -#}
+    {#- Most texts begin with a character of ASCII that is seen. -#}
     {{ return({
         'violated': "case when " ~ column ~ " between '!' and '~' then false else " ~ full_match(column, blank_form()) ~ " end",
         'message': "'" ~ name ~ " is blank'",
@@ -66,26 +71,34 @@
     }) }}
 {%- endmacro %}
 
-{#- Judges what was written: once read, every timestamp is in UTC. -#}
+{#- Judges what was written: once read, every timestamp is in UTC. Nearly all are written in one way. -#}
 {% macro rule_utc_datetime(name, args={}, text=none) -%}
+    {% set in_utc = "case when " ~ text ~ " like '%T%Z' then true else "
+        ~ full_match(text, '.{10}[Tt].*([Zz]|[+-]00:00)') ~ " end" %}
     {{ return({
-        'violated': (text ~ " not like '%T%Z'") if text else 'false',
+        'violated': ('not ' ~ in_utc) if text else 'false',
         'message': "'" ~ name ~ " must be in UTC, written like 2021-07-27T16:02:08Z'",
         'types': ['timestamp']
     }) }}
 {%- endmacro %}
 
+{#- A value in a message: its first hundred characters, and that it goes on. -#}
+{% macro shortened(value) -%}
+    {%- set text = as_varchar(value) -%}
+    {{ return("case when length(" ~ text ~ ") > 100 then substring(" ~ text ~ ", 1, 100) || '…' else " ~ text ~ " end") }}
+{%- endmacro %}
+
 {#- The rules that need other rows are judged by set (see judge_keys); here is only what they say. -#}
 {% macro rule_unique(name, args={}, text=none) -%}
     {{ return({
-        'message': "'" ~ name ~ " ' || " ~ adapter.quote(name) ~ " || ' is taken by another row'",
+        'message': "'" ~ name ~ " ' || " ~ shortened(adapter.quote(name)) ~ " || ' is taken by another row'",
         'types': ['varchar', 'integer', 'bigint']
     }) }}
 {%- endmacro %}
 
 {% macro rule_relationships(name, args, text=none) -%}
     {{ return({
-        'message': "'" ~ args.parent ~ " has no row with " ~ args.field ~ " ' || " ~ adapter.quote(name),
+        'message': "'" ~ args.parent ~ " has no row with " ~ args.field ~ " ' || " ~ shortened(adapter.quote(name)),
         'types': ['varchar', 'integer', 'bigint']
     }) }}
 {%- endmacro %}

@@ -29,6 +29,9 @@
 {#- Whether the whole of a text, and no line of it, has a form: a regular expression of RE2, as it is. -#}
 {% macro full_match(text, form) -%}{{ return(adapter.dispatch('full_match')(text, form)) }}{%- endmacro %}
 
+{#- Whether a text has the character NUL; never where the engine keeps no such text. -#}
+{% macro has_nul(text) -%}{{ return(adapter.dispatch('has_nul')(text)) }}{%- endmacro %}
+
 {#- What stands before the first point of a text; all of it where there is none. -#}
 {% macro before_point(text) -%}{{ return(adapter.dispatch('before_point')(text)) }}{%- endmacro %}
 

@@ -20,6 +20,10 @@
     {{ return("regexp_full_match(" ~ text ~ ", '" ~ form ~ "')") }}
 {%- endmacro %}
 
+{% macro duckdb__has_nul(text) -%}
+    {{ return('contains(' ~ text ~ ', chr(0))') }}
+{%- endmacro %}
+
 {% macro duckdb__before_point(text) -%}
     {{ return('split_part(' ~ text ~ ", '.', 1)") }}
 {%- endmacro %}
@@ -29,9 +33,10 @@
 {%- endmacro %}
 
 {% macro duckdb__utc_timestamp(text) -%}
-    {%- set in_utc = "timezone('UTC', try_cast(" ~ text ~ " as timestamptz))" -%}
+    {#- It knows no t and no z. -#}
+    {%- set in_utc = "timezone('UTC', try_cast(upper(" ~ text ~ ") as timestamptz))" -%}
     case
-        when {{ text }} like '%Z' then try_cast({{ text }} as timestamp)
+        when {{ text }} like '%T%Z' then try_cast({{ text }} as timestamp)
         when {{ has_year_of_four_digits(in_utc) }}
             then {{ in_utc }}
     end

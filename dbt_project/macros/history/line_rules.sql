@@ -8,10 +8,8 @@
         {% set place = loop.index0 * 100 %}
         {% set read, text = adapter.quote(column.name), adapter.quote(column.name ~ '__text') %}
         {% set type = column_type(column.data_type, model.name ~ '.' ~ column.name) %}
-        {% if type.form is not none %}
-            {% do found.append(as_static('(' ~ text ~ ' is not null and ' ~ read ~ ' is null)', place, column.name,
-                'type', "'" ~ column.name ~ ' is not ' ~ type.reads ~ "'")) %}
-        {% endif %}
+        {% do found.append(as_static('(' ~ text ~ ' is not null and ' ~ read ~ ' is null)', place, column.name,
+            'type', "'" ~ column.name ~ ' ' ~ type.said ~ "'")) %}
         {% for rule in rules if rule.column == column.name and rule.kind not in ('unique', 'relationships') %}
             {% if rule.kind == 'not_null' %}
                 {% do found.append(as_static('(' ~ text ~ ' is null)', place + loop.index, column.name,

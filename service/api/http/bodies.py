@@ -15,6 +15,7 @@ from service.api.http.middleware import header
 from service.errors import MalformedBody, TooLarge, UnsupportedFormat
 from service.formats.bodies.encodings import decompressed
 from service.formats.bodies.rows_protocol import decoding
+from service.formats.bodies.text_bodies import without_mark
 from service.runtime.durable_files import HashingFile, disk_may_be_full, make_folder
 from service.runtime.settings import Settings
 
@@ -45,7 +46,8 @@ async def json_body(request: Request[Any, Any, Any], kind: type[T]) -> tuple[byt
         raise UnsupportedFormat(f"the body comes as application/json, not {media_type(request)}")
     try:
         with decoding():
-            return body, msgspec.json.decode(body.strip() or b"{}", type=kind)
+            said = without_mark(body).strip() or b"{}"
+            return body, msgspec.json.decode(said, type=kind)
     except msgspec.ValidationError as error:
         raise MalformedBody(f"the body does not fit: {error}") from None
 

@@ -1,7 +1,5 @@
 """What a client asks for by ``Accept`` (RFC 9110, section 12.5.1) and ``Prefer`` (RFC 7240)."""
 
-import csv
-import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
@@ -10,6 +8,7 @@ import msgspec
 from litestar import Request, Response
 
 from service.errors import BadRequest, Problem
+from service.formats.bodies.csv_lines import csv_line
 from service.warehouse.stored_rows import RowPage
 
 JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
@@ -97,12 +96,4 @@ def answer_with(
 
 def _csv(rows: RowPage) -> bytes:
     """As RFC 4180 has it, with a header, in UTF-8; a missing value is an empty field."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(rows.names)
-    writer.writerows([map(_field, row) for row in rows.values])
-    return text.getvalue().encode()
-
-
-def _field(value: Any) -> Any:
-    return str(value).lower() if value is True or value is False else value
+    return "".join(map(csv_line, [rows.names, *rows.values])).encode()

@@ -8,7 +8,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from service.engines.duckdb import PASSING, DatabaseError, as_problem
-from service.errors import NoSpace, Problem, Unavailable
+from service.errors import LONGEST, NoSpace, Problem, Unavailable, shortened
 from service.runtime.logs import get_logger
 
 log = get_logger(__name__)
@@ -24,7 +24,7 @@ def problem(status: int, slug: str, title: str, detail: str, **members: Any) -> 
         "type": f"urn:gatehouse:problem:{slug}",
         "title": title,
         "status": status,
-        "detail": detail,
+        "detail": shortened(detail, LONGEST),
         **members,
     }
     return msgspec.json.encode(document, enc_hook=repr)

@@ -36,7 +36,10 @@ RESTORE = Link("restore_table", body={"backup_id": "/backup_id"}, of_table=True)
 
 
 class Backup(Entry, frozen=True):
-    """A backup; `bytes` and `sha256` are those of its file, `created_at` the snapshot's moment."""
+    """A backup; `bytes` and `sha256` are those of its file, `created_at` the snapshot's moment.
+
+    `left_out` are columns of a file from elsewhere that the table has not.
+    """
 
 
 class BackupList(msgspec.Struct):

@@ -29,6 +29,7 @@ from service.doors.replay_runs import Correction, ReplayResult, Tally
 from service.errors import BadRequest, MalformedBody, UnsupportedFormat
 from service.formats.bodies.body_rows import media_type
 from service.formats.bodies.rows_protocol import decoding
+from service.formats.bodies.text_bodies import without_mark
 from service.gate import Gate
 from service.judge.batch import Violation
 from service.judge.judge import check_number
@@ -232,7 +233,7 @@ def _corrections(body: bytes, content_type: str) -> list[Correction]:
         raise UnsupportedFormat(f"corrected rows come as {JSON}, not {media_type(content_type)}")
     try:
         with decoding():
-            found = msgspec.json.decode(body, type=list[_Corrected])
+            found = msgspec.json.decode(without_mark(body), type=list[_Corrected])
     except msgspec.ValidationError as error:
         raise MalformedBody(f"the body does not fit: {error}") from None
     return [_correction(each) for each in found]

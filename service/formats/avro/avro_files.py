@@ -21,12 +21,14 @@ from service.errors import DamagedBackup, Unprocessable
 from service.formats.avro import container
 from service.formats.avro.avro_schema import (
     fingerprint_of,
+    left_out,
     read_schema,
     resolve,
     schema_of,
 )
 from service.formats.avro.decoding import Odd, Window
 from service.formats.avro.encoding import encoded
+from service.formats.avro.layouts import kept_bytes
 from service.runtime.durable_files import made_whole
 from service.runtime.prefetch import in_order
 
@@ -118,6 +120,8 @@ class AvroFile:
         self._header = container.read_header(file)
         schema = read_schema(self._header.schema)
         self._fields, self._sources = schema.fields, resolve(table, schema)
+        self._layouts = None if schema.plain else (schema.layouts, schema.kept)
+        self.left_out = left_out(table, schema)  # names of fields that the table has no column for
         self._decoding = parse_schema(schema.decoding)
         self.codec = self._header.codec
         self.schema_fingerprint = fingerprint_of(schema.decoding)
@@ -137,7 +141,9 @@ class AvroFile:
     def _open(self, block: tuple[int, bytes]) -> Iterable[pa.RecordBatch]:
         """A block's rows: at once where that takes little memory, else as they are asked for."""
         rows, payload = block
-        data = container.expand(self.codec, payload)
+        data: bytes | bytearray = container.expand(self.codec, payload)
+        if self._layouts:
+            data = kept_bytes(memoryview(data), rows, *self._layouts)
         batches = self._block(rows, memoryview(data))
         return list(batches) if len(data) <= LARGEST_AT_ONCE and rows <= BATCH_ROWS else batches
 

@@ -12,6 +12,7 @@ from service.formats.bodies.fields import Fields, fields_of_json, fields_of_msgp
 from service.formats.bodies.json_rows import JsonRows, NdjsonRows
 from service.formats.bodies.msgpack_rows import MsgpackRows
 from service.formats.bodies.rows_protocol import Rows, decoding
+from service.formats.bodies.text_bodies import without_mark
 
 CHARSETS = ("utf-8", "utf8", "us-ascii")
 
@@ -26,6 +27,7 @@ MANY: dict[str, tuple[Callable[[bytes], Fields], Callable[[bytes], Rows]]] = {
     "application/json": (fields_of_json, JsonRows),
     "application/msgpack": (fields_of_msgpack, MsgpackRows),
 }
+BINARY = "application/msgpack"  # all others are text
 
 
 @lru_cache(100)
@@ -54,7 +56,9 @@ def rows_of(body: bytes, content_type: str, table: Table | None = None) -> Rows:
     if name not in FORMATS:
         raise UnsupportedFormat(f"rows come as {', '.join(FORMATS)}, not {name}")
     with decoding():
-        return CsvRows(body, table) if name == "text/csv" else FORMATS[name](body)
+        if name == "text/csv":
+            return CsvRows(without_mark(body), table)
+        return FORMATS[name](body if name == BINARY else without_mark(body))
 
 
 def by_table(body: bytes, content_type: str) -> dict[str, Rows]:
@@ -68,6 +72,7 @@ def by_table(body: bytes, content_type: str) -> dict[str, Rows]:
     if name not in MANY:
         raise UnsupportedFormat(f"rows of several tables come as {', '.join(MANY)}, not {name}")
     decode, rows = MANY[name]
+    body = body if name == BINARY else without_mark(body)
     try:
         with decoding():
             tables = [(table.text, rows(bytes(raw))) for table, raw in decode(body).items()]

@@ -6,7 +6,6 @@ values, the file is refused with what settles it.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -147,12 +146,17 @@ class _Reading:
         places = [i for i, field in enumerate(self.fields) if field.column]
         return [[row[i] for i in places] for row in self.body[:COMPARED] if self._fits(row)]
 
-    def is_wrapped(self, quote: str) -> bool:
-        """Whether a column has most of its values within `quote`, as they are read."""
+    @property
+    def names_are_wrapped(self) -> bool:
+        """Whether the header has names within single quotes, which are read as text."""
+        return any(map(_is_wrapped, self.header.names if self.header else ()))
+
+    @property
+    def values_are_wrapped(self) -> bool:
+        """Whether a column has values within single quotes, as they are read: not one by chance."""
         for column in zip(*self.values, strict=True):
             there = [value for value in column if value]
-            within = [v for v in there if len(v) > 1 and v[0] == v[-1] == quote]
-            if len(within) * 2 >= len(there) > 0:
+            if sum(map(_is_wrapped, there)) * 10 >= len(there) > 0:
                 return True
         return False
 
@@ -182,6 +186,10 @@ class _Reading:
         return names, len(names)
 
 
+def _is_wrapped(text: str) -> bool:
+    return len(text) > 1 and text[0] == text[-1] == "'"
+
+
 def _best(found: Scan, expected: Sequence[ExpectedColumn], options: DialectOptions) -> _Reading:
     readings = list(_readings(found, expected, options))
     if len(readings) > 1:
@@ -189,9 +197,7 @@ def _best(found: Scan, expected: Sequence[ExpectedColumn], options: DialectOptio
         if not readings[0].likelihood:
             readings.sort(key=lambda each: each.resemblance, reverse=True)
     best = readings[0]
-    if best.sample.marks.quote == '"' and best.is_wrapped("'"):
-        marks = replace(best.sample.marks, quote="'")
-        best = next((each for each in readings if each.sample.marks == marks and each.fit), best)
+    best = _by_single_quotes(best, readings)
     for other in readings:
         if other.likelihood < best.likelihood or not best.fit:
             break
@@ -201,6 +207,32 @@ def _best(found: Scan, expected: Sequence[ExpectedColumn], options: DialectOptio
     if whole.failure:
         raise whole.failure
     return whole
+
+
+def _by_single_quotes(best: _Reading, readings: Sequence[_Reading]) -> _Reading:
+    """The reading by single quotes, where another one has them around names and values.
+
+    Raises:
+        UnreadableFile: they may be text, or not.
+    """
+    marks = best.sample.marks
+    single = [
+        each
+        for each in readings
+        if each.sample.marks.quote == "'" and each.sample.marks.delimiter == marks.delimiter
+    ]
+    if marks.quote != '"' or not single:
+        return best
+    if best.names_are_wrapped:
+        return single[0]
+    if not best.values_are_wrapped or best.sample.has_quotes:
+        return best
+    if single[0].fit * 2 >= best.fit:
+        return single[0]
+    raise UnreadableFile(
+        "single quotes stand around values of it, as text or as quotes; say which"
+        " (--quote \"'\", or --quote '\"')"
+    )
 
 
 def _settled(one: _Reading, other: _Reading) -> _Reading:
@@ -217,8 +249,7 @@ def _settled(one: _Reading, other: _Reading) -> _Reading:
             " (--delimiter)"
         )
     if a.quote != b.quote:
-        double, single = (one, other) if a.quote == '"' else (other, one)
-        return single if double.is_wrapped("'") else double
+        return one if a.quote == '"' and not one.values_are_wrapped else other
     return one if a.escape == DOUBLED else other
 
 

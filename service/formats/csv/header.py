@@ -14,6 +14,7 @@ from service.formats.csv.fitting import TEXT, is_readable
 from service.formats.csv.matching import Names, listed
 from service.formats.csv.sample import Line, Sample
 
+ROWS = 3  # that are needed to tell that a header has another delimiter than they have
 SEARCHED = 30  # records in which a header is looked for
 COMMENTS = ("#", "//", "--", ";", "%")
 NO_VALUES = ("missing", "na", "nan", "nil", "none", "null", "sum", "test", "total", "unknown")
@@ -97,7 +98,7 @@ def _named(
         return HeaderLine(place, fields, known)
     for other in DELIMITERS:
         fields = [each.strip("\"' \t") for each in line.text.split(other)]
-        if len(fields) == names.known(fields) == len(expected) > 1:
+        if len(fields) == names.known(fields) == len(expected) > 1 and len(sample.records) > ROWS:
             return HeaderLine(
                 place, fields, len(expected), f"its header has the delimiter {other!r}"
             )

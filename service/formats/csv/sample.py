@@ -1,5 +1,6 @@
 """The head of a file, read by one of the dialects that it may be of."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from copy import copy
@@ -68,6 +69,13 @@ class Sample:
         """How many fields most of the records behind one have; 0 where none can be read."""
         widths = Counter(len(each.fields) for each in self.records[place + 1 :] if each.fields)
         return widths.most_common(1)[0][0] if widths else 0
+
+    @property
+    def has_quotes(self) -> bool:
+        """Whether the quote of its marks stands where a field begins."""
+        quote, mark = self.marks.quote.encode(), re.escape(self.marks.delimiter.encode())
+        begins = rb"(?:^|[\n" + mark + rb"])[ ]*" + re.escape(quote)
+        return bool(quote) and re.search(begins, self._found.sample) is not None
 
     def naive(self, line: Line) -> list[str]:
         """The fields of a record by its delimiters alone."""

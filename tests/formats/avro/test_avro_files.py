@@ -51,7 +51,18 @@ def read_elsewhere(path: Path) -> list[dict[str, Any]]:
         return list(cast("Any", rows))
 
 
-MICROS = {"type": "long", "logicalType": "timestamp-micros"}
+def long_of(logical: str) -> dict[str, str]:
+    return {"type": "long", "logicalType": logical}
+
+
+def decimal(scale: int, size: int = 0) -> dict[str, Any]:
+    stored = {"type": "fixed", "name": "f", "size": size} if size else {"type": "bytes"}
+    return {**stored, "logicalType": "decimal", "precision": 9, "scale": scale}
+
+
+MICROS = long_of("timestamp-micros")
+COLOUR = {"type": "enum", "name": "colour", "symbols": ["red", "blue"]}
+UUID_BYTES = {"type": "fixed", "name": "u", "size": 16, "logicalType": "uuid"}
 
 
 @pytest.mark.parametrize("codec", avro_files.CODECS)
@@ -193,8 +204,34 @@ def test_a_required_column_that_is_not_there_is_named(tmp_path: Path):
         (["int", "null"], 7, "bigint", 7),
         ({"type": "string", "logicalType": "uuid"}, "no uuid at all", "varchar", "no uuid at all"),
         ({"type": "string", "avro.java.string": "String"}, "a", "varchar", "a"),
-        ({"type": "long", "logicalType": "timestamp-millis"}, 1500, "timestamp",
-         moment(1970, 1, 1, 0, 0, 1, 500_000)),
+        *((long_of(f"{kind}timestamp-{unit}"), 1500 * times, "timestamp",
+           moment(1970, 1, 1, 0, 0, 1, 500_000))
+          for kind in ("", "local-")
+          for unit, times in (("millis", 1), ("micros", 1000), ("nanos", 1_000_000))),
+        (long_of("timestamp-nanos"), -1000, "timestamp",
+         moment(1969, 12, 31, 23, 59, 59, 999_999)),
+        ("double", 1.0, "integer", 1),
+        ("double", -0.0, "integer", 0),
+        ("double", -(2.0**31), "integer", -(2**31)),
+        ("double", 2.0**53, "bigint", 2**53),
+        ("float", 3.0, "integer", 3),
+        ("float", -(2.0**24), "bigint", -(2**24)),
+        (["double", "null"], None, "integer", None),
+        (["null", "double"], 7.0, "integer", 7),
+        ("string", "2021-07-27T16:02:08.5z", "timestamp", moment(2021, 7, 27, 16, 2, 8, 500_000)),
+        ("string", "2021-07-27 16:02:08+02:00", "timestamp", moment(2021, 7, 27, 14, 2, 8)),
+        (["null", "string"], None, "timestamp", None),
+        ("string", "2021-07-27", "date", date(2021, 7, 27)),
+        (COLOUR, "blue", "varchar", "blue"),
+        (["null", COLOUR], None, "varchar", None),
+        ([COLOUR, "null"], "red", "varchar", "red"),
+        (decimal(0), b"\x07", "integer", 7),
+        (decimal(2), b"\xff\x38", "bigint", -2),
+        (decimal(2), b"\x19", "double", 0.25),
+        (decimal(2, 3), b"\0\0\x64", "integer", 1),
+        (["null", decimal(2, 3)], b"\0\0\x64", "integer", 1),
+        (["null", decimal(2, 3)], None, "integer", None),
+        (UUID_BYTES, bytes(range(16)), "varchar", "00010203-0405-0607-0809-0a0b0c0d0e0f"),
         (MICROS, -1, "timestamp", moment(1969, 12, 31, 23, 59, 59, 999_999)),
         ({"type": "int", "logicalType": "date"}, -1, "date", date(1969, 12, 31)),
     ],
@@ -213,8 +250,28 @@ def test_types_that_widen_or_mean_the_same_are_read(
     [
         ("long", 2**31, "integer"),
         ("long", -(2**31) - 1, "integer"),
-        ("double", 1.0, "integer"),
+        *(("double", value, "integer") for value in (1.5, float("nan"), float("inf"), 2.0**31)),
+        *(("double", value, "bigint") for value in (2.0**53 + 2, -1e300, float("-inf"), 0.1)),
+        *(("float", value, "bigint") for value in (2.0**24 + 2, 0.5, float("nan"))),
         ("string", "1", "integer"),
+        ("string", "true", "boolean"),
+        *(("string", text, "timestamp") for text in ("", "2021-07-27", "2021-02-30T00:00:00Z")),
+        *(("string", text, "timestamp") for text in ("20210727T160208Z", "1", "now")),
+        *(("string", text, "date") for text in ("", "20210727", "2021-02-30")),
+        (long_of("timestamp-nanos"), 1, "timestamp"),
+        (long_of("timestamp-nanos"), 1, "date"),
+        (COLOUR, "red", "integer"),
+        (decimal(2), b"\x07", "integer"),  # 0.07
+        (decimal(0), b"\x01\0\0\0\0", "integer"),
+        (decimal(0), b"", "integer"),
+        (decimal(0), b"\0" * 100, "integer"),
+        (decimal(39), b"\0", "double"),
+        (decimal(2), b"\x64", "varchar"),
+        ({"type": "fixed", "name": "f", "size": 3}, b"abc", "varchar"),
+        ({"type": "array", "items": "int"}, [1], "integer"),
+        ({"type": "map", "values": "int"}, {}, "varchar"),
+        (["null", "int", "string"], 1, "integer"),
+        (["null", "int", "string"], None, "varchar"),
         ("int", 1, "varchar"),
         ("int", 1, "boolean"),
         ("long", 2**53 + 1, "double"),
@@ -227,7 +284,6 @@ def test_types_that_widen_or_mean_the_same_are_read(
         (MICROS, 253_402_300_800_000_000, "timestamp"),
         (MICROS, -62_135_596_800_000_001, "timestamp"),
         ({"type": "long", "logicalType": "timestamp-millis"}, 2**62, "timestamp"),
-        ({"type": "long", "logicalType": "local-timestamp-micros"}, 1, "timestamp"),
         ({"type": "int", "logicalType": "date"}, 2_932_897, "date"),
         ({"type": "int", "logicalType": "date"}, -719_163, "date"),
     ],
@@ -240,6 +296,40 @@ def test_what_is_not_of_the_columns_type_is_refused_by_name(
     path = foreign_file(tmp_path / "x.avro", fields, [{"id": 1, "it": value}])
     with pytest.raises(DamagedBackup, match="column it"):
         read(path, now)
+
+
+def test_text_is_judged_as_the_doors_of_rows_judge_it(tmp_path: Path):
+    now = table("things", key(), column("it", "timestamp", utc_datetime={}))
+    fields = [field("id", "int"), field("it", "string")]
+    for text, reason in (
+        ("2021-07-27T16:02:08+02:00", "must be in UTC"),
+        ("2021-07-27 16:02:08Z", "must be in UTC"),
+        ("2021-07-27T16:02Z", "not a date and time written like"),
+        ("2021-07-27t16:02:08.1230000+00:00", None),
+    ):
+        path = foreign_file(tmp_path / "x.avro", fields, [{"id": 1, "it": text}] * 3)
+        if reason is None:
+            assert read(path, now).num_rows == 3
+        else:
+            with pytest.raises(DamagedBackup, match=reason):
+                read(path, now)
+
+
+def test_a_name_in_other_letters_is_taken_where_only_one_is_meant(tmp_path: Path):
+    path = tmp_path / "x.avro"
+    row = {"ID": 1, "Department": "a", "DEPARTMENT": "b", "department": "c"}
+    for fields, found in (
+        (["ID", "Department"], "a"),
+        (["ID", "department", "DEPARTMENT"], "c"),
+        (["ID", "Department", "DEPARTMENT"], None),
+    ):
+        types = [field(name, "int" if name == "ID" else "string") for name in fields]
+        foreign_file(path, types, [row])
+        if found is None:
+            with pytest.raises(DamagedBackup, match="not clear which of its columns is department"):
+                read(path, DEPARTMENTS)
+        else:
+            assert read(path, DEPARTMENTS).to_pylist() == [{"id": 1, "department": found}]
 
 
 def test_a_backup_of_another_table_is_refused_even_if_the_columns_fit(tmp_path: Path):

@@ -74,6 +74,78 @@ def test_a_bad_header_is_refused(path: Path, data: bytes, reason: str):
     assert reason in refused(path, data)
 
 
+def nested(levels: int) -> Any:
+    """Lists of lists."""
+    said: Any = "int"
+    for _ in range(levels):
+        said = {"type": "array", "items": said}
+    return said
+
+
+TREE = {
+    "type": "record",
+    "name": "Branch",
+    "fields": [field("left", ["null", "Branch"]), field("leaves", nested(1))],
+}
+NOTHING = {"type": "record", "name": "Nothing", "fields": [field("none", "null")]}
+MANY = long(2**62)
+# A column that the table has not, and its bytes in a row.
+PASSED_OVER = [
+    ("null", b""),
+    (["null"], long(0)),
+    (["int"], long(0) + long(7)),
+    (["null", "int", "string"], long(2) + long(1) + b"x"),
+    ({"type": "enum", "name": "e", "symbols": ["a"]}, long(0)),
+    ({"type": "fixed", "name": "f", "size": 5}, b"12345"),
+    ({"type": "fixed", "name": "f", "size": 0}, b""),
+    (nested(1), long(2) + long(5) + long(500) + long(0)),
+    (nested(1), long(-2) + long(3) + long(5) + long(500) + long(0)),
+    (nested(60), long(1) * 59 + long(0) * 60),
+    ({"type": "map", "values": "int"}, long(1) + long(1) + b"k" + long(9) + long(0)),
+    ({"type": "array", "items": "null"}, MANY + long(0)),
+    ({"type": "array", "items": NOTHING}, MANY + MANY + long(0)),
+    (TREE, long(1) + long(0) + long(0) + long(0)),
+    ({"type": "array", "items": {"type": "array", "items": "null"}}, long(1) + MANY + long(0) * 2),
+]
+# The same types, and bytes that are no such values, or go on where there is nothing.
+NO_VALUES = [
+    (["null", "int", "string"], long(3)),
+    (["null", "int", "string"], long(-1)),
+    ({"type": "fixed", "name": "f", "size": 1 << 40}, b"12345"),
+    (nested(1), MANY),
+    (nested(1), long(-(2**63))),
+    (nested(1), long(-1) + long(-5)),
+    (nested(1), long(-1) + MANY),
+    (nested(1), b"\xff" * 40),
+    ({"type": "map", "values": "null"}, MANY + long(-1)),
+    (TREE, long(1) * 100_000),
+]
+
+
+@pytest.mark.parametrize(("said", "data"), PASSED_OVER)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_column_of_any_type_that_the_table_has_not_is_passed_over(
+    path: Path, said: Any, data: bytes, place: int
+):
+    parts = [ROW[:1], ROW[1:]]
+    fields, row = [*FIELDS], [*parts]
+    fields.insert(place, field("x", said))
+    row.insert(place, data)
+    path.write_bytes(header({**SCHEMA, "fields": fields}) + block(3, b"".join(row) * 3))
+    assert read(path) == [{"id": 1, "department": "Maths"}] * 3
+    with path.open("rb") as file:
+        assert AvroFile(file, DEPARTMENTS).left_out == ["x"]
+    for wrong in (block(3, b"".join(row) * 2), block(2, b"".join(row) * 3)):
+        path.write_bytes(header({**SCHEMA, "fields": fields}) + wrong)
+        assert "block" in refused(path, path.read_bytes())
+
+
+@pytest.mark.parametrize(("said", "data"), NO_VALUES)
+def test_what_is_passed_over_is_bounded_too(path: Path, said: Any, data: bytes):
+    file = header({**SCHEMA, "fields": [field("x", said), *FIELDS]}) + block(1, data + ROW)
+    assert refused(path, file).startswith(("a block", "a value", "it has a"))
+
+
 RECURSIVE = {
     "type": "record",
     "name": "Tree",
@@ -108,21 +180,22 @@ RECURSIVE = {
             {**SCHEMA, "fields": [*FIELDS, field("x", said)]}
             for said in (
                 None,
-                "null",
-                ["null"],
-                ["int"],
                 [],
                 ["null", "null"],
-                ["null", "int", "string"],
-                ["int", "string"],
                 ["null", ["null", "int"]],
                 "Root",
-                {"type": "array", "items": "int"},
-                {"type": "map", "values": "int"},
-                {"type": "fixed", "name": "f", "size": 1 << 40},
-                {"type": "enum", "name": "e", "symbols": ["a"]},
-                SCHEMA,
+                "no such type",
+                {"type": "array"},
+                {"type": "array", "items": "Root"},
+                {"type": "map", "values": None},
+                {"type": "record", "name": "r"},
+                {"type": "record", "name": "r", "fields": [7]},
+                {"type": "record", "name": "int", "fields": []},
+                {"type": "fixed", "name": "f", "size": -1},
+                {"type": "fixed", "name": "f", "size": True},
+                {"type": "enum", "symbols": ["a"]},
                 {"type": {"type": "int"}},
+                nested(70),
                 {"logicalType": "date"},
             )
         ),
