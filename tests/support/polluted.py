@@ -377,7 +377,7 @@ def _separator_too_few(file: Polluted, random: Random) -> None:
         fields = _fields(file, item)
         at = random.randrange(len(fields) - 1)
         fields[at : at + 2] = ["".join(fields[at : at + 2])]
-        item.text, item.may = file.look.delimiter.join(fields), False
+        item.text = file.look.delimiter.join(fields)
 
 
 @pollution
