@@ -21,6 +21,7 @@ from service.formats.csv.dialect import (
     ExpectedColumn,
     LineCounts,
     UnreadableFile,
+    dialect_of,
 )
 from service.runtime.running import holder_of
 
@@ -137,7 +138,7 @@ def _opened(load: dict[str, Any]) -> CsvSource:
     if path.exists() and not path.is_file():  # a pipe, say, whose other end no one opens
         raise UnreadableFile("it is not a file")
     if load["shape"]:
-        dialect = msgspec.json.decode(load["shape"], type=Dialect)
+        dialect = dialect_of(load["shape"])
     else:
         options = DialectOptions(**read_options(load["options"] or {}))
         dialect = detect_dialect(path, expected, options, NO_LIMIT)

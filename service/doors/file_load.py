@@ -9,7 +9,7 @@ from uuid import uuid4
 import msgspec
 
 from service.dictionary import Table
-from service.formats.csv.dialect import Dialect, DialectOptions
+from service.formats.csv.dialect import Dialect, DialectOptions, dialect_of
 from service.ops.pending_files import PendingFile
 from service.runtime.clock import utc_now
 
@@ -95,7 +95,7 @@ class FileLoad:
         """The load of a file that is on record, and of which nothing was read by this service."""
         path = Path(file.path)
         size = path.stat().st_size if path.exists() else 0
-        dialect = msgspec.json.decode(file.shape, type=Dialect)
+        dialect = dialect_of(file.shape)
         return cls(file, dialect, Progress("waiting", 0, size))
 
     @property

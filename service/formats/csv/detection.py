@@ -206,7 +206,27 @@ def _best(found: Scan, expected: Sequence[ExpectedColumn], options: DialectOptio
     whole = _Reading(best.sample.extended(), best.skip, expected, options)
     if whole.failure:
         raise whole.failure
+    whole.reasons += _why_delimiter(best, readings)
+    if found.encoding == "cp1252" and options.encoding is None:
+        whole.reasons += ("it is not UTF-8; where its texts look wrong, say its encoding",)
     return whole
+
+
+def _why_delimiter(best: _Reading, readings: Sequence[_Reading]) -> tuple[str, ...]:
+    """What speaks for a delimiter and not for another one of those that the file has."""
+    mark = best.sample.marks.delimiter
+    others: dict[str, float] = {}
+    for each in readings:
+        other = each.sample.marks.delimiter
+        others[other] = max(others.get(other, 0.0), each.fit)
+    del others[mark]
+    if not others:
+        return ()
+    less = ", ".join(f"{share:.0%} with {DELIMITERS[other]}" for other, share in others.items())
+    return (
+        f"with the delimiter {DELIMITERS[mark]}, {best.fit:.0%} of the first records fit the table"
+        f" ({less})",
+    )
 
 
 def _by_single_quotes(best: _Reading, readings: Sequence[_Reading]) -> _Reading:
@@ -249,7 +269,7 @@ def _settled(one: _Reading, other: _Reading) -> _Reading:
             " (--delimiter)"
         )
     if a.quote != b.quote:
-        return one if a.quote == '"' and not one.values_are_wrapped else other
+        return one
     return one if a.escape == DOUBLED else other
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from service.dictionary import Table
-from service.errors import Unprocessable
+from service.errors import Unprocessable, shortened
 
 DELIMITERS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'", "^": "'^'", " ": "space"}
 QUOTES = {'"': "", "'": 'quotes "\'"', "": "no quotes"}
@@ -120,11 +120,11 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def renamed(self) -> tuple[tuple[str, str], ...]:
         """Names that are not the columns' own, and the columns that they were found to be."""
-        return tuple(
-            (field.name, field.column)
-            for field in self.fields
-            if field.column and field.why in (BY_TYPE, BY_SYNONYM)
-        )
+        return self._found(BY_TYPE) + self._found(BY_SYNONYM)
+
+    def _found(self, why: str) -> tuple[tuple[str, str], ...]:
+        there = [field for field in self.fields if field.why == why]
+        return tuple((shortened(field.name), field.column or "") for field in there)
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -153,11 +153,11 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
             said.append(f"{self.newline} line ends")
         if self.compression:
             said.append(self.compression)
-        if self.renamed:
-            pairs = ", ".join(f"{theirs} as {ours}" for theirs, ours in self.renamed)
-            said.append(f"by type: {pairs}")
+        for way, why in ("by type", BY_TYPE), ("by synonym", BY_SYNONYM):
+            if pairs := ", ".join(f"{theirs} as {ours}" for theirs, ours in self._found(why)):
+                said.append(f"{way}: {pairs}")
         if self.left_out:
-            said.append(f"left out: {', '.join(self.left_out)}")
+            said.append(f"left out: {shortened(', '.join(self.left_out))}")
         said.append(f"{'' if self.exact else 'about '}{counted(self.rows, 'row')}")
         return ", ".join(said)
 
@@ -165,7 +165,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
         passed = len(self.preamble) + self.skip
         above = f", {counted(passed, 'line')} above it passed over" if passed else ""
         if not self.header:
-            return f"no header, columns by position{above}"
+            how = "as said" if any(each.why == AS_SAID for each in self.fields) else "by position"
+            return f"no header, columns {how}{above}"
         place = f" in line {self.header_line}" if self.header_line > 1 else ""
         return f"header{place}{above}"
 
@@ -186,6 +187,16 @@ def expected_columns(table: Table) -> tuple[ExpectedColumn, ...]:
         ExpectedColumn(each.name, each.type.name, each.required, each.synonyms)
         for each in table.columns
     )
+
+
+def dialect_of(record: str) -> Dialect:
+    """The dialect that is on record of a file in JSON; also as versions before 0.2 wrote it."""
+    dialect = msgspec.json.decode(record, type=Dialect)
+    if dialect.fields:
+        return dialect
+    before = msgspec.json.decode(record)
+    fields = tuple(FileField(name, is_ghost=name is None) for name in before["columns"])
+    return msgspec.structs.replace(dialect, fields=fields, skip=before["skipped"])
 
 
 def as_json(dialect: Dialect) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def scan(path: Path, max_bytes: int, options: DialectOptions, sample_bytes: int 
         UnreadableFile: it is binary, damaged, of another encoding than was said, or larger than
             `max_bytes` when decompressed.
     """
-    head = _head(pieces(path, max_bytes))
+    head = _head(pieces(path, max_bytes), HEAD)[:HEAD]
     mark = next((mark for mark in BOMS if head.startswith(mark)), b"")
     if options.encoding is None:
         delimiter = (options.delimiter or "").encode()
@@ -64,12 +65,13 @@ def scan(path: Path, max_bytes: int, options: DialectOptions, sample_bytes: int 
     else:
         encoding = _said(options.encoding, mark, head)
     bom = bool(mark) and BOMS[mark] == encoding
-    newline, size, sample = "", 0, b""
+    text = in_utf8(pieces(path, max_bytes), encoding, bom)
+    beginning = _head(text, sample_bytes)
+    newline = newline_of(beginning)
+    size, sample, piece = 0, b"", b"\n"
     lines = saying = 0
     last_quotes: dict[str, int] = {}
-    piece = b"\n"
-    for piece in _lines(in_utf8(pieces(path, max_bytes), encoding, bom)):
-        newline = newline or newline_of(piece)
+    for piece in _lines(chain([beginning], text)):
         if newline == "CR":
             piece = piece.translate(SWAPPED)
         sample = sample if len(sample) > sample_bytes else sample + piece
@@ -112,13 +114,14 @@ def _said(name: str, mark: bytes, head: bytes) -> str:
     raise UnreadableFile(f"it is not {encoding.upper()}")
 
 
-def _head(raw: Iterator[bytes]) -> bytes:
+def _head(raw: Iterator[bytes], size: int) -> bytes:
+    """The first pieces, of `size` bytes together at least, if there are as many."""
     head = b""
     for piece in raw:
         head += piece
-        if len(head) >= HEAD:
+        if len(head) >= size:
             break
-    return head[:HEAD]
+    return head
 
 
 def _known(encoding: str) -> str:
@@ -207,6 +210,8 @@ def newline_of(piece: bytes) -> str:
         return "CR" if b"\r" in piece else ""
     if b"\r" not in piece:
         return "LF"
+    if piece.count(b"\r") == piece.count(b"\r\n"):
+        return "CRLF" if piece.count(b"\r") * 2 > piece.count(b"\n") else "LF"
     quote = b'"' if b'"' in piece else b"'"
     outside = b"".join(piece.split(quote)[::2])
     if b"\n" not in outside:
