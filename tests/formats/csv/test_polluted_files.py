@@ -13,7 +13,7 @@ from tests.support.verdicts import faults, read, smallest
 FILES, SEEDS = 5_000, 50
 BLOCKS = (64, 200, 1 << 10, 1 << 14)
 MOST_BLOCKS = 100
-WHOLE = reader.BLOCK
+WHOLE = opening.BLOCK
 
 
 def _block(size: int, random: Random) -> int:
