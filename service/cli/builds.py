@@ -32,6 +32,9 @@ def build_and_tell(run: Run) -> Result:
     else:
         with output.progress("building"):
             result = _here(run.settings, _tell_node(run))
+    if not run.as_json:
+        for warning in result["warnings"]:
+            output.note(f"warning: {warning}")
     if result["status"] != "done":
         _fail(run, result)
     with run.connect() as client:

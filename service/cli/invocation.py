@@ -37,6 +37,19 @@ class Run:
 
         return connect(self.settings, self.url)
 
+    def show_entries(
+        self,
+        answer: Any,
+        rows: Iterable[output.Row],
+        columns: list[str],
+        told: Callable[[output.Row], list[str]],
+    ) -> None:
+        """As `show`; on a terminal each row has the lines that `told` gives."""
+        if self.as_json:
+            output.print_json(answer)
+        else:
+            output.entries(rows, columns, told)
+
     def show(self, answer: Any, rows: Iterable[output.Row], columns: list[str]) -> None:
         """`answer` as JSON if that is asked for, else `rows` as a table."""
         if self.as_json:

@@ -14,6 +14,7 @@ import click
 from service.runtime.printable import printable
 
 Row = Mapping[str, Any]
+INDENT = "    "
 
 
 def print_json(value: Any) -> None:
@@ -50,6 +51,27 @@ def table(rows: Iterable[Row], columns: Sequence[str]) -> None:
     for texts in cells:
         drawn.add_row(*map(Text, texts))
     Console().print(drawn)
+
+
+def entries(
+    rows: Iterable[Row], columns: Sequence[str], told: Callable[[Row], Sequence[str]]
+) -> None:
+    """As `table`; on a terminal, where so many columns would be squeezed, several lines for each.
+
+    `told` gives the lines of a row: the first names it, the others are set in below.
+    """
+    if not sys.stdout.isatty():
+        table(rows, columns)
+        return
+    import shutil
+    import textwrap
+
+    width = shutil.get_terminal_size().columns
+    for row in rows:
+        head, *more = (printable(each) for each in told(row))
+        click.secho(head, bold=True)
+        for text in more:
+            click.echo(textwrap.fill(text, width, initial_indent=INDENT, subsequent_indent=INDENT))
 
 
 def count_line(name: str, counts: Row) -> str:

@@ -10,10 +10,18 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.utils import TargetConfig
 from dbt_common.exceptions import DbtRuntimeError
 
+from service.dbt.history_files import WrongHistory, history_file, largest_file, strange_files
 from service.dbt.landing import CsvSource
 from service.dbt.run_context import landing, open_file
+from service.dictionary.file_options import WrongOption, read_files, read_options
 from service.formats.csv.detection import detect_dialect
-from service.formats.csv.dialect import Dialect, DialectOptions, ExpectedColumn, UnreadableFile
+from service.formats.csv.dialect import (
+    Dialect,
+    DialectOptions,
+    ExpectedColumn,
+    LineCounts,
+    UnreadableFile,
+)
 from service.runtime.running import holder_of
 
 LEAST_MEMORY = 2_000_000_000  # bytes
@@ -42,12 +50,24 @@ class Plugin(BasePlugin):
             conn.execute(f"set global memory_limit = '{memory_for(conn)} bytes'")
 
     def store(self, target_config: TargetConfig) -> None:
-        """Lands lines of a file, for the macro land_lines; what it found goes into its `config`.
+        """Does what a macro of engines/duckdb.sql asks for; the answer goes into its `config`."""
+        asked = target_config.config
+        match target_config.location.format if target_config.location else None:
+            case "csv":
+                self._land(asked)
+            case "yaml":
+                asked["problem"] = _problem(asked["options"], asked["synonyms"])
+            case "folder":
+                asked.update(_history(asked["folder"], asked["table"], asked["tables"]))
+            case "open":
+                asked["is_open"] = open_file(asked["load_id"]) is not None
+
+    def _land(self, load: dict[str, Any]) -> None:
+        """Lands lines of a file.
 
         The statements in ``before`` are executed when the file was found to make sense, in one
         transaction with the landing: a part of a file is there whole or not at all.
         """
-        load = target_config.config
         try:
             source = open_file(load["load_id"]) or _opened(load)
             with self._connection.cursor() as cursor, landing(cursor):
@@ -60,8 +80,40 @@ class Plugin(BasePlugin):
             load["refused"] = error.detail
             return
         dialect, load["last_line"] = source.dialect, source.last_line
+        load["counted"] = _counted(dialect, source.counts)
         load["delimiter"], load["described"] = dialect.delimiter, dialect.described()
         load["columns"] = [name for name in dialect.columns if name is not None]
+
+
+def _problem(options: Any, synonyms: dict[str, Any]) -> str | None:
+    """What is wrong with what the YAML of a table says of files."""
+    try:
+        read_files(options, synonyms)
+    except WrongOption as error:
+        return str(error)
+    return None
+
+
+def _history(folder: str, table: str | None, tables: list[str]) -> dict[str, Any]:
+    """Where the history of a table is, or why it cannot be told; and what is no table's."""
+    found: dict[str, Any] = {"path": None, "problem": None, "strange": []}
+    try:
+        if table is not None:
+            found["path"] = history_file(folder, table)
+    except WrongHistory as error:
+        found["problem"] = str(error)
+    return found | {"strange": strange_files(folder, tables)}
+
+
+def _counted(dialect: Dialect, counts: LineCounts) -> dict[str, int | None]:
+    """The lines of the whole file, and of the part that was landed; as ``ops.loads`` names them."""
+    return {
+        "lines": dialect.lines or None,
+        "header_lines": counts.header,
+        "blank_lines": counts.blank,
+        "skipped_lines": counts.skipped,
+        "record_lines": counts.records,
+    }
 
 
 def memory_for(connection: duckdb.DuckDBPyConnection) -> int:
@@ -74,8 +126,7 @@ def memory_for(connection: duckdb.DuckDBPyConnection) -> int:
         return said
     limit = "select parse_formatted_bytes(current_setting('memory_limit'))"
     ((most,),) = connection.execute(limit).fetchall()
-    files = Path(os.environ.get("GATEHOUSE_SEEDS", "seeds")).glob("*.csv")
-    largest = max((file.stat().st_size for file in files), default=0)
+    largest = largest_file(os.environ.get("GATEHOUSE_SEEDS", "seeds"))
     return min(int(most), max(LEAST_MEMORY, 4 * largest))
 
 
@@ -88,6 +139,7 @@ def _opened(load: dict[str, Any]) -> CsvSource:
     if load["shape"]:
         dialect = msgspec.json.decode(load["shape"], type=Dialect)
     else:
-        dialect = detect_dialect(path, expected, DialectOptions(), NO_LIMIT)
+        options = DialectOptions(**read_options(load["options"] or {}))
+        dialect = detect_dialect(path, expected, options, NO_LIMIT)
     names = tuple(each.name for each in expected)
     return CsvSource(path, dialect, names, NO_LIMIT, after=load["behind"], at_once=True)

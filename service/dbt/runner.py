@@ -58,6 +58,7 @@ class BuildResult(msgspec.Struct):
     message: str | None = None
     actor: str | None = None  # who asked for it
     progress: BuildProgress = msgspec.field(default_factory=BuildProgress)
+    warnings: list[str] = msgspec.field(default_factory=list)  # of what it has passed over
 
 
 class WritersLock(Protocol):
@@ -157,6 +158,8 @@ def _run_dbt(
         name, data = event.info.name, event.data
         if name.startswith("JinjaLog") and data.msg.startswith(LOCK_LINE):
             lock.take(cancel)
+        elif name == "JinjaLogWarning":
+            build.warnings.append(data.msg)
         elif name == "LogStartLine":
             cancel.check()
             build.progress.total, build.progress.node = data.total, data.node_info.node_name

@@ -28,6 +28,7 @@ class Column:
     description: str
     rules: tuple[Rule, ...]
     example: Any = None
+    synonyms: tuple[str, ...] = ()  # other names that files have for it
 
     @cached_property
     def required(self) -> bool:

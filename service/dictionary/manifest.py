@@ -11,6 +11,7 @@ from typing import Any
 
 from service.dictionary import Column, Dictionary, DictionaryError, Report, Rule, Table
 from service.dictionary.column_types import TYPES
+from service.dictionary.file_options import WrongOption, read_files
 from service.dictionary.rules import KINDS
 
 # Data tests that are about a table as a whole and judge no row.
@@ -54,7 +55,10 @@ def _table(node: Node, tests: Iterable[Node]) -> Table:
     ]
     if len(keys) != 1:
         raise DictionaryError(f"{node['name']}: one column must have the constraint primary_key")
-    columns = [_column(node["name"], said, own) for said in node["columns"].values()]
+    synonyms = _check_files(node)
+    columns = [
+        _column(node["name"], said, own, synonyms[name]) for name, said in node["columns"].items()
+    ]
     key = next(column for column in columns if column.name == keys[0])
     if not (key.required and key.is_unique):
         raise DictionaryError(
@@ -63,7 +67,23 @@ def _table(node: Node, tests: Iterable[Node]) -> Table:
     return Table(node["name"], node["description"], key.name, tuple(columns))
 
 
-def _column(table: str, said: Node, tests: Iterable[Node]) -> Column:
+def _check_files(node: Node) -> Mapping[str, tuple[str, ...]]:
+    """The synonyms of each column; what is said of the table's history must make sense, too."""
+    synonyms = {name: _meta(said).get("synonyms") for name, said in node["columns"].items()}
+    try:
+        return read_files(_meta(node).get("csv"), synonyms)
+    except WrongOption as error:
+        raise DictionaryError(f"{node['name']}{error}") from error
+
+
+def _meta(said: Node) -> Mapping[str, Any]:
+    """What is said under ``config: {meta: …}``, or under ``meta:`` as dbt had it before."""
+    return {**(said.get("meta") or {}), **((said.get("config") or {}).get("meta") or {})}
+
+
+def _column(
+    table: str, said: Node, tests: Iterable[Node], synonyms: tuple[str, ...] = ()
+) -> Column:
     where = f"{table}.{said['name']}"
     type_name = (said["data_type"] or "").lower()
     if type_name not in TYPES:
@@ -79,8 +99,14 @@ def _column(table: str, said: Node, tests: Iterable[Node]) -> Column:
         ),
         key=lambda rule: rule.kind,
     )
-    example = said.get("config", {}).get("meta", {}).get("example")
-    return Column(said["name"], TYPES[type_name], said["description"], tuple(rules), example)
+    return Column(
+        said["name"],
+        TYPES[type_name],
+        said["description"],
+        tuple(rules),
+        _meta(said).get("example"),
+        synonyms,
+    )
 
 
 def _rule(place: str, type_name: str, column: str, test: Node) -> Rule:

@@ -29,14 +29,28 @@ class LineRejected(msgspec.Struct):
     violations: list[dict[str, Any]]
 
 
+class RowRead(msgspec.Struct):
+    """A row of a file as it was read: its texts, or what is wrong with it."""
+
+    line: int
+    values: dict[str, str | None]
+    problem: str | None
+
+
 class TrialResult(msgspec.Struct):
-    """What a load would do, and the first lines that it would keep out."""
+    """What a load would do, the first lines that it would keep out, and the first of all."""
 
     received: int = 0
     accepted: int = 0
     rejected: int = 0
     already_present: int = 0
+    lines: int | None = None  # counted by themselves; None: not known
+    header_lines: int = 0
+    blank_lines: int = 0
+    skipped_lines: int = 0
+    record_lines: int = 0
     rejections: list[LineRejected] = msgspec.field(default_factory=list)
+    first_rows: list[RowRead] = msgspec.field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,7 +47,12 @@ PASSING = (
 FULL = ("no space left", "file too large", "max_temp_directory_size")
 
 # Tables and columns of the books that were added last: a build by an older version lacks them.
-LATEST_BOOKS = (("files", "is_current"), ("rejections", "raw"), ("replays", "load_id"))
+LATEST_BOOKS = (
+    ("files", "is_current"),
+    ("rejections", "raw"),
+    ("replays", "load_id"),
+    ("loads", "record_lines"),
+)
 
 
 def query_arrow(

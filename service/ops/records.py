@@ -41,6 +41,13 @@ class LoadRecord(OpsRecord, frozen=True, kw_only=True):
     finished_at: datetime | None = None
     actor: str | None
     detail: str | None = None
+    # Of a file: how many lines it has, and how many of them were what. None: it was no file, or
+    # was loaded before they were counted.
+    lines: int | None = None
+    header_lines: int | None = None
+    blank_lines: int | None = None
+    skipped_lines: int | None = None
+    record_lines: int | None = None
 
 
 class RejectionRecord(OpsRecord, frozen=True, kw_only=True):

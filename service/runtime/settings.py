@@ -42,7 +42,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     )
     backups: Annotated[Path, Meta(description="The folder of the Avro backups.")] = Path("backups")
     seeds: Annotated[
-        Path, Meta(description="The folder of the history: one `<table>.csv` for each table.")
+        Path,
+        Meta(
+            description="The folder of the history: one `<table>.csv` (or `.csv.gz`, `.csv.zst`)"
+            " for each table."
+        ),
     ] = Path("seeds")
     host: Annotated[str, Meta(min_length=1, description="The address to listen at.")] = "127.0.0.1"
     port: Annotated[

@@ -39,6 +39,7 @@ class Audit(msgspec.Struct):
 def audit(connection: Connection, dictionary: Dictionary, catalogue: Catalogue) -> Audit:
     """Checks everything that `connection`, in a transaction, sees, and all backups."""
     checks = [_loads_add_up(connection), _rejections_on_record(connection)]
+    checks.append(_lines_add_up(connection, dictionary))
     for table in dictionary.tables.values():
         checks.append(_rows_follow(connection, table))
         checks.append(_rules_hold(connection, dictionary, table))
@@ -140,6 +141,85 @@ def _rejections_on_record(connection: Connection) -> AuditCheck:
     ]
     (count,) = connection.execute("select count(*) from ops.rejections").fetchall()[0]
     return _check("rejections on record", problems, f"{count} rejections")
+
+
+# macros/history/accounting.sql asks the same.
+_LINES_OF_FILES = """
+    select
+        load_id, table_name, lines, header_lines, blank_lines, skipped_lines, record_lines
+    from ops.loads
+    where
+        status = 'done'
+        and lines <> header_lines + blank_lines + skipped_lines + record_lines
+    order by started_at, load_id, table_name
+"""
+_LANDED = """
+    with numbered as (
+        select line, _lines, lead(line) over (order by line) as following from {raw}
+    ),
+
+    landed as (
+        select
+            count(*) as records,
+            coalesce(sum(_lines), 0) as lines,
+            max(line + _lines - 1) as last_line,
+            count(*) filter (following < line + _lines) as shared
+        from numbered
+    ),
+
+    counted as (
+        select loads.* from ops.loads inner join ops.landed using (load_id, table_name)
+        where table_name = ? and status = 'done' and record_lines is not null
+    )
+
+    select
+        load_id, records, received, landed.lines, record_lines, last_line, counted.lines, shared
+    from landed cross join counted
+    where
+        records <> received or landed.lines <> record_lines or last_line > counted.lines
+        or shared > 0
+"""
+
+
+def _lines_add_up(connection: Connection, dictionary: Dictionary) -> AuditCheck:
+    """Each line of a file is told as one of: header, blank, skipped, of a record.
+
+    What was landed last, of each table, has the lines that its load counts, none of them twice.
+    """
+    problems = [
+        f"load {load_id} of {table}: {lines} lines is not {header} of the header + {blank} blank"
+        f" + {skipped} skipped + {of_records} of records"
+        for load_id, table, lines, header, blank, skipped, of_records in connection.execute(
+            _LINES_OF_FILES
+        ).fetchall()
+    ]
+    for name in dictionary.tables:
+        query = _LANDED.format(raw=f"raw.{quoted(name)}")
+        wrong = connection.execute(query, [name]).fetchall()
+        problems += [_landed_otherwise(name, *found) for found in wrong]
+    (count,) = connection.execute("select count(record_lines) from ops.loads").fetchall()[0]
+    return _check("lines add up", problems, f"{count} files")
+
+
+def _landed_otherwise(
+    table: str,
+    load_id: str,
+    records: int,
+    received: int,
+    lines: int,
+    counted: int,
+    last: int,
+    all_lines: int | None,
+    shared: int,
+) -> str:
+    said = f"load {load_id} of {table}: "
+    if records != received:
+        return said + f"{records} records are landed, {received} were received"
+    if lines != counted:
+        return said + f"the records landed have {lines} lines, the load counts {counted}"
+    if shared:
+        return said + f"{shared} records share lines with the next one"
+    return said + f"line {last} is landed, the file has {all_lines}"
 
 
 # macros/history/accounting.sql asks the same.

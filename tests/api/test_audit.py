@@ -17,6 +17,9 @@ ROWS = (
 )
 
 
+LINE_COUNTS = ("lines", "header_lines", "blank_lines", "skipped_lines", "record_lines")
+
+
 def audit(client: httpx.Client) -> dict[str, tuple[bool, str]]:
     """What the audit says, by check."""
     said = client.get("/v1/audit").json()
@@ -75,6 +78,7 @@ def test_all_is_well_after_inserts_replays_and_restores(client):
     assert list(found) == [
         "loads add up",
         "rejections on record",
+        "lines add up",
         "rows of departments",
         "rules of departments",
         "rows of jobs",
@@ -145,6 +149,43 @@ def test_counts_of_batches_and_replays_that_were_changed_are_named(lived, kind):
     )
     assert found.keys() == {"rejections on record"}
     assert found["rejections on record"].startswith(kind)
+
+
+LINES = "update ops.loads set {} where table_name = 'jobs'"
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ((LINES.format("lines = header_lines + record_lines + 1"),), "185 lines is not 1 of the"),
+        ((LINES.format("record_lines = 1, lines = null"),), "183 lines, the load counts 1"),
+        (("delete from raw.jobs where line = 7",), "182 records are landed, 183 were received"),
+        (("update raw.jobs set _lines = 2 where line = 7",), "184 lines, the load counts 183"),
+        (
+            (
+                "update raw.jobs set _lines = 2 where line = 7",
+                LINES.format("record_lines = 184, lines = 185"),
+            ),
+            "1 records share lines with the next one",
+        ),
+        (
+            (
+                "update raw.jobs set line = 900 where line = 7",
+                LINES.format("lines = 184"),
+            ),
+            "line 900 is landed, the file has 184",
+        ),
+    ],
+)
+def test_lines_of_a_file_that_are_not_accounted_for_are_named(settings, damage, said):
+    found = after(settings, *damage)
+    assert list(found) == ["lines add up"]
+    assert said in found["lines add up"]
+
+
+def test_loads_from_before_lines_were_counted_are_passed_over(settings):
+    forget = ", ".join(f"{name} = null" for name in LINE_COUNTS)
+    assert after(settings, f"update ops.loads set {forget}", "delete from raw.jobs") == {}
 
 
 def test_a_rejection_that_was_deleted_is_missed(settings):

@@ -14,6 +14,7 @@ import pytest
 import zstandard
 
 from service.dbt import landing
+from service.formats.csv.detection import detect_dialect
 from service.runtime.settings import Settings
 from tests.support.answers import all_pages, files_in, is_problem
 from tests.support.projects import Project
@@ -61,6 +62,11 @@ def books(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:
         return everything(connection)
 
 
+def kinds_of_lines(load: Load) -> tuple[int | None, ...]:
+    """How many lines are of the header, blank, skipped, and of records."""
+    return tuple(load[f"{kind}_lines"] for kind in ("header", "blank", "skipped", "record"))
+
+
 def counts(load: Load) -> tuple[int, ...]:
     """The counts of a load."""
     names = ("received", "accepted", "rejected", "already_present")
@@ -93,6 +99,18 @@ def test_a_file_goes_in_and_what_does_not_fit_is_kept_out_with_line_and_text(
     assert payloads[7] == '7006;"x'
     assert client.get("/v1/tables/hired_employees/rows/7003").json()["name"] == "Ada Byron"
     assert files_in(settings.spool) == set()
+
+
+def test_each_line_of_a_file_is_told_as_what_it_is(client: httpx.Client) -> None:
+    file = HEADER + hires(7001, 2) + f'\n7003,"Ada\nByron",{MOMENT},1,1\n,,,,\n7004,"x\n'
+    for said in ({"dry_run": True}, {}):
+        load = followed(client, send(client, "hired_employees", file, **said))
+        assert counts(load) == (4, 3, 1, 0)
+        assert kinds_of_lines(load) == (1, 2, 0, 5)
+        assert load["lines"] in (None, 8)
+    assert kinds_of_lines(client.get(f"/v1/loads/{load['load_id']}").json()) == (1, 2, 0, 5)
+    batch = client.post("/v1/tables/jobs/rows", json=[]).json()["load_id"]
+    assert kinds_of_lines(client.get(f"/v1/loads/{batch}").json()) == (None,) * 4
 
 
 def test_the_same_file_twice_adds_nothing(client: httpx.Client) -> None:
@@ -132,6 +150,13 @@ def test_what_makes_no_sense_is_refused_and_on_record(
     ("said", "status", "slug"),
     [
         ({"delimiter": "::"}, 400, "bad-request"),
+        ({"delimiter": "\\x0a"}, 400, "bad-request"),
+        ({"quote": "`"}, 400, "bad-request"),
+        ({"escape": "slash"}, 400, "bad-request"),
+        ({"comment": " "}, 400, "bad-request"),
+        ({"skip": -1}, 400, "bad-request"),
+        ({"skip": "two"}, 400, "bad-request"),
+        ({"delimiter": "|", "comment": "|"}, 400, "bad-request"),
         ({"delimeter": ";"}, 400, "bad-request"),
         ({"columns": "id,nome"}, 422, "unreadable-file"),
         ({"encoding": "klingon"}, 422, "unreadable-file"),
@@ -150,6 +175,27 @@ def test_what_is_said_of_a_file_counts(client: httpx.Client) -> None:
     load = followed(client, send(client, "departments", file, encoding="latin-1", **said))
     assert counts(load) == (2, 1, 1, 0)
     assert client.get("/v1/tables/departments/rows/71").json()["department"] == "Räte"
+
+
+def test_all_that_can_be_said_of_a_file_reaches_who_finds_out_its_dialect(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[Any] = []
+
+    def listening(path: Any, expected: Any, options: Any, max_bytes: int) -> Any:
+        heard.append(options)
+        return detect_dialect(path, expected, options, max_bytes)
+
+    monkeypatch.setattr("service.doors.files.detect_dialect", listening)
+    said = {"delimiter": "\\x7C", "quote": "'", "escape": "backslash", "comment": "#", "skip": 0}
+    taken = send(client, "departments", "id|department\n71|A\n", **said)
+    assert counts(followed(client, taken)) == (1, 1, 0, 0)
+    (options,) = heard
+    assert {name: getattr(options, name) for name in said} == {
+        **said,
+        "delimiter": "|",
+        "escape": "\\",
+    }
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, zstandard.compress])
@@ -211,6 +257,24 @@ def test_a_dry_run_says_what_would_be_and_changes_nothing(
     assert client.get("/v1/tables/hired_employees/rows/7001").status_code == 404
 
 
+def test_a_dry_run_tells_how_the_file_is_read_and_its_first_rows(client: httpx.Client) -> None:
+    file = "nr;what;department\n" + "".join(f"{71 + i};x;D {i}\n" for i in range(7))
+    said = {"columns": "id,-,department", "dry_run": True}
+    load = followed(client, send(client, "departments", file.replace("D 1", '"D'), **said))
+    assert load["dialect"]["delimiter"] == ";"
+    assert load["dialect"]["columns"] == ["id", None, "department"]
+    assert [each["column"] for each in load["columns"]] == ["id", None, "department"]
+    assert load["first_rows"][0] == {
+        "line": 2,
+        "values": {"id": "71", "department": "D 0"},
+        "problem": None,
+    }
+    assert load["first_rows"][1]["problem"] == "a quote is not closed at the end of its field"
+    assert [each["line"] for each in load["first_rows"]] == [2, 3, 4, 5, 6]
+    done = followed(client, send(client, "departments", file, columns="id,-,department"))
+    assert not {"dialect", "columns", "first_rows"} & done.keys()
+
+
 def test_a_request_that_comes_again_loads_once(client: httpx.Client) -> None:
     options: Any = {
         "content": "id,department\n71,A\n",
@@ -245,6 +309,7 @@ def test_a_long_file_comes_in_parts_and_is_accounted_for_as_one(client: httpx.Cl
     load = followed(client, send(client, "hired_employees", HEADER + lines))
     assert (load["status"], load["detail"]) == ("done", None)
     assert counts(load) == (29, 25, 3, 1)
+    assert kinds_of_lines(load) == (1, 0, 0, 30)
     found = client.get("/v1/rejections", params={"load_id": load["load_id"]}).json()["rejections"]
     assert sorted(each["position"] for each in found) == [29, 30, 31]
 
@@ -272,6 +337,7 @@ def test_what_a_stopped_service_leaves_is_taken_up_by_the_next(
     with serve(settings) as client:
         load = followed(client, taken)
         assert (load["status"], counts(load)) == ("done", (25, 25, 0, 0))
+        assert kinds_of_lines(load) == (1, 0, 0, 25)
         assert client.get("/v1/tables/hired_employees/rows/7025").status_code == 200
     assert files_in(settings.spool) == set()
 

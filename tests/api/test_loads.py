@@ -5,6 +5,7 @@ from datetime import datetime
 import duckdb
 import pytest
 
+from tests.support import LOADS
 from tests.support.answers import all_pages, is_problem
 
 HIRE = {"name": "A", "datetime": "2021-01-01T00:00:00Z", "department_id": 70, "job_id": 1}
@@ -55,6 +56,11 @@ def test_a_load_is_found_by_the_id_that_its_request_was_answered(client):
         "already_present": 0,
         "actor": None,
         "detail": None,
+        "lines": None,
+        "header_lines": None,
+        "blank_lines": None,
+        "skipped_lines": None,
+        "record_lines": None,
     }
 
 
@@ -90,7 +96,7 @@ def test_the_newest_load_comes_first_and_each_comes_once(client):
 def test_loads_that_began_at_the_same_moment_come_once_each(settings, serve):
     with duckdb.connect(str(settings.warehouse)) as connection:
         connection.execute(
-            "insert into ops.loads select 'load ' || i, 'jobs', 'batch', null, 'done', 1, 1, 0, 0,"
+            f"insert into {LOADS} select 'load ' || i, 'jobs', 'batch', null, 'done', 1, 1, 0, 0,"
             " timestamp '2026-01-01', timestamp '2026-01-01', null, null from range(10) as t(i)"
         )
     with serve(settings) as client:
@@ -127,7 +133,7 @@ def test_loads_can_be_asked_for_by_kind_and_status(client):
 def test_a_load_that_is_under_way_has_no_end(settings, serve):
     with duckdb.connect(str(settings.warehouse)) as connection:
         connection.execute(
-            "insert into ops.loads values ('l1', 'jobs', 'file', 'a/b.csv', 'running',"
+            f"insert into {LOADS} values ('l1', 'jobs', 'file', 'a/b.csv', 'running',"
             " 0, 0, 0, 0, timestamp '2026-01-01', null, null, null)"
         )
     with serve(settings) as client:

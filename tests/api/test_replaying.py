@@ -8,6 +8,7 @@ import httpx
 import msgspec
 import pytest
 
+from tests.support import LOADS
 from tests.support.answers import is_problem
 from tests.support.rows import department, hire, in_csv
 from tests.support.services import serving
@@ -239,7 +240,7 @@ def lines(settings: Any, *payloads: tuple[str, Any, list[dict[str, Any]]]) -> No
     """Puts lines of a file on record as a load of the history would."""
     with duckdb.connect(str(settings.warehouse)) as connection:
         connection.execute(
-            "insert into ops.loads values ('of-file', 'departments', 'file', 'f.csv', 'done', ?, 0,"
+            f"insert into {LOADS} values ('of-file', 'departments', 'file', 'f.csv', 'done', ?, 0,"
             " ?, 0, now(), now(), null, null)",
             [len(payloads)] * 2,
         )

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from service.warehouse import replays as in_writer
+from tests.support import LOADS
 from tests.support.answers import all_pages, is_problem
 from tests.support.rows import department, hire, in_csv
 from tests.support.services import serving
@@ -264,7 +265,7 @@ def test_a_failure_leaves_each_row_as_it_was_or_in(client, settings, monkeypatch
 def test_what_a_killed_service_has_left_is_said_to_have_ended(settings):
     with duckdb.connect(str(settings.warehouse)) as connection:
         connection.execute(
-            "insert into ops.loads values ('left', 'jobs', 'replay', null, 'running', 0, 0, 0, 0,"
+            f"insert into {LOADS} values ('left', 'jobs', 'replay', null, 'running', 0, 0, 0, 0,"
             " now(), null, null, null)"
         )
     with serving(settings) as client:
@@ -288,9 +289,11 @@ def test_the_writer_says_which_rows_have_gone_in(client, settings):
 def test_a_hundred_thousand_open_rejections_are_tried_while_inserts_go_on(client, settings):
     dismiss_history(settings)
     with duckdb.connect(str(settings.warehouse)) as connection:
+        connection.execute(
+            f"insert into {LOADS} values ('much', 'hired_employees', 'file', 'f', 'done', 100000,"
+            " 0, 100000, 0, now(), now(), null, null)"
+        )
         connection.execute("""
-            insert into ops.loads values ('much', 'hired_employees', 'file', 'f', 'done', 100000, 0,
-                100000, 0, now(), now(), null, null);
             insert into ops.rejections
                 (rejection_id, load_id, table_name, position, payload, violations, rejected_at,
                 status)

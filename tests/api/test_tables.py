@@ -50,6 +50,7 @@ def test_a_table_shows_its_columns_with_types_and_rules_and_their_arguments(read
             {"rule": "not_blank"},
             {"rule": "not_null"},
         ],
+        "synonyms": [],
     }
     relationships = next(
         rule for rule in columns["job_id"]["rules"] if rule["rule"] == "relationships"

@@ -22,11 +22,13 @@ def test_a_second_build_finds_no_new_history(alone):
     answer = alone("build")
     assert answer.code == 0
     assert "departments 12 rows (no new history)" in answer.lines
+    assert answer.err == ""
 
 
 def test_a_running_service_builds_and_says_the_same(asking, settings):
     with (settings.seeds / "jobs.csv").open("a") as file:
         file.write("9001,Smith\n")
+    (settings.seeds / "hires.csv").write_text("id\n1\n")
     answer = asking("build", "--json")
     assert answer.code == 0
     said = answer.json
@@ -35,7 +37,12 @@ def test_a_running_service_builds_and_says_the_same(asking, settings):
     (load,) = [load for load in said["loads"] if load["table"] == "jobs"]
     assert (load["received"], load["accepted"], load["already_present"]) == (184, 1, 183)
     assert said["tables"]["jobs"] == 184
-    assert asking("build").lines[-3] == "departments 12 rows (no new history)"
+    again = asking("build")
+    assert again.lines[-3] == "departments 12 rows (no new history)"
+    assert again.err == (
+        "warning: hires.csv is the history of no table;"
+        " there are departments, hired_employees, jobs\n"
+    )
 
 
 def test_a_build_that_fails_says_why_and_exits_1(alone, settings):

@@ -34,6 +34,15 @@ def test_files_are_loaded_and_their_shape_is_told(asking, file):
     assert (load["status"], load["accepted"], load["already_present"]) == ("done", 0, 2)
 
 
+def test_lines_are_accounted_for_where_there_is_something_to_tell(asking, file):
+    path = file("jobs.csv", 'id,job\n\n9001,"Smith\n& Son"\n')
+    for extra in ((), ("--dry-run",)):
+        answer = asking("load", "jobs", path, *extra)
+        assert answer.lines[2] == "  lines: 1 header, 1 blank, 2 of records"
+    (told,) = asking("load", "jobs", path, "--json").json
+    assert told["record_lines"] == 2
+
+
 @pytest.mark.new_python
 def test_it_works_where_no_service_runs(alone, file):
     path = file("jobs.csv", "id,job\n9001,Smith\n")
@@ -57,12 +66,44 @@ def test_a_dry_run_lists_the_lines_that_would_be_kept_out(asking, file):
     assert asking("load", "jobs", path).lines[-1].startswith("jobs 3 rows (1 accepted")
 
 
+def test_a_file_is_explained_and_nothing_is_written(asking, file):
+    path = file("jobs.csv", "nr;title\n9001;Smith\nx;\n")
+    answer = asking("load", "jobs", "--explain", path)
+    assert answer.code == 1
+    told = [line for line in answer.lines[1:] if not line.startswith("  ")]
+    assert [line.rsplit("\t", 1)[0] for line in told[:3]] == [
+        "in file\tcolumn",
+        "nr\tid",
+        "title\tjob",
+    ]
+    assert told[3:6] == ["line\tid\tjob", "2\t9001\tSmith", "3\tx\t"]
+    assert told[6].endswith("already present) (dry run: nothing is written)")
+    assert told[7:] == [
+        "line\tcolumn\trule\tmessage",
+        "3\tid\ttype\tid is not a whole number of 32 bits",
+        "3\tjob\tnot_null\tjob is missing",
+    ]
+    (load,) = asking("load", "jobs", path, "--explain", "--json").json
+    assert load["first_rows"][0]["values"] == {"id": "9001", "job": "Smith"}
+    assert all(load["kind"] == "history" for load in asking("loads", "--json").json)
+
+
 def test_what_is_said_of_a_file_is_passed_on(asking, file):
     path = file("jobs.txt", b"K\xf6chin|9001\nnone|9002\n")
     said = ["--columns", "job,id", "--delimiter", "|", "--no-header", "--null", "none"]
     answer = asking("load", "jobs", path, *said, "--encoding", "latin-1")
     assert answer.lines[-1] == "jobs 2 rows (1 accepted, 1 rejected, 0 already present)"
     assert asking("tables", "jobs").lines[0].startswith("jobs: ")
+
+
+def test_marks_are_passed_on_and_refused_by_name(asking, file):
+    path = file("jobs.txt", "id|job\n9001|Smith\n")
+    said = ["--delimiter", "\\x7C", "--quote", '"', "--escape", "doubled", "--skip", "0"]
+    assert asking("load", "jobs", path, *said).code == 0
+    answer = asking("load", "jobs", path, "--quote", "`")
+    assert answer.code != 0
+    assert "quote: it is \", ', or none" in answer.err
+    assert asking("load", "jobs", path, "--skip", "-1").code == 2
 
 
 def test_a_file_that_makes_no_sense_is_refused_with_a_hint(asking, file):

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -14,11 +15,11 @@ from service.cli import output
 def typing(settings):
     """Runs `gatehouse` on a terminal, types `keys`, gives the exit code and the screen."""
 
-    def run(environ, *arguments, keys=""):
+    def run(environ, *arguments, keys="", width=200):
         ours, theirs = pty.openpty()
         process = subprocess.Popen(
             [sys.executable, "-m", "service.cli", *arguments],
-            env={**environ, "TERM": "xterm", "COLUMNS": "200"},
+            env={**environ, "TERM": "xterm", "COLUMNS": str(width)},
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -51,6 +52,21 @@ def test_tables_are_drawn(on_terminal):
     assert code == 0
     assert "───" in screen
     assert "departments" in screen
+
+
+def test_loads_and_rejections_are_readable_at_80_columns(on_terminal, client):
+    rows = [{"id": "x", "department": "D" * 300}]
+    load_id = client.post("/v1/tables/departments/rows", json=rows).json()["load_id"]
+    for command, said in (
+        ("loads", "    departments 1 rows (0 accepted, 1 rejected, 0 already present)"),
+        ("rejections", "    type: id is not a whole number of 32 bits; max_length: "),
+    ):
+        code, screen = on_terminal(command, "--limit", "1", width=80)
+        assert code == 0
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", screen).splitlines()
+        assert plain[0].startswith(load_id)
+        assert plain[1].startswith(said)
+        assert all(len(line) <= 80 for line in plain), plain
 
 
 def test_a_restore_shows_what_would_change_and_asks(on_terminal, client):

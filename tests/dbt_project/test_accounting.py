@@ -6,6 +6,7 @@ import duckdb
 import pytest
 
 from tests.dbt_project.test_history import HIRES, live
+from tests.support import LOADS
 from tests.support.projects import Project
 
 
@@ -35,7 +36,7 @@ def failing(project: Project, *damage: str) -> set[str]:
 
 def load(kind: str, received: int, accepted: int, detail: str = "null") -> str:
     return (
-        f"insert into ops.loads values (cast(uuid() as varchar), 'jobs', '{kind}', null, 'done',"
+        f"insert into {LOADS} values (cast(uuid() as varchar), 'jobs', '{kind}', null, 'done',"
         f" {received}, {accepted}, 0, {received - accepted}, now(), now(), null, {detail})"
     )
 
@@ -48,11 +49,25 @@ DAMAGE = {
         "update ops.loads set accepted = 1, rejected = 1 where table_name = 'jobs'",
     ),
     "a sum of a load": ("update ops.loads set received = 9 where table_name = 'jobs'",),
+    "a line of a load": ("update ops.loads set lines = 4 where table_name = 'jobs'",),
+    "a landed line less": ("delete from raw.jobs where line = 3",),
+    "a landed line twice": (
+        "update raw.jobs set _lines = 2 where line = 2",
+        "update ops.loads set record_lines = 3, lines = 4 where table_name = 'jobs'",
+    ),
+    "a landed line behind the end": (
+        "update raw.jobs set line = 9 where line = 2",
+        "update ops.loads set lines = 3 where table_name = 'jobs'",
+    ),
     "a load without rows": (load("replay", 1, 1),),
     "a restore without rows": (load("restore", 3, 1, '\'{"removed":0,"accepted_before":2}\''),),
 }
 FINE = {
     "nothing": (),
+    "a load from before lines were counted": (
+        "update ops.loads set lines = null, record_lines = null where table_name = 'jobs'",
+        "update raw.jobs set _lines = 2 where line = 2",
+    ),
     "a replay": ("insert into core.jobs values (9, 'A')", load("replay", 1, 1)),
     "a restore": (
         "delete from core.jobs",

@@ -1,10 +1,14 @@
 """What builds make of history files that change, and of a dictionary that does."""
 
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from service.engines.duckdb import Database
+from service.errors import NotBuilt
+from tests.support import LOADS
 from tests.support.projects import SITES, Project
 
 pytestmark = pytest.mark.slow
@@ -46,9 +50,30 @@ def live(project: Project, table: str, row: str) -> None:
     changed(
         project,
         f"insert into core.{table} values ({row});"
-        " insert into ops.loads values (cast(uuid() as varchar), "
+        f" insert into {LOADS} values (cast(uuid() as varchar), "
         f"'{table}', 'batch', null, 'done', 1, 1, 0, 0, now(), now(), null, null)",
     )
+
+
+def test_each_line_of_a_history_is_told_as_what_it_is(project: Project) -> None:
+    project.write("jobs", 'id,job\n\n1,Welder\n,\n3,"Sto\nker"\n')
+    project.build()
+    assert project.query(
+        "select header_lines, blank_lines, skipped_lines, record_lines, coalesce(lines, 6)"
+        " from ops.loads where table_name = 'jobs' order by started_at desc limit 1"
+    ) == [(1, 2, 0, 3, 6)]
+
+
+def test_books_from_before_lines_were_counted_are_built_upon(project: Project) -> None:
+    for name in ("lines", "header_lines", "blank_lines", "skipped_lines", "record_lines"):
+        changed(project, f"alter table ops.loads drop column {name}")
+    with pytest.raises(NotBuilt), closing(Database(project.settings.warehouse)) as database:
+        database.dictionary()
+    project.build()
+    project.append("jobs", "3,Stoker")
+    project.build()
+    query = "select record_lines from ops.loads where table_name = 'jobs' order by started_at"
+    assert project.query(query) == [(None,), (3,)]
 
 
 def test_the_first_build_takes_in_what_fits_and_says_why_the_rest_is_kept_out(
@@ -82,6 +107,24 @@ def test_an_id_with_other_content_is_rejected_and_with_the_same_already_present(
         (2, "Treasury"),
         (3, "Docks"),
     ]
+
+
+def test_a_history_is_read_as_its_yaml_says_and_anew_when_that_changes(
+    project: Project,
+) -> None:
+    project.write("jobs", "7;Stoker;x\n8;Pilot;y\n")
+    says = "description: One row per job"
+    options = 'config: {meta: {csv: {delimiter: ";", header: false, columns: [id, job, "-"]}}}'
+    project.change("jobs", says, f"{options}\n    {says}")
+    project.build()
+    assert project.query("select * from core.jobs where id > 2") == [(7, "Stoker"), (8, "Pilot")]
+    project.build()
+    loads = "select count(*) from ops.loads where table_name = 'jobs'"
+    assert project.query(loads) == [(2,)]
+    project.change("jobs", "header: false", "header: true")
+    project.build()
+    assert project.query(loads) == [(3,)]
+    assert project.last_load("jobs") == (1, 0, 0, 1)
 
 
 def test_a_line_that_repeats_a_rejected_one_is_not_already_present(project: Project) -> None:
@@ -168,7 +211,7 @@ def test_a_row_that_a_restore_took_away_is_rejected_again_if_its_line_fails(
         changed(
             project,
             f"delete from core.{table} where {missing}; delete from ops.history;"
-            f" insert into ops.loads select cast(uuid() as varchar), '{table}', 'restore', null,"
+            f" insert into {LOADS} select cast(uuid() as varchar), '{table}', 'restore', null,"
             " 'done', count(*), 0, 0, count(*), now(), now(), null, '{\"removed\":1}'"
             f" from core.{table}",
         )

@@ -9,6 +9,7 @@ import pytest
 
 from service.dictionary import DictionaryError
 from service.dictionary.manifest import read_dictionary
+from service.formats.csv.dialect import expected_columns
 from tests.support.projects import Project
 
 pytestmark = pytest.mark.slow
@@ -34,12 +35,21 @@ def to(parent: str, field: str = "id") -> str:
     return f"{{relationships: {{arguments: {{to: ref('{parent}'), field: {field}}}}}}}"
 
 
+def synonyms(said: str) -> str:
+    """What the YAML of the last column says of its synonyms."""
+    return f"  config: {{meta: {{synonyms: {said}}}}}\n"
+
+
+SYNONYM_OF_Y = "data_type: integer, description: Y., meta: {synonyms: [NR]}"
+
+
 class Broken(NamedTuple):
     """A table that cannot be followed, and what both sides must say of it."""
 
     columns: str
     says: str
     parents: str = ""
+    csv: str = ""
 
 
 BROKEN = {
@@ -136,6 +146,25 @@ BROKEN = {
         "x: rule relationships stands twice",
         "departments jobs",
     ),
+    "history_of_no_options": Broken(KEY, ": csv: it is to say options by their names", csv="[1]"),
+    "history_by_a_wrong_name": Broken(
+        KEY, ": csv: there is no option delimeter; there are encoding, ", csv='{delimeter: ";"}'
+    ),
+    "history_by_two_delimiters": Broken(KEY, ": csv: delimiter: it is", csv='{delimiter: ";;"}'),
+    "history_without_a_name": Broken(
+        KEY, ": csv: columns: there is no column nome", csv='{columns: [id, "-", nome]}'
+    ),
+    "history_skips_words": Broken(KEY, ": csv: skip: it is how many lines", csv="{skip: two}"),
+    "synonym_of_two": Broken(
+        with_column("integer") + synonyms("[Nr.]") + f"- {{name: y, {SYNONYM_OF_Y}}}\n",
+        ".y: synonym 'NR' is a synonym of x, too",
+    ),
+    "synonym_that_is_a_name": Broken(
+        with_column("integer") + synonyms("[ID]"), ".x: synonym 'ID' is the name of id, too"
+    ),
+    "synonyms_that_are_no_texts": Broken(
+        with_column("integer") + synonyms("[1]"), ".x: synonyms are a list of texts, not [1]"
+    ),
 }
 # The order of the builds is dbt's business, so Python has no such error.
 NO_PARENTS = Broken(
@@ -149,7 +178,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project(tmp_path_factory.mktemp("broken"))
     (project.folder / "dbt_project" / "macros" / "even.sql").write_text(EVEN)
     for name, broken in {**BROKEN, "no_parents": NO_PARENTS}.items():
-        project.model(name, broken.columns, broken.parents)
+        project.model(name, broken.columns, broken.parents, csv=broken.csv)
     return project
 
 
@@ -212,6 +241,23 @@ def test_read_dictionary_takes_what_the_checkout_says(nodes: Mapping[str, Any]) 
         "not_null",
     ]
     assert list(dictionary.reports) == ["hires_by_quarter"]
+
+
+def test_synonyms_go_into_the_dictionary_from_config_and_from_meta(
+    nodes: Mapping[str, Any],
+) -> None:
+    said = json.loads(json.dumps(only(nodes, *SOUND)))
+    columns = said["model.gatehouse.hired_employees"]["columns"]
+    columns["name"]["config"]["meta"]["synonyms"] = ["employee", "full name"]
+    columns["job_id"]["meta"] = {"synonyms": ["position"]}
+    table = read_dictionary(said).tables["hired_employees"]
+    assert {each.name: each.synonyms for each in expected_columns(table)} == {
+        "id": (),
+        "name": ("employee", "full name"),
+        "datetime": (),
+        "department_id": (),
+        "job_id": ("position",),
+    }
 
 
 def test_tables_in_a_circle_are_named(nodes: Mapping[str, Any]) -> None:

@@ -122,6 +122,8 @@ def test_what_is_killed_at_any_point_counts_each_line_once(
     counts = "status, received, accepted, rejected, already_present from ops.loads"
     loaded = _query(settings, f"select {counts} where kind = 'file'")
     assert loaded == [("done", received, accepted, rejected, present)]
+    kinds = "header_lines, blank_lines, skipped_lines, record_lines from ops.loads"
+    assert _query(settings, f"select {kinds} where kind = 'file'") == [(1, 0, 0, received)]
     hires = "select count(*), count(distinct id) from core.hired_employees where id > 100000"
     assert _query(settings, hires) == [(accepted, accepted)]
     _landed_once(settings, "hired_employees", received, rejected + present)

@@ -212,7 +212,7 @@ def _dealer(
 def _verdicts_of_history(project: Project, name: str, lines: list[Line]) -> list[Verdict]:
     assert project.last_load(name)[0] == len(lines)
     found = {
-        line: Verdict(state, tuple(tuple(each.values()) for each in json.loads(violations)))
+        line: Verdict(state, tuple(map(_as_told, json.loads(violations))))
         for line, state, violations in project.query(
             f'select line, state, violations from raw."{name}__exceptions"'
         )
@@ -255,10 +255,14 @@ def _requests(
 
 
 def _told(violation: Violation) -> tuple[Any, ...]:
-    value = None if violation.value is None else str(violation.value)
-    if value and violation.rule == "malformed_line":
+    return _as_told(msgspec.structs.asdict(violation))
+
+
+def _as_told(violation: dict[str, Any]) -> tuple[Any, ...]:
+    value = None if violation["value"] is None else str(violation["value"])
+    if value and violation["rule"] == "malformed_line":
         value = value.replace('"', "")  # each door has its own writer, with quotes of its own
-    return violation.column, violation.rule, violation.message, value
+    return violation["column"], violation["rule"], violation["message"], value
 
 
 def _csv_batch(table: Table, lines: list[Line]) -> Any:

@@ -37,7 +37,7 @@ STATEMENTS = {
     "recorded": r"update ops\.files set behind|insert or replace into ops\.history",
 }
 # And behind which functions.
-FUNCTIONS = {"landing": (CsvSource, "land"), "landed": (Plugin, "store")}
+FUNCTIONS = {"landing": (CsvSource, "land"), "landed": (Plugin, "_land")}
 
 
 def one_after_another(settings: Settings, steps: Sequence[Step]) -> None:

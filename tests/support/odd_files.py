@@ -112,7 +112,7 @@ def plain(table: str, number: int) -> Line:
 def variations(kind: Kind) -> Iterator[tuple[str, Case]]:
     """Files of a kind, each with what is different about it."""
     headers: list[Line | None] = [kind.header or HEADERS[kind.table]]
-    if kind.header is None and kind.headerless:
+    if not kind.header and kind.headerless:
         headers.append(None)
     for delimiter in kind.delimiters:
         for newline in kind.newlines:

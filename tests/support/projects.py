@@ -72,15 +72,18 @@ class Project:
         with (self.seeds / f"{table}.csv").open("a") as file:
             file.writelines(f"{line}\n" for line in lines)
 
-    def model(self, name: str, columns: str, parents: str = "", about: str = "") -> None:
-        """Adds a table of record; `columns` is the YAML under `columns:`."""
+    def model(
+        self, name: str, columns: str, parents: str = "", about: str = "", csv: str = ""
+    ) -> None:
+        """Adds a table of record; `columns` is the YAML under `columns:`, `csv` of `meta: csv:`."""
         refs = ", ".join(f"ref('{parent}')" for parent in parents.split())
         call = f"parents=[{refs}]" if refs else ""
         (self.core / f"{name}.sql").write_text(f"{{{{ table_of_record({call}) }}}}\n")
         said = "\n".join(f"      {line}" for line in columns.strip("\n").splitlines())
         (self.core / f"{name}.yml").write_text(
             f"models:\n  - name: {name}\n    description: One row per {about or name}.\n"
-            f"    data_tests: [history_accounted_for]\n    columns:\n{said}\n"
+            + (f"    config: {{meta: {{csv: {csv}}}}}\n" if csv else "")
+            + f"    data_tests: [history_accounted_for]\n    columns:\n{said}\n"
         )
 
     def change(self, model: str, old: str, new: str) -> None:

@@ -102,9 +102,9 @@ def _lost(file: Polluted, found: Reading) -> Iterator[str]:
         if line not in covered:
             yield f"lost: {_short(item.text)}, line {line}, is on no record"
         elif told and item.must and item.kind == "row" and line not in doubted:
-            said = by_line.get(line)
-            if said is None or not is_accepted(said, file.look.expected):
-                yield f"kept out: {_short(item.text)}, line {line}: {_short(said)}"
+            there = by_line.get(line)
+            if there is None or not is_accepted(there, file.look.expected):
+                yield f"kept out: {_short(item.text)}, line {line}: {_short(there)}"
 
 
 def _not_adding_up(file: Polluted, found: Reading) -> Iterator[str]:

@@ -66,6 +66,22 @@
     {% for rule in rules if rule.kind == 'relationships' %}
         {% do check_reference(rule, rules) %}
     {% endfor %}
+    {% do check_files() %}
+{%- endmacro %}
+
+{#- What is said of the table's history (meta.csv), and of names that files have for its columns (meta.synonyms). -#}
+{% macro check_files() -%}
+    {% set synonyms = {} %}
+    {% for column in model.columns.values() %}
+        {% do synonyms.update({column.name: meta_of(column).get('synonyms')}) %}
+    {% endfor %}
+    {% set problem = problem_of_files(meta_of(model).get('csv'), synonyms) %}
+    {% if problem %}{{ exceptions.raise_compiler_error(model.name ~ problem) }}{% endif %}
+{%- endmacro %}
+
+{#- What a model or a column says under `config: {meta: …}`, or under `meta:` as dbt had it before. -#}
+{% macro meta_of(node) -%}
+    {{ return(dict(node.meta or {}, **((node.config or {}).meta or {}))) }}
 {%- endmacro %}
 
 {#- A column refers to one column, which is unique, in core and of the same type. -#}

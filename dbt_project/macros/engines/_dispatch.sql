@@ -166,8 +166,26 @@
 {#- What tells that the file at a path has changed: a plain text, or none when there is no such file. -#}
 {% macro file_state(path) -%}{{ return(adapter.dispatch('file_state')(path)) }}{%- endmacro %}
 
+{#- What there is in the folder of the history, given by its path: {path, problem, strange}. `path` is that of the file
+    of a table (a name, or none), none where it has none; `problem` says in words why it cannot be told, or read;
+    `strange` are the names of files that look like a history and are of none of the `tables` (names). -#}
+{% macro files_of_history(folder, table, tables) -%}
+    {{ return(adapter.dispatch('files_of_history')(folder, table, tables)) }}
+{%- endmacro %}
+
+{#- Whether the service that runs dbt has opened the file of a load, given by its id, for this run. -#}
+{% macro is_open(load_id) -%}{{ return(adapter.dispatch('is_open')(load_id)) }}{%- endmacro %}
+
+{#- What is wrong with options of CSV files as the YAML has them (a mapping, or none), or with the synonyms of columns
+    (each column's name mapped to a list, or none): words that go behind the table's name, or none. -#}
+{% macro problem_of_files(options, synonyms) -%}
+    {{ return(adapter.dispatch('problem_of_files')(options, synonyms)) }}
+{%- endmacro %}
+
 {#- Reads the file `load.path` and adds its lines to the table `load.target`, in one transaction with the statements
-    `load.before`; it is read as `load.shape` says, else as it is found to be, from behind line `load.behind` on.
+    `load.before`; it is read as `load.shape` says, else as it is found to be
+    by what `load.options` say of it, from behind line `load.behind` on.
     What was found goes into `load`: `columns`, the table's names of its columns; `delimiter`; `described`, in words;
+    `last_line`, its number; `counted`, by the names of line_accounts() how many lines were what (none: not known);
     or else `refused`, why no sense could be made of it. -#}
 {% macro land_file(load) -%}{{ return(adapter.dispatch('land_file')(load)) }}{%- endmacro %}

@@ -223,6 +223,27 @@
     ).rows[0][0]) }}
 {%- endmacro %}
 
+{#- Python knows it (service/dictionary/file_options.py), as for land_file. -#}
+{% macro duckdb__problem_of_files(options, synonyms) -%}
+    {% set asked = {'options': options, 'synonyms': synonyms} %}
+    {% do adapter.store_relation('gatehouse', this, [], '', 'yaml', asked) %}
+    {{ return(asked.problem) }}
+{%- endmacro %}
+
+{#- As that: service/dbt/history_files.py. DuckDB's glob() sees neither a folder that is not there nor a broken link. -#}
+{% macro duckdb__files_of_history(folder, table, tables) -%}
+    {% set asked = {'folder': folder, 'table': table, 'tables': tables} %}
+    {% do adapter.store_relation('gatehouse', this or 'history', [], folder, 'folder', asked) %}
+    {{ return(asked) }}
+{%- endmacro %}
+
+{#- As that: service/dbt/run_context.py. -#}
+{% macro duckdb__is_open(load_id) -%}
+    {% set asked = {'load_id': load_id} %}
+    {% do adapter.store_relation('gatehouse', this or 'open', [], '', 'open', asked) %}
+    {{ return(asked.is_open) }}
+{%- endmacro %}
+
 {#- By the project's plugin of dbt-duckdb, which profiles.yml names. -#}
 {% macro duckdb__land_file(load) -%}
     {% do adapter.store_relation('gatehouse', this, [], load.path, 'csv', load) %}

@@ -1,5 +1,5 @@
-{#- Data test: each landed line is in core or has its exception, the counts of every load add up, and the
-    count of the table follows from them. What was landed last is looked at when its load is done, until the table
+{#- Data test: each landed line is in core or has its exception, the counts of every load add up, those of its file's
+    lines too, and the count of the table follows from them. What was landed last is looked at when its load is done, until the table
     is restored. -#}
 {% test history_accounted_for(model) %}
 {% set name = model.identifier %}
@@ -9,8 +9,12 @@ where
     table_name = '{{ name }}'
     and received != accepted + rejected + already_present
 union all
+{{ lines_that_do_not_add_up(name) }}
+union all
 {{ count_that_does_not_follow(name, model) }}
 {%- if execute %}
+union all
+{{ landed_lines_that_do_not_follow(name) }}
 {%- set table = graph.nodes.values() | selectattr('schema', 'equalto', 'core') | selectattr('name', 'equalto', name) | first %}
 {%- set key, type = primary_key(table), (table.columns.values() | selectattr('name', 'equalto', primary_key(table)) | first).data_type %}
 union all
@@ -41,6 +45,46 @@ where
     )
 {%- endif %}
 {% endtest %}
+
+{#- Each line of a file is told as one of: header, blank, skipped, of a record. Loads of before that was counted have
+    NULL there. service/upkeep/audit.py asks the same, and what follows. -#}
+{% macro lines_that_do_not_add_up(name) -%}
+select 'lines of load ' || load_id as lost
+from ops.loads
+where
+    table_name = '{{ name }}'
+    and status = 'done'
+    and lines != header_lines + blank_lines + skipped_lines + record_lines
+{%- endmacro %}
+
+{#- One row when what was landed last is not what its load has counted, or lines belong to two records. -#}
+{% macro landed_lines_that_do_not_follow(name) -%}
+select 'landed lines: ' || landed.lines || ' of ' || landed.records || ' records' as lost
+from (
+    select
+        count(*) as records,
+        coalesce(sum(_lines), 0) as lines,
+        max(line + _lines - 1) as last_line,
+        count(case when _next < line + _lines then 1 end) as shared
+    from (
+        select line, _lines, lead(line) over (order by line) as _next
+        from raw.{{ adapter.quote(name) }}
+    ) as numbered
+) as landed
+cross join (
+    select loads.* from ops.landed
+    inner join ops.loads on ops.landed.load_id = ops.loads.load_id and ops.landed.table_name = ops.loads.table_name
+    where ops.landed.table_name = '{{ name }}' and ops.loads.status = 'done'
+) as load
+where
+    load.record_lines is not null
+    and (
+        landed.records != load.received
+        or landed.lines != load.record_lines
+        or landed.last_line > load.lines
+        or landed.shared > 0
+    )
+{%- endmacro %}
 
 {#- One row when a table has not the rows that its loads account for: those that its last restore left it
     with, and those that were accepted since. service/upkeep/audit.py asks the same. -#}

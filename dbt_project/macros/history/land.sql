@@ -29,9 +29,17 @@
         {{ as_text(load and load.fields) }} as fields,
         {{ load.behind if load else 0 }} as behind,
         {{ load.last_line if load else 0 }} as last_line,
+        {%- for name in line_accounts() %}
+        cast({{ load.counted[name] if load and load.counted[name] is not none else 'null' }} as bigint) as {{ name }},
+        {%- endfor %}
         {{ load.is_trial | lower if load else 'false' }} as is_trial,
         {{ utc_now() }} as started_at
     where {{ 'true' if load else 'false' }}
+{%- endmacro %}
+
+{#- How many lines a file has, counted by themselves, and how many of the lines that were landed now are what. -#}
+{% macro line_accounts() -%}
+    {{ return(['lines', 'header_lines', 'blank_lines', 'skipped_lines', 'record_lines']) }}
 {%- endmacro %}
 
 {#- The lines that were landed now, read; `clean` are those that break no rule by themselves. -#}
@@ -50,9 +58,15 @@
 {% macro land_lines(load) -%}
     {% set wanted, required = [], rules_of(model) | selectattr('kind', 'equalto', 'not_null') | map(attribute='column') | list %}
     {% for column in model.columns.values() %}
-        {% do wanted.append({'name': column.name, 'type': column.data_type | lower, 'required': column.name in required}) %}
+        {% do wanted.append({
+            'name': column.name, 'type': column.data_type | lower, 'required': column.name in required,
+            'synonyms': meta_of(column).get('synonyms') or []
+        }) %}
     {% endfor %}
-    {% do load.update({'wanted': wanted, 'target': landed_lines(), 'before': before_landing(load)}) %}
+    {% do load.update({
+        'wanted': wanted, 'options': meta_of(model).get('csv') if load.kind == 'history' else none,
+        'target': landed_lines(), 'before': before_landing(load)
+    }) %}
     {% do land_file(load) %}
     {% if load.refused %}
         {{ exceptions.raise_compiler_error(load.path ~ ': ' ~ load.refused) }}

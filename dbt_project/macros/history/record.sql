@@ -100,10 +100,18 @@
 {% macro record_counts() -%}
     {% set counts, added = counts_of_load(), {} %}
     {% for name, count in counts.items() %}{% do added.update({name: 'loads.' ~ name ~ ' + ' ~ count}) %}{% endfor %}
-    insert into ops.loads
+    {#- Of a load that an older version began they stay NULL. -#}
+    {% for name in line_accounts() %}
+        {% set sum = 'case when load.behind = 0 then 0 else loads.' ~ name ~ ' end + load.' ~ name %}
+        {% do added.update({name: 'load.lines' if name == 'lines' else sum}) %}
+    {% endfor %}
+    insert into ops.loads (
+        load_id, table_name, kind, source, status, {{ counts.keys() | join(', ') }},
+        started_at, finished_at, actor, {{ line_accounts() | join(', ') }}
+    )
     select
         load_id, '{{ model.name }}', 'history', source, 'done', {{ counts.values() | join(', ') }},
-        started_at, {{ utc_now() }}, actor, null
+        started_at, {{ utc_now() }}, actor, {{ line_accounts() | join(', ') }}
     from {{ current_load() }} as load
     where kind = 'history';
 
@@ -142,6 +150,16 @@
     }) }}
 {%- endmacro %}
 
+{#- The first lines that were landed, as they were read: {line, values, problem} of each, as a list. -#}
+{% macro first_rows_as_read() -%}
+    {% set values = {} %}
+    {% for name in model.columns %}{% do values.update({name: adapter.quote(name)}) %}{% endfor %}
+    (
+        select {{ list_of(struct({'line': 'line', 'values': struct(values), 'problem': '_problem'})) }}
+        from (select * from {{ landed_lines() }} order by line limit 5) as first
+    )
+{%- endmacro %}
+
 {#- What a load would do, for the service to tell. -#}
 {% macro record_trial() -%}
     {% set rejections %}
@@ -153,8 +171,10 @@
                 ) as first
             )
     {%- endset %}
+    {% set told = dict(counts_of_load(), rejections=rejections, first_rows=first_rows_as_read()) %}
+    {% for name in line_accounts() %}{% do told.update({name: name}) %}{% endfor %}
     update ops.files set result = (
-        select {{ json_text(struct(dict(counts_of_load(), rejections=rejections))) }}
+        select {{ json_text(struct(told)) }}
         from {{ current_load() }} as load
     )
     where load_id = (select load_id from {{ current_load() }});

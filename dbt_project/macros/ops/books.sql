@@ -20,6 +20,15 @@
     'actor': 'varchar',
     'detail': 'varchar',
 }, key=['load_id', 'table_name']) }};
+-- Of a file or history, how many lines it has, counted by themselves, and how many of them were what; NULL where the
+-- rows came by no file, or before lines were counted.
+{{ add_columns('ops.loads', {
+    'lines': 'bigint',
+    'header_lines': 'bigint',
+    'blank_lines': 'bigint',
+    'skipped_lines': 'bigint',
+    'record_lines': 'bigint',
+}) }}
 
 -- One row per row that was kept out. payload is what was sent, untouched; violations is JSON.
 {{ make_table('ops.rejections', {

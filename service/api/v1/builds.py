@@ -39,6 +39,7 @@ class Build(msgspec.Struct):
     message: str | None
     actor: str | None
     progress: BuildProgress
+    warnings: list[str]  # such as files of the history that are of no table
 
 
 class BuildList(msgspec.Struct):
@@ -122,6 +123,7 @@ def page_of(build: BuildResult) -> Build:
         message=build.message,
         actor=build.actor,
         progress=build.progress,
+        warnings=list(build.warnings),
     )
 
 

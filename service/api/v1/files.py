@@ -18,6 +18,7 @@ from service.api.http.idempotency import answered_once
 from service.api.http.parameters import only_known
 from service.api.http.problems import CONTENT_TYPE
 from service.api.v1.answers import encoded
+from service.dictionary.file_options import WrongOption, read_options
 from service.doors.file_load import FileLoad, Upload
 from service.errors import BadRequest, UnsupportedFormat
 from service.formats.csv.dialect import DialectOptions
@@ -79,7 +80,20 @@ class FileController(Controller):
             str, QueryParameter(description="What the file is called.")
         ] = "file.csv",
         dry_run: Annotated[bool, QueryParameter(description="Only judge the rows.")] = False,
-        delimiter: Annotated[Text, QueryParameter(description="One character, or `tab`.")] = None,
+        delimiter: Annotated[
+            Text, QueryParameter(description="A character; `tab`, `space`, or a byte: `\\x01`.")
+        ] = None,
+        quote: Annotated[Text, QueryParameter(description="`\"`, `'`, or `none`.")] = None,
+        escape: Annotated[
+            Text,
+            QueryParameter(description="How a quote stands in quotes: `doubled` or `backslash`."),
+        ] = None,
+        comment: Annotated[
+            Text, QueryParameter(description="What lines begin with that are passed over.")
+        ] = None,
+        skip: Annotated[
+            int | None, QueryParameter(ge=0, description="How many lines stand above the header.")
+        ] = None,
         header: Annotated[
             bool | None, QueryParameter(description="Whether the first line names the columns.")
         ] = None,
@@ -100,7 +114,18 @@ class FileController(Controller):
 
         What is not said of its shape is found out. Follow the load where `href` leads.
         """
-        found, options = gate.table(table), _options(delimiter, header, columns, encoding, null)
+        found = gate.table(table)
+        options = _options(
+            delimiter=delimiter,
+            quote=quote,
+            escape=escape,
+            comment=comment,
+            skip=skip,
+            header=header,
+            columns=columns,
+            encoding=encoding,
+            nulls=null,
+        )
         _check_type(request)
         upload = Upload(
             table=found,
@@ -127,22 +152,11 @@ def _check_type(request: Request[Any, Any, Any]) -> None:
         raise UnsupportedFormat(f"files may be compressed by gzip or zstd, not {encoding}")
 
 
-def _options(
-    delimiter: Text, header: bool | None, columns: Text, encoding: Text, null: Text
-) -> DialectOptions:
-    if delimiter is not None and len(delimiter) != 1 and delimiter not in ("tab", "\\t"):
-        raise BadRequest("a delimiter is one character, or tab")
-    return DialectOptions(
-        encoding=encoding,
-        delimiter="\t" if delimiter in ("tab", "\\t") else delimiter,
-        header=header,
-        columns=_names(columns),
-        nulls=_names(null) or (),
-    )
-
-
-def _names(said: Text) -> tuple[str, ...] | None:
-    return None if said is None else tuple(name.strip() for name in said.split(","))
+def _options(**said: Any) -> DialectOptions:
+    try:
+        return DialectOptions(**read_options(said))
+    except WrongOption as error:
+        raise BadRequest(str(error)) from error
 
 
 def _taken(load: FileLoad) -> Response[bytes]:

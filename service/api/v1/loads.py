@@ -14,12 +14,14 @@ from service.api.http.describing import described
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
 from service.api.http.times import Timestamp, in_utc
-from service.doors.file_load import FileLoad, LineRejected, Progress, TrialResult
+from service.doors.file_load import FileLoad, LineRejected, Progress, RowRead, TrialResult
+from service.formats.csv.dialect import Dialect
 from service.gate import Gate
 from service.ops import queries, records
 
 Kind = Literal["history", "file", "batch", "replay", "restore"]
 Status = Literal["running", "done", "refused", "failed"]
+LINES = ("lines", "header_lines", "blank_lines", "skipped_lines", "record_lines")
 
 
 class Counts(msgspec.Struct):
@@ -31,8 +33,20 @@ class Counts(msgspec.Struct):
     already_present: int
 
 
+class ColumnRead(msgspec.Struct):
+    """What the file calls a column, which one of the table's it is (null: none), and why."""
+
+    in_file: str
+    column: str | None
+    why: str
+
+
 class Load(msgspec.Struct):
-    """A load; `table` is null where it concerned several, whose counts are then in `tables`."""
+    """A load; `table` is null where it concerned several, whose counts are then in `tables`.
+
+    Of a file or history, `lines` is how many lines it has, counted by themselves; each of them is
+    one of the header, blank, skipped, or of a record. They are null where nothing came by a file.
+    """
 
     load_id: str
     kind: Kind
@@ -47,9 +61,18 @@ class Load(msgspec.Struct):
     finished_at: Timestamp | None
     actor: str | None
     detail: str | None
+    lines: int | None
+    header_lines: int | None
+    blank_lines: int | None
+    skipped_lines: int | None
+    record_lines: int | None
     tables: dict[str, Counts] | msgspec.UnsetType = msgspec.UNSET
     progress: Progress | msgspec.UnsetType = msgspec.UNSET  # of a file that is being loaded
-    rejections: list[LineRejected] | msgspec.UnsetType = msgspec.UNSET  # of a dry run: the first
+    # Of a dry run: the first lines it would keep out, how the file is read, and its first rows.
+    rejections: list[LineRejected] | msgspec.UnsetType = msgspec.UNSET
+    dialect: Dialect | msgspec.UnsetType = msgspec.UNSET
+    columns: list[ColumnRead] | msgspec.UnsetType = msgspec.UNSET
+    first_rows: list[RowRead] | msgspec.UnsetType = msgspec.UNSET
 
 
 class LoadList(msgspec.Struct):
@@ -119,8 +142,12 @@ def page_of_trial(load: FileLoad) -> Load:
         finished_at=in_utc(load.finished_at) if load.finished_at else None,
         actor=load.file.actor,
         detail=load.detail,
+        **_lines(load.result),
         progress=load.progress if load.status == "running" else msgspec.UNSET,
         rejections=found.rejections,
+        dialect=load.dialect,
+        columns=[ColumnRead(*each) for each in load.dialect.explained()],
+        first_rows=found.first_rows,
     )
 
 
@@ -137,6 +164,7 @@ def page_of(entries: Sequence[records.LoadRecord]) -> Load:
         finished_at=_finished(entries),
         actor=first.actor,
         detail=first.detail,
+        **_lines(None if several else first),
         tables={e.table_name: Counts(**_sums([e])) for e in entries} if several else msgspec.UNSET,
         **_sums(entries),  # type: ignore[arg-type]
     )
@@ -145,6 +173,11 @@ def page_of(entries: Sequence[records.LoadRecord]) -> Load:
 def _sums(entries: Sequence[records.LoadRecord]) -> dict[str, int]:
     fields = Counts.__struct_fields__
     return {name: sum(getattr(entry, name) for entry in entries) for name in fields}
+
+
+def _lines(entry: records.LoadRecord | TrialResult | None) -> dict[str, Any]:
+    """The account of the lines of a file."""
+    return {name: getattr(entry, name, None) for name in LINES}
 
 
 def _finished(entries: Sequence[records.LoadRecord]) -> datetime | None:

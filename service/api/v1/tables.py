@@ -35,6 +35,7 @@ class ColumnPage(msgspec.Struct):
     description: str
     nullable: bool
     rules: list[dict[str, Any]]
+    synonyms: list[str]  # other names that the header of a file may have for it
 
 
 class Reference(msgspec.Struct):
@@ -122,4 +123,5 @@ def _column(column: Column) -> ColumnPage:
         description=column.description,
         nullable=not column.required,
         rules=[rule.described() for rule in column.rules],
+        synonyms=list(column.synonyms),
     )

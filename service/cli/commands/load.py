@@ -24,13 +24,26 @@ COUNTS = ("received", "accepted", "rejected", "already_present")
 @click.argument("table")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--dry-run", is_flag=True, help="Only judge the rows.")
-@click.option("--delimiter", help='One character, or "tab".')
+@click.option("--explain", is_flag=True, help="Tell how it is read, and why; write nothing.")
+@click.option("--delimiter", help=r"A character; tab, space, or any byte such as \x01.")
+@click.option("--quote", help="What stands around texts: \" or ', or none.")
+@click.option("--escape", help="How a quote stands within quotes: doubled or backslash.")
+@click.option("--comment", help="What lines begin with that are passed over, such as #.")
+@click.option("--skip", type=click.IntRange(0), help="How many lines stand above the header.")
 @click.option("--header/--no-header", default=None, help="Whether the first line names columns.")
 @click.option("--columns", help="The table's columns in the file's order; \"-\" leaves one out.")
 @click.option("--encoding", help="Such as utf-8 or windows-1252.")
 @click.option("--null", multiple=True, help="What stands for no value, such as NA; repeatable.")
 @command
-def load(run: Run, table: str, files: tuple[str, ...], null: tuple[str, ...], **said: Any) -> int:
+def load(
+    run: Run,
+    table: str,
+    files: tuple[str, ...],
+    null: tuple[str, ...],
+    dry_run: bool,
+    explain: bool,
+    **said: Any,
+) -> int:
     """Load CSV files of any size and shape (also gzip and zstd).
 
     What is not said of a file's shape is found out, and told. The same file twice adds nothing.
@@ -39,19 +52,21 @@ def load(run: Run, table: str, files: tuple[str, ...], null: tuple[str, ...], **
     for path in paths:
         if not path.is_file():
             raise WrongSettings(f"{path} is not a file")
-    options = {name: value for name, value in said.items() if value not in (None, False)}
-    if said["header"] is not None:
-        options["header"] = said["header"]
+    options = {name: value for name, value in said.items() if value is not None}
+    if dry_run or explain:
+        options["dry_run"] = True
     if null:
         options["null"] = ",".join(null)
     with run.connect() as client:
-        loads = [_load(run, client, table, path, options) for path in paths]
+        loads = [_load(run, client, table, path, options, explain) for path in paths]
     if run.as_json:
         output.print_json(loads)
     return int(any(load["status"] != "done" or load["rejected"] for load in loads))
 
 
-def _load(run: Run, client: "Client", table: str, path: Path, options: dict[str, Any]) -> Load:
+def _load(
+    run: Run, client: "Client", table: str, path: Path, options: dict[str, Any], explain: bool
+) -> Load:
     """Uploads a file, shows its dialect, and waits until its load has ended."""
     with output.progress(f"sending {path.name}", path.stat().st_size) as step:
         taken = client.send(
@@ -65,6 +80,8 @@ def _load(run: Run, client: "Client", table: str, path: Path, options: dict[str,
         output.line(f"{path.name}: {taken['found']}")
     done = _followed(client, taken["href"], path.name)
     if not run.as_json:
+        if explain and done["status"] == "done":
+            _explain(done)
         _tell(done, bool(options.get("dry_run")))
     return {"found": taken["found"], **done}
 
@@ -98,6 +115,36 @@ def _followed(client: "Client", href: str, name: str) -> Load:
     return found
 
 
+def _explain(done: Load) -> None:
+    """Why the file is read as it is, and what its first rows are then."""
+    for reason in done["dialect"]["reasons"]:
+        output.line(f"  {reason}")
+    output.table(
+        [{**each, "column": each["column"] or "(left out)"} for each in done["columns"]],
+        ["in_file", "column", "why"],
+    )
+    if done["first_rows"]:
+        names = list(done["first_rows"][0]["values"])
+        rows = [_row_read(each) for each in done["first_rows"]]
+        problems = ["problem"] if any(row["problem"] for row in rows) else []
+        output.table(rows, ["line", *names, *problems])
+
+
+def _row_read(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row["values"], "line": row["line"], "problem": row["problem"]}
+
+
+def _lines(done: Load) -> str:
+    """The account of the lines, where there are others than a header and one for each row."""
+    counts = [done[f"{kind}_lines"] or 0 for kind in ("header", "blank", "skipped")]
+    of_records = done["record_lines"]
+    if of_records is None or (not any(counts[1:]) and of_records == done["received"]):
+        return ""
+    kinds = zip(counts, ("header", "blank", "skipped"), strict=True)
+    said = [f"{count:,} {kind}" for count, kind in kinds if count]
+    return ", ".join([*said, f"{of_records:,} of records"])
+
+
 def _tell(done: Load, dry_run: bool) -> None:
     if done["status"] != "done":
         raise Failure(
@@ -110,6 +157,8 @@ def _tell(done: Load, dry_run: bool) -> None:
         f"{done['table']} {received} rows ({accepted} accepted, {rejected} rejected, "
         f"{present} already present){would}"
     )
+    if said := _lines(done):
+        output.line(f"  lines: {said}")
     if done["detail"]:
         output.note(f"  {done['detail']}")
     if dry_run and done["rejections"]:

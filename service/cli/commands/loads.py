@@ -2,6 +2,7 @@
 
 import click
 
+from service.cli import output
 from service.cli.invocation import Run, command
 
 
@@ -15,4 +16,11 @@ def loads(run: Run, table: str | None, kind: str | None, limit: int) -> None:
     with run.connect() as client:
         found = client.pages("/v1/loads", "loads", limit, table=table, kind=kind)
     columns = ["load_id", "kind", "table", "status", "received", "accepted", "rejected"]
-    run.show(found, found, [*columns, "already_present", "started_at", "source"])
+    run.show_entries(found, found, [*columns, "already_present", "started_at", "source"], _told)
+
+
+def _told(load: output.Row) -> list[str]:
+    moment = load["started_at"].split(".")[0].rstrip("Z") + "Z"
+    counts = output.count_line(load["table"] or ", ".join(load.get("tables", ())), load)
+    source = [f"from {load['source']}"] if load["source"] else []
+    return [f"{load['load_id']}  {moment}  {load['kind']}  {load['status']}", counts, *source]

@@ -47,7 +47,12 @@ def rejections(run: Run, limit: int, summary: bool, **only: str | None) -> None:
             return
         found = client.pages("/v1/rejections", "rejections", limit, **only)
     rows = [{**rejection, "why": reason_of(rejection)} for rejection in found]
-    run.show(found, rows, ["rejection_id", "table", "position", "status", "why"])
+    run.show_entries(found, rows, ["rejection_id", "table", "position", "status", "why"], _told)
+
+
+def _told(rejection: output.Row) -> list[str]:
+    place = f"{rejection['table']} {rejection['position']}"
+    return [f"{rejection['rejection_id']}  {place}  {rejection['status']}", str(rejection["why"])]
 
 
 def _summarize(run: Run, client: "Client", only: dict[str, str | None]) -> None:

@@ -27,7 +27,8 @@ def _show_table(run: Run, table: dict[str, Any]) -> None:
     columns = [
         {**column, "rules": ", ".join(map(_rule, column["rules"]))} for column in table["columns"]
     ]
-    run.show(table, columns, ["name", "type", "nullable", "rules", "description"])
+    synonyms = ["synonyms"] if any(column["synonyms"] for column in columns) else []
+    run.show(table, columns, ["name", "type", "nullable", "rules", *synonyms, "description"])
 
 
 def _rule(rule: dict[str, Any]) -> str:

@@ -131,6 +131,13 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
         """The names of the file's columns that are not read."""
         return tuple(field.name for field in self.fields if field.name and not field.column)
 
+    def explained(self) -> list[tuple[str, str | None, str]]:
+        """Of each field: what the file calls it, the table's column or None, and why."""
+        return [
+            (field.name or f"column {i}", field.column, field.why)
+            for i, field in enumerate(self.fields, 1)
+        ]
+
     def described(self) -> str:
         """For people: ``delimiter ';', no header, UTF-8 with BOM, 1,999 rows``."""
         said = [f"delimiter {DELIMITERS.get(self.delimiter, repr(self.delimiter))}"]
@@ -175,7 +182,10 @@ def counted(number: int, noun: str) -> str:
 
 def expected_columns(table: Table) -> tuple[ExpectedColumn, ...]:
     """The columns that a file for `table` has to have."""
-    return tuple(ExpectedColumn(each.name, each.type.name, each.required) for each in table.columns)
+    return tuple(
+        ExpectedColumn(each.name, each.type.name, each.required, each.synonyms)
+        for each in table.columns
+    )
 
 
 def as_json(dialect: Dialect) -> dict[str, Any]:

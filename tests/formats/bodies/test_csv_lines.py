@@ -1,6 +1,7 @@
 """Lines of CSV that we write are read as the same texts, by the door of batches and of files."""
 
 from pathlib import Path
+from typing import Any
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -43,7 +44,8 @@ def test_what_is_written_is_read_as_the_same_texts_by_both_doors(tmp_path: Path)
         numbered = [(str(i), *row) for i, row in enumerate([*rows, *PLAIN])]
         file = "".join(map(csv_line, [NAMES, *numbered])).encode()
         batch = CsvRows(file)
-        assert [tuple(batch.plain(i)[n] for n in NAMES) for i in range(len(batch))] == numbered
+        sent: list[Any] = [batch.plain(i) for i in range(len(batch))]
+        assert [tuple(row[name] for name in NAMES) for row in sent] == numbered
         assert read_by_file_door(file, tmp_path / "rows.csv") == numbered
 
     check()
