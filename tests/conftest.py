@@ -44,6 +44,7 @@ LONGEST = (
     "hostile/test_insert_door.py",
     "dbt_project/test_accounting.py",
     "faults/test_killed_while_loading.py",
+    "formats/csv/test_polluted_files.py",
 )
 # Their tests share nothing that takes long to make, so that several processes may share a file.
 SHARED_OUT = {

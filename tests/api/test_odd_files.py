@@ -71,7 +71,7 @@ def load(client: httpx.Client, table: str, content: bytes, **said: Any) -> Outco
         return Outcome(refused=str(found.get("message") or found))
     kept_out = {
         each["line"]: "; ".join(v["message"] for v in each["violations"])
-        for each in found["rejections"]
+        for each in found.get("rejections", ())
     }
     return Outcome(found["received"], found["accepted"], kept_out)
 

@@ -118,7 +118,7 @@ def variations(kind: Kind) -> Iterator[tuple[str, Case]]:
         for newline in kind.newlines:
             for header in headers:
                 for before in (0,) if kind.first else (0, 4):
-                    above = "header" if header else "no header"
+                    above = "no header" if header is None else "header"
                     said = f"{delimiter!r}, {newline!r}, {above}, {before} before"
                     yield said, case(kind, delimiter, newline, header, before)
     if not kind.first and not kind.must_be_refused:
@@ -131,7 +131,7 @@ def variations(kind: Kind) -> Iterator[tuple[str, Case]]:
 
 def case(kind: Kind, delimiter: str, newline: str, header: Line | None, before: int) -> Case:
     """A file of a kind with so many rows before it, and a few behind it."""
-    lead = [header] if header else []
+    lead = [] if header is None else [header]
     lead += [plain(kind.table, 700_000 + i) for i in range(before)]
     behind = [] if kind.first else [plain(kind.table, 900_000 + i) for i in range(3)]
     number, by_number, lines = 1, {}, [*lead, *kind.lines, *behind]

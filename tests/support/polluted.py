@@ -211,15 +211,8 @@ def polluted(random: Random) -> Polluted:
 
 def _size(random: Random) -> int:
     """Rows: mostly few."""
-    return random.choices(
-        [
-            random.randint(1, 5),
-            random.randint(6, 40),
-            random.randint(41, 200),
-            random.randint(201, 3000),
-        ],
-        [30, 55, 14, 1],
-    )[0]
+    sizes = ((1, 5), (6, 25), (26, 200), (201, 3000))
+    return random.randint(*random.choices(sizes, (400, 545, 50, 5))[0])
 
 
 def _fill(file: Polluted, size: int, random: Random) -> None:
@@ -474,6 +467,7 @@ def _stray_bytes(file: Polluted, random: Random) -> None:
     # Others show that the file is UTF-8: with less there are two readings.
     for i in random.sample(file.rows(), min(len(file.rows()), 4)):
         item = file.items[i]
+        item.polluted = True  # so that nothing else takes their place
         item.values = _renamed(file, item, "Éléonore")
         item.text = file.line(item.values)
 

@@ -46,6 +46,10 @@ def meant(file: File) -> list[list[str]]:
     rows = [row for row in file.clean if row != list(COLUMNS)]
     if file.name.startswith("file_header_multirow"):
         rows = rows[1:]  # its header repeats each name
+    if file.name == "file_quotation_char_0x27":
+        # Within single quotes, two double ones are two; of an escaped one, two things may be meant.
+        rows += [[cell.replace('"', '""') for cell in row] for row in rows]
+        rows += [[cell.replace("\\'", "'") for cell in row] for row in rows]
     if file.name in SECOND_TABLE:
         below = file.content.decode().splitlines()[len(file.clean) + 1 :]
         rows = rows + [row[: len(COLUMNS)] for row in csv.reader(below)]
@@ -70,8 +74,8 @@ def _is_right(file: File, path: Path) -> None:
     rows = meant(file)
     kept_out = [row for row in accepted if row not in rows]
     assert not kept_out
-    assert len(accepted) <= len(rows)
-    assert len(accepted) + rejected >= len(rows)
+    assert counts.header <= 3
+    assert len(accepted) + rejected >= len(file.clean) - 1
     physical = file.content.count(b"\n") or file.content.count(b"\r")
     assert counts.lines == lines == physical + (not file.content.endswith((b"\n", b"\r")))
 
