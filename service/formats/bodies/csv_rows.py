@@ -11,10 +11,9 @@ from service.errors import MalformedBody
 from service.formats.bodies.rows_protocol import MalformedRow
 from service.formats.csv.dialect import FileField, UnreadableFile, expected_columns
 from service.formats.csv.fitting import Fitting
-from service.formats.csv.head import END_OF_FILE
 from service.formats.csv.matching import Names, field_of, short
 from service.formats.csv.opening import SWAPPED
-from service.formats.csv.record_reader import Record, Records
+from service.formats.csv.record_reader import END_OF_FILE, Record, Records
 from service.formats.csv.scan import newline_of
 
 BOM = "\ufeff".encode()
@@ -35,6 +34,7 @@ class CsvRows:
             body.decode()
         except UnicodeDecodeError as error:
             raise MalformedBody(f"the body is not CSV in UTF-8: {error}") from None
+        self._table = table
         while body.startswith(BOM):
             body = body.removeprefix(BOM)
         self._is_mac = newline_of(body) == "CR"
@@ -67,7 +67,7 @@ class CsvRows:
             at = record.end
             if (said := written.strip()) and said != END_OF_FILE:
                 yield record, written
-                if records.fits is None:
+                if self._table is not None:
                     records.fits = self._fitting.fits
 
     def __len__(self) -> int:

@@ -39,11 +39,15 @@ def detect_dialect(
     """
     _check(options)
     found = scan(path, max_bytes, options)
-    if not found.whole and found.sample.count(b"\n") < 3:
-        found = scan(path, max_bytes, options, LARGE_SAMPLE)
     if not found.sample.strip(b'\r\n\t ;,|"\x1a'):
         raise UnreadableFile("it is empty")
-    reading = _best(found, expected, options)
+    readings = list(_readings(found, expected, options))
+    if not found.whole and all(len(each.sample.records) < 2 for each in readings):
+        found = scan(path, max_bytes, options, LARGE_SAMPLE)
+        readings = list(_readings(found, expected, options))
+    reading = _best(readings, expected, options)
+    if found.encoding == "cp1252" and options.encoding is None:
+        reading.reasons += ("it is not UTF-8; where its texts look wrong, say its encoding",)
     header = reading.header
     above = preamble(reading.sample, header) if header else ()
     first = reading.sample.records[header.place] if header else None
@@ -190,8 +194,9 @@ def _is_wrapped(text: str) -> bool:
     return len(text) > 1 and text[0] == text[-1] == "'"
 
 
-def _best(found: Scan, expected: Sequence[ExpectedColumn], options: DialectOptions) -> _Reading:
-    readings = list(_readings(found, expected, options))
+def _best(
+    readings: list[_Reading], expected: Sequence[ExpectedColumn], options: DialectOptions
+) -> _Reading:
     if len(readings) > 1:
         readings.sort(key=lambda each: (each.likelihood, each.fit), reverse=True)
         if not readings[0].likelihood:
@@ -207,8 +212,6 @@ def _best(found: Scan, expected: Sequence[ExpectedColumn], options: DialectOptio
     if whole.failure:
         raise whole.failure
     whole.reasons += _why_delimiter(best, readings)
-    if found.encoding == "cp1252" and options.encoding is None:
-        whole.reasons += ("it is not UTF-8; where its texts look wrong, say its encoding",)
     return whole
 
 
@@ -245,7 +248,8 @@ def _by_single_quotes(best: _Reading, readings: Sequence[_Reading]) -> _Reading:
         return best
     if best.names_are_wrapped:
         return single[0]
-    if not best.values_are_wrapped or best.sample.has_quotes:
+    breaks = any(line.lines > 1 and line.fields for line in single[0].sample.records)
+    if best.sample.has_quotes or not (breaks or best.values_are_wrapped):
         return best
     if single[0].fit * 2 >= best.fit:
         return single[0]

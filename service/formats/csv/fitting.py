@@ -10,7 +10,7 @@ TEXT = "varchar"
 
 
 @dataclass(frozen=True)
-class Settled:
+class RecordValues:
     """The values of a record, one for each field; those that it has too many; or its problem."""
 
     values: list[str]
@@ -50,17 +50,17 @@ class Fitting:
             and all(not values[i] or is_readable(values[i], kind) for i, kind in self._types)
         )
 
-    def settled(self, values: list[str]) -> Settled:
+    def settled(self, values: list[str]) -> RecordValues:
         """What the values of a record are, though they may be more or fewer than others have."""
         if len(values) == self.width:
-            return Settled(values, surplus=[values[i] for i in self._ghosts if values[i]])
+            return RecordValues(values, surplus=[values[i] for i in self._ghosts if values[i]])
         if (whole := self.padded(values)) is not None:
-            return Settled(whole)
+            return RecordValues(whole)
         if len(values) > self.width:
-            return Settled(values[: self.needed], surplus=values[self.needed :])
+            return RecordValues(values[: self.needed], surplus=values[self.needed :])
         if any(i >= len(values) for i in self._required):  # it is rejected for want of that
-            return Settled(values + [""] * (self.width - len(values)))
-        return Settled([], problem=f"it has {counted(len(values), 'field')}, not {self.width}")
+            return RecordValues(values + [""] * (self.width - len(values)))
+        return RecordValues([], problem=f"it has {counted(len(values), 'field')}, not {self.width}")
 
     def padded(self, values: list[str]) -> list[str] | None:
         """`values`, if they are of another number than others are, and mean one thing all the same.

@@ -4,9 +4,7 @@ import numpy as np
 
 from service.formats.csv.dialect import Dialect
 from service.formats.csv.lines import Lines
-from service.formats.csv.record_reader import Record, Records
-
-END_OF_FILE = b"\x1a"  # of DOS
+from service.formats.csv.record_reader import END_OF_FILE, Record, Records
 
 
 class Head:

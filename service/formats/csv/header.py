@@ -138,7 +138,8 @@ def _of_width(header: HeaderLine, width: int, names: Names) -> HeaderLine:
     if len(header.names) < width:
         parted: list[str] = []
         for name in header.names:
-            pair = names.parted(name) if names.find(name)[0] is None else None
+            plain = name.replace('"', "").replace("'", "")
+            pair = names.parted(plain) if names.find(name)[0] is None else None
             parted += pair or (name,)
         if len(parted) == width and names.known(parted) == width:
             return HeaderLine(header.place, parted, width, "its header has a delimiter too few")

@@ -16,10 +16,10 @@ from pyarrow import csv
 
 from service.formats.csv.dialect import BACKSLASH, Dialect, LineCounts, UnreadableFile
 from service.formats.csv.fitting import Fitting
-from service.formats.csv.head import END_OF_FILE, Head
+from service.formats.csv.head import Head
 from service.formats.csv.lines import Lines, Mask, Places
 from service.formats.csv.opening import BLOCK, SWAPPED, Counted, in_utf8, pieces, shown
-from service.formats.csv.record_reader import Record, Records
+from service.formats.csv.record_reader import END_OF_FILE, Record, Records
 
 MAX_LINE = 16 << 20  # bytes; a file with a longer line is no CSV file
 UNSWAPPED = str.maketrans("\r\n", "\n\r")

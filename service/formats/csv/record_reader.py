@@ -11,10 +11,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from service.formats.csv.dialect import BACKSLASH, NAMES, UnreadableFile
+from service.formats.csv.dialect import BACKSLASH, NAMES, QUOTES, UnreadableFile
 
 MAX_RECORD = 16 << 20  # bytes; where a quote is not closed by then, someone has to look at it
 LENIENT = 1 << 16  # bytes behind a quote out of place in which its field may go on
+END_OF_FILE = b"\x1a"  # of DOS
 UNCLOSED = "a quote is not closed at the end of its field"
 STRAY = "a quote closes a field that none has opened"
 LONE_CR = "a carriage return stands in a field without quotes"
@@ -134,11 +135,13 @@ class Records:
 
     def _unescaped(self, text: str) -> tuple[str | None, str | None]:
         quote = self._quote.decode()
-        plain = {"\\", quote, self._delimiter.decode(), "\n", '"', "'"}
+        plain = {"\\", quote, self._delimiter.decode(), "\n"}
         wrong = False
 
         def meant(found: re.Match[str]) -> str:
             nonlocal wrong
+            if found[0][1:] in QUOTES and found[0][1:] != quote:
+                return found[0]  # the other quote, which needs none: two texts
             wrong = wrong or found[0][1:] not in plain
             return found[0][1:]
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import islice
 
 from service.formats.csv.dialect import DialectOptions
-from service.formats.csv.record_reader import Record, Records
+from service.formats.csv.record_reader import END_OF_FILE, Record, Records
 from service.formats.csv.scan import Scan
 
 COMPARED, LOOKED_AT = 200, 1000  # records by which dialects are compared, and of the one taken
@@ -67,7 +67,11 @@ class Sample:
 
     def width_below(self, place: int) -> int:
         """How many fields most of the records behind one have; 0 where none can be read."""
-        widths = Counter(len(each.fields) for each in self.records[place + 1 :] if each.fields)
+        widths = Counter(
+            len(each.fields)
+            for each in self.records[place + 1 :]
+            if each.fields and not each.text.startswith("#")
+        )
         return widths.most_common(1)[0][0] if widths else 0
 
     @property
@@ -83,8 +87,7 @@ class Sample:
 
     def _lines(self) -> Iterator[Line]:
         block, whole = self._found.sample, self._found.whole
-        if not whole:
-            block = block[: block.rfind(b"\n") + 1]
+        block = block.rstrip(END_OF_FILE) if whole else block[: block.rfind(b"\n") + 1]
         if not block.endswith(b"\n"):
             block += b"\n"
         at, number = 0, 1

@@ -146,7 +146,7 @@ def _of_width(head: bytes, delimiter: bytes) -> str | None:
     even, odd = head[::2].count(0), head[1::2].count(0)
     if min(even, odd) * 10 < max(even, odd) and max(even, odd) * 4 > len(head):
         return "utf-16-be" if even > odd else "utf-16-le"
-    strange = [each for each in _control_characters(head) if each != delimiter]
+    strange = [each for each in _control_characters(head.rstrip(b"\x1a")) if each != delimiter]
     if len(strange) * 20 > len(head):
         most, times = Counter(strange).most_common(1)[0]
         hint = f"; if byte 0x{most.hex()} is its delimiter, say so"
@@ -169,8 +169,8 @@ def _of_bytes(path: Path, max_bytes: int) -> str:
 def _of_strays(raw: Iterator[bytes]) -> str:
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     unfit = fit = high = letters = 0
-    for piece in raw:
-        text = decoder.decode(piece)
+    for piece in chain(raw, [b""]):
+        text = decoder.decode(piece, final=not piece)
         if text.isascii():
             continue
         points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
