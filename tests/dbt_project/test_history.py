@@ -59,7 +59,7 @@ def test_each_line_of_a_history_is_told_as_what_it_is(project: Project) -> None:
     project.write("jobs", 'id,job\n\n1,Welder\n,\n3,"Sto\nker"\n')
     project.build()
     assert project.query(
-        "select header_lines, blank_lines, skipped_lines, record_lines, coalesce(lines, 6)"
+        "select header_lines, blank_lines, skipped_lines, record_lines, lines"
         " from ops.loads where table_name = 'jobs' order by started_at desc limit 1"
     ) == [(1, 2, 0, 3, 6)]
 
@@ -125,6 +125,33 @@ def test_a_history_is_read_as_its_yaml_says_and_anew_when_that_changes(
     project.build()
     assert project.query(loads) == [(3,)]
     assert project.last_load("jobs") == (1, 0, 0, 1)
+
+
+def test_a_history_of_a_dialect_that_its_yaml_says_loses_no_line(project: Project) -> None:
+    content = [
+        "Jobs of May~",
+        "job~id",
+        "; a remark",
+        "'Stoker'~7",
+        "'it\\'s a pilot'~8",
+        "",
+        "job~id",
+        "'Cook~9",
+        "NA~10",
+    ]
+    project.write("jobs", "\n".join(content))
+    says = "description: One row per job"
+    options = """config: {meta: {csv: {delimiter: "~", quote: "'", escape: backslash, comment: ";",
+      skip: 1, nulls: [NA]}}}"""
+    project.change("jobs", says, f"{options}\n    {says}")
+    project.build("jobs")
+    jobs = project.query("select * from core.jobs where id > 2 order by id")
+    assert jobs == [(7, "Stoker"), (8, "it's a pilot")]
+    assert project.last_load("jobs") == (4, 2, 2, 0)
+    counts = "lines, header_lines, blank_lines, skipped_lines, record_lines"
+    assert project.query(
+        f"select {counts} from ops.loads where table_name = 'jobs' order by started_at desc limit 1"
+    ) == [(9, 2, 1, 2, 4)]
 
 
 def test_a_line_that_repeats_a_rejected_one_is_not_already_present(project: Project) -> None:
