@@ -122,10 +122,10 @@ class FileLoads:
         try:
             return detect_dialect(path, expected, upload.options, self._settings.max_file_bytes)
         except UnreadableFile as error:
-            if upload.is_trial:
-                raise
-            self._refuse(upload.pending(path, "").load, error.detail)
             detail = f"{upload.source}: {error.detail}"
+            if upload.is_trial:
+                raise UnreadableFile(detail) from error
+            self._refuse(upload.pending(path, "").load, error.detail)
             raise UnreadableFile(detail, load_id=upload.load_id) from error
 
     def _refuse(self, load: records.LoadRecord, why: str) -> None:

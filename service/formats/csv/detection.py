@@ -6,7 +6,6 @@ values, the file is refused with what settles it.
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from pathlib import Path
 
 from service.formats.csv.dialect import (
@@ -17,13 +16,11 @@ from service.formats.csv.dialect import (
     Dialect,
     DialectOptions,
     ExpectedColumn,
-    FileField,
     UnreadableFile,
 )
-from service.formats.csv.fitting import Fitting
-from service.formats.csv.header import HeaderLine, find_header, preamble
-from service.formats.csv.matching import as_said, by_header, by_position
-from service.formats.csv.sample import COMPARED, Marks, Sample
+from service.formats.csv.header import preamble
+from service.formats.csv.reading import Reading
+from service.formats.csv.sample import Marks, Sample
 from service.formats.csv.scan import LARGE_SAMPLE, Scan, scan
 
 _sep = re.compile(rb'"?sep=(?:[ ]*([^\s"])[ ]*|(.))"?[ ]*\r?\n', re.IGNORECASE).match
@@ -48,6 +45,10 @@ def detect_dialect(
     reading = _best(readings, expected, options)
     if found.encoding == "cp1252" and options.encoding is None:
         reading.reasons += ("it is not UTF-8; where its texts look wrong, say its encoding",)
+    return _dialect(found, reading, options)
+
+
+def _dialect(found: Scan, reading: Reading, options: DialectOptions) -> Dialect:
     header = reading.header
     above = preamble(reading.sample, header) if header else ()
     first = reading.sample.records[header.place] if header else None
@@ -90,113 +91,9 @@ def _check(options: DialectOptions) -> None:
         raise UnreadableFile(f"quotes are doubled or escaped by \\, not by {options.escape!r}")
 
 
-class _Reading:
-    """The file as it is by one dialect: header, fields, and how many of its records fit."""
-
-    def __init__(
-        self,
-        sample: Sample,
-        skip: int,
-        expected: Sequence[ExpectedColumn],
-        options: DialectOptions,
-    ) -> None:
-        self.sample, self.skip, self._expected, self._options = sample, skip, expected, options
-        self.header: HeaderLine | None = None
-        self.fields: list[FileField] = []
-        self.failure: UnreadableFile | None = None
-        self.reasons: tuple[str, ...] = ()
-        try:
-            self.header = find_header(sample, expected, options)
-            self.fields = self._match()
-        except UnreadableFile as error:
-            self.failure = error
-        if self.header and self.header.mended:
-            self.reasons = (self.header.mended,)
-        self._fitting = Fitting(self.fields)
-
-    @cached_property
-    def body(self) -> list[list[str]]:
-        """The fields of the records behind the header that can be read."""
-        first = self.header.place + 1 if self.header else 0
-        return [line.fields for line in self.sample.records[first:] if line.fields]
-
-    @cached_property
-    def fit(self) -> float:
-        """The share of the first records that fit the table."""
-        first = self.header.place + 1 if self.header else 0
-        lines = self.sample.records[first : first + COMPARED]
-        if self.failure or not lines:
-            return 0.0
-        return sum(map(self._fits, (line.fields for line in lines))) / len(lines)
-
-    @property
-    def likelihood(self) -> float:
-        """What speaks for it: records that fit, and names that are known."""
-        known = self.header.known if self.header else 0
-        return round(self.fit + 0.5 * known / len(self._expected), 9)
-
-    @property
-    def resemblance(self) -> tuple[float, ...]:
-        """What speaks for it where no record fits: as many fields as columns, and alike."""
-        records = self.sample.records
-        width = len(self._options.columns or self._expected)
-        as_wide = sum(len(line.fields) == width for line in records)
-        alike = sum(len(line.fields) == self.sample.width > 1 for line in records)
-        return as_wide / (len(records) or 1), alike / (len(records) or 1)
-
-    @cached_property
-    def values(self) -> list[list[str]]:
-        """What is read of the first records."""
-        places = [i for i, field in enumerate(self.fields) if field.column]
-        return [[row[i] for i in places] for row in self.body[:COMPARED] if self._fits(row)]
-
-    @property
-    def names_are_wrapped(self) -> bool:
-        """Whether the header has names within single quotes, which are read as text."""
-        return any(map(_is_wrapped, self.header.names if self.header else ()))
-
-    @property
-    def values_are_wrapped(self) -> bool:
-        """Whether a column has values within single quotes, as they are read: not one by chance."""
-        for column in zip(*self.values, strict=True):
-            there = [value for value in column if value]
-            if sum(map(_is_wrapped, there)) * 10 >= len(there) > 0:
-                return True
-        return False
-
-    def _fits(self, fields: list[str]) -> bool:
-        return self._fitting.fits(fields) or self._fitting.padded(fields) is not None
-
-    def _match(self) -> list[FileField]:
-        options, header = self._options, self.header
-        body_width = self.sample.width_below(header.place if header else -1)
-        names = list(header.names) if header else []
-        width = max(len(names), body_width) if not header else len(names)
-        if header:
-            names, width = self._trimmed(names, body_width)
-        if options.columns is not None:
-            return as_said(options.columns, width or len(options.columns), self._expected)
-        if header is None:
-            return by_position(width, self.body, self._expected)
-        return by_header(names, self.body, self._expected)
-
-    def _trimmed(self, names: list[str], body_width: int) -> tuple[list[str], int]:
-        """The header as wide as most rows, where they differ by what is empty at the end."""
-        while len(names) > max(body_width, 1) and not names[-1].strip():
-            names.pop()
-        extra = range(len(names), body_width)
-        if not any(len(row) > i and row[i] for row in self.body for i in extra):
-            names += [""] * len(extra)
-        return names, len(names)
-
-
-def _is_wrapped(text: str) -> bool:
-    return len(text) > 1 and text[0] == text[-1] == "'"
-
-
 def _best(
-    readings: list[_Reading], expected: Sequence[ExpectedColumn], options: DialectOptions
-) -> _Reading:
+    readings: list[Reading], expected: Sequence[ExpectedColumn], options: DialectOptions
+) -> Reading:
     if len(readings) > 1:
         readings.sort(key=lambda each: (each.likelihood, each.fit), reverse=True)
         if not readings[0].likelihood:
@@ -208,14 +105,14 @@ def _best(
             break
         if other.values != best.values:
             best = _settled(best, other)
-    whole = _Reading(best.sample.extended(), best.skip, expected, options)
+    whole = Reading(best.sample.extended(), best.skip, expected, options)
     if whole.failure:
         raise whole.failure
     whole.reasons += _why_delimiter(best, readings)
     return whole
 
 
-def _why_delimiter(best: _Reading, readings: Sequence[_Reading]) -> tuple[str, ...]:
+def _why_delimiter(best: Reading, readings: Sequence[Reading]) -> tuple[str, ...]:
     """What speaks for a delimiter and not for another one of those that the file has."""
     mark = best.sample.marks.delimiter
     others: dict[str, float] = {}
@@ -232,7 +129,7 @@ def _why_delimiter(best: _Reading, readings: Sequence[_Reading]) -> tuple[str, .
     )
 
 
-def _by_single_quotes(best: _Reading, readings: Sequence[_Reading]) -> _Reading:
+def _by_single_quotes(best: Reading, readings: Sequence[Reading]) -> Reading:
     """The reading by single quotes, where another one has them around names and values.
 
     Raises:
@@ -259,7 +156,7 @@ def _by_single_quotes(best: _Reading, readings: Sequence[_Reading]) -> _Reading:
     )
 
 
-def _settled(one: _Reading, other: _Reading) -> _Reading:
+def _settled(one: Reading, other: Reading) -> Reading:
     """Which of two readings it is that fit alike, and read other values.
 
     Raises:
@@ -277,11 +174,11 @@ def _settled(one: _Reading, other: _Reading) -> _Reading:
     return one if a.escape == DOUBLED else other
 
 
-def _check_rows_above(reading: _Reading, above: Sequence[int]) -> None:
+def _check_rows_above(reading: Reading, above: Sequence[int]) -> None:
     """Raises UnreadableFile where a row stands above a header that has another order."""
     assert reading.header is not None
     for line in reading.sample.records[: reading.header.place]:
-        if line.number not in above and reading._fits(line.fields):
+        if line.number not in above and reading.fits(line.fields):
             raise UnreadableFile(
                 f"its line {line.number} is a row, and a line below it names the columns;"
                 " say how many lines are to be passed over (--skip), or that it has no header"
@@ -291,12 +188,12 @@ def _check_rows_above(reading: _Reading, above: Sequence[int]) -> None:
 
 def _readings(
     found: Scan, expected: Sequence[ExpectedColumn], options: DialectOptions
-) -> Iterator[_Reading]:
+) -> Iterator[Reading]:
     said = _sep(found.sample)
     skip = options.skip or int(said is not None)
     for marks in _marks(found, options, said, len(expected)):
         sample = Sample(found, marks, options, skip)
-        yield _Reading(sample, skip, expected, options)
+        yield Reading(sample, skip, expected, options)
 
 
 def _marks(
