@@ -77,10 +77,12 @@ ROW_VIOLATIONS: Mapping[str, RowViolation] = {
     "malformed_line": RowViolation(
         "the line cannot be read: a quote is not closed at the end of its field",
         Words(
-            demands="A line of a CSV file can be read: each quote that is opened is closed at the"
-            " end of its field, and the line is of the file's encoding. Only files have such"
-            " lines; a request whose body cannot be read is refused as a whole.",
-            remedy="Close the quote, and write each quote within a quoted field twice.",
+            demands="A line of CSV can be read, and in one way: each quote that is opened is closed"
+            " at the end of its field, no line within a quoted text would be a record by itself, no"
+            " field is missing, and the line is of the file's encoding. In a batch of CSV it costs"
+            " its row; a body of another format that cannot be read is refused as a whole.",
+            remedy="Close the quote, and write each quote within a quoted field twice. Where quotes"
+            " are text like any other, say so: `--quote none`.",
             column="name",
             type_name="varchar",
             breaks='1,"Ada "Countess" Lovelace"',
