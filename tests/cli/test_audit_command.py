@@ -25,6 +25,7 @@ def test_whatever_is_wrong_is_named_and_exits_1(alone, settings):
     wrong = [line.split(":")[0] for line in answer.lines if line.startswith("BAD")]
     assert wrong == [
         "BAD loads add up",
+        "BAD lines add up",
         "BAD rows of departments",
         "BAD rules of hired_employees",
         "BAD backups",

@@ -22,7 +22,7 @@ def test_files_are_loaded_and_their_shape_is_told(asking, file):
     assert answer.code == 1
     assert answer.lines == [
         "one.csv: delimiter ';', header, UTF-8, CRLF line ends,"
-        " by position: nr as id, title as job, 2 rows",
+        " by type: nr as id, title as job, 2 rows",
         "jobs 2 rows (1 accepted, 1 rejected, 0 already present)",
         "two.csv.gz: delimiter tab, no header, columns by position, UTF-8, gzip, 2 rows",
         "jobs 2 rows (1 accepted, 0 rejected, 1 already present)",

@@ -32,10 +32,10 @@ FORMS = {
     "line_ends_at_random": Form(b"id,name,note\n1,a,x\r\n2,b,\n3,c,\r\n", [*PLAIN, (3, "c", None)]),
     "bom": Form(b"\xef\xbb\xbfid,name,note\n1,a,x\n2,b,\n", PLAIN),
     "bom_before_quotes": Form(b'\xef\xbb\xbf"id","name","note"\n1,a,x\n2,b,\n', PLAIN),
-    "no_last_line_end": Form(b"id,name,note\n1,a,x\n2,b", PLAIN),
+    "no_last_line_end": Form(b"id,name,note\n1,a,x\n2,b,", PLAIN),
     "empty_lines": Form(b"id,name,note\n1,a,x\n\n2,b,\n\n\n", PLAIN),
     "header_alone": Form(b"id,name,note\n", []),
-    "short_line": Form(b"id,name,note\n1,a,x\n2,b\n", PLAIN),
+    "short_line": Form(b"id,name,note\n1,a,x\n2,b\n", [(1, "a", "x")], [(3, "malformed_line")]),
     "quoted": Form(
         b'id,name,note\n1,"a, b","say ""hi"""\n2,"c\nd","e\r\nf"\n3,"",x\n"4",g,""\n',
         [(1, "a, b", 'say "hi"'), (2, "c\nd", "e\r\nf"), (4, "g", None)],
@@ -58,9 +58,9 @@ FORMS = {
         [(3, "malformed_line"), (4, "malformed_line")],
     ),
     "too_many_fields": Form(
-        b"id,name,note\n1,a,x\n2,b,,\n3,c,x,y\n4,d,x,y,z,,z,z,z,z,z,z,z\n5,e\n",
-        [(1, "a", "x"), (5, "e", None)],
-        [(3, "unknown_field"), (4, "unknown_field"), (5, "unknown_field")],
+        b"id,name,note\n1,a,x\n2,b,,\n3,c,x,y\n4,d,x,y,z,,z,z,z,z,z,z,z\n5,e,\n6,f,,g\n",
+        [(1, "a", "x"), (2, "b", None), (5, "e", None)],
+        [(4, "unknown_field"), (5, "unknown_field"), (7, "unknown_field")],
     ),
     "too_few_for_the_rules": Form(b"id,name,note\n1,a,x\n2\n", [(1, "a", "x")], [(3, "not_null")]),
 }

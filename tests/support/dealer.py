@@ -64,9 +64,11 @@ class Dealer:
         line = self._sound({column.name: self._odd(column) for column in chosen})
         shape = self._random.random()
         if shape < 0.03:
-            return line[: self._random.randrange(1, len(line))]
-        if shape < 0.06:
-            return line + self._random.choice([["1"], [""], ["", "x"], ["x", "y,z", ""], ["", ""]])
+            # One that lacks only what it need not have is in doubt as a line, and whole as a row.
+            least = sum(column.required for column in self._table.columns) - 1
+            return line[: self._random.randrange(1, max(least, 1) + 1)] if least else line
+        if shape < 0.06:  # empty ones behind the last say nothing in a file
+            return line + self._random.choice([["1"], ["", "x"], ["x", "y,z", ""], ["x", "x"]])
         return line
 
     def _seen_before(self, place: int) -> Line:

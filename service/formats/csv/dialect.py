@@ -1,7 +1,5 @@
 """The dialect of a CSV file: what was said of it, and what was found out."""
 
-from typing import Any
-
 import msgspec
 
 from service.dictionary import Table
@@ -197,8 +195,3 @@ def dialect_of(record: str) -> Dialect:
     before = msgspec.json.decode(record)
     fields = tuple(FileField(name, is_ghost=name is None) for name in before["columns"])
     return msgspec.structs.replace(dialect, fields=fields, skip=before["skipped"])
-
-
-def as_json(dialect: Dialect) -> dict[str, Any]:
-    """The dialect in plain values: what an event in the log shows."""
-    return msgspec.to_builtins(dialect)  # type: ignore[no-any-return]
