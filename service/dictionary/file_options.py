@@ -5,6 +5,7 @@ which other names the header of any file may have for a column (``meta: {synonym
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -65,12 +66,12 @@ def read_synonyms(columns: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
         WrongOption: they are no texts, or one could mean two columns; the column comes first.
     """
     found = {name: _synonyms(name, said) for name, said in columns.items()}
-    owner = {_bare(name): name for name in columns}
+    owner = {normalised(name): name for name in columns}
     for name, synonyms in found.items():
         for synonym in synonyms:
-            other = owner.setdefault(_bare(synonym), name)
+            other = owner.setdefault(normalised(synonym), name)
             if other != name:
-                kind = "the name" if _bare(other) == _bare(synonym) else "a synonym"
+                kind = "the name" if normalised(other) == normalised(synonym) else "a synonym"
                 raise WrongOption(f"{name}: synonym {synonym!r} is {kind} of {other}, too")
     return found
 
@@ -83,9 +84,9 @@ def _strange(columns: Sequence[str], names: Sequence[str]) -> list[str]:
     return [name for name in columns if name not in (*names, NOT_READ)]
 
 
-def _bare(name: str) -> str:
-    """What counts in a name in a header: its letters and digits, whatever their case."""
-    return re.sub(r"[\W_]+", "", name).casefold()
+def normalised(name: str) -> str:
+    """What counts in a name of a header: JobId, ``job-id#`` and a padded ``JOB_ID`` are one."""
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", name).casefold()))
 
 
 def _synonyms(name: str, said: Any) -> tuple[str, ...]:
@@ -93,7 +94,7 @@ def _synonyms(name: str, said: Any) -> tuple[str, ...]:
         return ()
     if not isinstance(said, list | tuple) or not all(isinstance(each, str) for each in said):
         raise WrongOption(f"{name}: synonyms are a list of texts, not {said!r}")
-    if any(not _bare(each) for each in said):
+    if any(not normalised(each) for each in said):
         raise WrongOption(f"{name}: a synonym needs a letter or a digit")
     return tuple(said)
 

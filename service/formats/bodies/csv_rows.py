@@ -9,14 +9,13 @@ import msgspec
 from service.dictionary import Table
 from service.errors import MalformedBody
 from service.formats.bodies.rows_protocol import MalformedRow
+from service.formats.bodies.text_bodies import MARK
 from service.formats.csv.dialect import FileField, UnreadableFile, expected_columns
 from service.formats.csv.fitting import Fitting
 from service.formats.csv.matching import Names, field_of, short
 from service.formats.csv.opening import SWAPPED
 from service.formats.csv.record_reader import END_OF_FILE, Record, Records
 from service.formats.csv.scan import newline_of
-
-BOM = "\ufeff".encode()
 
 
 class CsvRows:
@@ -35,8 +34,8 @@ class CsvRows:
         except UnicodeDecodeError as error:
             raise MalformedBody(f"the body is not CSV in UTF-8: {error}") from None
         self._table = table
-        while body.startswith(BOM):
-            body = body.removeprefix(BOM)
+        while body.startswith(MARK):
+            body = body.removeprefix(MARK)
         self._is_mac = newline_of(body) == "CR"
         text = body.translate(SWAPPED) if self._is_mac else body
         lines = self._lines(text if text.endswith(b"\n") else text + b"\n")

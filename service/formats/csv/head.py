@@ -47,6 +47,6 @@ class Head:
             or (line.startswith(END_OF_FILE) and not line.strip(END_OF_FILE + b"\r"))
         )
 
-    def is_header(self, number: int, record: Record, line: bytes) -> bool:
+    def is_header(self, number: int, record: Record) -> bool:
         """Whether a record names the columns, for the first time or again."""
         return number in self._header or (bool(self._names) and record.fields == self._names)

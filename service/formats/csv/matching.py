@@ -1,10 +1,10 @@
 """Which column of a table each column of a file is: by name, else by type, never by a guess."""
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from service.dictionary.column_types import TYPES
+from service.dictionary.file_options import normalised
 from service.formats.csv.dialect import (
     AS_SAID,
     BY_NAME,
@@ -23,11 +23,6 @@ Rows = Sequence[Sequence[str]]
 SHOWN = 12  # names in a message
 LONGEST = 40  # characters of a name in a message
 STEPS = 10_000  # that are tried to match columns by their types
-
-
-def normalised(name: str) -> str:
-    """Letters and digits of a name: JobId, ``job-id#`` and a padded ``JOB_ID`` are one."""
-    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", name).casefold()))
 
 
 class Names:

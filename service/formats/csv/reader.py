@@ -216,7 +216,7 @@ class _Reader:
             at = record.end
             lines.plain[i : np.searchsorted(lines.starts, at)] = False
             covered = block.count(b"\n", start, at)
-            if self._head.is_header(number, record, line):
+            if self._head.is_header(number, record):
                 counts.header += covered
             elif record.problem or any(record.fields) or self._says(block[start:at]):
                 rows.append((number, covered, *self._row(record, block[start:at])))

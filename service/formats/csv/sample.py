@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
-from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -40,20 +39,18 @@ class Line:
 class Sample:
     """The records at the head of a file, read by `marks`; those that say nothing are left out."""
 
-    def __init__(self, found: Scan, marks: Marks, options: DialectOptions, skip: int) -> None:
+    def __init__(
+        self, found: Scan, marks: Marks, options: DialectOptions, skip: int, most: int = COMPARED
+    ) -> None:
         self.marks = marks
         nulls = frozenset(options.nulls)
         self._reader = Records(marks.delimiter, marks.quote, marks.escape, nulls=nulls)
-        self._found, self._skip, self._comment = found, skip, (options.comment or "").encode()
-        self._most = COMPARED
+        self._found, self._options, self._skip, self._most = found, options, skip, most
+        self._comment = (options.comment or "").encode()
 
     def extended(self) -> "Sample":
         """The same with LOOKED_AT records."""
-        other = copy(self)
-        other._most = LOOKED_AT
-        for name in ("records", "width"):
-            other.__dict__.pop(name, None)
-        return other
+        return Sample(self._found, self.marks, self._options, self._skip, LOOKED_AT)
 
     @cached_property
     def records(self) -> list[Line]:
