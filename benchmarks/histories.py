@@ -13,7 +13,7 @@ EVERY = 66
 def write_history(folder: Path, hires: int) -> None:
     """Writes the three files into `folder`; only a header where `hires` is 0."""
     generate.write_seeds(folder, max(hires, generate.FEWEST_HIRES))
-    path = folder / "hired_employees.csv"
+    path = folder / "raw_hired_employees.csv"
     clean = path.with_suffix(".clean")
     path.rename(clean)
     with (

@@ -15,7 +15,7 @@ from benchmarks.rounds import Entry, Figures, interleaved, values
 COLUMNS = ("", "s", "peak MB", "wanted")
 NOTE = (
     "Seconds of the whole command, start of Python included. Fixed: the same build where"
-    " hired_employees.csv is empty. Bare: `create table as` of typed columns from the same file in"
+    " raw_hired_employees.csv is empty. Bare: `create table as` of typed columns from the same file in"
     " DuckDB alone, faulty lines skipped. All as median (least–most) of {rounds} rounds."
 )
 
@@ -33,7 +33,7 @@ def run(bench: Bench) -> None:
 
 def _entries(folder: Path, hires: int) -> list[Entry]:
     return [
-        Entry("bare", lambda: _bare(folder / "filled" / "hired_employees.csv")),
+        Entry("bare", lambda: _bare(folder / "filled" / "raw_hired_employees.csv")),
         Entry("fixed", lambda: _built(folder, "empty")),
         Entry("build", lambda: _checked(folder, hires)),
         Entry("second build", lambda: _built(folder, "filled", again=True)),
