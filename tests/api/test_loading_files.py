@@ -18,6 +18,7 @@ from service.formats.csv.detection import detect_dialect
 from service.runtime.settings import Settings
 from tests.support.answers import all_pages, files_in, is_problem
 from tests.support.projects import Project
+from tests.support.services import client_of
 from tests.support.workers import PAUSE
 from tests.support.world import everything
 
@@ -373,7 +374,7 @@ def test_inserts_and_builds_go_on_while_files_are_loaded(client: httpx.Client) -
 
     def insert() -> None:
         number = 900_000
-        with httpx.Client(base_url=client.base_url, timeout=60) as other:
+        with client_of(client.base_url) as other:
             while not ended.is_set():
                 row = {
                     "id": number,
