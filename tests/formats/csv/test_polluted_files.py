@@ -7,7 +7,7 @@ import pytest
 
 from service.formats.csv import opening, reader
 from tests.support import chance
-from tests.support.polluted import polluted
+from tests.support.pollutions import polluted
 from tests.support.verdicts import faults, read, smallest
 
 FILES, SEEDS = 2_000, 50
