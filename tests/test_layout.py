@@ -7,6 +7,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -63,9 +64,11 @@ def name_of(path: Path) -> str:
     return ".".join(parts).removesuffix("__init__").removesuffix(".")
 
 
-PARSED = {
-    name_of(path): ast.parse(path.read_text()) for path in sorted(CHECKOUT.glob("service/**/*.py"))
-}
+@cache
+def parsed() -> dict[str, ast.Module]:
+    """Each module by its name. Not where this file is imported: each process of a run does that."""
+    paths = sorted(CHECKOUT.glob("service/**/*.py"))
+    return {name_of(path): ast.parse(path.read_text()) for path in paths}
 
 
 def is_within(name: str, place: str) -> bool:
@@ -84,10 +87,13 @@ def imported(tree: ast.Module) -> Iterator[str]:
 def modules_imported(tree: ast.Module) -> set[str]:
     """The modules of ours among them."""
     ours = [name.removeprefix("service.") for name in imported(tree) if is_within(name, "service")]
-    return {max((m for m in PARSED if is_within(name, m)), key=len, default="") for name in ours}
+    return {max((m for m in parsed() if is_within(name, m)), key=len, default="") for name in ours}
 
 
-IMPORTS = {name: modules_imported(tree) for name, tree in PARSED.items()}
+@cache
+def imports() -> dict[str, set[str]]:
+    """The modules of ours that each module imports."""
+    return {name: modules_imported(tree) for name, tree in parsed().items()}
 
 
 def level_of(name: str) -> int:
@@ -100,18 +106,18 @@ def level_of(name: str) -> int:
 def test_the_page_lists_the_rooms_in_their_order():
     page = (CHECKOUT / "docs" / "architecture.md").read_text("utf-8")
     listed = re.findall(r"^\| `([\w/]+?)(?:/|\.py)` \|", page, re.MULTILINE)
-    there = [room for room in ROOMS if any(is_within(name, room) for name in PARSED)]
+    there = [room for room in ROOMS if any(is_within(name, room) for name in parsed())]
     assert [name.replace("/", ".") for name in listed] == there
 
 
 def test_every_module_is_in_a_room():
-    assert [name for name in PARSED if level_of(name) < 0] == ["", "api"]
+    assert [name for name in parsed() if level_of(name) < 0] == ["", "api"]
 
 
 def test_no_import_runs_upward():
     upward = [
         f"{name} imports {other}"
-        for name, others in IMPORTS.items()
+        for name, others in imports().items()
         for other in sorted(others)
         if level_of(other) > level_of(name)
     ]
@@ -119,13 +125,13 @@ def test_no_import_runs_upward():
 
 
 def test_no_modules_import_each_other():
-    TopologicalSorter(IMPORTS).prepare()  # names the circle, where there is one
+    TopologicalSorter(imports()).prepare()  # names the circle, where there is one
 
 
 def test_each_library_is_imported_in_one_place():
     elsewhere = [
         f"{name} imports {what}"
-        for name, tree in PARSED.items()
+        for name, tree in parsed().items()
         for what in imported(tree)
         for library, places in LIBRARIES.items()
         if is_within(what, library) and not any(is_within(name, place) for place in places)
@@ -150,7 +156,7 @@ def test_two_modules_of_a_name_are_about_one_subject():
 def test_no_two_public_classes_have_one_name():
     classes = (
         (node.name, name)
-        for name, tree in PARSED.items()
+        for name, tree in parsed().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )

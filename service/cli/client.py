@@ -143,8 +143,13 @@ def connect(settings: Settings, url: str | None = None) -> Iterator[Client]:
         yield Client(portal, http)
 
 
-def _our_own(settings: Settings) -> ssl.SSLContext:
-    """A TLS context that trusts the certificate of the service on this machine, for any name."""
+def _our_own(settings: Settings, url: str) -> ssl.SSLContext | bool:
+    """A TLS context that trusts the certificate of the service on this machine, for any name.
+
+    Without TLS there is none: to read the certificates of the system takes 40 ms.
+    """
+    if url.startswith("http:"):
+        return False
     context = ssl.create_default_context()
     if settings.tls_certificate:
         context.load_verify_locations(settings.tls_certificate)
@@ -158,14 +163,17 @@ async def _opened(settings: Settings, url: str | None) -> AsyncIterator[httpx.As
     headers = {"Authorization": f"Bearer {settings.key}"} if settings.key else {}
     async with AsyncExitStack() as stack:
         transport: httpx.AsyncBaseTransport | None = None  # by way of a proxy, if there is one
+        trusted: ssl.SSLContext | bool = False  # a transport has its own
         if url is None:
             url, transport = await _here(settings, stack)
+        else:
+            trusted = await asyncio.to_thread(ssl.create_default_context)
         http = httpx.AsyncClient(
             base_url=url,
             transport=transport,
             headers=headers,
             timeout=TIMEOUT,
-            verify=await asyncio.to_thread(ssl.create_default_context),
+            verify=trusted,
         )
         yield await stack.enter_async_context(http)
 
@@ -176,7 +184,7 @@ async def _here(settings: Settings, stack: AsyncExitStack) -> tuple[str, httpx.A
     while True:
         if found := find(settings):
             # It may be just starting.
-            return found, httpx.AsyncHTTPTransport(retries=3, verify=_our_own(settings))
+            return found, httpx.AsyncHTTPTransport(retries=3, verify=_our_own(settings, found))
         from service.cli.inside import Locked, opened_app
 
         try:

@@ -17,6 +17,7 @@ from uuid import uuid4
 import msgspec
 
 from service.dbt.cancelling import Cancel, Cancelled
+from service.dbt.kept_project import KeptProject, state_of
 from service.dbt.landing import CsvSource
 from service.dbt.run_context import RunContext
 from service.dictionary import Dictionary, DictionaryError
@@ -92,6 +93,7 @@ class NoLock:
 
 # dbt keeps much in its process: two runs at once break both.
 one_at_a_time = threading.RLock()
+_kept = KeptProject()  # used by one at a time, too
 
 
 @contextmanager
@@ -191,15 +193,23 @@ def parse(settings: Settings, version: str | None = None) -> Any:
         BuildFailed: dbt cannot read it, or its dictionary is not the one of that `version`.
         DictionaryError: the service could not follow it.
     """
-    from dbt.cli.main import dbtRunner
-
     with one_at_a_time:
         _tell_dbt(settings)
-        parsed = dbtRunner().invoke(["parse", *_options(settings)])
+        state = state_of(settings)
+        manifest = _kept.get(state) or _read(settings)
+        _kept.keep(state, manifest)
+    if version is not None and _checked(manifest).version != version:
+        raise BuildFailed("the dictionary has changed since the last build; build first")
+    return manifest
+
+
+def _read(settings: Settings) -> Any:
+    from dbt.cli.main import dbtRunner
+
+    _kept.drop()  # so that there are never two
+    parsed = dbtRunner().invoke(["parse", *_options(settings)])
     if not parsed.success:
         raise BuildFailed(_with_hint(str(parsed.exception)))
-    if version is not None and _checked(parsed.result).version != version:
-        raise BuildFailed("the dictionary has changed since the last build; build first")
     return parsed.result
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from service.runtime.settings import Settings
 from tests.support.rows import bad_hire, department, hire
-from tests.support.services import serving
+from tests.support.services import client_of, serving
 
 ROWS = (
     "insert into core.hired_employees values (90001, 'Ana', timestamp '2021-01-01 00:00:00', 1, 1)"
@@ -291,7 +291,7 @@ def test_a_restore_from_before_the_audit_counts_by_its_time(settings):
 
 def test_it_is_right_while_inserts_go_on(client):
     done = threading.Event()
-    other = httpx.Client(base_url=client.base_url, timeout=60)
+    other = client_of(client.base_url)
     sent: list[int] = []
 
     def insert() -> None:

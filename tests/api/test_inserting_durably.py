@@ -19,6 +19,7 @@ from tests.support.answers import is_problem
 from tests.support.nursery import Child
 from tests.support.processes import in_fork
 from tests.support.rows import Row, department, hire
+from tests.support.services import client_of
 
 SERVE = (
     "from service.app import create_app; from service.api.http.server import serve;"
@@ -64,7 +65,7 @@ class Load:
         return Run(self, url)
 
     def client(self, url: str, who: int) -> None:
-        with httpx.Client(base_url=url, timeout=60) as client:
+        with client_of(url) as client:
             for turn in count():
                 with self._lock:
                     ids = [next(self.numbers) for _ in range(1 if (who + turn) % 3 else BATCH)]
@@ -93,7 +94,7 @@ class Load:
     def ask_again(self, url: str) -> None:
         """Repeats what was not answered: it was done, or is done now."""
         again, self.unanswered = self.unanswered, []
-        with httpx.Client(base_url=url, timeout=60) as client:
+        with client_of(url) as client:
             assert all(self.ask(client, key, rows) for key, rows in again)
 
 
@@ -142,7 +143,7 @@ def test_a_full_disk_is_told_and_costs_nothing_that_was_answered(settings):
     batches = [
         [department(n, "x" * 250) for n in range(s, s + 500)] for s in (10_000, 20_000, 30_000)
     ]
-    with process(settings) as (running, url), httpx.Client(base_url=url, timeout=60) as client:
+    with process(settings) as (running, url), client_of(url) as client:
 
         def insert(rows: list[Row]) -> httpx.Response:
             return client.post("/v1/tables/departments/rows", json=rows)

@@ -25,7 +25,7 @@ from tests.support.rows import (
     job,
 )
 
-REQUESTS = 3000
+REQUESTS = 1500
 PIECES = [
     *(
         b"[",

@@ -18,59 +18,12 @@ from service.formats.csv.detection import detect_dialect
 from service.runtime.settings import Settings
 from tests.support.answers import all_pages, files_in, is_problem
 from tests.support.projects import Project
+from tests.support.services import client_of
+from tests.support.uploads import HEADER, MOMENT, counts, followed, hires, kinds_of_lines, send
 from tests.support.workers import PAUSE
-from tests.support.world import everything
 
 pytestmark = pytest.mark.slow
-Load = dict[str, Any]
 Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]
-HEADER = "id,name,datetime,department_id,job_id\n"
-MOMENT = "2021-06-14T09:30:00Z"
-
-
-def hires(first: int, count: int, department: int = 1) -> str:
-    """Lines of a file, all of them sound."""
-    ids = range(first, first + count)
-    return "".join(f"{i},Ada Byron,{MOMENT},{department},1\n" for i in ids)
-
-
-def send(client: httpx.Client, table: str, content: bytes | str, **said: Any) -> httpx.Response:
-    """Sends a file; `said` are the parameters."""
-    return client.post(
-        f"/v1/tables/{table}/files",
-        content=content,
-        params={"filename": "hires.csv", **said},
-        headers={"Content-Type": "text/csv"},
-    )
-
-
-def followed(client: httpx.Client, taken: httpx.Response) -> Load:
-    """The load when it has ended."""
-    assert taken.status_code == 202, taken.text
-    while True:
-        load: Load = client.get(taken.json()["href"]).json()
-        assert load["received"] == sum(load[k] for k in ("accepted", "rejected", "already_present"))
-        if load["status"] != "running":
-            return load
-        assert load["progress"]["of_bytes"] > 0
-        PAUSE(0.1)
-
-
-def books(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:
-    """Everything in core and ops."""
-    with duckdb.connect(str(settings.warehouse)) as connection:
-        return everything(connection)
-
-
-def kinds_of_lines(load: Load) -> tuple[int | None, ...]:
-    """How many lines are of the header, blank, skipped, and of records."""
-    return tuple(load[f"{kind}_lines"] for kind in ("header", "blank", "skipped", "record"))
-
-
-def counts(load: Load) -> tuple[int, ...]:
-    """The counts of a load."""
-    names = ("received", "accepted", "rejected", "already_present")
-    return tuple(int(load[name]) for name in names)
 
 
 def test_a_file_goes_in_and_what_does_not_fit_is_kept_out_with_line_and_text(
@@ -131,44 +84,6 @@ def test_a_row_that_waited_for_its_parent_goes_in_with_the_next_load(client: htt
     assert [each["payload"]["id"] for each in found] == ["7001"]
 
 
-def test_what_makes_no_sense_is_refused_and_on_record(
-    client: httpx.Client, settings: Settings
-) -> None:
-    before = books(settings)
-    answer = send(client, "hired_employees", "a;b\n1;2\n", filename="/tmp/../x/some.csv")
-    assert is_problem(answer, 422, "unreadable-file")
-    assert answer.json()["detail"].startswith("some.csv: it has 2 columns where 5 are needed")
-    load = client.get(f"/v1/loads/{answer.json()['load_id']}").json()
-    assert (load["status"], counts(load), load["source"]) == ("refused", (0, 0, 0, 0), "some.csv")
-    assert "2 columns" in load["detail"]
-    after = books(settings)
-    assert {name for name in after if after[name] != before.get(name)} == {"ops.loads"}
-    assert files_in(settings.spool) == set()
-
-
-@pytest.mark.parametrize(
-    ("said", "status", "slug"),
-    [
-        ({"delimiter": "::"}, 400, "bad-request"),
-        ({"delimiter": "\\x0a"}, 400, "bad-request"),
-        ({"quote": "`"}, 400, "bad-request"),
-        ({"escape": "slash"}, 400, "bad-request"),
-        ({"comment": " "}, 400, "bad-request"),
-        ({"skip": -1}, 400, "bad-request"),
-        ({"skip": "two"}, 400, "bad-request"),
-        ({"delimiter": "|", "comment": "|"}, 400, "bad-request"),
-        ({"delimeter": ";"}, 400, "bad-request"),
-        ({"columns": "id,nome"}, 422, "unreadable-file"),
-        ({"encoding": "klingon"}, 422, "unreadable-file"),
-        ({"header": "perhaps"}, 400, "bad-request"),
-    ],
-)
-def test_what_is_said_wrongly_is_refused(
-    client: httpx.Client, said: dict[str, str], status: int, slug: str
-) -> None:
-    assert is_problem(send(client, "departments", "id,department\n1,A\n", **said), status, slug)
-
-
 def test_what_is_said_of_a_file_counts(client: httpx.Client) -> None:
     file = "Räte|x|71\nNA|y|72\n".encode("cp1252")
     said = {"columns": "department,-,id", "delimiter": "|", "null": "NA", "header": "false"}
@@ -210,15 +125,6 @@ def test_compressed_files_are_taken_as_such_and_as_an_encoding(
     assert counts(followed(client, taken)) == (1, 0, 0, 1)
 
 
-def test_other_types_are_not_taken(client: httpx.Client) -> None:
-    for headers in (
-        {"Content-Type": "application/json"},
-        {"Content-Type": "text/csv", "Content-Encoding": "br"},
-    ):
-        answer = client.post("/v1/tables/departments/files", content=b"x", headers=headers)
-        assert is_problem(answer, 415, "unsupported-format")
-
-
 def test_a_file_that_is_too_large_is_refused_compressed_or_not(
     settings: Settings, serve: Serve
 ) -> None:
@@ -230,31 +136,6 @@ def test_a_file_that_is_too_large_is_refused_compressed_or_not(
         assert is_problem(answer, 422, "unreadable-file")
         assert "larger than 10000 bytes" in answer.json()["detail"]
     assert files_in(small.spool) == set()
-
-
-def test_a_dry_run_says_what_would_be_and_changes_nothing(
-    client: httpx.Client, settings: Settings
-) -> None:
-    client.get("/v1/tables")
-    before = books(settings)
-    file = HEADER + hires(7001, 2) + f"7003,Bo,{MOMENT},99,1\n"
-    load = followed(client, send(client, "hired_employees", file, dry_run=True))
-    assert counts(load) == (3, 2, 1, 0)
-    assert load["rejections"] == [
-        {
-            "line": 4,
-            "violations": [
-                {
-                    "column": "department_id",
-                    "rule": "relationships",
-                    "message": "departments has no row with id 99",
-                    "value": "99",
-                }
-            ],
-        }
-    ]
-    assert books(settings) == before
-    assert client.get("/v1/tables/hired_employees/rows/7001").status_code == 404
 
 
 def test_a_dry_run_tells_how_the_file_is_read_and_its_first_rows(client: httpx.Client) -> None:
@@ -343,15 +224,6 @@ def test_what_a_stopped_service_leaves_is_taken_up_by_the_next(
     assert files_in(settings.spool) == set()
 
 
-def test_a_file_that_is_damaged_further_on_fails_and_says_so(client: httpx.Client) -> None:
-    department = "id,department\n" + "".join(f"{i},Some name {i}\n" for i in range(100, 200_000))
-    content = bytearray(gzip.compress(department.encode(), mtime=0))
-    content[-4] ^= 1  # the length at its end is wrong
-    answer = send(client, "departments", bytes(content))
-    assert is_problem(answer, 422, "unreadable-file")
-    assert "its gzip data is damaged" in answer.json()["detail"]
-
-
 def test_a_load_by_another_dictionary_than_the_services_fails(tmp_path: Path, serve: Serve) -> None:
     project = Project(tmp_path)
     for table in ("departments", "jobs"):
@@ -373,7 +245,7 @@ def test_inserts_and_builds_go_on_while_files_are_loaded(client: httpx.Client) -
 
     def insert() -> None:
         number = 900_000
-        with httpx.Client(base_url=client.base_url, timeout=60) as other:
+        with client_of(client.base_url) as other:
             while not ended.is_set():
                 row = {
                     "id": number,

@@ -11,7 +11,7 @@ from service.warehouse import replays as in_writer
 from tests.support import LOADS
 from tests.support.answers import all_pages, is_problem
 from tests.support.rows import department, hire, in_csv
-from tests.support.services import serving
+from tests.support.services import client_of, serving
 
 TABLES = ("departments", "jobs", "hired_employees")
 
@@ -307,7 +307,7 @@ def test_a_hundred_thousand_open_rejections_are_tried_while_inserts_go_on(client
         """)
     send(client, "departments", department(901))
     answers: list[Any] = []
-    other = httpx.Client(base_url=client.base_url, timeout=120)
+    other = client_of(client.base_url, 120)
     thread = threading.Thread(
         target=lambda: answers.append(other.post("/v1/rejections/replay").json())
     )

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from tests.api.test_loading_files import counts, followed, send
 from tests.support.door import Door
 from tests.support.rows import CSV, JSON, MSGPACK, NDJSON, department
+from tests.support.uploads import counts, followed, send
 
 NAME = "Ann\x00a"
 SAID = {

@@ -1,6 +1,11 @@
 """Commands that look; with and without a service they say the same."""
 
+import shutil
+
 import pytest
+
+from tests.support.commands import run
+from tests.support.services import settings_in
 
 SAME = [
     ["tables"],
@@ -17,24 +22,38 @@ SAME = [
 ]
 
 
+@pytest.fixture(scope="module")
+def asked(built, reader, tmp_path_factory):
+    """What each command answers without a service, and with one."""
+    own = settings_in(tmp_path_factory.mktemp("looking"))
+    shutil.copy(built.warehouse, own.warehouse)
+    ways = ((), ("--url", reader.base_url))
+    return {" ".join(words): [run(own, *words, *way) for way in ways] for words in SAME}
+
+
+@pytest.fixture
+def reading(built, reader, runner):
+    """`gatehouse` asking a service that all tests share: they may read, and nothing else."""
+    return lambda *words: runner(built, *words, GATEHOUSE_URL=str(reader.base_url))
+
+
 @pytest.mark.parametrize("arguments", SAME, ids=" ".join)
-def test_with_and_without_a_service_the_answer_is_the_same(arguments, settings, alone, serve):
-    without = alone(*arguments)
-    with serve(settings) as client:
-        assert alone(*arguments, "--url", client.base_url) == without
+def test_with_and_without_a_service_the_answer_is_the_same(arguments, asked):
+    without, with_one = asked[" ".join(arguments)]
+    assert with_one == without
     assert without.out or without.code
 
 
-def test_tables_are_listed_with_their_rows(asking):
-    header, *lines = asking("tables").lines
+def test_tables_are_listed_with_their_rows(reading):
+    header, *lines = reading("tables").lines
     assert header.split("\t")[:4] == ["name", "rows", "columns", "primary key"]
     assert [line.split("\t")[0] for line in lines] == ["departments", "jobs", "hired_employees"]
-    listed = {table["name"]: table["rows"] for table in asking("tables", "--json").json}
+    listed = {table["name"]: table["rows"] for table in reading("tables", "--json").json}
     assert listed["departments"] == 12
 
 
-def test_a_table_is_shown_with_its_rules(asking):
-    title, header, *lines = asking("tables", "jobs").lines
+def test_a_table_is_shown_with_its_rules(reading):
+    title, header, *lines = reading("tables", "jobs").lines
     assert title.startswith("jobs: 183 rows. One row per job")
     assert header.split("\t") == ["name", "type", "nullable", "rules", "description"]
     job = next(line for line in lines if line.startswith("job\t"))
@@ -42,20 +61,20 @@ def test_a_table_is_shown_with_its_rules(asking):
 
 
 @pytest.mark.new_python
-def test_an_unknown_table_is_refused_with_the_ones_there_are(asking):
-    answer = asking("tables", "nothing", "--json")
+def test_an_unknown_table_is_refused_with_the_ones_there_are(reading):
+    answer = reading("tables", "nothing", "--json")
     assert answer.code == 1
     assert answer.json["status"] == 404
     assert answer.err.startswith("error: there is no table 'nothing'; there are departments")
     assert "HINT: `gatehouse tables` lists the tables" in answer.err
 
 
-def test_a_name_is_one_segment_of_a_path_whatever_is_in_it(asking):
-    assert asking("tables", "../backups?x=1", "--json").json["status"] == 404
+def test_a_name_is_one_segment_of_a_path_whatever_is_in_it(reading):
+    assert reading("tables", "../backups?x=1", "--json").json["status"] == 404
 
 
-def test_rejections_say_why(asking):
-    header, *lines = asking("rejections", "--rule", "not_null", "--limit", "2").lines
+def test_rejections_say_why(reading):
+    header, *lines = reading("rejections", "--rule", "not_null", "--limit", "2").lines
     assert header.split("\t") == ["rejection id", "table", "position", "status", "why"]
     assert len(lines) == 2
     assert all("not_null: " in line for line in lines)
@@ -74,22 +93,22 @@ def test_a_rejection_is_shown_and_dismissed(asking):
     assert [rejection["rejection_id"] for rejection in listed] == [name]
 
 
-def test_pages_are_joined(asking):
-    every = asking("rejections", "--limit", "1000000", "--json").json
+def test_pages_are_joined(reading):
+    every = reading("rejections", "--limit", "1000000", "--json").json
     assert len({rejection["rejection_id"] for rejection in every}) == len(every) > 70
 
 
 @pytest.mark.new_python
-def test_loads_add_up(asking):
-    for load in asking("loads", "--kind", "history", "--json").json:
+def test_loads_add_up(reading):
+    for load in reading("loads", "--kind", "history", "--json").json:
         parts = load["accepted"] + load["rejected"] + load["already_present"]
         assert load["received"] == parts
 
 
 @pytest.mark.new_python
-def test_a_report_shows_its_rows_and_what_stands_beside_them(asking):
-    lines = asking("reports", "departments_above_mean").lines
+def test_a_report_shows_its_rows_and_what_stands_beside_them(reading):
+    lines = reading("reports", "departments_above_mean").lines
     assert lines[0].startswith("mean: ")
     assert lines[1].split("\t") == ["id", "department", "hired"]
-    names = [report["name"] for report in asking("reports", "--json").json]
+    names = [report["name"] for report in reading("reports", "--json").json]
     assert names == ["departments_above_mean", "hires_by_quarter"]

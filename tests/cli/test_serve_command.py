@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 
+@pytest.mark.new_python
 def test_it_says_where_it_is_and_is_found_by_the_other_commands(started, alone):
     service = started()
     assert httpx.get(f"{service.url}/v1/tables").status_code == 200
@@ -34,9 +35,8 @@ def test_a_second_one_says_where_the_first_is_and_exits_3(started, alone):
 def test_it_ends_in_order_when_it_is_told_to(started, settings, alone, sent):
     service = started(GATEHOUSE_LOG_FORMAT="json")
     service.process.send_signal(sent)
-    _, err = service.process.communicate(timeout=30)
-    assert service.process.returncode == 0
-    assert all(json.loads(line)["level"] == "info" for line in err.splitlines())
+    assert service.process.wait(30) == 0
+    assert all(json.loads(line)["level"] == "info" for line in service.errors.splitlines())
     assert not settings.warehouse.with_name("gatehouse.duckdb.service").exists()
     assert alone("tables").code == 0
 

@@ -57,7 +57,7 @@ def live(project: Project, table: str, row: str) -> None:
 
 def test_each_line_of_a_history_is_told_as_what_it_is(project: Project) -> None:
     project.write("jobs", 'id,job\n\n1,Welder\n,\n3,"Sto\nker"\n')
-    project.build()
+    project.build("jobs")
     assert project.query(
         "select header_lines, blank_lines, skipped_lines, record_lines, lines"
         " from ops.loads where table_name = 'jobs' order by started_at desc limit 1"
@@ -116,13 +116,13 @@ def test_a_history_is_read_as_its_yaml_says_and_anew_when_that_changes(
     says = "description: One row per job"
     options = 'config: {meta: {csv: {delimiter: ";", header: false, columns: [id, job, "-"]}}}'
     project.change("jobs", says, f"{options}\n    {says}")
-    project.build()
+    project.build("jobs")
     assert project.query("select * from core.jobs where id > 2") == [(7, "Stoker"), (8, "Pilot")]
-    project.build()
+    project.build("jobs")
     loads = "select count(*) from ops.loads where table_name = 'jobs'"
     assert project.query(loads) == [(2,)]
     project.change("jobs", "header: false", "header: true")
-    project.build()
+    project.build("jobs")
     assert project.query(loads) == [(3,)]
     assert project.last_load("jobs") == (1, 0, 0, 1)
 

@@ -49,10 +49,10 @@ def test_a_history_may_be_compressed_and_its_name_in_capitals(
     project: Project, name: str, content: bytes
 ) -> None:
     (project.seeds / name).write_bytes(content)
-    build = project.build()
+    build = project.build("jobs")
     assert jobs(project) == [(1,), (2,)]
     assert build.warnings == []
-    project.build()
+    project.build("jobs")
     assert project.query("select count(*) from ops.loads") == [(1,)]
     assert project.query("select source from ops.loads")[0][0].endswith(f"/{name}")
 
@@ -60,7 +60,7 @@ def test_a_history_may_be_compressed_and_its_name_in_capitals(
 def test_two_files_for_a_table_are_refused_by_their_names(project: Project) -> None:
     project.write("jobs", JOBS)
     (project.seeds / "JOBS.csv.gz").write_bytes(gzip.compress(JOBS.encode(), mtime=0))
-    message = project.build_fails().message or ""
+    message = project.build_fails("jobs").message or ""
     assert "has JOBS.csv.gz and jobs.csv: leave the one that is the history of jobs" in message
     assert jobs(project) == []
 
@@ -109,13 +109,13 @@ def test_what_is_no_file_that_can_be_read_is_told_and_not_passed_over(
     project: Project, make: Callable[[Path], None], says: str
 ) -> None:
     make(project.seeds / "jobs.csv")
-    assert f"jobs.csv {says}" in (project.build_fails().message or "")
+    assert f"jobs.csv {says}" in (project.build_fails("jobs").message or "")
 
 
 def test_a_link_to_a_file_is_read(project: Project) -> None:
     (project.folder / "elsewhere.csv").write_text(JOBS)
     (project.seeds / "jobs.csv").symlink_to(project.folder / "elsewhere.csv")
-    project.build()
+    project.build("jobs")
     assert jobs(project) == [(1,), (2,)]
 
 
@@ -149,8 +149,8 @@ def test_a_dry_run_that_a_killed_service_left_is_not_run_by_a_build(project: Pro
         pending_files.add(connection, left)
         pending_files.make_current(connection, "left")
     project.write("jobs", JOBS)
-    project.build()
+    project.build("jobs")
     assert jobs(project) == [(1,), (2,)]
     assert project.query("select load_id from ops.files") == []
-    project.build()
+    project.build("jobs")
     assert project.query("select count(*) from ops.loads") == [(1,)]

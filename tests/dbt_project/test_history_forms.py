@@ -106,7 +106,7 @@ def test_a_file_that_does_not_fit_fails_the_build_and_loads_nothing(
         project.write(name, file)
     project.write("jobs", b"id,job,number\n9,Archivist,9\n")
     before = project.books()
-    build = project.build_fails()
+    build = project.build_fails(*UNFIT, "jobs")
     said = {node.name: node.message or "" for node in build.nodes if node.status == "error"}
     assert said.keys() == {f"raw_{name}" for name in (*UNFIT, "jobs")}
     for name, (_, words) in UNFIT.items():

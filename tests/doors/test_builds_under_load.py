@@ -23,10 +23,12 @@ from tests.support.projects import Project
 from tests.support.rows import hire
 from tests.support.services import serving
 from tests.support.tables import WatchedLock
+from tests.support.workers import PAUSE
 
 pytestmark = pytest.mark.slow
 
 BUILDS, NEW, RACED = 3, 300, 60
+BREATH = 0.02  # seconds between two inserts of a client: some for each node of a build
 LIVE, HIRES = "live", "/v1/tables/hired_employees/rows"
 
 
@@ -54,7 +56,7 @@ def line(number: int, department: int = 1) -> str:
 
 @dataclass
 class Clients:
-    """Those who insert without a pause, and what they were told."""
+    """Those who insert again and again, and what they were told."""
 
     client: httpx.Client
     numbers: "count[int]" = field(default_factory=lambda: count(1_000_000))
@@ -79,7 +81,7 @@ class Clients:
 
         def insert(who: int) -> None:
             try:
-                while not ended.is_set():
+                while not ended.wait(BREATH):
                     if who == 0 and self.contested:
                         self.insert([self.contested.pop()])
                     else:
@@ -122,6 +124,7 @@ def build(clients: Clients, meanwhile: Callable[[], Any]) -> dict[str, Any]:
     href = asked.json()["href"]
     while (said := clients.client.get(href).json())["status"] in ("queued", "running"):
         meanwhile()
+        PAUSE(BREATH)
     return dict(said)
 
 
@@ -285,6 +288,7 @@ NICKNAME = """
 def test_a_changed_dictionary_is_taken_up_while_requests_come_in(
     project: Project, clients: Clients
 ):
+    project.leave_out_marts()
     office = {"code": "HQ", "department_id": 5}
     row = {"id": 5, "department": "Five", "nickname": "fiver"}
     departments, offices = "/v1/tables/departments/rows", "/v1/tables/offices/rows"
@@ -324,7 +328,8 @@ def test_a_changed_dictionary_is_taken_up_while_requests_come_in(
 
 
 def broken_mart(project: Project) -> None:
-    mart = project.folder / "dbt_project" / "models" / "marts" / "a_mart.sql"
+    mart = project.marts / "a_mart.sql"
+    mart.parent.mkdir()
     mart.write_text("select nothing_like_it from {{ ref('hired_employees') }}\n")
 
 
@@ -374,6 +379,7 @@ def put_back(project: Project, sound: dict[Path, bytes]) -> None:
 
 
 def test_a_build_that_fails_says_why_and_the_service_goes_on(project: Project, clients: Clients):
+    project.leave_out_marts()
     sound = models(project)
     for breaking, words in BROKEN.items():
         breaking(project)

@@ -29,11 +29,11 @@ from tests.support.workers import (
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
 SEED = int(os.environ.pop("GATEHOUSE_FAULTS_SEED", "") or int.from_bytes(os.urandom(4)))
-ROUNDS = int(os.environ.pop("GATEHOUSE_FAULTS_ROUNDS", "") or 12)
+ROUNDS = int(os.environ.pop("GATEHOUSE_FAULTS_ROUNDS", "") or 6)
 IN_TIME = {"GATEHOUSE_SHUTDOWN_SECONDS": "5"}
 PARTS = 2  # in which the rounds are done, so that several processes may share them
 LONGEST = 3.0  # seconds until the kill
-IN_ORDER = 4  # rounds, after which the service, whole again, is ended in order
+IN_ORDER = 2  # rounds, after which the service, whole again, is ended in order
 # Parts of files small enough that a kill falls between, before and behind them.
 PROGRAM = """
 from service.doors import files

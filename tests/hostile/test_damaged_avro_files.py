@@ -35,7 +35,7 @@ from tests.support.strings import EVERY
 
 pytestmark = pytest.mark.slow
 
-FILES, CATALOGUES = 1_500, 400
+FILES, CATALOGUES = 600, 160
 FIELDS = [field("id", "int"), field("department", "string")]
 ROWS = [{"id": number, "department": f"Row {number}"} for number in range(1, 30)]
 CODECS = ["null", "deflate", "zstandard", "bzip2"]

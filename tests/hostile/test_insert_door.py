@@ -27,7 +27,7 @@ from tests.support.door import Door
 from tests.support.readings import READINGS, Said, Unread, is_plain_csv, json_value, same
 from tests.support.rows import CSV, MSGPACK, TABLES
 
-JUDGED, SENT = 16_000, 2_000
+JUDGED, SENT = 6_400, 1_000
 LIMIT = 1 << 20  # bytes of a body
 RATIO = 1_000  # as much as any body here
 REFUSALS = {400, 413, 415, 422}

@@ -48,7 +48,8 @@ QUERIES = [
     ("/v1/backups", "after"),
     ("/v1/reports/hires_by_quarter", "year"),
 ]
-OF_FILES = ["filename", "delimiter", "header", "columns", "encoding", "null"]
+OF_FILES = ["delimiter", "header", "columns", "encoding"]
+OF_ANY_FILE = ["filename", "null"]  # any text will do, so that the file is loaded
 HEADERS = ["Idempotency-Key", "Prefer", "Content-Type", "Content-Encoding", "Accept"]
 HIRES = "id,name,datetime,department_id,job_id\n"
 NOT_SEEN = "\x07\x08\x7f"  # so it is blank
@@ -102,18 +103,24 @@ def test_a_text_in_a_query_finds_nothing_that_it_does_not_name(door: Door):
 
 def test_a_text_about_a_file_is_only_that(door: Door):
     before = books(door)
-    for name in OF_FILES:
-        for text in EVERY:
-            answer = sound(
-                door.client.post(
-                    "/v1/tables/departments/files",
-                    params={name: text, "dry_run": "true"},
-                    content=b"id,department\n7000,x\n",
-                    headers={"content-type": CSV},
-                )
-            )
-            assert answer.status_code in (202, 400, 422)
+    for text in EVERY:
+        for name in OF_FILES:
+            assert about_a_file(door, {name: text}) in (202, 400, 422)
+        if about_a_file(door, dict.fromkeys(OF_ANY_FILE, text)) != 202:
+            for name in OF_ANY_FILE:
+                assert about_a_file(door, {name: text}) in (202, 400, 422)
     nothing_else(door, before)
+
+
+def about_a_file(door: Door, said: dict[str, str]) -> int:
+    """The status of the answer to a dry run of which that is said."""
+    answer = door.client.post(
+        "/v1/tables/departments/files",
+        params={**said, "dry_run": "true"},
+        content=b"id,department\n7000,x\n",
+        headers={"content-type": CSV},
+    )
+    return sound(answer).status_code
 
 
 def test_a_text_in_a_header_is_only_that(door: Door):

@@ -5,9 +5,11 @@ import os
 import re
 import subprocess
 import sys
-import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryFile
 
 import pytest
 
@@ -87,42 +89,66 @@ def asking(settings, client, runner):
     return lambda *arguments, **more: runner(settings, *arguments, GATEHOUSE_URL=url, **more)
 
 
-@dataclass
 class Service:
-    """`gatehouse serve` in a process of its own, and the URL it says it has."""
+    """`gatehouse serve` in a process of its own, the URL it says it has, and its errors."""
 
-    process: "subprocess.Popen[str]"
-    url: str
+    def __init__(self, begin, errors):
+        self.process, self._out = begin(errors)
+        self._errors = errors
+        self.url = self._address()
+
+    def _address(self):
+        for line in self._out:
+            if found := re.match(r"Gatehouse is at (https?://\S+)", line):
+                return found[1]
+        raise AssertionError(self.errors)
+
+    @property
+    def errors(self):
+        """What it has written to stderr."""
+        self._errors.seek(0)
+        return self._errors.read()
+
+    def close(self):
+        """Kills it, if it has not ended."""
+        self.process.kill()
+        self.process.wait()
+        self._out.close()
 
 
 @pytest.fixture
-def started(settings):
-    """Starts `gatehouse serve` on a warehouse of this test's own; ends it with the test."""
+def started(settings, request):
+    """Starts `gatehouse serve` on a warehouse of this test's own; ends it with the test.
+
+    In a new Python where the test is marked so.
+    """
+    begin = _in_new_python if request.node.get_closest_marker("new_python") else _in_fork
     with ExitStack() as stack:
-        yield lambda *arguments, **more: stack.enter_context(_serving(settings, arguments, more))
+
+        def start(*arguments, **more):
+            words = ["serve", "--port", "0", *arguments]
+            errors = stack.enter_context(TemporaryFile("w+"))
+            service = Service(partial(begin, words, environment(settings, **more)), errors)
+            stack.callback(service.close)
+            return service
+
+        yield start
 
 
-@contextmanager
-def _serving(settings, arguments, more):
+def _in_new_python(words, environ, errors):
+    command = [sys.executable, "-m", "service.cli", *words]
     process = subprocess.Popen(
-        [sys.executable, "-m", "service.cli", "serve", "--port", "0", *arguments],
-        env=environment(settings, **more),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+        command, env=environ, stdout=subprocess.PIPE, stderr=errors, text=True
     )
-    watch = threading.Timer(240, process.kill)
-    watch.start()
+    return process, process.stdout
+
+
+def _in_fork(words, environ, errors):
+    ours, theirs = os.pipe()
     try:
-        yield Service(process, _address(process))
+        with Path(os.devnull).open() as nothing:
+            streams = (nothing.fileno(), theirs, errors.fileno())
+            child = nursery().run(COMMAND, words, environ, streams)
     finally:
-        process.kill()
-        process.communicate()
-        watch.cancel()
-
-
-def _address(process):
-    for line in process.stdout:
-        if found := re.match(r"Gatehouse is at (https?://\S+)", line):
-            return found[1]
-    raise AssertionError(process.stderr.read())
+        os.close(theirs)
+    return child, os.fdopen(ours)

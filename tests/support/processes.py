@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, TypeAlias
 
-import httpx
 import pytest
 
 from service.runtime.settings import Settings
 from tests.support.nursery import Child, nursery
+from tests.support.services import client_of
 
 COMMAND = "from service.cli import main; main()"
 PATHS = ("project", "warehouse", "backups", "seeds")
@@ -42,7 +42,7 @@ class Service:
         address = next(said, None)
         assert address, f"the service did not start: exit code {self.process.wait()}"
         self.url = address.split()[-1]
-        self.client = httpx.Client(base_url=self.url, timeout=60)
+        self.client = client_of(self.url)
 
     @property
     def peak_bytes(self) -> int:

@@ -4,8 +4,9 @@ import csv
 import gzip
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 import zstandard
 
@@ -107,17 +108,35 @@ def _quoted(value: str) -> str:
     return '"' + value.replace('"', '""') + '"'
 
 
+VALUES: tuple[Sequence[Any], ...] = (
+    [*HEADERS],
+    ",;\t|",
+    ("\n", "\r\n", "\r"),
+    [*ENCODINGS],
+    (csv.QUOTE_MINIMAL, csv.QUOTE_ALL),
+    ("", " "),
+    [*TAILS],
+)
+EACH_THREE = 5  # of so many files, one is enough to have any three values of traits together
+
+
 def all_traits() -> Iterator[Traits]:
     """The product of all traits but compression, which each third file has."""
-    compressions = ("none", "gzip", "zstd")
-    traits = product(
-        HEADERS,
-        ",;\t|",
-        ("\n", "\r\n", "\r"),
-        ENCODINGS,
-        (csv.QUOTE_MINIMAL, csv.QUOTE_ALL),
-        ("", " "),
-        TAILS,
-    )
-    for i, each in enumerate(traits):
-        yield Traits(*each, compression=compressions[i % 3])
+    for number, places in enumerate(_places()):
+        yield _traits(number, places)
+
+
+def each_three_traits() -> Iterator[Traits]:
+    """Those of the product in which any three values of different traits come together."""
+    for number, places in enumerate(_places()):
+        if sum(places) % EACH_THREE == 0:
+            yield _traits(number, places)
+
+
+def _places() -> Iterator[tuple[int, ...]]:
+    return product(*(range(len(values)) for values in VALUES))
+
+
+def _traits(number: int, places: Sequence[int]) -> Traits:
+    chosen = [values[place] for values, place in zip(VALUES, places, strict=True)]
+    return replace(Traits(*chosen), compression=("none", "gzip", "zstd")[number % 3])

@@ -81,7 +81,7 @@ def is_clean(file: Polluted, item: Item) -> bool:
 
 def is_escaped_out_of_sight(file: Polluted, item: Item) -> bool:
     """Whether backslashes stand before quotes so far below that nothing has told of them."""
-    return len(file.text) > SAMPLE and f"\\{file.look.quote}" in item.text
+    return f"\\{file.look.quote}" in item.text and len(file.text) > SAMPLE
 
 
 def _misread(file: Polluted, found: Reading) -> Iterator[str]:

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from tests.support.rows import hire
+from tests.support.services import client_of
 
 FIRST = 1_000_000  # ids that the seeds do not have
 BATCH = 5
@@ -34,7 +35,7 @@ class Worker(ABC):
 
     def work(self, url: str, stop: threading.Event) -> None:
         """Goes on until the service is gone, or `stop` is set."""
-        with httpx.Client(base_url=url, timeout=60) as client:
+        with client_of(url) as client:
             try:
                 while not stop.is_set():
                     self.step(client)

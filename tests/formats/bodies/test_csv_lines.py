@@ -11,6 +11,7 @@ from service.formats.bodies.csv_rows import CsvRows
 from service.formats.csv.detection import detect_dialect
 from service.formats.csv.dialect import DialectOptions, ExpectedColumn
 from service.formats.csv.reader import rows_of
+from tests.support.chance import cases
 from tests.support.odd_values import TEXTS
 
 NAMES = ("id", "name", "note")
@@ -36,7 +37,7 @@ def read_by_file_door(file: bytes, path: Path) -> list[tuple[str | None, ...]]:
 
 
 def test_what_is_written_is_read_as_the_same_texts_by_both_doors(tmp_path: Path) -> None:
-    @settings(deadline=None, max_examples=300, derandomize=True, database=None)
+    @settings(deadline=None, max_examples=cases(120), derandomize=True, database=None)
     @given(ROWS)
     @example([(" Ann ", "\tx\t"), ("\ufeffa", "\x1a"), ("a;b;c", 'say "hi"'), ("\r", None)])
     @example([("NULL", "-"), ("sep=;", "#"), ("\\N", "a|b|c"), ('"', "a\tb")])

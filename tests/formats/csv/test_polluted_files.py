@@ -7,10 +7,10 @@ import pytest
 
 from service.formats.csv import opening, reader
 from tests.support import chance
-from tests.support.polluted import polluted
+from tests.support.pollutions import polluted
 from tests.support.verdicts import faults, read, smallest
 
-FILES, SEEDS = 5_000, 50
+FILES, SEEDS = 2_000, 50
 BLOCKS = (64, 200, 1 << 10, 1 << 14)
 MOST_BLOCKS = 100
 WHOLE = opening.BLOCK
