@@ -21,6 +21,7 @@ ROOMS = (
     "engines",
     "ops",
     "judge",
+    "contracts",
     "dbt",
     "warehouse",
     "backups",
@@ -32,8 +33,8 @@ ROOMS = (
     "api.http",
     "api.openapi",
     "api.v1",
-    "app",
     "console",
+    "app",
     "cli",
 )
 
@@ -44,15 +45,28 @@ LIBRARIES = {
     "duckdb": ["engines", "dbt.plugin"],  # dbt-duckdb hands its connection to the plugin
     "fastavro": ["formats.avro"],
     "httpx": ["cli"],
-    "litestar": ["api", "app"],
+    "jinja2": ["console"],
+    "litestar": ["api", "console", "app"],
     "prometheus_client": ["runtime.metrics"],
     "structlog": ["runtime.logs"],
     "uvicorn": ["api.http"],
+    "yaml": ["contracts"],
 }
 
 # Modules that share a name because they share a subject: `restores` is a door, and a part of v1.
 SUBJECTS = {
-    *("audit", "backups", "builds", "files", "inserts", "keys", "loads", "rejections", "replays"),
+    *(
+        "audit",
+        "backups",
+        "builds",
+        "dictionary",
+        "files",
+        "inserts",
+        "keys",
+        "loads",
+        "rejections",
+        "replays",
+    ),
     *("reports", "restores", "rows", "tables", "trail"),
 }
 
