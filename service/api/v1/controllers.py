@@ -3,9 +3,9 @@
 from service.api.v1.audit import AuditController
 from service.api.v1.backups import BackupController
 from service.api.v1.builds import BuildController
+from service.api.v1.dictionary import DictionaryController
 from service.api.v1.files import FileController
 from service.api.v1.health import HealthController
-from service.api.v1.index import IndexController
 from service.api.v1.inserts import InsertController
 from service.api.v1.keys import KeyController
 from service.api.v1.loads import LoadController
@@ -25,6 +25,7 @@ class RowController(ReadController, InsertController):
 
 CONTROLLERS = [
     TableController,
+    DictionaryController,
     RowController,
     FileController,
     LoadController,
@@ -39,5 +40,4 @@ CONTROLLERS = [
     TrailController,
     HealthController,
     SchemaController,
-    IndexController,
 ]
