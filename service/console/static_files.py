@@ -6,6 +6,7 @@ of a key's limit, and no line in the log.
 
 import gzip
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -97,6 +98,15 @@ class StaticController(Controller):
         if f'"{version}"' in request.headers.get("if-none-match", ""):
             return Response(b"", status_code=304, headers=headers)
         body = file.plain
-        if "gzip" in request.headers.get("accept-encoding", ""):
+        if _takes_gzip(request.headers.get("accept-encoding", "")):
             body, headers["Content-Encoding"] = file.gzipped, "gzip"
         return Response(body, media_type=file.media_type, headers=headers)
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether ``Accept-Encoding`` names gzip and does not refuse it (RFC 9110, section 12.5.3)."""
+    for each in accepted.lower().split(","):
+        name, _, weight = each.partition(";")
+        if name.strip() in ("gzip", "x-gzip"):
+            return not re.fullmatch(r"q=0(\.0*)?", weight.replace(" ", ""))
+    return False
