@@ -13,10 +13,7 @@ from service.api.v1.dictionary_entries import DictionaryDocument
 from service.contracts.contract_files import FORMATS
 from service.gate import Gate
 
-CONTRACT: Any = {
-    each.media_type: Schema.TEXT if each.media_type.endswith("yaml") else Schema.ANY
-    for each in FORMATS.values()
-}
+CONTRACT: Any = {each.media_type: Schema.ANY for each in FORMATS.values()}
 
 
 class DictionaryController(Controller):
