@@ -11,6 +11,7 @@ from service.api.http.negotiation import HTML, JSON, negotiated
 from service.api.http.parameters import only_known
 from service.api.v1.dictionary_content import document_of
 from service.api.v1.dictionary_entries import DictionaryDocument, MartEntry, TableEntry
+from service.api.v1.index import LINKS
 from service.console.pages import page
 from service.errors import NotFound
 from service.gate import Gate
@@ -47,7 +48,8 @@ class DictionaryPages(Controller):
         said = document_of(gate)
         if form == JSON:
             return Response(said, headers={"Vary": "Accept"})
-        return page("dictionary_whole.html" if whole else "dictionary.html", dictionary=said)
+        template = "dictionary_whole.html" if whole else "dictionary.html"
+        return page(template, dictionary=said, links=LINKS)
 
     @get(
         "/{name:str}",

@@ -7,13 +7,14 @@ import json
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Response
 from markupsafe import Markup, escape
 
 from service import __version__
+from service.api.http.hosts import is_loopback
 from service.api.http.negotiation import HTML
 from service.console.static_files import static_url
 
@@ -42,6 +43,22 @@ def marked(text: str) -> Markup:
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - it is escaped
 
 
+def followed(url: str | None) -> str | None:
+    """A URL that a link may have: of the web, or of here. One that names this machine is of here,
+    by whatever name people have come.
+    """
+    try:
+        parts = urlsplit(url or "")
+        is_here = is_loopback(parts.hostname or "")
+    except ValueError:  # half an address of IPv6
+        return None
+    if not url:
+        return None
+    if is_here or (url.startswith("/") and not parts.netloc):
+        return urlunsplit(("", "", parts.path or "/", parts.query, parts.fragment))
+    return url if parts.scheme in ("http", "https") and parts.netloc else None
+
+
 def segment(name: str) -> str:
     """A name as one segment of a URL's path, or as a place within a page."""
     return quote(name, safe="")
@@ -56,13 +73,8 @@ def _made() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    filters: dict[str, Any] = {
-        "marked": marked,
-        "number": number,
-        "as_written": as_written,
-        "segment": segment,
-    }
-    environment.filters.update(filters)
+    filters = (as_written, followed, marked, number, segment)
+    environment.filters.update({each.__name__: each for each in filters})
     environment.globals.update(static=static_url, version=__version__)
     return environment
 

@@ -17,7 +17,11 @@ GRAIN_TEST = "unique_combination_of_columns"
 def read_mart(node: Node, tests: Iterable[Node], groups: Mapping[str, Node]) -> Mart:
     """A mart, of its node, its data tests, and the groups by name."""
     own = list(tests)
-    columns = [_column(said, own) for said in node["columns"].values()]
+    nullable = _may_be_missing(own)
+    columns = [
+        _column(said, own, nullable is not None and said["name"] not in nullable)
+        for said in node["columns"].values()
+    ]
     return Mart(
         node["name"],
         node["description"],
@@ -69,11 +73,25 @@ def _without_nothing(said: Node) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value is not None}
 
 
-def _column(said: Node, tests: Iterable[Node]) -> MartColumn:
+def _column(said: Node, tests: Iterable[Node], never_missing: bool) -> MartColumn:
     type_name = (said.get("data_type") or "").lower()
     own = [_test(type_name, test) for test in tests if test["column_name"] == said["name"]]
+    if never_missing and not any(test.kind == "not_null" for test in own):
+        own.append(DataTest("not_null", {}, _words("not_null", {}, type_name)))
     own.sort(key=lambda test: test.kind)
     return MartColumn(said["name"], type_name, said["description"], tuple(own))
+
+
+def _may_be_missing(tests: Iterable[Node]) -> Iterable[str] | None:
+    """The columns that our own test of a mart's grain lets be missing; None where there is none.
+
+    That of dbt_utils has the same name, and a namespace; it looks at no other column.
+    """
+    for test in tests:
+        said = test["test_metadata"]
+        if said["name"] == GRAIN_TEST and not said.get("namespace"):
+            return _args_of(test).get("nullable", ())  # type: ignore[no-any-return]
+    return None
 
 
 def _test(type_name: str, test: Node) -> DataTest:

@@ -8,6 +8,7 @@ from service.dictionary import DataTest, Exposure, Mart, MartColumn, Owner
 from service.dictionary.manifest import read_dictionary, read_saved
 from service.dictionary.mart_nodes import made_of, read_exposure
 
+GRAIN = "unique_combination_of_columns"
 KEY = {"name": "id", "data_type": "integer", "description": "Number.", "constraints": []}
 
 
@@ -54,9 +55,7 @@ def test_a_mart_has_grain_owner_columns_and_what_it_is_made_of():
         depends_on={"nodes": ["model.p.jobs", "source.p.ops.loads", "macro.p.x"]},
     )
     tests = {
-        "c": data_test(
-            "by_job", "unique_combination_of_columns", combination_of_columns=["id", "job"]
-        ),
+        "c": data_test("by_job", GRAIN, combination_of_columns=["id", "job"], nullable=["job"]),
         "d": data_test("by_job", "not_null", "id"),
         "e": data_test("by_job", "accepted_values", "job", values=["a", "b"]),
         "f": data_test("by_job", "relationships", "id", to="ref('jobs')", field="id"),
@@ -109,6 +108,17 @@ def test_the_grain_of_a_mart_may_be_its_unique_column():
     mart = model("by_job", "marts", columns={"id": KEY})
     said = nodes(**{"model.p.by_job": mart}, c=data_test("by_job", "unique", "id"))
     assert read_dictionary(said).marts["by_job"].grain == ("id",)
+
+
+def test_our_own_test_of_the_grain_says_of_every_column_that_it_is_there():
+    columns = {"id": KEY, "job": {**KEY, "name": "job"}, "other": {**KEY, "name": "other"}}
+    mart = model("by_job", "marts", columns=columns)
+    test = data_test("by_job", GRAIN, combination_of_columns=["id"], nullable=["other"])
+    of_dbt_utils = {**test, "test_metadata": {**test["test_metadata"], "namespace": "dbt_utils"}}
+    for said, expected in ((test, {"id", "job"}), (of_dbt_utils, set())):
+        read = read_dictionary(nodes(**{"model.p.by_job": mart}, c=said)).marts["by_job"]
+        assert {each.name for each in read.columns if each.tests} == expected
+        assert read.grain == ("id",)
 
 
 def test_what_an_earlier_version_saved_is_read():
