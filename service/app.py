@@ -20,6 +20,7 @@ from service.api.http.idempotency import RequestsUnderWay
 from service.api.http.limits import Limits
 from service.api.http.middleware import RequestMiddleware
 from service.api.v1.controllers import CONTROLLERS
+from service.console.routes import PAGES
 from service.gate import Gate
 from service.runtime.settings import Settings
 from service.upkeep.schedules import Schedules
@@ -56,7 +57,7 @@ def create_app(settings: Settings, local: Caller | None = None) -> Litestar:
     """
     limits = Limits(settings)
     return App(
-        route_handlers=CONTROLLERS,
+        route_handlers=[*CONTROLLERS, *PAGES],
         lifespan=[partial(_opened, settings, local)],
         state=State({"limits": limits, "under_way": RequestsUnderWay()}, deep_copy=False),
         dependencies={"gate": Provide(gate_of, sync_to_thread=False)},

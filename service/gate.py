@@ -17,6 +17,7 @@ from service.judge.process.process_client import WorkerProcess
 from service.judge.rulebook import Rulebook
 from service.ops import records
 from service.ops.replays import end_interrupted
+from service.ops.violation_counts import ViolationCounts
 from service.runtime.clock import utc_now
 from service.runtime.metrics import Metrics
 from service.runtime.settings import Settings
@@ -34,6 +35,7 @@ class Gate:
         """With `apart`, large bodies are judged in a worker process, if the settings want it."""
         self.settings = settings
         self.metrics = Metrics()
+        self.violation_counts = ViolationCounts()
         self.catalogue = Catalogue(settings.backups)
         self.keyring = Keyring(settings.keys_file)
         self._worker = WorkerProcess(apart and settings.judging_process)

@@ -15,8 +15,8 @@ from benchmarks.rounds import Entry, Figures, interleaved, values
 COLUMNS = ("", "s", "peak MB", "wanted")
 NOTE = (
     "Seconds of the whole command, start of Python included. Fixed: the same build where"
-    " raw_hired_employees.csv is empty. Bare: `create table as` of typed columns from the same file in"
-    " DuckDB alone, faulty lines skipped. All as median (least–most) of {rounds} rounds."
+    " raw_hired_employees.csv is empty. Bare: `create table as` of typed columns from the same"
+    " file in DuckDB alone, faulty lines skipped. All as median (least–most) of {rounds} rounds."
 )
 
 

@@ -17,6 +17,11 @@ Row = Mapping[str, Any]
 INDENT = "    "
 
 
+def is_terminal() -> bool:
+    """Whether people read along, and no program."""
+    return sys.stdout.isatty()
+
+
 def print_json(value: Any) -> None:
     """Prints one JSON document, in ASCII, so that no value can send codes to a terminal."""
     click.echo(json.dumps(value, indent=2 if sys.stdout.isatty() else None))

@@ -1,6 +1,7 @@
 """The data dictionary: tables, columns and rules, as dbt's YAML says them."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,11 +13,36 @@ import pyarrow as pa
 from service.dictionary.column_types import ColumnType
 from service.dictionary.rules import Rule
 
-__all__ = ["Column", "Dictionary", "DictionaryError", "Report", "Rule", "Table"]
+__all__ = [
+    "Column",
+    "DataTest",
+    "Dictionary",
+    "DictionaryError",
+    "Exposure",
+    "Mart",
+    "MartColumn",
+    "Owner",
+    "Report",
+    "Rule",
+    "Table",
+]
 
 
 class DictionaryError(Exception):
     """The dictionary says something that no door could follow; names model, column and rule."""
+
+
+def first_sentence(text: str) -> str:
+    """Up to the first full stop that white space follows; all of `text` where there is none."""
+    return re.split(r"(?<=\.)\s", text.strip(), maxsplit=1)[0]
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who answers for a model: the owner of its group in dbt."""
+
+    name: str
+    email: str | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +85,7 @@ class Table:
     description: str
     primary_key: str
     columns: tuple[Column, ...]
+    owner: Owner | None = None
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError if there is none."""
@@ -78,6 +105,11 @@ class Table:
         """The schema of Arrow data that holds rows of the table; columns as in `columns`."""
         return pa.schema([(column.name, column.type.arrow) for column in self.columns])
 
+    @property
+    def grain(self) -> str:
+        """What one row is: the first sentence of the description."""
+        return first_sentence(self.description)
+
     @cached_property
     def parents(self) -> frozenset[str]:
         """The tables that rows of this one refer to."""
@@ -88,6 +120,53 @@ class Table:
         """Changes when a column, a type or a rule does: 16 hexadecimal digits."""
         said = [(c.name, c.type.name, [r.described() for r in c.rules]) for c in self.columns]
         return hashlib.sha256(msgspec.json.encode([self.name, said])).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class DataTest:
+    """A data test of a mart: as a rule, but no row is judged by it, and it may be of any kind."""
+
+    kind: str
+    args: dict[str, Any]
+    words: str  # as those of a rule
+
+
+@dataclass(frozen=True)
+class MartColumn:
+    """One column of a mart."""
+
+    name: str
+    type_name: str  # as the YAML says it; "" where it says none
+    description: str
+    tests: tuple[DataTest, ...] = ()
+
+
+@dataclass(frozen=True)
+class Mart:
+    """A model that is made of the tables of record.
+
+    `grain` are the columns that together name one row, () where no data test says so. `made_of` are
+    the models that it reads, and sources as ``schema.table``.
+    """
+
+    name: str
+    description: str
+    columns: tuple[MartColumn, ...]
+    grain: tuple[str, ...] = ()
+    made_of: tuple[str, ...] = ()
+    owner: Owner | None = None
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """Who uses what is here, as dbt's YAML says; `made_of` as that of a mart."""
+
+    name: str  # for people
+    type: str
+    description: str = ""
+    url: str | None = None
+    made_of: tuple[str, ...] = ()
+    owner: Owner | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +189,8 @@ class Dictionary:
 
     tables: Mapping[str, Table]  # parents before children
     reports: Mapping[str, Report]
+    marts: Mapping[str, Mart] = field(default_factory=dict)
+    exposures: tuple[Exposure, ...] = ()
 
     @cached_property
     def version(self) -> str:

@@ -5,13 +5,14 @@ Reads what macros/ops/saved_dictionary.sql keeps in ``ops.dictionary`` (the same
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from service.dictionary import Column, Dictionary, DictionaryError, Report, Rule, Table
 from service.dictionary.column_types import TYPES
 from service.dictionary.file_options import WrongOption, read_files
+from service.dictionary.mart_nodes import owner_of, read_exposure, read_mart
 from service.dictionary.rules import KINDS
 
 # Data tests that are about a table as a whole and judge no row.
@@ -19,30 +20,50 @@ TABLE_TESTS = {"history_accounted_for"}
 Node = Mapping[str, Any]
 
 
-def read_dictionary(nodes: Mapping[str, Node]) -> Dictionary:
-    """The dictionary that the manifest's `nodes` (by unique id) describe.
+def read_saved(saved: Mapping[str, Any]) -> Dictionary:
+    """The dictionary that was saved in a warehouse; an older one has no groups and exposures.
+
+    Raises:
+        DictionaryError: as `read_dictionary`.
+    """
+    return read_dictionary(saved["nodes"], saved.get("groups", {}), saved.get("exposures", ()))
+
+
+def read_dictionary(
+    nodes: Mapping[str, Node],
+    groups: Mapping[str, Node] | None = None,
+    exposures: Sequence[Node] = (),
+) -> Dictionary:
+    """The dictionary that the manifest's `nodes` (by unique id) and `groups` (by name) describe.
 
     Raises:
         DictionaryError: a type or a rule is not known, or could not be judged at every door.
     """
-    tests = [node for node in nodes.values() if node["resource_type"] == "test"]
     models = {key: node for key, node in nodes.items() if node["resource_type"] == "model"}
-    tables = {
-        node["name"]: _table(node, [test for test in tests if test["attached_node"] == key])
-        for key, node in models.items()
-        if node["schema"] == "core"
-    }
+    tests: dict[str, list[Node]] = {key: [] for key in models}
+    for node in nodes.values():
+        if node["resource_type"] == "test" and node["attached_node"] in models:
+            tests[node["attached_node"]].append(node)
+    core, marts = (
+        {node["name"]: (node, tests[key]) for key, node in models.items() if node["schema"] == name}
+        for name in ("core", "marts")
+    )
+    tables = {name: _table(*said, groups or {}) for name, said in core.items()}
     _check_references(tables)
     reports = {
         name: _report(name, node["name"], said)
         for node in models.values()
         for name, said in node["config"]["meta"].get("reports", {}).items()
     }
-    return Dictionary({name: tables[name] for name in _parents_first(tables)}, reports)
+    return Dictionary(
+        {name: tables[name] for name in _parents_first(tables)},
+        reports,
+        {name: read_mart(*marts[name], groups or {}) for name in sorted(marts)},
+        tuple(map(read_exposure, exposures)),
+    )
 
 
-def _table(node: Node, tests: Iterable[Node]) -> Table:
-    own = list(tests)
+def _table(node: Node, own: Sequence[Node], groups: Mapping[str, Node]) -> Table:
     for test in own:
         if test["column_name"] is None and test["test_metadata"]["name"] not in TABLE_TESTS:
             raise DictionaryError(
@@ -64,7 +85,9 @@ def _table(node: Node, tests: Iterable[Node]) -> Table:
         raise DictionaryError(
             f"{node['name']}.{key.name}: a primary key needs the rules not_null and unique"
         )
-    return Table(node["name"], node["description"], key.name, tuple(columns))
+    return Table(
+        node["name"], node["description"], key.name, tuple(columns), owner_of(node, groups)
+    )
 
 
 def _check_files(node: Node) -> Mapping[str, tuple[str, ...]]:

@@ -25,6 +25,7 @@ from service.errors import shortened
 TEXT = frozenset({"varchar"})
 WHOLE = frozenset({"integer", "bigint"})
 NUMBERS = WHOLE | {"double"}
+IN_UTC = "in UTC, written like 2021-07-27T16:02:08Z"
 _T = pa.array(["T", "t"])
 
 
@@ -65,6 +66,11 @@ class Rule:
         return KINDS[self.kind].message(self.column, self.args, value)
 
     @property
+    def words(self) -> str:
+        """What it demands of a value, with its arguments: "at most 255 characters"."""
+        return KINDS[self.kind].says(self.args)
+
+    @property
     def meta(self) -> dict[str, Any]:
         """msgspec.Meta arguments that say the same: msgspec judges them while decoding."""
         return KINDS[self.kind].meta(self.args)
@@ -95,11 +101,13 @@ def _out_of_range(args: dict[str, Any], read: pa.Array, _written: pa.Array) -> p
     return pc.or_(below, pc.greater(read, scalar(args["max"]))) if "max" in args else below
 
 
-def _range_message(column: str, args: dict[str, Any], _value: Any) -> str:
-    bounds = [
-        f"at {word} {args[end]}" for end, word in (("min", "least"), ("max", "most")) if end in args
-    ]
-    return f"{column} must be {' and '.join(bounds)}"
+def _bounds(args: dict[str, Any]) -> str:
+    ends = (("min", "least"), ("max", "most"))
+    return " and ".join(f"at {word} {args[end]}" for end, word in ends if end in args)
+
+
+def _one_of(args: dict[str, Any]) -> str:
+    return f"one of {', '.join(map(str, args['values']))}"
 
 
 def _range_meta(args: dict[str, Any]) -> dict[str, Any]:
@@ -146,6 +154,7 @@ def _lacks_values(args: dict[str, Any], type_name: str) -> str | None:
 class Kind:
     """What a kind of rule means: its arguments, its judgement, its words."""
 
+    says: Callable[[dict[str, Any]], str]  # what is demanded of a value, with the arguments
     message: Callable[[str, dict[str, Any], Any], str]  # of column, arguments, value
     words: Words  # for docs/rules.md
     breaks: Callable[[dict[str, Any], pa.Array, pa.Array], pa.Array] = _nothing_breaks
@@ -159,6 +168,7 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     "not_null": Kind(
+        says=lambda args: "a value is required",
         message=lambda column, args, value: f"{column} is missing",
         breaks=lambda args, read, written: pc.is_null(read),
         judged_by_decoding=True,
@@ -172,6 +182,7 @@ KINDS: dict[str, Kind] = {
         ),
     ),
     "not_blank": Kind(
+        says=lambda args: "not blank",
         message=lambda column, args, value: f"{column} is blank",
         breaks=lambda args, read, written: is_blank(read),
         meta=lambda args: {"min_length": 1},
@@ -187,6 +198,7 @@ KINDS: dict[str, Kind] = {
         ),
     ),
     "max_length": Kind(
+        says=lambda args: f"at most {args['length']} characters",
         message=lambda column, args, value: f"{column} is longer than {args['length']} characters",
         breaks=lambda args, read, written: pc.greater(pc.utf8_length(read), scalar(args["length"])),
         meta=lambda args: {"max_length": args["length"]},
@@ -206,7 +218,8 @@ KINDS: dict[str, Kind] = {
         ),
     ),
     "in_range": Kind(
-        message=_range_message,
+        says=_bounds,
+        message=lambda column, args, value: f"{column} must be {_bounds(args)}",
         breaks=_out_of_range,
         meta=_range_meta,
         judged_by_decoding=True,
@@ -228,9 +241,8 @@ KINDS: dict[str, Kind] = {
         ),
     ),
     "accepted_values": Kind(
-        message=lambda column, args, value: (
-            f"{column} must be one of {', '.join(map(str, args['values']))}"
-        ),
+        says=_one_of,
+        message=lambda column, args, value: f"{column} must be {_one_of(args)}",
         breaks=lambda args, read, written: pc.invert(
             pc.is_in(pc.cast(read, pa.string()), pa.array(map(str, args["values"]), pa.string()))
         ),
@@ -253,9 +265,8 @@ KINDS: dict[str, Kind] = {
         ),
     ),
     "utc_datetime": Kind(
-        message=lambda column, args, value: (
-            f"{column} must be in UTC, written like 2021-07-27T16:02:08Z"
-        ),
+        says=lambda args: IN_UTC,
+        message=lambda column, args, value: f"{column} must be {IN_UTC}",
         breaks=_not_written_in_utc,
         judged_by_decoding=True,  # ColumnType.form lets no other text pass unread
         judges_writing=True,
@@ -271,6 +282,7 @@ KINDS: dict[str, Kind] = {
         ),
     ),
     "unique": Kind(
+        says=lambda args: "different in every row",
         message=lambda column, args, value: f"{column} {shortened(value)} is taken by another row",
         types=TEXT | WHOLE,
         words=Words(
@@ -285,6 +297,7 @@ KINDS: dict[str, Kind] = {
         ),
     ),
     "relationships": Kind(
+        says=lambda args: f"the {args['field']} of a row in {args['parent']}",
         message=lambda column, args, value: (
             f"{args['parent']} has no row with {args['field']} {shortened(value)}"
         ),

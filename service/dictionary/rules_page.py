@@ -54,7 +54,8 @@ def _of_rule(name: str, kind: Kind) -> str:
     message = kind.message(words.column, args, broken_value(words))
     types = "any" if kind.types is None else ", ".join(f"`{each}`" for each in sorted(kind.types))
     arguments = [f"- `{argument}`: {meaning}." for argument, meaning in words.arguments.items()]
-    facts = [f"- Columns of type: {types}.", *arguments, ""]
+    in_words = f"- In words, as the dictionary has it: {kind.says(args)}."
+    facts = [f"- Columns of type: {types}.", *arguments, in_words, ""]
     return _section(name, words, message, [*facts, *_block(example_yaml(name, words), "yaml")])
 
 

@@ -13,7 +13,7 @@ import msgspec
 import pyarrow as pa
 
 from service.dictionary import Dictionary
-from service.dictionary.manifest import read_dictionary
+from service.dictionary.manifest import read_saved
 from service.engines.engine import Connection
 from service.engines.sql import quoted
 from service.errors import NoSpace, NotBuilt, Problem, Unavailable
@@ -245,7 +245,7 @@ class Database:
             row = None
         if row is None:
             raise NotBuilt("no build has finished here, by this version; run `gatehouse build`")
-        return read_dictionary(msgspec.json.decode(row[0])["nodes"])
+        return read_saved(msgspec.json.decode(row[0]))
 
     def close(self) -> None:
         """Writes what is in the WAL into the file and lets go of it."""

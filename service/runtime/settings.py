@@ -62,7 +62,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         bool, Meta(description="Whether reports are shown without a key.")
     ] = False
     public_dictionary: Annotated[
-        bool, Meta(description="Whether tables, their rules and `/schema` are shown without a key.")
+        bool,
+        Meta(
+            description="Whether the dictionary is shown without a key: tables, rules and how often"
+            " they were broken, marts, `/schema`."
+        ),
     ] = False
     public_metrics: Annotated[
         bool, Meta(description="Whether `/metrics` is shown without a key.")

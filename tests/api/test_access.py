@@ -19,7 +19,11 @@ OPERATOR = {
     "list_keys", "create_key", "revoke_key", "list_trail",
 }  # fmt: skip
 ROWS, ROW = "/v1/tables/jobs/rows", {"id": 9001, "job": "x"}
-OPEN = {"is_live", "is_ready", "show_index"}
+OF_DICTIONARY = [
+    "/v1/tables", "/v1/tables/jobs", "/v1/tables/jobs/schema", "/v1/dictionary", "/dictionary/",
+    "/dictionary/jobs", "/schema",
+]  # fmt: skip
+OPEN = {"is_live", "is_ready", "show_index", "read_static_file"}
 
 
 @pytest.fixture
@@ -211,7 +215,7 @@ def test_a_lost_file_of_keys_lets_no_one_in_but_tells_that_it_lives(keys, client
     ("setting", "paths"),
     [
         ("public_reports", ["/v1/reports", "/v1/reports/hires_by_quarter?year=2021"]),
-        ("public_dictionary", ["/v1/tables", "/v1/tables/jobs", "/schema"]),
+        ("public_dictionary", OF_DICTIONARY),
         ("public_metrics", ["/metrics"]),
     ],
 )
@@ -220,6 +224,7 @@ def test_what_is_made_public_is_read_without_a_key_and_nothing_else(
 ):
     with serve(msgspec.structs.replace(settings, **{setting: True})) as client:
         everything = ["/v1/reports", "/v1/tables", "/schema", "/metrics", "/v1/tables/jobs/rows"]
+        everything += OF_DICTIONARY
         for path in paths:
             assert client.get(path).status_code == 200
         for path in {*everything} - {*paths}:

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from service.cli import commands, main
+from service.cli.commands.dictionary import dictionary
 from service.cli.commands.keys import keys
 from service.cli.commands.rejections import rejections
 
 EVERY = {
     **{name: command for name, command in main.commands.items() if command is not keys},
     **{f"rejections {name}": command for name, command in rejections.commands.items()},
+    **{f"dictionary {name}": command for name, command in dictionary.commands.items()},
     **{f"keys {name}": command for name, command in keys.commands.items()},
 }
 

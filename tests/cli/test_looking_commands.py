@@ -11,6 +11,7 @@ SAME = [
     ["tables"],
     ["tables", "hired_employees"],
     ["tables", "hired_employees", "--json"],
+    ["dictionary", "jobs"],
     ["rejections", "--table", "hired_employees"],
     ["rejections", "--limit", "3", "--json"],
     ["loads", "--json"],

@@ -69,6 +69,15 @@ def test_loads_and_rejections_are_readable_at_80_columns(on_terminal, client):
         assert all(len(line) <= 80 for line in plain), plain
 
 
+def test_the_dictionary_is_readable_at_80_columns(on_terminal):
+    code, screen = on_terminal("dictionary", "hired_employees", width=80)
+    assert code == 0
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", screen).splitlines()
+    assert plain[0] == "hired_employees  1,923 rows, 76 kept out"
+    assert "    - at most 255 characters" in plain
+    assert all(len(line) <= 80 for line in plain), plain
+
+
 def test_a_restore_shows_what_would_change_and_asks(on_terminal, client):
     client.post("/v1/tables/jobs/backups")
     client.post("/v1/tables/jobs/rows", json={"id": 9001, "job": "Smith"})

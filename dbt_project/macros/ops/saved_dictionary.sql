@@ -1,13 +1,22 @@
 {#- The part of dbt's graph that the service derives everything from, kept in the warehouse itself. Only
     of what is built: a dictionary must not run ahead of its tables. -#}
 {% macro save_dictionary() -%}
+    {% set content = tojson({'nodes': saved_nodes(), 'groups': saved_groups(), 'exposures': saved_exposures()}) %}
+    {{ upsert('ops.dictionary', 'only_row', {
+        'only_row': 'true', 'content': text_literal(content), 'saved_at': utc_now()
+    }) }}
+{%- endmacro %}
+
+{#- The models that are built, and the data tests of all models, by unique id. -#}
+{% macro saved_nodes() -%}
     {% set built = names_of_tables() %}
     {% set nodes = {} %}
     {% for node in graph.nodes.values() if node.package_name == project_name %}
         {% if node.resource_type == 'model' and node.schema in ('core', 'marts') and node.schema ~ '.' ~ node.name in built %}
             {% do nodes.update({node.unique_id: {
                 'resource_type': 'model', 'name': node.name, 'schema': node.schema, 'description': node.description,
-                'columns': node.columns, 'config': {'meta': node.config.meta}
+                'columns': node.columns, 'config': {'meta': node.config.meta},
+                'group': node.group, 'depends_on': {'nodes': node.depends_on.nodes}
             }}) %}
         {% elif node.resource_type == 'test' and node.attached_node %}
             {% do nodes.update({node.unique_id: {
@@ -17,7 +26,26 @@
             }}) %}
         {% endif %}
     {% endfor %}
-    {{ upsert('ops.dictionary', 'only_row', {
-        'only_row': 'true', 'content': text_literal(tojson({'nodes': nodes})), 'saved_at': utc_now()
-    }) }}
+    {{ return(nodes) }}
+{%- endmacro %}
+
+{#- Who answers for the models of a group, by its name. -#}
+{% macro saved_groups() -%}
+    {% set groups = {} %}
+    {% for group in graph.groups.values() if group.package_name == project_name %}
+        {% do groups.update({group.name: {'owner': {'name': group.owner.name, 'email': group.owner.email}}}) %}
+    {% endfor %}
+    {{ return(groups) }}
+{%- endmacro %}
+
+{% macro saved_exposures() -%}
+    {% set exposures = [] %}
+    {% for each in graph.exposures.values() if each.package_name == project_name %}
+        {% do exposures.append({
+            'name': each.name, 'label': each.label, 'type': each.type, 'description': each.description,
+            'url': each.url, 'owner': {'name': each.owner.name, 'email': each.owner.email},
+            'depends_on': {'nodes': each.depends_on.nodes}
+        }) %}
+    {% endfor %}
+    {{ return(exposures) }}
 {%- endmacro %}

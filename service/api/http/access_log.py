@@ -9,6 +9,7 @@ from typing import Any
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.http.authentication import CALLER
+from service.api.http.describing import description_of
 from service.runtime.logs import bind, get_logger, is_told, unbind
 
 log = get_logger(__name__)
@@ -45,6 +46,8 @@ def _record(scope: Any, status: int, seconds: float) -> None:
     gate = getattr(scope["litestar_app"].state, "gate", None)
     if gate is not None:
         gate.metrics.answered(route, scope["method"], status, seconds)
+    if status < 400 and _is_unlogged(scope):
+        return
     if not is_told(logging.INFO):  # the logger takes as long as to judge a row before it sees that
         return
     caller = scope.get(CALLER)
@@ -56,3 +59,9 @@ def _record(scope: Any, status: int, seconds: float) -> None:
         status=status,
         milliseconds=round(seconds * 1000, 1),
     )
+
+
+def _is_unlogged(scope: Any) -> bool:
+    """Whether it is a file that pages bring along: their own line in the log tells enough."""
+    handler = scope.get("route_handler")
+    return handler is not None and description_of(handler).unlogged

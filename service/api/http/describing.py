@@ -88,6 +88,7 @@ class Described:
     role: Needs | None = None
     public: str | None = None
     leads_to: tuple[Link, ...] = ()  # calls that often come next
+    unlogged: bool = False  # whether an answer that is no error has no line in the log
 
 
 def described(**said: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from service.formats.bodies.csv_lines import csv_line
 from service.warehouse.stored_rows import RowPage
 
 JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
+HTML = "text/html"  # pages for people
 MSGPACK = "application/msgpack"  # rows come in it, and do not go out
 OFFERED = (JSON, CSV, NDJSON)
 _is_weight = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?").fullmatch
@@ -57,9 +58,9 @@ def _weight(ranges: Mapping[str, float], name: str) -> float:
     return next((ranges[each] for each in specific_first if each in ranges), 0.0)
 
 
-def negotiated(request: Request[Any, Any, Any]) -> str:
-    """The media type to answer the request in; raises NotAcceptable."""
-    return chosen(",".join(request.headers.getall("accept", [])))
+def negotiated(request: Request[Any, Any, Any], offered: Sequence[str] = OFFERED) -> str:
+    """The media type to answer the request in, of those `offered`; raises NotAcceptable."""
+    return chosen(",".join(request.headers.getall("accept", [])), offered)
 
 
 def preference(header: str, name: str, known: tuple[str, ...]) -> str:

@@ -69,6 +69,10 @@ class Document:
         self.json = {
             "openapi": "3.1.0",
             "info": {"title": "Gatehouse", "version": __version__, "description": ABOUT},
+            "externalDocs": {
+                "url": "/dictionary/",
+                "description": "The dictionary: tables, columns, each rule in words.",
+            },
             "paths": paths,
             "components": {
                 "securitySchemes": SCHEMES,

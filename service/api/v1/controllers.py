@@ -4,9 +4,9 @@ from service.api.v1.audit import AuditController
 from service.api.v1.backups import BackupController
 from service.api.v1.builds import BuildController
 from service.api.v1.copies import CopyController
+from service.api.v1.dictionary import DictionaryController
 from service.api.v1.files import FileController
 from service.api.v1.health import HealthController
-from service.api.v1.index import IndexController
 from service.api.v1.inserts import InsertController
 from service.api.v1.keys import KeyController
 from service.api.v1.loads import LoadController
@@ -26,6 +26,7 @@ class RowController(ReadController, InsertController):
 
 CONTROLLERS = [
     TableController,
+    DictionaryController,
     RowController,
     FileController,
     LoadController,
@@ -41,5 +42,4 @@ CONTROLLERS = [
     TrailController,
     HealthController,
     SchemaController,
-    IndexController,
 ]

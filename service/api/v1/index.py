@@ -1,10 +1,8 @@
-"""GET /: where everything is."""
+"""Where everything is."""
 
 import msgspec
-from litestar import Controller, get
 
 from service import __version__
-from service.api.http.describing import described
 
 LINKS = {
     "tables": "/v1/tables",
@@ -15,6 +13,7 @@ LINKS = {
     "builds": "/v1/builds",
     "keys": "/v1/keys",
     "trail": "/v1/trail",
+    "dictionary": "/dictionary/",
     "schema": "/schema",
     "live": "/health/live",
     "ready": "/health/ready",
@@ -30,13 +29,4 @@ class Index(msgspec.Struct):
     links: dict[str, str]
 
 
-class IndexController(Controller):
-    """The index."""
-
-    path = "/"
-    tags = ("about",)
-
-    @get("/", operation_id="show_index", sync_to_thread=False, opt=described(role="open"))
-    def show_index(self) -> Index:
-        """Shows where everything is."""
-        return Index("gatehouse", __version__, LINKS)
+INDEX = Index("gatehouse", __version__, LINKS)

@@ -12,7 +12,12 @@ from service.cli.builds import build_and_tell
 from service.cli.failures import Failure, Unreachable, WrongSettings
 from service.cli.invocation import Run, local_command
 
-PAGES = {"/": "where things are", "/schema": "every call", "/v1/tables": "the tables"}
+PAGES = {
+    "/": "where things are",
+    "/dictionary/": "tables and rules, in words",
+    "/schema": "every call",
+    "/v1/tables": "the tables",
+}
 
 
 @click.command()
@@ -86,5 +91,5 @@ def _announce(run: Run, url: str) -> None:
         return
     output.line(f"Gatehouse is at {url}")
     for path, what in PAGES.items():
-        output.line(f"  {url}{path:12} {what}")
+        output.line(f"  {url}{path:13} {what}")
     output.line("README.md says how to insert, back up and restore. Ctrl-C stops it.")

@@ -1,0 +1,1 @@
+"""The pages for people: HTML that is made here, and works without JavaScript."""

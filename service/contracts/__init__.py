@@ -1,0 +1,1 @@
+"""The contract of a table, in the words of other tools: JSON Schema, Avro, ODCS."""
