@@ -7,6 +7,7 @@ from service.backups.catalogue import Catalogue
 from service.dictionary import Dictionary, Table
 from service.doors.backups import Backups
 from service.doors.builds import Builds
+from service.doors.dbt_docs import DbtDocs
 from service.doors.files import FileLoads
 from service.doors.inserts import Inserts
 from service.doors.replays import Replays
@@ -74,6 +75,7 @@ class Gate:
 
         self.inserts = Inserts(writer, self.metrics, self._worker, current, settings.max_rows)
         self.loads = FileLoads(settings, database, writer, database.all_cores)
+        self.dbt_docs = DbtDocs(settings, writer)
         self.builds = Builds(settings, writer, self.reload, database.all_cores)
         self.replays = Replays(database, writer, self.metrics, current)
         self.restores = Restores(database, writer, self.catalogue, current, codec)
@@ -85,11 +87,13 @@ class Gate:
         Once is not enough: what is between two statements is not interrupted.
         """
         self.builds.cut_short()
+        self.dbt_docs.cut_short()
         self.loads.cut_short()
         self.database.interrupt()
 
     def close(self) -> None:
         """Lets what is under way come to its end, then lets go of the warehouse."""
+        self.dbt_docs.stop()
         self.loads.stop()
         self.builds.stop()
         self.writer.stop()
@@ -109,6 +113,7 @@ class Gate:
         if rulebook.dictionary.version != self.writer.dictionary.version:
             self.writer.adopt(rulebook.dictionary).result()
         self.rulebook = rulebook
+        self.dbt_docs.outdate()
 
     def table(self, name: str) -> Table:
         """The table of that name; UnknownTable when there is none."""

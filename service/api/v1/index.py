@@ -16,6 +16,7 @@ LINKS = {
     "keys": "/v1/keys",
     "trail": "/v1/trail",
     "schema": "/schema",
+    "dbt_docs": "/dictionary/dbt/",
     "live": "/health/live",
     "ready": "/health/ready",
     "metrics": "/metrics",
