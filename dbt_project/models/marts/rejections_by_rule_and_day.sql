@@ -4,22 +4,22 @@ with rejections as (
 
 reasons as (
     select
-        cast(rejected_at as date) as day,
-        table_name,
-        rejection_id,
-        status,
-        {{ each_violation('violations') }} as violation
+        cast(rejections.rejected_at as date) as day,
+        rejections.table_name,
+        rejections.rejection_id,
+        rejections.status,
+        {{ each_violation('rejections.violations') }} as violation
     from rejections
 ),
 
 counted as (
     select
-        day,
-        table_name,
-        violation.column_name,
-        violation.rule,
-        count(distinct rejection_id) as rejected_rows,
-        count(distinct case when status = 'open' then rejection_id end) as open_rows
+        reasons.day,
+        reasons.table_name,
+        reasons.violation.column_name,
+        reasons.violation.rule,
+        count(distinct reasons.rejection_id) as rejected_rows,
+        count(distinct case when reasons.status = 'open' then reasons.rejection_id end) as open_rows
     from reasons
     group by 1, 2, 3, 4
 ),
