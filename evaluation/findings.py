@@ -1,4 +1,4 @@
-"""Prints what dbt-project-evaluator has found, a line for each of its rules; exits with 1 for any."""
+"""Prints the findings of dbt-project-evaluator, a line for each of its rules; any are exit 1."""
 
 import sys
 

@@ -1,12 +1,14 @@
 """Marts: their contracts, grains and comments, and what the manifest says is made of them."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from service.dictionary.manifest import read_dictionary
+from tests.support import CHECKOUT
 from tests.support.projects import Project
 
 HISTORY = {
@@ -77,6 +79,22 @@ def test_each_report_is_an_exposure_of_its_mart(manifest: Mapping[str, Any]) -> 
         assert said["depends_on"]["nodes"] == [f"model.gatehouse.{report.model}"]
         assert said["description"] == report.description
     assert {"rest_service", "console"} < exposures.keys()
+
+
+def test_macros_are_described(manifest: Mapping[str, Any]) -> None:
+    """Those that someone may call; what an engine brings is described where it is asked for."""
+    described = ("dictionary/", "docs/", "ops/", "sources.sql", "engines/_dispatch.sql")
+    words = {
+        macro["name"]: macro["description"]
+        for macro in manifest["macros"].values()
+        if macro["package_name"] == "gatehouse"
+        and macro["original_file_path"].removeprefix("dbt_project/macros/").startswith(described)
+    }
+    assert {name for name, text in words.items() if not text} == set()
+    dispatch = (CHECKOUT / "dbt_project" / "macros" / "engines" / "_dispatch.sql").read_text()
+    form = r"\{#- ((?:(?!#\}).)*?) -#\}\n\{% macro (\w+)\("
+    for comment, name in re.findall(form, dispatch, re.DOTALL):
+        assert words[name] == " ".join(comment.split()), name
 
 
 def test_sources_name_every_column_of_their_tables(
