@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from service.runtime.settings import Settings
@@ -128,7 +129,8 @@ def test_after_a_build_it_is_made_anew(client: httpx.Client, page: httpx.Respons
 def test_a_page_that_cannot_be_made_is_unavailable_and_not_tried_again_at_once(
     built: Settings, contract: Contract, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    own = settings_in(tmp_path_factory.mktemp("broken"), project=tmp_path_factory.mktemp("gone"))
+    own = settings_in(tmp_path_factory.mktemp("broken"))
+    own = msgspec.structs.replace(own, project=tmp_path_factory.mktemp("gone"))
     shutil.copy(built.warehouse, own.warehouse)
     with serving_by(contract, own) as client:
         for _ in range(2):
