@@ -8,6 +8,7 @@ MACROS = ROOT / "dbt_project" / "macros"
 DISPATCH, DUCKDB = MACROS / "engines" / "_dispatch.sql", MACROS / "engines" / "duckdb.sql"
 OF_DBT = {  # dbt dispatches them
     "get_catalog_results_sql",
+    "get_create_view_as_sql",
     "get_table_columns_and_constraints",
     "persist_docs",
 }
