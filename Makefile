@@ -13,6 +13,7 @@ ROUNDS ?= 1000
 CASES ?= 25
 SEED ?= new
 BENCH := benchmarks/.venv
+EVALUATION := evaluation/.venv
 
 # Without bytecode each of its processes would compile all tests anew, which takes 6 s.
 TESTS := env -u PYTHONDONTWRITEBYTECODE $(VENV)/bin/python -m pytest
@@ -29,7 +30,7 @@ PIP_AUDIT := pip-audit==2.10.1
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-dev serve test fuzz soak lint format docs bench seeds lock vulnerabilities clean
+.PHONY: help install install-dev serve test fuzz soak lint evaluate format docs bench seeds lock vulnerabilities clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,12 +62,16 @@ lint: install-dev ## check Python (ruff, mypy) and SQL (sqlfluff)
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/sqlfluff lint --disable-progress-bar $(wildcard dbt_project/models dbt_project/tests)
 
+evaluate: install $(EVALUATION)/.installed ## have dbt-bouncer, sqlfluff and dbt-project-evaluator judge the dbt project
+	@bash evaluation/run
+
 format: install-dev ## put Python into the shape that lint asks for
 	@$(VENV)/bin/ruff check --fix --exit-zero .
 	@$(VENV)/bin/ruff format .
 
-docs: install ## make docs/rules.md again, from the rule kinds and their words
+docs: install ## make docs/rules.md again, and the docs sites as files in site/
 	@$(VENV)/bin/python -m service.dictionary.rules_page > docs/rules.md
+	@$(VENV)/bin/python -m service.dbt.docs_page site
 
 bench: install $(BENCH)/.installed ## measure, beside peers (what and how: make bench ARGS=--help)
 	@$(VENV)/bin/python -m benchmarks.run $(ARGS)
@@ -81,6 +86,7 @@ lock: $(VENV)/bin/python ## make requirements/*.txt again (newest versions: ARGS
 	&& "$$scratch/bin/uv" $(COMPILE) pyproject.toml -o requirements/runtime.txt \
 	&& "$$scratch/bin/uv" $(COMPILE) --group build -o requirements/build.txt \
 	&& "$$scratch/bin/uv" $(COMPILE) --group dev -c requirements/runtime.txt -o requirements/dev.txt \
+	&& "$$scratch/bin/uv" $(COMPILE) pyproject.toml --group evaluate -o requirements/evaluate.txt \
 	&& "$$scratch/bin/uv" $(COMPILE) --group bench -o requirements/bench.txt
 	@! grep -nE '://|^-' requirements/*.txt || { echo 'a lock file names an address' >&2; exit 1; }
 
@@ -92,7 +98,7 @@ vulnerabilities: $(VENV)/bin/python ## ask OSV whether any of what is locked is 
 	  $(addprefix -r ,$(wildcard requirements/*.txt))
 
 clean: ## remove what can be made again (never warehouse/ or backups/)
-	@rm -rf $(VENV) $(BENCH) target logs build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(BENCH) $(EVALUATION) site target logs build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find service seeds tests benchmarks -name __pycache__ -type d -exec rm -rf {} + 2>/dev/null || true
 
 # The first candidate that can make an environment and that every locked package has a wheel for
@@ -121,6 +127,15 @@ $(VENV)/.installed-dev: requirements/dev.txt $(VENV)/.installed
 	@echo 'installing the tools for tests and linting into $(VENV) …'
 	@$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
 	@$(PIP) check
+	@touch $@
+
+# What judges the dbt project, with a dbt of its own: sqlfluff's part for dbt wants an older click.
+$(EVALUATION)/.installed: requirements/evaluate.txt requirements/build.txt
+	@echo 'installing what judges the dbt project into $(EVALUATION) …'
+	@$(VENV)/bin/python -m venv $(EVALUATION)
+	@$(EVALUATION)/bin/python $(QUIET_PIP) install --no-deps --require-hashes -r requirements/build.txt
+	@$(EVALUATION)/bin/python $(QUIET_PIP) install --no-deps --require-hashes --no-build-isolation -r requirements/evaluate.txt
+	@$(EVALUATION)/bin/python $(QUIET_PIP) check
 	@touch $@
 
 # What the peers of the benchmarks need; the service must not see it.

@@ -8,6 +8,7 @@ from service.dictionary import Dictionary, Table
 from service.doors.backups import Backups
 from service.doors.builds import Builds
 from service.doors.copies import WarehouseCopies
+from service.doors.dbt_docs import DbtDocs
 from service.doors.files import FileLoads
 from service.doors.inserts import Inserts
 from service.doors.replays import Replays
@@ -78,6 +79,7 @@ class Gate:
 
         self.inserts = Inserts(writer, self.metrics, self._worker, current, settings.max_rows)
         self.loads = FileLoads(settings, database, writer, database.all_cores)
+        self.dbt_docs = DbtDocs(settings, writer)
         self.builds = Builds(settings, writer, self.reload, database.all_cores)
         self.copies = WarehouseCopies(settings, database)
         self.replays = Replays(database, writer, self.metrics, current)
@@ -90,11 +92,13 @@ class Gate:
         Once is not enough: what is between two statements is not interrupted.
         """
         self.builds.cut_short()
+        self.dbt_docs.cut_short()
         self.loads.cut_short()
         self.database.interrupt()
 
     def close(self) -> None:
         """Lets what is under way come to its end, then lets go of the warehouse."""
+        self.dbt_docs.stop()
         self.loads.stop()
         self.builds.stop()
         self.writer.stop()
@@ -114,6 +118,7 @@ class Gate:
         if rulebook.dictionary.version != self.writer.dictionary.version:
             self.writer.adopt(rulebook.dictionary).result()
         self.rulebook = rulebook
+        self.dbt_docs.outdate()
 
     def table(self, name: str) -> Table:
         """The table of that name; UnknownTable when there is none."""

@@ -12,6 +12,7 @@ from tests.support.answers import is_problem
 
 QUARTERS = "/v1/reports/hires_by_quarter"
 ABOVE = "/v1/reports/departments_above_mean"
+REPORTS = {"departments_above_mean", "hires_by_quarter", "rejections_by_rule_and_day"}
 
 
 def hires_in(truth, year):
@@ -77,7 +78,7 @@ def test_reports_are_listed_with_what_they_take_and_show(reader):
         "columns": ["id", "department", "hired"],
         "href": ABOVE,
     }
-    assert set(listed) == {"departments_above_mean", "hires_by_quarter"}
+    assert set(listed) == REPORTS
 
 
 def test_csv_and_ndjson_have_the_rows_alone(reader):
@@ -114,7 +115,7 @@ def test_a_parameter_that_is_missing_or_wrong_is_named(reader, query, parameter)
 def test_an_unknown_report_is_told_with_the_known_ones(reader):
     answer = reader.get("/v1/reports/nope")
     assert is_problem(answer, 404, "not-found")
-    assert set(answer.json()["known"]) == {"departments_above_mean", "hires_by_quarter"}
+    assert set(answer.json()["known"]) == REPORTS
 
 
 def test_a_format_that_no_one_can_make_is_not_acceptable(reader):

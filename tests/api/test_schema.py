@@ -16,6 +16,7 @@ from tests.support.workers import PAUSE
 
 JSON = {"Content-Type": "application/json"}
 TABLES = ("departments", "jobs", "hired_employees")
+REPORTS = ("departments_above_mean", "hires_by_quarter", "rejections_by_rule_and_day")
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +49,7 @@ def test_every_route_is_in_it_once_for_each_table_or_report(document, handlers):
         names: tuple[str, ...] = TABLES if "{table}" in shown else ("",)
         if shown == "/v1/reports/{name}":
             shown = "/v1/reports/{table}"
-            names = ("departments_above_mean", "hires_by_quarter")
+            names = REPORTS
         expected |= {(shown.replace("{table}", name), method.lower()) for name in names}
     assert described == expected
 
@@ -190,6 +191,7 @@ def _ask_everything(client):
     client.get(build)
     client.delete(build)
     client.get("/v1/builds")
+    client.get("/dictionary/dbt")
     copy = client.post("/v1/copies").json()
     client.delete(f"/v1/copies/{copy['copy_id']}")
     client.get("/v1/trail")

@@ -112,4 +112,4 @@ def test_a_report_shows_its_rows_and_what_stands_beside_them(reading):
     assert lines[0].startswith("mean: ")
     assert lines[1].split("\t") == ["id", "department", "hired"]
     names = [report["name"] for report in reading("reports", "--json").json]
-    assert names == ["departments_above_mean", "hires_by_quarter"]
+    assert "departments_above_mean" in names

@@ -86,6 +86,10 @@
 {#- In a select list: one row per element of a list of values that is not NULL. -#}
 {% macro unnested(values) -%}{{ return(adapter.dispatch('unnested')(values)) }}{%- endmacro %}
 
+{#- In a select list: one row per violation of what violations_as_json() has written, as a struct
+    {column_name, rule}. -#}
+{% macro each_violation(violations) -%}{{ return(adapter.dispatch('each_violation')(violations)) }}{%- endmacro %}
+
 {#- An aggregate of structs {place, column, rule, message, value}: all of them in the order of place, as JSON
     without it, in a varchar. -#}
 {% macro violations_as_json(violation) -%}{{ return(adapter.dispatch('violations_as_json')(violation)) }}{%- endmacro %}

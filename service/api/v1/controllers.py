@@ -5,6 +5,7 @@ from service.api.v1.backups import BackupController
 from service.api.v1.builds import BuildController
 from service.api.v1.copies import CopyController
 from service.api.v1.dictionary import DictionaryController
+from service.api.v1.docs_site import DocsSiteController
 from service.api.v1.files import FileController
 from service.api.v1.health import HealthController
 from service.api.v1.inserts import InsertController
@@ -42,4 +43,5 @@ CONTROLLERS = [
     TrailController,
     HealthController,
     SchemaController,
+    DocsSiteController,
 ]

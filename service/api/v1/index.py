@@ -15,6 +15,7 @@ LINKS = {
     "trail": "/v1/trail",
     "dictionary": "/dictionary/",
     "schema": "/schema",
+    "dbt_docs": "/dictionary/dbt/",
     "live": "/health/live",
     "ready": "/health/ready",
     "metrics": "/metrics",

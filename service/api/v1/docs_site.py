@@ -1,0 +1,59 @@
+"""GET /dictionary/dbt/: dbt's docs site, as one page."""
+
+from typing import Any
+
+from litestar import Controller, Request, Response, get
+from litestar.di import NamedDependency
+
+from service.api.http.describing import Schema, described
+from service.api.http.middleware import header
+from service.gate import Gate
+
+HTML = "text/html"
+
+
+class DocsSiteController(Controller):
+    """dbt's docs."""
+
+    path = "/dictionary/dbt"
+    tags = ("about",)
+
+    @get(
+        "/",
+        operation_id="read_dbt_docs",
+        opt=described(
+            answers={200: {HTML: Schema.BYTES}, 304: type(None)},
+            problems=(503,),
+            public="public_dictionary",
+        ),
+    )
+    async def read_dbt_docs(
+        self, request: Request[Any, Any, Any], gate: NamedDependency[Gate]
+    ) -> Response[bytes]:
+        """Shows dbt's docs of the last build: models, lineage, rules, rows and open rejections.
+
+        The first request after a build waits until the page is made; 503 when that takes too long.
+        """
+        page = await gate.dbt_docs.page()
+        headers = {
+            "ETag": page.etag,
+            "Cache-Control": "private, no-cache",
+            "Vary": "Accept-Encoding",
+            "Content-Security-Policy": page.policy,
+        }
+        known = header(request, "if-none-match") or ""
+        if page.etag in (each.strip().removeprefix("W/") for each in known.split(",")):
+            return Response(b"", status_code=304, headers=headers, media_type=HTML)
+        if not _takes_gzip(header(request, "accept-encoding") or ""):
+            return Response(page.html, headers=headers, media_type=HTML)
+        headers["Content-Encoding"] = "gzip"
+        return Response(page.gzipped, headers=headers, media_type=HTML)
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding has gzip without a weight of zero (RFC 9110, section 12.5.3)."""
+    for each in accepted.lower().split(","):
+        name, _, weight = each.partition(";")
+        if name.strip() in ("gzip", "*"):
+            return weight.replace(" ", "").rstrip("0.") != "q="
+    return False
