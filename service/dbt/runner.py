@@ -28,6 +28,8 @@ from service.runtime.settings import Settings
 
 LOCK_LINE = "gatehouse: take the writer's lock for "  # macros/history/judge.sql logs it
 SMALLER = 10  # times
+# Unit tests are about the SQL of a model, whatever the warehouse holds; exposures are not built.
+BUILD = ("build", "--exclude-resource-type", "unit_test", "exposure")
 
 
 class Node(msgspec.Struct):
@@ -118,7 +120,7 @@ def run(
     on_node: Callable[[Node], None],
     *,
     after: Callable[[], None] = lambda: None,
-    what: Sequence[str] = ("build",),
+    what: Sequence[str] = BUILD,
     project: Any = None,
     cancel: Cancel | None = None,
     files: Mapping[str, CsvSource] | None = None,

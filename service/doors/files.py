@@ -16,6 +16,7 @@ import msgspec
 from service.dbt.cancelling import Cancel
 from service.dbt.landing import PART, CsvSource
 from service.dbt.runner import (
+    BUILD,
     BuildFailed,
     BuildResult,
     Node,
@@ -42,8 +43,8 @@ log = get_logger(__name__)
 KEPT_TRIALS = 100
 MAX_WAITING = 1000
 # What dbt does for the seed and the table of record that a file is of.
-BUILD, TEST = ("build",), ("test",)
-WITHOUT_TESTS = ("build", "--exclude-resource-type", "test")
+TEST = ("test",)
+WITHOUT_TESTS = (*BUILD, "test")
 UNFINISHED = ".tmp"  # ends the name of a file that is still being received
 
 

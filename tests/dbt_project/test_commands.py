@@ -121,6 +121,7 @@ def test_a_view_survives_a_warehouse_that_is_renamed(filled: Project, tmp_path: 
 
 
 def test_a_copy_of_the_project_that_is_cloned_is_left_alone(filled: Project) -> None:
+    succeeds(filled, STRICT, "test")  # unit tests, too
     before = filled.books()
     state = filled.folder / "state"
     succeeds(filled, "compile")

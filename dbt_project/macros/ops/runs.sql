@@ -1,9 +1,9 @@
 {#-
-    What is done once in a run of dbt: before its first seed or table of record, and when the last table is there.
+    What is done once in a run of dbt: before its first node, and when the last table is there.
     Hooks on-run-start and on-run-end would be the place, but for `dbt seed --show`.
 -#}
 
-{#- Called by each seed and table of record; the first one of a run does it. -#}
+{#- Called by each node; the first one of a run does it. -#}
 {% macro prepare_run() -%}
 {% if execute and is_first('prepare') %}
     {% call statement('books', auto_begin=false) %}{{ create_ops_tables() }}{% endcall %}
