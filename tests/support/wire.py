@@ -58,9 +58,13 @@ class Wire:
 
     def wait_for_end(self) -> None:
         """Reads nothing, and returns when the other side has closed or reset the connection."""
+        assert self.has_ended(SECONDS), "it is still open"
+
+    def has_ended(self, seconds: float = 0) -> bool:
+        """Whether the other side has closed or reset it, or does so in time."""
         poll = select.poll()
         poll.register(self.socket, select.POLLRDHUP | select.POLLHUP | select.POLLERR)
-        assert poll.poll(SECONDS * 1000), "it is still open"
+        return bool(poll.poll(seconds * 1000))
 
     def _until(self, mark: bytes) -> bytes:
         while mark not in self._read:

@@ -5,6 +5,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from service.api.http.places import Place, Places
 from service.runtime.logs import get_logger
@@ -29,7 +30,7 @@ class Acceptor:
         self._listener, self._places, self._connection_of = listener, places, connection_of
         self._tls, self._seconds = tls, seconds
         self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._connecting: dict[asyncio.Task[None], socket.socket] = {}
         self._resuming: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -43,8 +44,8 @@ class Acceptor:
         self._loop.remove_reader(self._listener.fileno())
         if self._resuming is not None:
             self._resuming.cancel()
-        for task in self._tasks:
-            task.cancel()
+        for client in self._connecting.values():
+            _hang_up(client)
 
     def _accept(self) -> None:
         for _ in range(AT_ONCE):
@@ -69,25 +70,31 @@ class Acceptor:
     def _begin(self, client: socket.socket, place: Place) -> None:
         client.setblocking(False)
         task = self._loop.create_task(self._connect(client, place))
-        place.end = task.cancel  # until there is a connection
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        place.end = partial(_hang_up, client)  # until there is a connection
+        self._connecting[task] = client
+        task.add_done_callback(self._connecting.pop)
 
     async def _connect(self, client: socket.socket, place: Place) -> None:
-        """Hands the socket to a connection, which gives the place back when it is lost."""
+        """Hands the socket to a connection, which gives the place back when it is lost.
+
+        This is never cancelled: a connection that is made then would not be told that it is lost.
+        """
         tls, seconds = self._tls, self._seconds if self._tls else None
         connection = self._connection_of(place)
         try:
-            with suppress(OSError):  # the client is gone, does not speak TLS, or is too slow
-                await self._loop.connect_accepted_socket(
-                    lambda: connection,
-                    client,
-                    ssl=tls,
-                    ssl_handshake_timeout=seconds,
-                    ssl_shutdown_timeout=seconds,
-                )
-                return
+            await self._loop.connect_accepted_socket(
+                lambda: connection,
+                client,
+                ssl=tls,
+                ssl_handshake_timeout=seconds,
+                ssl_shutdown_timeout=seconds,
+            )
+        except OSError:  # the client is gone, does not speak TLS, or is too slow
             place.leave()
-        except BaseException:
-            place.leave()
-            raise
+            _hang_up(client)
+
+
+def _hang_up(client: socket.socket) -> None:
+    """Has a socket come to its end, whoever reads it."""
+    with suppress(OSError):  # it has come to it already
+        client.shutdown(socket.SHUT_RDWR)

@@ -28,7 +28,8 @@ class Place:
 
     def wait(self) -> None:
         """Nothing goes on here until the client does something: it may have to go."""
-        self._places.waiting.setdefault(self)
+        if not self.is_refused:
+            self._places.waiting.setdefault(self)
 
     def work(self) -> None:
         """The service has something to do here: it stays."""
@@ -54,6 +55,7 @@ class Places:
         self._proxies = Addresses(settings.trusted_proxies)
         self._group_of = lru_cache(1000)(self._group)
         self._all: set[Place] = set()
+        self._refused = 0  # of them
         self._of: Counter[str] = Counter()
         self.waiting: dict[Place, None] = {}  # those that may go, the one that waits longest first
 
@@ -66,11 +68,12 @@ class Places:
         group = self._group_of(host)
         if group and self._of[group] >= self._most_of_one:
             return None
-        full = len(self._all) >= self.most and not self._make_room()
-        if full and len(self._all) >= self.most + MAX_REFUSED:
+        full = len(self._all) - self._refused >= self.most and not self._make_room()
+        if full and self._refused >= MAX_REFUSED:
             return None
         place = Place(self, group, full)
         self._all.add(place)
+        self._refused += full
         self._of[group] += 1
         place.wait()
         return place
@@ -80,6 +83,7 @@ class Places:
         if place not in self._all:
             return
         self._all.remove(place)
+        self._refused -= place.is_refused
         self.waiting.pop(place, None)
         self._of[place.group] -= 1
         if not self._of[place.group]:

@@ -15,7 +15,7 @@ AT_ONCE = struct.pack("ii", 1, 0)  # of SO_LINGER: what is left is dropped
 def reset(transport: asyncio.Transport) -> None:
     """Closes at once. The system, too, drops what it holds for a client that does not read it."""
     connection = transport.get_extra_info("socket")
-    with suppress(OSError):
+    with suppress(OSError, ValueError):  # it is closed already
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
     transport.abort()
 
