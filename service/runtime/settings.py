@@ -121,7 +121,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 16 * MiB
     max_ratio: Annotated[
         Count,
-        Meta(description="How many times as large a compressed body of over 1 MiB may become."),
+        Meta(
+            description="How many times as large a compressed body of over 1 MiB may become,"
+            " or a file of over 64 MiB."
+        ),
     ] = 200
     max_buffered_bytes: Annotated[
         Count,

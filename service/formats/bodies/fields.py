@@ -4,6 +4,7 @@ It drops all but the last of two fields of the same name, and gives up on number
 has room for.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,8 @@ import msgspec
 
 from service.errors import MalformedBody
 
+MAX_PARTS = 1000  # names and values of a row, also nested ones; more would fill the memory
+TOLD = 100  # fields of a row that are told by name where it should not have them
 DEEPEST = 64  # levels of a row; what is nested more deeply could not be told in an answer
 
 
@@ -30,6 +33,7 @@ class Unread(str):
         return str(self)
 
 
+MARKS = (b",", b"[", b"{")  # of parts in JSON: one less than there are, and one at least
 Fields = dict[FieldName, msgspec.Raw]
 
 
@@ -41,8 +45,30 @@ fields_of_json = msgspec.json.Decoder(Fields, dec_hook=_field_name).decode
 fields_of_msgpack = msgspec.msgpack.Decoder(Fields, dec_hook=_field_name).decode
 
 
+_no_text = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+
+
+def check_parts_of_json(row: msgspec.Raw) -> None:
+    """Raises MalformedBody where a row has more than MAX_PARTS; nothing is made of it before."""
+    text = bytes(row)
+    if len(text) > MAX_PARTS and sum(map(text.count, MARKS)) > MAX_PARTS:
+        bare = _no_text.sub(b"", text)  # a mark in a text is none
+        check_parts(sum(map(bare.count, MARKS)))
+
+
+def check_parts(parts: int) -> None:
+    """Raises MalformedBody where there are more than MAX_PARTS."""
+    if parts > MAX_PARTS:
+        raise MalformedBody(f"a row has more than {MAX_PARTS} names and values")
+
+
 def plain_from_json(row: msgspec.Raw) -> Any:
-    """`row` in plain Python values, whatever its numbers."""
+    """`row` in plain Python values, whatever its numbers.
+
+    Raises:
+        MalformedBody: it has too many of them, or they are nested too deeply.
+    """
+    check_parts_of_json(row)
     try:
         return not_too_deep(msgspec.json.decode(row))
     except msgspec.ValidationError:
