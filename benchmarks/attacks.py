@@ -9,7 +9,6 @@ another checkout attacked.
 import argparse
 import gzip
 import http.client
-import json
 import os
 import re
 import shutil
@@ -29,7 +28,10 @@ LARGE = b"GET /v1/tables/hired_employees/rows?limit=2000 HTTP/1.1\r\nHost: local
 POST = b"POST /v1/tables/jobs/rows HTTP/1.1\r\nHost: localhost\r\n" + JSON
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+PLACES = 20  # for the attack that takes all of them
 PROBE_SECONDS = 10.0  # after which a probe has failed
+
+LONGEST = 60.0  # seconds for the request of an attack
 
 Attack = Callable[[int, float], None]
 
@@ -65,9 +67,9 @@ def trailers(port: int, until: float) -> None:
     poured(port, CHUNKED + b"0\r\n", (b"X: " + b"x" * 997 + b"\r\n") * 64, until)
 
 
-def deaf(port: int, until: float, connections: int = 1000) -> None:
-    """3: connections that ask for much, and read nothing."""
-    kept(port, until, connections, LARGE * 16, receive_bytes=4096)
+def deaf(port: int, until: float) -> None:
+    """3: as many connections as there are places, that ask for much and read nothing."""
+    kept(port, until, PLACES, LARGE * 16, receive_bytes=4096)
 
 
 def idle(port: int, until: float) -> None:
@@ -100,7 +102,7 @@ def kept(port: int, until: float, number: int, first: bytes, receive_bytes: int 
 
 def blank_lines(port: int, until: float) -> None:
     """6: 2 MB of gzip that are blank lines."""
-    text = gzip.compress(b"id,job\n9000,x\n" + b"\n" * (1 << 30), 9)
+    text = gzip.compress(b"id,job\n9000,x\n") + gzip.compress(b"\n" * (1 << 20)) * 2000
     ask(port, "POST", "/v1/tables/jobs/files?dry_run=true", text, "text/csv")
 
 
@@ -115,7 +117,7 @@ ATTACKS: dict[str, Attack] = {
     "a pipeline": pipeline,
     "400 pipelines of 198 KB": many_pipelines,
     "trailers": trailers,
-    "1,000 that never read": deaf,
+    "20 that never read, of 20 places": deaf,
     "1,500 idle connections": idle,
     "a gzip of blank lines": blank_lines,
     "600,000 names in a row": names,
@@ -125,24 +127,24 @@ ATTACKS: dict[str, Attack] = {
 def ask(port: int, method: str, path: str, body: bytes, media_type: str) -> None:
     """One request, whatever becomes of it; it is told how long it took."""
     began = time.monotonic()
-    connection = http.client.HTTPConnection(HOST, port, timeout=300)
+    connection = http.client.HTTPConnection(HOST, port, timeout=LONGEST)
     with suppress(OSError, http.client.HTTPException):
         connection.request(method, path, body, {"Content-Type": media_type})
         answer = connection.getresponse()
-        print(f"    {answer.status} after {time.monotonic() - began:.1f} s", flush=True)
+        print(f"{answer.status} after {time.monotonic() - began:.1f} s", flush=True)
     connection.close()
 
 
 @contextmanager
-def service(checkout: Path, warehouse: Path) -> Iterator[tuple[int, int]]:
+def service(checkout: Path, warehouse: Path, **settings: str) -> Iterator[tuple[int, int]]:
     """The port and process of a service on a copy of a warehouse."""
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder) / "gatehouse.duckdb"
         shutil.copy(warehouse, own)
         paths = {"GATEHOUSE_WAREHOUSE": str(own), "GATEHOUSE_BACKUPS": f"{folder}/backups"}
         process = subprocess.Popen(
-            [checkout / ".venv/bin/gatehouse", "--json", "serve", "--port", "0"],
-            env={**os.environ, **paths, "GATEHOUSE_LOG_LEVEL": "error"},
+            [checkout / ".venv/bin/gatehouse", "serve", "--port", "0"],
+            env={**os.environ, **paths, **settings, "GATEHOUSE_LOG_LEVEL": "error"},
             cwd=checkout,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -150,8 +152,8 @@ def service(checkout: Path, warehouse: Path) -> Iterator[tuple[int, int]]:
         )
         assert process.stdout is not None
         try:
-            url = json.loads(process.stdout.readline())["url"]
-            yield int(url.rpartition(":")[2]), process.pid
+            said = next(line for line in process.stdout if line.startswith("Gatehouse is at"))
+            yield int(said.rpartition(":")[2]), process.pid
         finally:
             process.kill()
             process.wait()
@@ -182,7 +184,8 @@ def probed(port: int, until: float) -> list[float]:
 
 def attacked(name: str, checkout: Path, warehouse: Path, seconds: float) -> str:
     """A line of the table."""
-    with service(checkout, warehouse) as (port, pid):
+    places = {"GATEHOUSE_MAX_CONNECTIONS": str(PLACES)} if ATTACKS[name] is deaf else {}
+    with service(checkout, warehouse, **places) as (port, pid):
         until = time.monotonic() + seconds
         attacker = threading.Thread(target=ATTACKS[name], args=(port, until))
         attacker.start()
