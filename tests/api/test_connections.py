@@ -1,6 +1,5 @@
 """Connections that keep a place and do nothing with it, or more of them than there are places."""
 
-import resource
 import shutil
 import socket
 import ssl
@@ -18,6 +17,7 @@ from service.access import keys_file
 from service.api.http import accepting, connections, places, server
 from service.api.http.places import MAX_REFUSED, Addresses, Places
 from service.runtime.settings import Settings
+from tests.support.files import no_more_files
 from tests.support.processes import COMMAND, NEEDS_PROC, Service
 from tests.support.services import serving, settings_in
 from tests.support.wire import Wire, request, wired
@@ -209,14 +209,10 @@ def test_what_could_not_be_accepted_is_accepted_later(limited, monkeypatch):
         failed.set()
 
     monkeypatch.setattr(accepting.Acceptor, "_pause", pausing)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with limited() as client, wired_later(client) as connect:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
-        try:
+        with no_more_files():
             wire = connect()
             assert failed.wait(30)
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert wire.ask(request()).status == 200
 
 
@@ -256,15 +252,10 @@ def test_connections_leave_files_for_the_work(settings):
 
 
 def test_few_files_left_are_told(limited):
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with limited() as client:
         client.get("/health/live")
-        used = sum(1 for _ in Path("/dev/fd").iterdir())
-        resource.setrlimit(resource.RLIMIT_NOFILE, (used + 20, hard))
-        try:
+        with no_more_files(sum(1 for _ in Path("/dev/fd").iterdir()) + 20):
             ready = client.get("/health/ready")
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert ready.status_code == 503
         checks = {each["name"]: each["ok"] for each in ready.json()["checks"]}
         assert checks["open files"] is False
