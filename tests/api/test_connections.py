@@ -14,8 +14,8 @@ import pytest
 import trustme
 
 from service.access import keys_file
-from service.api.http import accepting, connections, places, server
-from service.api.http.places import MAX_REFUSED, Addresses, Places
+from service.api.http import accepting, connections, seats, server
+from service.api.http.seats import MAX_REFUSED, Addresses, Seats
 from service.runtime.settings import Settings
 from tests.support.files import no_more_files
 from tests.support.processes import COMMAND, NEEDS_PROC, Service
@@ -112,7 +112,7 @@ def test_a_connection_that_is_refused_does_not_stay(limited):
 
 
 def test_an_address_has_so_many_connections(limited, monkeypatch):
-    monkeypatch.setattr(places, "is_loopback", lambda host: host == "127.0.0.1")
+    monkeypatch.setattr(seats, "is_loopback", lambda host: host == "127.0.0.1")
     with limited(max_connections_per_address=3) as client, ExitStack() as stack:
         guests = [stack.enter_context(wired(client, source="127.0.0.9")) for _ in range(4)]
         guests[3].wait_for_end()
@@ -125,7 +125,7 @@ def test_an_address_has_so_many_connections(limited, monkeypatch):
 
 
 def test_addresses_are_counted_by_who_has_them():
-    counted = Places(Settings(max_connections_per_address=1, trusted_proxies=("10.1.0.0/16",)))
+    counted = Seats(Settings(max_connections_per_address=1, trusted_proxies=("10.1.0.0/16",)))
     for alone, beside in [
         ("203.0.113.7", "203.0.113.7"),
         ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9"),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-from service.api.http.places import Place, Places
+from service.api.http.seats import Seat, Seats
 from service.runtime.logs import get_logger
 
 log = get_logger(__name__)
@@ -21,8 +21,8 @@ class Acceptor:
     def __init__(
         self,
         listener: socket.socket,
-        places: Places,
-        connection_of: Callable[[Place], asyncio.Protocol],
+        places: Seats,
+        connection_of: Callable[[Seat], asyncio.Protocol],
         tls: ssl.SSLContext | None,
         seconds: float,
     ) -> None:
@@ -67,14 +67,14 @@ class Acceptor:
         self._loop.remove_reader(self._listener.fileno())
         self._resuming = self._loop.call_later(PAUSE_SECONDS, self.start)
 
-    def _begin(self, client: socket.socket, place: Place) -> None:
+    def _begin(self, client: socket.socket, place: Seat) -> None:
         client.setblocking(False)
         task = self._loop.create_task(self._connect(client, place))
         place.end = partial(_hang_up, client)  # until there is a connection
         self._connecting[task] = client
         task.add_done_callback(self._connecting.pop)
 
-    async def _connect(self, client: socket.socket, place: Place) -> None:
+    async def _connect(self, client: socket.socket, place: Seat) -> None:
         """Hands the socket to a connection, which gives the place back when it is lost.
 
         This is never cancelled: a connection that is made then would not be told that it is lost.

@@ -8,7 +8,7 @@ import asyncio
 from typing import Any, cast
 
 from service.api.http.framing import Framing
-from service.api.http.places import Place
+from service.api.http.seats import Seat
 from service.api.http.transports import HeadWithBody, reset
 from service.runtime.settings import Settings
 
@@ -20,7 +20,7 @@ LAST_SECONDS = 5  # for a client to begin to read, when the service is to end
 class ClientConnection(Framing):
     """One connection of a client."""
 
-    def __init__(self, settings: Settings, place: Place, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, settings: Settings, place: Seat, *args: Any, **kwargs: Any) -> None:
         self.close_seconds = settings.idle_seconds
         super().__init__(*args, **kwargs)
         self._settings, self._place = settings, place

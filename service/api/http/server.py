@@ -13,7 +13,7 @@ from service.access.keyring import Keyring
 from service.api.http.accepting import Acceptor
 from service.api.http.connections import ClientConnection
 from service.api.http.hosts import Proxies, is_loopback
-from service.api.http.places import Place, Places, allow_open_files
+from service.api.http.seats import Seat, Seats, allow_open_files
 from service.api.http.shutdown import Ending
 from service.errors import Problem
 from service.gate import Gate
@@ -148,9 +148,9 @@ class Server(uvicorn.Server):
 
     def _listen(self, sockets: list[socket.socket]) -> None:
         settings = self._gate.settings
-        places = Places(settings)
+        places = Seats(settings)
 
-        def connection_of(place: Place) -> ClientConnection:
+        def connection_of(place: Seat) -> ClientConnection:
             state = self.lifespan.state
             return ClientConnection(settings, place, self.config, self.server_state, state)
 

@@ -1,4 +1,4 @@
-"""Places for connections: how many there are, and who gives one up when all are taken."""
+"""Seats for connections: how many there are, and who gives one up when all are taken."""
 
 import resource
 from collections import Counter
@@ -16,12 +16,12 @@ RESERVED_FILES = 200  # descriptors that no client takes: of the warehouse, back
 NETWORK_BITS = 64  # of an IPv6 address: who has one has all others with these
 
 
-class Place:
+class Seat:
     """The place of one connection, from when it is accepted until it is closed."""
 
     __slots__ = ("_places", "end", "group", "is_refused")
 
-    def __init__(self, places: "Places", group: str, is_refused: bool) -> None:
+    def __init__(self, places: "Seats", group: str, is_refused: bool) -> None:
         """`group` is who has it; `is_refused` says that it is one to say so, and no more."""
         self._places, self.group, self.is_refused = places, group, is_refused
         self.end: Callable[[], object] = lambda: None  # closes the connection at once
@@ -40,7 +40,7 @@ class Place:
         self._places.left(self)
 
 
-class Places:
+class Seats:
     """The places of one server.
 
     Where all are taken, the connection that has waited for its client for longest goes: so many
@@ -54,16 +54,16 @@ class Places:
         self._most_of_one = settings.max_connections_per_address
         self._proxies = Addresses(settings.trusted_proxies)
         self._group_of = lru_cache(1000)(self._group)
-        self._all: set[Place] = set()
+        self._all: set[Seat] = set()
         self._refused = 0  # of them
         self._of: Counter[str] = Counter()
-        self.waiting: dict[Place, None] = {}  # those that may go, the one that waits longest first
+        self.waiting: dict[Seat, None] = {}  # those that may go, the one that waits longest first
 
     def __len__(self) -> int:
         """How many are taken."""
         return len(self._all)
 
-    def take(self, host: str) -> Place | None:
+    def take(self, host: str) -> Seat | None:
         """A place for a connection from an address; None where there is none for it."""
         group = self._group_of(host)
         if group and self._of[group] >= self._most_of_one:
@@ -71,14 +71,14 @@ class Places:
         full = len(self._all) - self._refused >= self.most and not self._make_room()
         if full and self._refused >= MAX_REFUSED:
             return None
-        place = Place(self, group, full)
+        place = Seat(self, group, full)
         self._all.add(place)
         self._refused += full
         self._of[group] += 1
         place.wait()
         return place
 
-    def left(self, place: Place) -> None:
+    def left(self, place: Seat) -> None:
         """A place is free again."""
         if place not in self._all:
             return
