@@ -2,16 +2,16 @@
 
 | file | rows | columns |
 |---|--:|---|
-| `departments.csv` | 12 | `id,department` |
-| `jobs.csv` | 183 | `id,job` |
-| `hired_employees.csv` | 2,000 | `id,name,datetime,department_id,job_id` |
+| `raw_departments.csv` | 12 | `id,department` |
+| `raw_jobs.csv` | 183 | `id,job` |
+| `raw_hired_employees.csv` | 2,000 | `id,name,datetime,department_id,job_id` |
 
 Each has a header, commas, `\\n` line ends and UTF-8; a value is quoted where it has to be. The row
 in place *n* has the id *n*, except where an id is repeated. Hires fall between 2021-01-01 and
 2022-02-15, some 82 % of them in 2021. The people, departments and jobs are invented.
 
-**Dirt** in `hired_employees.csv`, one fault a row, so that the rules have something to refuse. In
-every 2,000 rows, at random places (and in proportion in fewer):
+**Dirt** in `raw_hired_employees.csv`, one fault a row, so that the rules have something to refuse.
+In every 2,000 rows, at random places (and in proportion in fewer):
 
 - a gap, 70 times (`not_null`): no name 20, no datetime 15, no department 20, no job 15.
 
@@ -152,7 +152,7 @@ class Summary:
         }
         for (rule, column), rows in sorted(self.violations.items()):
             counts[f"rejected: `{rule}` of `{column}`"] = rows
-        lines = ["| `hired_employees.csv` | rows |", "|---|--:|"]
+        lines = ["| `raw_hired_employees.csv` | rows |", "|---|--:|"]
         lines += [f"| {what} | {rows:,} |" for what, rows in counts.items()]
         return "\n".join(lines) + "\n"
 
@@ -167,10 +167,12 @@ def write_seeds(folder: Path | str, hires: int = 2_000, seed: int = DEFAULT_SEED
         raise ValueError(f"at least {FEWEST_HIRES} hires, not {hires}")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "departments.csv", "id,department", _numbered(DEPARTMENTS))
-    _write(folder / "jobs.csv", "id,job", _numbered(_jobs()))
+    _write(folder / "raw_departments.csv", "id,department", _numbered(DEPARTMENTS))
+    _write(folder / "raw_jobs.csv", "id,job", _numbered(_jobs()))
     staff = _Hires(hires, seed)
-    _write(folder / "hired_employees.csv", "id,name,datetime,department_id,job_id", staff.blocks())
+    _write(
+        folder / "raw_hired_employees.csv", "id,name,datetime,department_id,job_id", staff.blocks()
+    )
     return Summary(hires, already_present=1, violations=dict(staff.violations))
 
 

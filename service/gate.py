@@ -7,6 +7,7 @@ from service.backups.catalogue import Catalogue
 from service.dictionary import Dictionary, Table
 from service.doors.backups import Backups
 from service.doors.builds import Builds
+from service.doors.copies import WarehouseCopies
 from service.doors.files import FileLoads
 from service.doors.inserts import Inserts
 from service.doors.replays import Replays
@@ -46,6 +47,7 @@ class Gate:
         self._open_warehouse()
         self._open_doors()
         self.catalogue.sweep()
+        self.copies.sweep()
         self.loads.resume()
         self.forget_old_answers()
         self.writer.run(lambda connection: end_interrupted(connection, utc_now())).result()
@@ -75,6 +77,7 @@ class Gate:
         self.inserts = Inserts(writer, self.metrics, self._worker, current, settings.max_rows)
         self.loads = FileLoads(settings, database, writer, database.all_cores)
         self.builds = Builds(settings, writer, self.reload, database.all_cores)
+        self.copies = WarehouseCopies(settings, database)
         self.replays = Replays(database, writer, self.metrics, current)
         self.restores = Restores(database, writer, self.catalogue, current, codec)
         self.backups = Backups(database, writer, self.catalogue, self.metrics, current, codec)

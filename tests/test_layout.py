@@ -52,8 +52,8 @@ LIBRARIES = {
 
 # Modules that share a name because they share a subject: `restores` is a door, and a part of v1.
 SUBJECTS = {
-    *("audit", "backups", "builds", "files", "inserts", "keys", "loads", "rejections", "replays"),
-    *("reports", "restores", "rows", "tables", "trail"),
+    *("audit", "backups", "builds", "copies", "files", "inserts", "keys", "loads", "rejections"),
+    *("replays", "reports", "restores", "rows", "tables", "trail"),
 }
 
 

@@ -64,7 +64,7 @@ class Gatehouse(Contestant):
         """Builds it from a history of one hire; more are put in by SQL."""
         (folder / "backups").mkdir()
         generate.write_seeds(folder / "seeds", generate.FEWEST_HIRES)
-        hires = folder / "seeds" / "hired_employees.csv"
+        hires = folder / "seeds" / "raw_hired_employees.csv"
         hires.write_text("".join(hires.read_text().splitlines(keepends=True)[:2]))
         build(folder)
         with open_warehouse(folder) as connection:

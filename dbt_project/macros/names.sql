@@ -3,7 +3,8 @@
     {{ custom_schema_name or target.schema }}
 {%- endmacro %}
 
-{#- Without the database's name, which is that of the file: a view must survive a renamed warehouse. -#}
-{% macro ref() -%}
-    {{ return(builtins.ref(*varargs, **kwargs).include(database=false)) }}
+{#- The seed raw_departments lies in raw.departments: a model and a seed of one name are deprecated by dbt. -#}
+{% macro generate_alias_name(custom_alias_name=none, node=none) -%}
+    {%- set own = node.name.removeprefix('raw_') if node.resource_type == 'seed' else node.name -%}
+    {{ return(custom_alias_name | trim if custom_alias_name else own) }}
 {%- endmacro %}

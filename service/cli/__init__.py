@@ -11,6 +11,7 @@ from service.cli.commands import (
     backup,
     backups,
     build,
+    dbt,
     insert,
     keys,
     load,
@@ -49,6 +50,7 @@ def main() -> None:
 for each in (
     serve.serve,
     build.build,
+    dbt.dbt,
     tables.tables,
     insert.insert,
     load.load,

@@ -4,6 +4,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
+PREFIX = "raw_"  # of dbt's seeds; a name without it will do
 ENDINGS = (".csv", ".csv.gz", ".csv.zst")
 LIKE_THEM = (*ENDINGS, ".tsv", ".tsv.gz", ".tsv.zst")
 
@@ -18,7 +19,7 @@ def history_file(folder: str, table: str) -> str | None:
     Raises:
         WrongHistory: there is no such folder, or not one file that can be read.
     """
-    wanted = {f"{table}{ending}".casefold() for ending in ENDINGS}
+    wanted = _names_of(table)
     found = [name for name in _names(folder) if name.casefold() in wanted]
     if len(found) > 1:
         names = " and ".join(found)
@@ -33,7 +34,7 @@ def history_file(folder: str, table: str) -> str | None:
 
 def strange_files(folder: str, tables: Collection[str]) -> list[str]:
     """Names of what looks like a history and is no table's; none where there is no folder."""
-    known = {f"{table}{ending}".casefold() for table in tables for ending in ENDINGS}
+    known = {name for table in tables for name in _names_of(table)}
     try:
         names = _names(folder)
     except WrongHistory:
@@ -47,6 +48,11 @@ def largest_file(folder: str) -> int:
     paths = Path(folder).glob("*")
     files = [path for path in paths if path.name.casefold().endswith(ENDINGS) and path.is_file()]
     return max((file.stat().st_size for file in files), default=0)
+
+
+def _names_of(table: str) -> set[str]:
+    """What a table's history may be called, folded."""
+    return {f"{prefix}{table}{end}".casefold() for prefix in (PREFIX, "") for end in ENDINGS}
 
 
 def _names(folder: str) -> list[str]:

@@ -8,6 +8,7 @@ import duckdb
 import msgspec
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.utils import TargetConfig
+from dbt.flags import get_flags
 from dbt_common.exceptions import DbtRuntimeError
 
 from service.dbt.history_files import WrongHistory, history_file, largest_file, strange_files
@@ -35,12 +36,14 @@ class Plugin(BasePlugin):
     def initialize(self, plugin_config: dict[str, Any]) -> None:
         """Raises DbtRuntimeError when a service of another process has the warehouse."""
         assert self.creds is not None
+        self.creds.path = str(_in_project(self.creds.path))
         marker = holder_of(Path(self.creds.path))
         self._in_service = marker is not None
         if marker is not None and marker.pid != os.getpid():
             raise DbtRuntimeError(
                 f"a service has this warehouse open: {marker.url} (process {marker.pid}).\n"
                 "  `gatehouse build` has it build, and goes on serving meanwhile;\n"
+                "  `gatehouse dbt show` (test, compile, docs …) reads a copy of the warehouse;\n"
                 "  to run dbt itself, stop the service first."
             )
 
@@ -59,7 +62,8 @@ class Plugin(BasePlugin):
             case "yaml":
                 asked["problem"] = _problem(asked["options"], asked["synonyms"])
             case "folder":
-                asked.update(_history(asked["folder"], asked["table"], asked["tables"]))
+                folder = str(_in_project(asked["folder"]))
+                asked.update(_history(folder, asked["table"], asked["tables"]))
             case "open":
                 asked["is_open"] = open_file(asked["load_id"]) is not None
 
@@ -67,7 +71,8 @@ class Plugin(BasePlugin):
         """Lands lines of a file.
 
         The statements in ``before`` are executed when the file was found to make sense, in one
-        transaction with the landing: a part of a file is there whole or not at all.
+        transaction with the landing, and the one in ``after`` with what was found: a part of a file
+        is there whole and on record, or not at all.
         """
         try:
             source = open_file(load["load_id"]) or _opened(load)
@@ -76,14 +81,29 @@ class Plugin(BasePlugin):
                 for statement in load["before"]:
                     cursor.execute(statement)
                 source.land(cursor, load["target"])
+                load["counted"] = _counted(source.dialect, source.counts)
+                cursor.execute(load["after"], _found(source) | load["counted"])
                 cursor.commit()
         except UnreadableFile as error:
             load["refused"] = error.detail
             return
-        dialect, load["last_line"] = source.dialect, source.last_line
-        load["counted"] = _counted(dialect, source.counts)
-        load["delimiter"], load["described"] = dialect.delimiter, dialect.described()
-        load["columns"] = [name for name in dialect.columns if name is not None]
+        load["described"] = source.dialect.described()
+
+
+def _in_project(path: str) -> Path:
+    """A path of the profile or the environment; a relative one starts at dbt's project."""
+    project: str = get_flags().PROJECT_DIR  # type: ignore[no-untyped-call]
+    return Path(project, path)
+
+
+def _found(source: CsvSource) -> dict[str, Any]:
+    """What ``ops.landed`` keeps of a file, beside its counts."""
+    columns = [name for name in source.dialect.columns if name is not None]
+    return {
+        "delimiter": source.dialect.delimiter,
+        "columns": msgspec.json.encode(columns).decode(),
+        "last_line": source.last_line,
+    }
 
 
 def _problem(options: Any, synonyms: dict[str, Any]) -> str | None:
@@ -127,7 +147,7 @@ def memory_for(connection: duckdb.DuckDBPyConnection) -> int:
         return said
     limit = "select parse_formatted_bytes(current_setting('memory_limit'))"
     ((most,),) = connection.execute(limit).fetchall()
-    largest = largest_file(os.environ.get("GATEHOUSE_SEEDS", "seeds"))
+    largest = largest_file(str(_in_project(os.environ.get("GATEHOUSE_SEEDS", "seeds"))))
     return min(int(most), max(LEAST_MEMORY, 4 * largest))
 
 

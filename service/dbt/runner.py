@@ -5,6 +5,7 @@ dbt is imported when the first build is asked for: that takes over a second.
 
 import gc
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -196,10 +197,20 @@ def parse(settings: Settings, version: str | None = None) -> Any:
         _tell_dbt(settings)
         parsed = dbtRunner().invoke(["parse", *_options(settings)])
     if not parsed.success:
-        raise BuildFailed(str(parsed.exception))
+        raise BuildFailed(_with_hint(str(parsed.exception)))
     if version is not None and _checked(parsed.result).version != version:
         raise BuildFailed("the dictionary has changed since the last build; build first")
     return parsed.result
+
+
+def _with_hint(message: str) -> str:
+    """What dbt says of a project that it cannot read, and what to do where we know it."""
+    if missing := re.search(r"depends on a node named '(raw_\w+)' which was not found", message):
+        return f"{message}\nHINT: make seeds/{missing[1]}.csv, the table's history or its header"
+    if "codec can't decode" in message:
+        hint = "a history in another encoding needs a folder of its own (GATEHOUSE_SEEDS)"
+        return f"{message}\nHINT: dbt reads seeds/ as UTF-8; {hint}"
+    return message
 
 
 class BuildFailed(Exception):

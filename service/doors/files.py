@@ -42,6 +42,9 @@ from service.warehouse.writer import Writer
 log = get_logger(__name__)
 KEPT_TRIALS = 100
 MAX_WAITING = 1000
+# What dbt does for the seed and the table of record that a file is of.
+BUILD, TEST = ("build",), ("test",)
+WITHOUT_TESTS = ("build", "--exclude-resource-type", "test")
 UNFINISHED = ".tmp"  # ends the name of a file that is still being received
 
 
@@ -202,19 +205,21 @@ class FileLoads:
         A file of one part is loaded and tested by one run.
         """
         is_one_part = not load.file.is_trial and not is_begun and load.dialect.rows < PART
-        command = "build" if is_one_part else "run"
+        command = BUILD if is_one_part else WITHOUT_TESTS
         while not self._stopping:
             load.progress.phase = "reading"
             failed = self._dbt(load, source, project, command)
             if source.exhausted:
-                if not load.file.is_trial and command == "run":
+                if not load.file.is_trial and command == WITHOUT_TESTS:
                     load.progress.phase = "testing"
-                    failed = self._dbt(load, source, project, "test")
+                    failed = self._dbt(load, source, project, TEST)
                 self._finish(load, failed)
                 return
-            command = "run"
+            command = WITHOUT_TESTS
 
-    def _dbt(self, load: FileLoad, source: CsvSource, project: Any, command: str) -> str | None:
+    def _dbt(
+        self, load: FileLoad, source: CsvSource, project: Any, command: tuple[str, ...]
+    ) -> str | None:
         """Runs a dbt command for the table; what the data tests complain of, None if nothing.
 
         When a data test fails the rows are in, and it may not be about them.
@@ -229,7 +234,7 @@ class FileLoads:
             build,
             _ShownLock(self._writer, load.progress),
             _ignore,
-            what=[command, "--select", load.file.table_name],
+            what=[*command, "--select", f"raw_{load.file.table_name}", load.file.table_name],
             project=project,
             cancel=self._cancel,
             files={load.load_id: source},
@@ -238,7 +243,7 @@ class FileLoads:
             return None
         message = _without_paths(build.message or "dbt failed", self._settings, load)
         models = [node for node in build.nodes if node.kind == "model"]
-        if command != "run" and all(node.status == "success" for node in models):
+        if command != WITHOUT_TESTS and all(node.status == "success" for node in models):
             return f"the data tests fail: {message}"
         raise BuildFailed(message)
 

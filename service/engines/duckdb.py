@@ -15,6 +15,7 @@ import pyarrow as pa
 from service.dictionary import Dictionary
 from service.dictionary.manifest import read_dictionary
 from service.engines.engine import Connection
+from service.engines.sql import quoted
 from service.errors import NoSpace, NotBuilt, Problem, Unavailable
 from service.runtime.logs import get_logger
 
@@ -189,6 +190,24 @@ class Database:
                 self.has_failed(error)
                 connection.close()
 
+    def copy_to(self, path: Path) -> None:
+        """Writes all that is committed now into a new DuckDB file; nobody waits for it.
+
+        Meanwhile the copy is attached: its tables are seen wherever the catalogue is looked
+        through, as dbt does.
+
+        Raises:
+            duckdb.Error: it cannot be written.
+        """
+        with self.connect() as connection:
+            copy = quoted(f"copy {path.parent.name}")
+            ((own,),) = connection.execute("select current_database()").fetchall()
+            connection.execute(f"attach {_literal(path)} as {copy}")
+            try:
+                connection.execute(f"copy from database {quoted(own)} to {copy}")
+            finally:
+                connection.execute(f"detach {copy}")
+
     @contextmanager
     def all_cores(self) -> Iterator[None]:
         """Within the block DuckDB spreads a query over all cores, and over one outside of it.
@@ -231,6 +250,10 @@ class Database:
     def close(self) -> None:
         """Writes what is in the WAL into the file and lets go of it."""
         self._root.close()
+
+
+def _literal(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
 
 
 def as_problem(error: Exception) -> Exception:

@@ -251,6 +251,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.warehouse.with_name(f"{self.warehouse.name}.files")
 
     @property
+    def copies(self) -> Path:
+        """The folder of the copies of the warehouse that other programs read."""
+        return self.warehouse.with_name(f"{self.warehouse.name}.copies")
+
+    @property
     def url(self) -> str:
         """The URL at which a client on this machine reaches the service."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104

@@ -169,7 +169,7 @@ _LANDED = """
 
     counted as (
         select loads.* from ops.loads inner join ops.landed using (load_id, table_name)
-        where table_name = ? and status = 'done' and record_lines is not null
+        where table_name = ? and status = 'done' and loads.record_lines is not null
     )
 
     select

@@ -15,8 +15,8 @@ WRITER = {"insert_rows", "insert_rows_of_many_tables", "load_file", "replay_reje
 WRITER |= {"replay_rejections"}
 OPERATOR = {
     "back_up_table", "back_up_all_tables", "verify_backup", "delete_backup", "restore_table",
-    "restore_set", "build", "cancel_build", "dismiss_rejection", "list_keys", "create_key",
-    "revoke_key", "list_trail",
+    "restore_set", "build", "cancel_build", "copy_warehouse", "delete_copy", "dismiss_rejection",
+    "list_keys", "create_key", "revoke_key", "list_trail",
 }  # fmt: skip
 ROWS, ROW = "/v1/tables/jobs/rows", {"id": 9001, "job": "x"}
 OPEN = {"is_live", "is_ready", "show_index"}

@@ -187,6 +187,8 @@ def _ask_everything(client):
     client.get(build)
     client.delete(build)
     client.get("/v1/builds")
+    copy = client.post("/v1/copies").json()
+    client.delete(f"/v1/copies/{copy['copy_id']}")
     client.get("/v1/trail")
     made = client.post("/v1/keys", json={"name": "boss", "role": "operator"}).json()
     client.headers["X-API-Key"] = made["key"]

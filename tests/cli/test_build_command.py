@@ -26,7 +26,7 @@ def test_a_second_build_finds_no_new_history(alone):
 
 
 def test_a_running_service_builds_and_says_the_same(asking, settings):
-    with (settings.seeds / "jobs.csv").open("a") as file:
+    with (settings.seeds / "raw_jobs.csv").open("a") as file:
         file.write("9001,Smith\n")
     (settings.seeds / "hires.csv").write_text("id\n1\n")
     answer = asking("build", "--json")
@@ -46,13 +46,27 @@ def test_a_running_service_builds_and_says_the_same(asking, settings):
 
 
 def test_a_build_that_fails_says_why_and_exits_1(alone, settings):
-    (settings.seeds / "jobs.csv").write_text("id,title,wage\n1,Smith,2\n")
+    (settings.seeds / "raw_jobs.csv").write_text("id,title,wage\n1,Smith,2\n")
     for arguments in (["build"], ["build", "--json"]):
         answer = alone(*arguments)
         assert answer.code == 1
         assert "names columns that are not known: title, wage" in answer.err
         assert "error: the build failed\nHINT: " in answer.err
     assert answer.json["status"] == "failed"
+
+
+def test_dbt_reads_a_copy_while_a_service_runs_and_writes_by_it_alone(started, alone, settings):
+    started()
+    answer = alone("dbt", "--quiet", "show", "--inline", "select count(*) as n from core.jobs")
+    assert answer.code == 0, answer.err
+    assert "183" in answer.out
+    assert "dbt reads a copy of the warehouse, taken at 20" in answer.err
+    assert not [*settings.copies.iterdir()]
+    for command in ("run", "build", "seed"):
+        answer = alone("dbt", command)
+        assert answer.code == 1
+        assert f"`dbt {command}` writes to it" in answer.err
+        assert "HINT: `gatehouse build` has the service build" in answer.err
 
 
 def _hold(path, opened, end):

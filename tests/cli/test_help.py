@@ -57,7 +57,7 @@ def test_every_command_says_what_it_does_and_speaks_json(name):
     assert EVERY[name].help
     options = {option for parameter in EVERY[name].params for option in parameter.opts}
     assert "--json" in options
-    assert ("--url" in options) == (name not in ("serve", "recover"))
+    assert ("--url" in options) == (name not in ("dbt", "serve", "recover"))
 
 
 @pytest.mark.parametrize("module", ["service", "service.cli"])

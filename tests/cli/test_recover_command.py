@@ -98,7 +98,7 @@ def test_without_backups_there_is_the_history(alone, settings):
 
 def test_a_history_that_cannot_be_built_changes_nothing(alone, settings):
     truncated(settings.warehouse)
-    (settings.seeds / "jobs.csv").write_text("a,b,c\n")
+    (settings.seeds / "raw_jobs.csv").write_text("a,b,c\n")
     before = files_in(settings.warehouse.parent)
     answer = alone("recover")
     assert answer.code == 1

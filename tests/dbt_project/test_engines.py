@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 MACROS = ROOT / "dbt_project" / "macros"
 DISPATCH, DUCKDB = MACROS / "engines" / "_dispatch.sql", MACROS / "engines" / "duckdb.sql"
-OF_DBT = {"get_table_columns_and_constraints"}  # dbt dispatches it
+OF_DBT = {"get_create_view_as_sql", "get_table_columns_and_constraints"}  # dbt dispatches it
 
 # Where another engine writes something else, or knows no such thing.
 ONLY_DUCKDB = re.compile(

@@ -37,7 +37,7 @@ LOCATION_ID = """      - name: location_id
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project(tmp_path_factory.mktemp("fourth"))
     for seed in (CHECKOUT / "seeds").glob("*.csv"):
-        shutil.copy(seed, project.seeds)
+        shutil.copy(seed, project.seeds / seed.name.removeprefix("raw_"))
     project.write("locations", "id,city,country\n1,Zürich,CH\n2,Bergen,NO\n3,Paris,FR\n")
     project.model("locations", LOCATIONS, about="place that departments are at")
     with (project.core / "departments.yml").open("a") as file:
@@ -45,7 +45,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     (project.core / "departments.sql").write_text(
         "{{ table_of_record(parents=[ref('locations')]) }}\n"
     )
-    lines = (CHECKOUT / "seeds" / "departments.csv").read_text().splitlines()
+    lines = (CHECKOUT / "seeds" / "raw_departments.csv").read_text().splitlines()
     rows = [f"{line},{1 + i % 2}\n" for i, line in enumerate(lines[1:])]
     project.write("departments", f"{lines[0]},location_id\n{''.join(rows)}13,Lost,3\n")
     project.build(marts=True)

@@ -75,7 +75,7 @@ def test_a_folder_that_is_not_there_fails_the_build_and_says_what_to_set(project
             project.seeds.write_text("a file")
     assert "is no folder" in message
     project.seeds.unlink()
-    done = project.dbt("build", "--select", "gatehouse.core")
+    done = project.dbt("build", "--select", "+gatehouse.core")
     assert done.returncode == 1
     assert "set GATEHOUSE_SEEDS" in done.stdout
 
@@ -127,7 +127,7 @@ def test_a_file_of_no_table_is_told_by_the_build_and_by_dbt(project: Project) ->
         for name in ("hires.csv", "job.CSV.gz", "jobs.tsv")
     ]
     assert project.build().warnings == told
-    done = project.dbt("build", "--select", "gatehouse.core")
+    done = project.dbt("build", "--select", "+gatehouse.core")
     assert done.returncode == 0
     assert all(each in done.stdout for each in told)
 

@@ -108,8 +108,8 @@ def test_a_file_that_does_not_fit_fails_the_build_and_loads_nothing(
     before = project.books()
     build = project.build_fails()
     said = {node.name: node.message or "" for node in build.nodes if node.status == "error"}
-    assert said.keys() == {*UNFIT, "jobs"}
+    assert said.keys() == {f"raw_{name}" for name in (*UNFIT, "jobs")}
     for name, (_, words) in UNFIT.items():
-        assert words in said[name]
-        assert f"{name}.csv" in said[name]
+        assert words in said[f"raw_{name}"]
+        assert f"{name}.csv" in said[f"raw_{name}"]
     assert project.books() == before

@@ -15,7 +15,7 @@ from service.runtime.settings import Settings
 from tests.support import CHECKOUT, parsed
 from tests.support.nursery import nursery
 
-CORE = ("gatehouse.core",)
+CORE = ("+gatehouse.core",)
 SITES = """
 - name: id
   data_type: integer
@@ -44,8 +44,10 @@ class Project:
         shutil.copytree(CHECKOUT / "dbt_project", folder / "dbt_project")
         self.core = folder / "dbt_project" / "models" / "core"
         self.seeds = folder / "history"
-        for path in (self.seeds, folder / "backups"):
+        for path in (self.seeds, folder / "seeds", folder / "backups"):
             path.mkdir()
+        for model in self.core.glob("*.sql"):
+            self._declare(model.stem)
         self.settings = Settings(
             project=folder,
             warehouse=folder / "gatehouse.duckdb",
@@ -78,6 +80,7 @@ class Project:
         """Adds a table of record; `columns` is the YAML under `columns:`, `csv` of `meta: csv:`."""
         refs = ", ".join(f"ref('{parent}')" for parent in parents.split())
         call = f"parents=[{refs}]" if refs else ""
+        self._declare(name)
         (self.core / f"{name}.sql").write_text(f"{{{{ table_of_record({call}) }}}}\n")
         said = "\n".join(f"      {line}" for line in columns.strip("\n").splitlines())
         (self.core / f"{name}.yml").write_text(
@@ -85,6 +88,12 @@ class Project:
             + (f"    config: {{meta: {{csv: {csv}}}}}\n" if csv else "")
             + f"    data_tests: [history_accounted_for]\n    columns:\n{said}\n"
         )
+
+    def _declare(self, table: str) -> None:
+        """Makes the seed of a table; what stands in it does not count, as `seeds` is elsewhere."""
+        seed = self.folder / "seeds" / f"raw_{table}.csv"
+        shipped = CHECKOUT / "seeds" / seed.name  # dbt has read it before
+        seed.write_bytes(shipped.read_bytes() if shipped.exists() else b"")
 
     def change(self, model: str, old: str, new: str) -> None:
         """Replaces a piece of the YAML of a table of record, which must be there."""
@@ -110,7 +119,8 @@ class Project:
 
     def _build_core(self, *tables: str) -> BuildResult:
         build = BuildResult("core", "queued")
-        what = ("build", "--select", *(tables or CORE))
+        chosen = [name for table in tables for name in (f"raw_{table}", table)]
+        what = ("build", "--select", *(chosen or CORE))
         run(self.settings, build, NoLock(), lambda node: None, what=what)
         return build
 
@@ -123,17 +133,20 @@ class Project:
         assert bool(found) == (said.status == "failed"), said.message
         return found
 
-    def dbt(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Runs dbt itself, in a process of its own."""
+    def dbt(
+        self, *arguments: str, cwd: Path | None = None, **said: str
+    ) -> "subprocess.CompletedProcess[str]":
+        """Runs dbt itself, in a process of its own; what is `said` goes into its environment."""
         environ = {k: v for k, v in os.environ.items() if not k.startswith(("GATEHOUSE", "DBT"))}
         environ |= {
             "GATEHOUSE_WAREHOUSE": str(self.settings.warehouse),
             "GATEHOUSE_SEEDS": str(self.seeds),
             "DBT_TARGET_PATH": str(self.settings.target),
             "DBT_LOG_PATH": str(self.folder / "logs"),
+            **said,
         }
         code, out, err = nursery().capture(
-            DBT, ["--no-use-colors", *arguments], environ, cwd=self.folder
+            DBT, ["--no-use-colors", *arguments], environ, cwd=cwd or self.folder
         )
         return subprocess.CompletedProcess(arguments, code, out, err)
 

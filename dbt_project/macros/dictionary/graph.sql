@@ -48,35 +48,56 @@
     {{ return({'column': column.name, 'kind': kind, 'args': args}) }}
 {%- endmacro %}
 
+{#- Before anything is done for a table (its node in the graph), once in a run. -#}
+{% macro check_table(table) -%}
+{% if is_first('check ' ~ table.name) %}
+    {% do check_dictionary(table) %}
+    {% do check_table_fits(table) %}
+{% endif %}
+{%- endmacro %}
+
+{#- Types and keys are put into the DDL when a table is made, and never again: say so. -#}
+{% macro check_table_fits(table) -%}
+    {% set key = primary_key(table) %}
+    {% for name, type, is_key in columns_of_table(table.schema, table.name) if name in table.columns %}
+        {% set declared = table.columns[name].data_type %}
+        {% if type | lower != declared | lower or is_key != (name == key) %}
+            {{ exceptions.raise_compiler_error(
+                table.name ~ '.' ~ name ~ ' is ' ~ type ~ (' primary key' if is_key else '') ~ ' in the warehouse and '
+                ~ declared ~ (' primary key' if name == key else '')
+                ~ ' in the dictionary: back the table up, drop it, build, and restore it'
+            ) }}
+        {% endif %}
+    {% endfor %}
+{%- endmacro %}
+
 {#- Fails the build when a door could not follow the dictionary; service/dictionary/manifest.py asks the same. -#}
-{% macro check_dictionary() -%}
-    {% for column in model.columns.values() %}
-        {% do column_type(column.data_type, model.name ~ '.' ~ column.name) %}
+{% macro check_dictionary(table) -%}
+    {% for column in table.columns.values() %}
+        {% do column_type(column.data_type, table.name ~ '.' ~ column.name) %}
     {% endfor %}
-    {% for test in rule_tests_of(model.unique_id) if not test.column_name and test.test_metadata.name != 'history_accounted_for' %}
-        {{ exceptions.raise_compiler_error(model.name ~ ': rule ' ~ test.test_metadata.name ~ ' is not on a column') }}
+    {% for test in rule_tests_of(table.unique_id) if not test.column_name and test.test_metadata.name != 'history_accounted_for' %}
+        {{ exceptions.raise_compiler_error(table.name ~ ': rule ' ~ test.test_metadata.name ~ ' is not on a column') }}
     {% endfor %}
-    {% set rules = rules_of(model) %}
-    {% set kinds_of_key = rules | selectattr('column', 'equalto', primary_key()) | map(attribute='kind') | list %}
+    {% set rules, key = rules_of(table), primary_key(table) %}
+    {% set kinds_of_key = rules | selectattr('column', 'equalto', key) | map(attribute='kind') | list %}
     {% if 'not_null' not in kinds_of_key or 'unique' not in kinds_of_key %}
-        {{ exceptions.raise_compiler_error(
-            model.name ~ '.' ~ primary_key() ~ ': a primary key needs the rules not_null and unique'
-        ) }}
+        {{ exceptions.raise_compiler_error(table.name ~ '.' ~ key ~ ': a primary key needs the rules not_null and unique') }}
     {% endif %}
     {% for rule in rules if rule.kind == 'relationships' %}
-        {% do check_reference(rule, rules) %}
+        {% do check_reference(table, rule, rules) %}
     {% endfor %}
-    {% do check_files() %}
+    {% do check_files(table) %}
 {%- endmacro %}
 
 {#- What is said of the table's history (meta.csv), and of names that files have for its columns (meta.synonyms). -#}
-{% macro check_files() -%}
+{% macro check_files(table) -%}
     {% set synonyms = {} %}
-    {% for column in model.columns.values() %}
+    {% for column in table.columns.values() %}
         {% do synonyms.update({column.name: meta_of(column).get('synonyms')}) %}
     {% endfor %}
-    {% set problem = problem_of_files(meta_of(model).get('csv'), synonyms) %}
-    {% if problem %}{{ exceptions.raise_compiler_error(model.name ~ problem) }}{% endif %}
+    {% set problem = problem_of_files(meta_of(table).get('csv'), synonyms) %}
+    {% if problem %}{{ exceptions.raise_compiler_error(table.name ~ problem) }}{% endif %}
 {%- endmacro %}
 
 {#- What a model or a column says under `config: {meta: …}`, or under `meta:` as dbt had it before. -#}
@@ -85,8 +106,8 @@
 {%- endmacro %}
 
 {#- A column refers to one column, which is unique, in core and of the same type. -#}
-{% macro check_reference(rule, rules) -%}
-    {% set where = model.name ~ '.' ~ rule.column ~ ': rule relationships' %}
+{% macro check_reference(table, rule, rules) -%}
+    {% set where = table.name ~ '.' ~ rule.column ~ ': rule relationships' %}
     {% set target = graph.nodes['model.' ~ project_name ~ '.' ~ rule.args.parent] %}
     {% set unique = rule_tests_of(target.unique_id)
         | selectattr('column_name', 'equalto', rule.args.field)
@@ -95,7 +116,7 @@
         {{ exceptions.raise_compiler_error(
             where ~ ' needs a unique column ' ~ rule.args.parent ~ '.' ~ rule.args.field ~ ' in core'
         ) }}
-    {% elif target.columns[rule.args.field].data_type | lower != model.columns[rule.column].data_type | lower %}
+    {% elif target.columns[rule.args.field].data_type | lower != table.columns[rule.column].data_type | lower %}
         {{ exceptions.raise_compiler_error(
             where ~ ' needs the type of ' ~ rule.args.parent ~ '.' ~ rule.args.field ~ ', '
             ~ target.columns[rule.args.field].data_type

@@ -8,7 +8,7 @@
     `types` are those of the dictionary (varchar, integer, bigint, double, boolean, date, timestamp, and blob).
 
     Of dbt's own macros, an engine may bring get_table_columns_and_constraints too: the columns of a new table of
-    record, whose primary key add_primary_key() adds.
+    record, whose primary key add_primary_key() adds; and get_create_view_as_sql.
 -#}
 
 
@@ -183,9 +183,10 @@
 {%- endmacro %}
 
 {#- Reads the file `load.path` and adds its lines to the table `load.target`, in one transaction with the statements
-    `load.before`; it is read as `load.shape` says, else as it is found to be
+    `load.before`, and `load.after`; it is read as `load.shape` says, else as it is found to be
     by what `load.options` say of it, from behind line `load.behind` on.
-    What was found goes into `load`: `columns`, the table's names of its columns; `delimiter`; `described`, in words;
-    `last_line`, its number; `counted`, by the names of line_accounts() how many lines were what (none: not known);
-    or else `refused`, why no sense could be made of it. -#}
+    What was found, `load.after` may name with a $ before: `columns`, the table's names of its columns (a JSON list);
+    `delimiter`; `last_line`, its number; by the names of line_accounts() how many lines were what (NULL: not known).
+    It goes into `load`, too: `described`, in words; `counted`, by those names; or else `refused`, why no sense could be
+    made of it. -#}
 {% macro land_file(load) -%}{{ return(adapter.dispatch('land_file')(load)) }}{%- endmacro %}

@@ -173,6 +173,11 @@
     ({{ adapter.render_raw_columns_constraints(raw_columns=columns) | join(', ') }})
 {%- endmacro %}
 
+{#- Without the database's name, which is that of the file: a view must survive a renamed warehouse. -#}
+{% macro duckdb__get_create_view_as_sql(relation, sql) -%}
+    {{ return(create_view_as(relation, sql | replace(adapter.quote(relation.database) ~ '.', ''))) }}
+{%- endmacro %}
+
 {% macro duckdb__upsert(table, key, row, source) -%}
     insert or replace into {{ table }} ({{ row | join(', ') }})
     select {{ row.values() | join(', ') }}

@@ -1,20 +1,27 @@
 {#- The last hook, in the transaction of the rows: what was kept out and why, and the count of it all. -#}
 {% macro record_history() -%}
 {% if execute %}
-    {% set load = run_query('select is_trial, delimiter, fields from ' ~ current_load()).rows | first %}
+    {% set load = run_query('select is_trial, delimiter, columns from ' ~ current_load()).rows | first %}
     {% set body %}
     {{ add_primary_key(this, primary_key()) }}
     {% if load and load[0] %}
         {{ record_trial() }}
     {% elif load %}
         {{ accept_rejections() }};
-        {{ record_rejections(joined(load[1], [load[2]])) }};
+        {{ record_rejections(line_as_written(load[1], fromjson(load[2]))) }};
         {{ record_counts() }};
         {{ record_state() }}
     {% endif %}
     {% endset %}
     {{ statements(body) }}
 {% endif %}
+{%- endmacro %}
+
+{#- An expression: the fields of a line with the delimiter between. `columns` are the names of those of the file. -#}
+{% macro line_as_written(delimiter, columns) -%}
+    {% set fields = [] %}
+    {% for name in columns %}{% do fields.append('coalesce(' ~ adapter.quote(name) ~ ", '')") %}{% endfor %}
+    {{ return(joined(delimiter, fields)) }}
 {%- endmacro %}
 
 {#- A line that is accepted now answers an earlier rejection of the same row. -#}
@@ -127,6 +134,9 @@
         'ops.files', {'behind': 'load.last_line'}, current_load() ~ ' as load', 'files.load_id = load.load_id'
     ) }};
 
+    {#- A history that is judged again is a load of its own. -#}
+    update ops.landed set load_id = (select load_id from {{ current_load() }}) where table_name = '{{ model.name }}';
+
     {{ upsert('ops.history', 'table_name', {
         'table_name': text_literal(model.name),
         'state': 'state',
@@ -179,6 +189,5 @@
     )
     where load_id = (select load_id from {{ current_load() }});
 
-    drop table {{ landed_lines() }};
-    drop table {{ exceptions_of_lines() }}
+    {{ drop_trial(model.name) }}
 {%- endmacro %}

@@ -84,8 +84,26 @@
     'result': 'varchar',
 }, key=['load_id']) }};
 
--- One row per table: the load whose lines are in raw.<table>.
+-- One row per table in raw with lines of a file: the load that they are of. `state` is that of the history file and of
+-- the rules by which it was read, `columns` the names of those that the file has (a JSON list). The lines behind line
+-- `behind` up to `last_line` were landed last, and are counted; `lines` are those of the whole file.
 {{ make_table('ops.landed', {'table_name': 'varchar not null', 'load_id': 'varchar not null'}, key=['table_name']) }};
+{{ add_columns('ops.landed', {
+    'kind': 'varchar',
+    'source': 'varchar',
+    'state': 'varchar',
+    'actor': 'varchar',
+    'delimiter': 'varchar',
+    'columns': 'varchar',
+    'behind': 'bigint',
+    'last_line': 'bigint',
+    'lines': 'bigint',
+    'header_lines': 'bigint',
+    'blank_lines': 'bigint',
+    'skipped_lines': 'bigint',
+    'record_lines': 'bigint',
+    'landed_at': 'timestamp',
+}) }}
 
 -- One row per table: its history file and rules when they were last judged, and the sizes of the
 -- tables that one of its lines waits for ('' when none does). A restore deletes the row.

@@ -1,7 +1,6 @@
 {#- The part of dbt's graph that the service derives everything from, kept in the warehouse itself. Only
     of what is built: a dictionary must not run ahead of its tables. -#}
 {% macro save_dictionary() -%}
-{% if execute and flags.WHICH in ('build', 'run') and not core_has_errors() and whole_core() %}
     {% set built = names_of_tables() %}
     {% set nodes = {} %}
     {% for node in graph.nodes.values() if node.package_name == project_name %}
@@ -20,21 +19,5 @@
     {% endfor %}
     {{ upsert('ops.dictionary', 'only_row', {
         'only_row': 'true', 'content': text_literal(tojson({'nodes': nodes})), 'saved_at': utc_now()
-    }) }};
-{% endif %}
-{%- endmacro %}
-
-{#- Not so when the service loads a file into one table. -#}
-{% macro whole_core() -%}
-    {% for node in graph.nodes.values() if in_core(node) and node.unique_id not in selected_resources %}
-        {{ return(false) }}
-    {% endfor %}
-    {{ return(true) }}
-{%- endmacro %}
-
-{% macro core_has_errors() -%}
-    {% for result in results if result.node.resource_type == 'model' and result.node.schema == 'core' %}
-        {% if result.status | string not in ('success', 'no-op') %}{{ return(true) }}{% endif %}
-    {% endfor %}
-    {{ return(false) }}
+    }) }}
 {%- endmacro %}

@@ -3,6 +3,7 @@
 from service.api.v1.audit import AuditController
 from service.api.v1.backups import BackupController
 from service.api.v1.builds import BuildController
+from service.api.v1.copies import CopyController
 from service.api.v1.files import FileController
 from service.api.v1.health import HealthController
 from service.api.v1.index import IndexController
@@ -34,6 +35,7 @@ CONTROLLERS = [
     BackupController,
     RestoreController,
     BuildController,
+    CopyController,
     ReportController,
     KeyController,
     TrailController,

@@ -1,0 +1,67 @@
+{#-
+    What is done once in a run of dbt: before its first seed or table of record, and when the last table is there.
+    Hooks on-run-start and on-run-end would be the place, but for `dbt seed --show`.
+-#}
+
+{#- Called by each seed and table of record; the first one of a run does it. -#}
+{% macro prepare_run() -%}
+{% if execute and is_first('prepare') %}
+    {% call statement('books', auto_begin=false) %}{{ create_ops_tables() }}{% endcall %}
+    {% do forget_trials() %}
+    {% do warn_of_strange_files() %}
+{% endif %}
+{%- endmacro %}
+
+{#- A post-hook of the tables of record and marts, when their rows or views are committed. The dictionary is saved when
+    all tables of record are built, and again with each mart that follows. -#}
+{% macro end_of_node() -%}
+{% if execute %}
+    {% do is_first(model.unique_id) %}
+    {% set missing = [] %}
+    {% for node in graph.nodes.values() if in_core(node) and not is_done(node.unique_id) %}
+        {% do missing.append(node.name) %}
+    {% endfor %}
+    {% if not missing %}{{ save_dictionary() }}{% endif %}
+{% endif %}
+{%- endmacro %}
+
+{#- Whether something, which has a name, happens for the first time in this run. dbt's graph is what the nodes of a run
+    have in common. -#}
+{% macro is_first(what) -%}
+    {% set seen = is_done(what) %}
+    {% do graph.update({note_of_run(what): true}) %}
+    {{ return(not seen) }}
+{%- endmacro %}
+
+{% macro is_done(what) -%}{{ return(note_of_run(what) in graph) }}{%- endmacro %}
+
+{% macro note_of_run(what) -%}{{ return('gatehouse ' ~ invocation_id ~ ' ' ~ what) }}{%- endmacro %}
+
+{#- A dry run that a killed service has left is nobody's any more, and must not be run instead of the history. Its file
+    the next service removes. -#}
+{% macro forget_trials() -%}
+    {% for row in run_query('select load_id from ops.files where is_trial and is_current').rows if not is_open(row[0]) %}
+        {% call statement('forget', auto_begin=false) %}
+            delete from ops.files where load_id = {{ text_literal(row[0]) }}
+        {% endcall %}
+    {% endfor %}
+{%- endmacro %}
+
+{#- A file that is no table's would lie there for ever, and no one would know. -#}
+{% macro warn_of_strange_files() -%}
+    {% for name in files_of_history(folder_of_history(), none, tables_of_record()).strange %}
+        {% do warn_of_strange_file(name) %}
+    {% endfor %}
+{%- endmacro %}
+
+{% macro warn_of_strange_file(name) -%}
+    {% if is_first('strange ' ~ name) %}
+        {% do exceptions.warn(name ~ ' is the history of no table; there are ' ~ tables_of_record() | join(', ')) %}
+    {% endif %}
+{%- endmacro %}
+
+{% macro tables_of_record() -%}
+    {% set tables = [] %}
+    {% for node in graph.nodes.values() if in_core(node) %}{% do tables.append(node.name) %}{% endfor %}
+    {{ return(tables | sort) }}
+{%- endmacro %}

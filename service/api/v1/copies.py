@@ -1,0 +1,69 @@
+"""Copies of the warehouse, by HTTP."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+from litestar import Controller, Request, Response, delete, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from service.api.http.audit_log import log_action
+from service.api.http.describing import Link, described
+from service.api.http.idempotency import answered_once
+from service.api.http.parameters import only_known
+from service.api.http.times import Timestamp, in_utc
+from service.api.v1.answers import encoded
+from service.gate import Gate
+
+
+class Copy(msgspec.Struct):
+    """A copy of the warehouse: a DuckDB file on the machine of the service."""
+
+    copy_id: str
+    path: str
+    bytes: int
+    taken_at: Timestamp
+
+
+class CopyController(Controller):
+    """Copies of the warehouse."""
+
+    path = "/v1/copies"
+    tags = ("copies",)
+    guards = (only_known,)
+
+    @post(
+        "/",
+        operation_id="copy_warehouse",
+        opt=described(
+            answers={201: Copy},
+            problems=(507,),
+            once=True,
+            role="operator",
+            leads_to=(Link("delete_copy", {"copy_id": "/copy_id"}),),
+        ),
+    )
+    async def copy_warehouse(
+        self, request: Request[Any, Any, Any], gate: NamedDependency[Gate]
+    ) -> Response[bytes]:
+        """Copies all that is committed into a file of its own, which another process may open.
+
+        It lies on the machine of the service, until it is deleted or the service starts anew.
+        """
+
+        async def make() -> Response[bytes]:
+            made = await asyncio.to_thread(gate.copies.make)
+            await log_action(request, "copy.make", made.copy_id)
+            copy = Copy(made.copy_id, made.path, made.bytes, in_utc(made.taken_at))
+            return Response(encoded(copy), status_code=201, media_type="application/json")
+
+        return await answered_once(request, await request.body(), make)
+
+    @delete("/{copy_id:str}", operation_id="delete_copy", opt=described(role="operator"))
+    async def delete_copy(
+        self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], copy_id: FromPath[str]
+    ) -> None:
+        """Deletes a copy."""
+        await asyncio.to_thread(gate.copies.remove, copy_id)
+        await log_action(request, "copy.delete", copy_id)
