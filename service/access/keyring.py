@@ -19,6 +19,7 @@ from service.errors import Problem
 from service.runtime.logs import get_logger
 
 log = get_logger(__name__)
+UNREAD = (-1,)  # the stamp of no file
 FLUSH_SECONDS = 60  # last uses are written down no more often
 
 
@@ -46,6 +47,8 @@ class Keyring:
         self._held: list[Held] = []
         self._known: dict[bytes, Held] = {}  # those that were presented, by their digest
         self._damage: str | None = None
+        self._told = ""  # of what was wrong last
+        self.had_keys = False  # at some time; any thread may look
         self._used: dict[str, float] = {}  # when, by name
         self._flushed = time.time()
 
@@ -100,9 +103,18 @@ class Keyring:
             if stamp is None:
                 raise keys_file.DamagedKeys(f"{self.path} is gone")
             self._held = [_held(key) for key in keys_file.read(self.path)]
+            self.had_keys, self._told = True, ""
         except (OSError, keys_file.DamagedKeys) as error:
             self._damage = "the file with the keys cannot be read, or is gone; the log says more"
-            log.error("keys_unreadable", error=str(error))
+            if isinstance(error, OSError):  # it may pass: the next request looks again
+                self._stamp = UNREAD
+            self._tell(str(error))
+
+    def _tell(self, error: str) -> None:
+        """Says it in the log, and not again for each request."""
+        if error != self._told:
+            log.error("keys_unreadable", error=error)
+        self._told = error
 
 
 def _stamp(path: Path) -> tuple[int, ...] | None:

@@ -30,6 +30,7 @@ from service.engines.duckdb import Database
 from service.errors import Problem, Unavailable
 from service.formats.csv.detection import detect_dialect
 from service.formats.csv.dialect import Dialect, UnreadableFile, expected_columns
+from service.formats.csv.opening import limit_of
 from service.ops import pending_files, records
 from service.ops.pending_files import PendingFile
 from service.runtime.clock import utc_now
@@ -124,7 +125,7 @@ class FileLoads:
     def _dialect(self, path: Path, upload: Upload) -> Dialect:
         expected = expected_columns(upload.table)
         try:
-            return detect_dialect(path, expected, upload.options, self._settings.max_file_bytes)
+            return detect_dialect(path, expected, upload.options, self._max_bytes(path))
         except UnreadableFile as error:
             detail = f"{upload.source}: {error.detail}"
             if upload.is_trial:
@@ -180,6 +181,9 @@ class FileLoads:
             finally:
                 source.close()
 
+    def _max_bytes(self, path: Path) -> int:
+        return limit_of(path, self._settings.max_file_bytes, self._settings.max_ratio)
+
     def _opened(self, load: FileLoad, last_judged: int) -> CsvSource:
         def count(size: int) -> None:
             load.progress.bytes += size
@@ -188,7 +192,7 @@ class FileLoads:
             load.path,
             load.dialect,
             self._writer.dictionary.tables[load.file.table_name].column_names,
-            self._settings.max_file_bytes,
+            self._max_bytes(load.path),
             after=last_judged,
             counted=count,
             at_once=load.file.is_trial,  # a row may repeat one that is far above

@@ -10,6 +10,7 @@ import pyarrow as pa
 from service.dictionary import Column, Table
 from service.dictionary.column_types import Unreadable
 from service.errors import shortened
+from service.formats.bodies.fields import TOLD
 from service.formats.bodies.rows_protocol import MalformedRow, Rows, decoding
 from service.judge.batch import Broken, Violation
 from service.judge.columns import key_columns, mask
@@ -108,10 +109,14 @@ def _judge_fields(
     for name in rows.repeated(position):
         message = f"{shortened(name)} stands more than once in the row"
         violations.append(Violation(name, "repeated_field", message, row.get(name)))
-    for name in row:
+    unknown = [name for name in row if name not in table.column_names]
+    for name in unknown[:TOLD]:
         if name is None and rows.from_text:
             message = f"the line has more fields than {table.name} has columns"
             violations.append(Violation(None, "unknown_field", message, ",".join(row[None])))
-        elif name not in table.column_names:
+        else:
             message = f"{shortened(name)} is not a column of {table.name}"
             violations.append(Violation(str(name), "unknown_field", message, row[name]))
+    if (more := len(unknown) - TOLD) > 0:
+        message = f"and {more} more fields are no columns of {table.name}"
+        violations.append(Violation(None, "unknown_field", message, None))

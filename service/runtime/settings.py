@@ -90,6 +90,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_connections: Annotated[
         Count, Meta(description="The most connections at a time; others get a 503.")
     ] = 800
+    max_connections_per_address: Annotated[
+        Count,
+        Meta(
+            description="The most connections from one address at a time; others are closed."
+            " This machine and `trusted_proxies` may have all of them."
+        ),
+    ] = 200
     header_seconds: Annotated[
         Count, Meta(description="How long the head of a request may take to arrive, in seconds.")
     ] = 20
@@ -118,7 +125,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 16 * MiB
     max_ratio: Annotated[
         Count,
-        Meta(description="How many times as large a compressed body of over 1 MiB may become."),
+        Meta(
+            description="How many times as large a compressed body of over 1 MiB may become,"
+            " or a file of over 64 MiB."
+        ),
     ] = 200
     max_buffered_bytes: Annotated[
         Count,

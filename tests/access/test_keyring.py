@@ -7,6 +7,7 @@ import pytest
 
 from service.access import keys_file
 from service.access.keyring import Keyring, KeysUnreadable
+from tests.support.files import no_more_files
 
 
 @pytest.fixture
@@ -95,4 +96,12 @@ def test_last_uses_that_cannot_be_written_down_stop_nothing(path):
     path.write_text("{")
     keyring.used("boss")
     keyring.flush()
+    assert keyring.find(secret)
+
+
+def test_what_cannot_be_read_for_a_moment_is_read_again(path):
+    keyring, secret = Keyring(path), made(path)
+    with no_more_files(), pytest.raises(KeysUnreadable):
+        _is_configured(keyring)
+    assert _is_configured(keyring)
     assert keyring.find(secret)

@@ -23,6 +23,8 @@ def test_a_service_that_works_is_live_and_ready(reader):
         "writer": True,
         "disk of the warehouse": True,
         "disk of the backups": True,
+        "keys": True,
+        "open files": True,
     }
 
 

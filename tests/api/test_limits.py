@@ -7,7 +7,6 @@ import socket
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
 
-import httpx
 import msgspec
 import pytest
 import zstandard
@@ -139,21 +138,6 @@ def test_a_connection_that_asks_for_nothing_more_is_closed(limited):
     with talking(client) as connection:
         connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert answer_on(connection).startswith("HTTP/1.1 200 ")  # and came to its end
-
-
-def test_there_are_so_many_connections_and_the_next_is_told(limited):
-    client = limited(max_connections=3)
-    with ExitStack() as stack:
-        for _ in range(3):
-            connection = stack.enter_context(talking(client))
-            connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
-        refused = stack.enter_context(talking(client))
-        refused.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        said = answer_on(refused)
-        assert said.startswith("HTTP/1.1 503 ")
-        assert "\r\nRetry-After: 1\r\n" in said
-    assert httpx.get(f"{client.base_url}/health/live").status_code == 200
 
 
 def test_bodies_take_so_much_memory_and_the_next_is_told_when_to_come_again(limited):

@@ -185,3 +185,17 @@ def test_what_is_no_filter_of_rejections_is_a_bad_request(reader, query):
 
 def test_rejections_of_an_unknown_table_are_not_found(reader):
     assert is_problem(reader.get("/v1/rejections?table=nope"), 404, "unknown-table")
+
+
+@pytest.mark.parametrize("name", ["since", "until"])
+@pytest.mark.parametrize("path", ["/v1/rejections", "/v1/trail"])
+def test_the_edges_of_time_are_moments_too(reader, path, name):
+    if path == "/v1/trail" and name == "until":
+        return
+    first, last = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999-14:00"
+    found = [
+        reader.get(path, params={name: moment}).json()["rejections" if "rej" in path else "entries"]
+        for moment in (first, "0001-01-01T00:00:00Z", last, "9999-12-31T23:59:59.999999Z")
+    ]
+    assert found[0] == found[1]
+    assert found[2] == found[3]

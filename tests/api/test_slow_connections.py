@@ -35,7 +35,7 @@ class Client:
         head = (
             f"POST /v1/tables/jobs/rows HTTP/1.1\r\nHost: localhost\r\nContent-Length: {BODY}\r\n"
         )
-        self.waiting = f"{head}Host: localhost\r\nContent-Type: application/json\r\n\r\n".encode()
+        self.waiting = f"{head}Content-Type: application/json\r\n\r\n".encode()
         self.waiting += b"[" * PIECE
         self.left, self.answer = BODY - PIECE, b""
 

@@ -9,7 +9,7 @@ from litestar.types import ASGIApp, Receive, Send
 
 from service.api.http.authentication import ANYONE, CALLER, READS, Caller, authenticated, needs_of
 from service.api.http.describing import OPEN, Needs
-from service.api.http.hosts import Hosts, check_local
+from service.api.http.hosts import Hosts, check_local, check_once
 from service.api.http.limits import BODY, Limits, RequestBody, in_time
 from service.gate import Gate
 from service.runtime.settings import Settings
@@ -39,6 +39,8 @@ class RequestMiddleware(ASGIMiddleware):
     async def handle(self, scope: Any, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Serves the request."""
         headers = dict(scope["headers"])
+        if len(headers) < len(scope["headers"]):
+            check_once(scope["headers"])
         gate = scope["litestar_app"].state.gate
         needs = self._needed(scope)
         scope[CALLER] = self._local or self._admitted(scope, headers, gate, needs)

@@ -15,6 +15,7 @@ log = get_logger(__name__)
 CONTENT_TYPE = "application/problem+json"
 # A folder is read only, someone else's, or something else is in its place.
 NO_FOLDER = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
+NO_FILES = {errno.EMFILE, errno.ENFILE}  # as many are open as may be
 WORDS = {400: "Bad request", 404: "Not found", 405: "Method not allowed", 413: "Body too large"}
 
 
@@ -60,6 +61,9 @@ def of_os_error(request: Request[Any, Any, Any], error: OSError) -> Response[byt
     """A full disk, or a folder that cannot be written; anything else is a fault of ours."""
     if error.errno in NoSpace.ERRNOS:
         return of_problem(request, NoSpace("the disk is full; nothing was changed"))
+    if error.errno in NO_FILES:
+        log.error("too_many_open_files", path=request.url.path)
+        return of_problem(request, Unavailable("too many files are open; try again", retry_after=5))
     if error.errno in NO_FOLDER:
         log.error("folder_failed", path=request.url.path, error=str(error))
         detail = "a folder of the service cannot be written; nothing was changed"

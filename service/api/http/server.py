@@ -1,25 +1,29 @@
 """The HTTP server around the application."""
 
+import asyncio
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, cast
 
 import uvicorn
 from litestar import Litestar
 
 from service.access.keyring import Keyring
+from service.api.http.accepting import Acceptor
 from service.api.http.connections import ClientConnection
-from service.api.http.hosts import is_loopback
+from service.api.http.hosts import Proxies, is_loopback
+from service.api.http.seats import Seat, Seats, allow_open_files
 from service.api.http.shutdown import Ending
 from service.errors import Problem
+from service.gate import Gate
 from service.runtime.interpreter import change_threads_more_often, collect_less
 from service.runtime.logs import get_logger
 from service.runtime.running import hold
 from service.runtime.settings import Settings
 
 log = get_logger(__name__)
+LAST_WORDS = 0.5  # seconds for what was cut short to say so
 
 
 class NotLoopback(Problem):
@@ -51,6 +55,7 @@ def serve(
         OSError: the address is taken, or not ours.
     """
     check_address(settings)
+    allow_open_files(settings.max_connections)
     config = configured(app_of(settings), settings)
     try:
         config.load()  # so that it is told before anything is opened
@@ -65,18 +70,18 @@ def serve(
 
 def configured(app: Litestar, settings: Settings) -> uvicorn.Config:
     """How uvicorn is to serve."""
+    proxies = settings.trusted_proxies
     return uvicorn.Config(
-        app,
+        Proxies(cast(Any, app), [*proxies]) if proxies else app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=cast(Any, partial(ClientConnection, settings)),
+        http="httptools",
         ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=[*settings.trusted_proxies],
+        proxy_headers=False,
         timeout_keep_alive=settings.idle_seconds,
         timeout_graceful_shutdown=settings.shutdown_seconds,
         ssl_certfile=settings.tls_certificate,
@@ -94,6 +99,12 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._on_ready, self._is_process = on_ready, is_process
         self._ending: Ending | None = None
+        self._acceptors: list[Acceptor] = []
+
+    @property
+    def _gate(self) -> Gate:
+        app = cast(Any, self.config.app)
+        return getattr(app, "app", app).state.gate  # type: ignore[no-any-return]
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serves until it is told to end."""
@@ -105,11 +116,19 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answers what is under way; what takes longer than `shutdown_seconds` is cut short."""
-        gate = cast(Any, self.config.app).state.gate
+        for acceptor in self._acceptors:
+            acceptor.stop()
         seconds = self.config.timeout_graceful_shutdown or 0
-        self._ending = Ending(seconds, gate.cut_short, self._is_process)
+        self._ending = Ending(seconds, self._gate.cut_short, self._is_process)
         self._ending.begin()
+        leaving = asyncio.get_running_loop().call_later(seconds + LAST_WORDS, self._abort_all)
         await super().shutdown(sockets)
+        leaving.cancel()
+        self._abort_all()
+
+    def _abort_all(self) -> None:
+        for connection in [*self.server_state.connections]:
+            cast(ClientConnection, connection).end()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -120,11 +139,25 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts, and says so when it worked."""
-        await super().startup(sockets)
+        await super().startup([])  # of uvicorn, which does not count connections, no listener
         if self.started:
+            self._listen(sockets or [])
             collect_less()
             change_threads_more_often()
             self._on_ready()
+
+    def _listen(self, sockets: list[socket.socket]) -> None:
+        settings = self._gate.settings
+        places = Seats(settings)
+
+        def connection_of(place: Seat) -> ClientConnection:
+            state = self.lifespan.state
+            return ClientConnection(settings, place, self.config, self.server_state, state)
+
+        tls, seconds = self.config.ssl, settings.header_seconds
+        self._acceptors = [Acceptor(each, places, connection_of, tls, seconds) for each in sockets]
+        for acceptor in self._acceptors:
+            acceptor.start()
 
 
 def listening(settings: Settings) -> socket.socket:

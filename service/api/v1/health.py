@@ -1,6 +1,7 @@
 """Whether it lives, whether it can do its work, and what it counts."""
 
 import os
+import resource
 import shutil
 from pathlib import Path
 from typing import Literal
@@ -9,11 +10,13 @@ import msgspec
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 
+from service.access.keyring import Keyring, KeysUnreadable
 from service.api.http.describing import Schema, described
 from service.engines.duckdb import DatabaseError
 from service.gate import Gate
 from service.warehouse import stored_rows
 
+FILES_FLOOR = 50  # descriptors: with fewer left, a backup or a build may fail
 METRICS = "text/plain; version=0.0.4"  # and charset=utf-8, which Litestar adds
 
 
@@ -61,8 +64,8 @@ class HealthController(Controller):
         opt=described(answers={200: Readiness, 503: Readiness}, role="open"),
     )
     def is_ready(self, gate: NamedDependency[Gate]) -> Response[Readiness]:
-        """200 when the warehouse answers, the writer works and the disks have room, else 503."""
-        checks = [_warehouse(gate), _writer(gate), *_disks(gate)]
+        """200 when it can do its work: warehouse, writer, disks, keys, open files; else 503."""
+        checks = [_warehouse(gate), _writer(gate), *_disks(gate), _keys(gate), _open_files()]
         ok = all(check.ok for check in checks)
         answer = Readiness("ok" if ok else "unavailable", checks)
         return Response(answer, status_code=200 if ok else 503)
@@ -97,6 +100,28 @@ def _writer(gate: Gate) -> ReadinessCheck:
     return ReadinessCheck(
         "writer", alive, f"{waiting} requests wait" if alive else "it takes no more work"
     )
+
+
+def _keys(gate: Gate) -> ReadinessCheck:
+    try:
+        keyed = Keyring(
+            gate.settings.keys_file
+        ).configured  # its own: that of the gate has a thread
+    except KeysUnreadable as error:
+        return ReadinessCheck("keys", False, error.detail)
+    if gate.keyring.had_keys and not keyed:
+        return ReadinessCheck("keys", False, "there were some, and they are gone")
+    return ReadinessCheck("keys", True, "they can be read" if keyed else "there are none")
+
+
+def _open_files() -> ReadinessCheck:
+    """Whether files and connections can still be opened, and some more."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        used = sum(1 for _ in Path("/dev/fd").iterdir())
+    except OSError as error:
+        return ReadinessCheck("open files", False, f"they cannot be counted ({error.strerror})")
+    return ReadinessCheck("open files", most - used >= FILES_FLOOR, f"{used} of {most} are open")
 
 
 def _disks(gate: Gate) -> list[ReadinessCheck]:

@@ -8,6 +8,7 @@ import msgspec
 
 from service.dictionary import Table
 from service.errors import MalformedBody
+from service.formats.bodies.fields import check_parts
 from service.formats.bodies.rows_protocol import MalformedRow
 from service.formats.bodies.text_bodies import MARK
 from service.formats.csv.dialect import FileField, UnreadableFile, expected_columns
@@ -42,6 +43,7 @@ class CsvRows:
         first, _ = next(lines, (Record([], None, 0), b""))
         if first.problem:
             raise MalformedBody(f"the header cannot be read: {first.problem}")
+        check_parts(len(first.fields))
         fields = _fields(first.fields, table)
         self._header = [field.column for field in fields]
         if twice := [name for name, times in Counter(self._header).items() if times > 1]:

@@ -4,13 +4,17 @@ It drops all but the last of two fields of the same name, and gives up on number
 has room for.
 """
 
+import re
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from service.errors import MalformedBody
 
+MAX_PARTS = 1000  # names and values of a row, also nested ones; more would fill the memory
+TOLD = 100  # fields of a row that are told by name where it should not have them
 DEEPEST = 64  # levels of a row; what is nested more deeply could not be told in an answer
 
 
@@ -30,6 +34,7 @@ class Unread(str):
         return str(self)
 
 
+MARKS = (b",", b"[", b"{")  # of parts in JSON: one less than there are, and one at least
 Fields = dict[FieldName, msgspec.Raw]
 
 
@@ -41,8 +46,30 @@ fields_of_json = msgspec.json.Decoder(Fields, dec_hook=_field_name).decode
 fields_of_msgpack = msgspec.msgpack.Decoder(Fields, dec_hook=_field_name).decode
 
 
+_parts = re.compile(rb'"(?:[^"\\]|\\.)*+"|[,\[{]', re.DOTALL).finditer  # and texts, which hide some
+
+
+def check_parts_of_json(row: msgspec.Raw) -> None:
+    """Raises MalformedBody where a row has more than MAX_PARTS; no more of it is looked at."""
+    text = bytes(row)
+    if len(text) > MAX_PARTS and sum(map(text.count, MARKS)) > MAX_PARTS:
+        found = (part for part in _parts(text) if text[part.start()] != ord('"'))
+        check_parts(sum(1 for _ in islice(found, MAX_PARTS + 1)))
+
+
+def check_parts(parts: int) -> None:
+    """Raises MalformedBody where there are more than MAX_PARTS."""
+    if parts > MAX_PARTS:
+        raise MalformedBody(f"a row has more than {MAX_PARTS} names and values")
+
+
 def plain_from_json(row: msgspec.Raw) -> Any:
-    """`row` in plain Python values, whatever its numbers."""
+    """`row` in plain Python values, whatever its numbers.
+
+    Raises:
+        MalformedBody: it has too many of them, or they are nested too deeply.
+    """
+    check_parts_of_json(row)
     try:
         return not_too_deep(msgspec.json.decode(row))
     except msgspec.ValidationError:

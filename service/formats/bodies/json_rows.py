@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from service.errors import MalformedBody
-from service.formats.bodies.fields import fields_of_json, plain_from_json
+from service.formats.bodies.fields import check_parts_of_json, fields_of_json, plain_from_json
 from service.formats.bodies.repeated_fields import colons_of_json, repeated
 from service.formats.bodies.rows_protocol import one_by_one
 
@@ -52,6 +52,7 @@ class JsonRows:
         return colons_of_json(b"".join([self._raws[i] for i in positions]))
 
     def repeated(self, position: int) -> list[str]:
+        check_parts_of_json(self.raws[position])
         return repeated(fields_of_json, self.raws[position])
 
     @property

@@ -13,7 +13,8 @@ class Head:
     def __init__(self, dialect: Dialect, records: Records) -> None:
         self._skip, self._preamble = dialect.skip, frozenset(dialect.preamble)
         self._header = range(dialect.header_line, dialect.header_line + dialect.header_lines)
-        self._last = max(self._skip, *self._preamble, *self._header, 0)
+        # The number of the last line that is here by its number, not by what it says.
+        self.last = max(self._skip, *self._preamble, *self._header, 0)
         self._comment = (dialect.comment or "").encode()
         self._names: list[str] = []
         self._begins: list[bytes] = []
@@ -27,7 +28,7 @@ class Head:
 
     def mark(self, block: bytes, lines: Lines, number: int) -> None:
         """Takes lines of a block from those that are plain: its first one has a number."""
-        lines.plain[: max(0, self._last + 1 - number)] = False
+        lines.plain[: max(0, self.last + 1 - number)] = False
         for beginning in (*self._begins, *([b"\n" + self._comment] if self._comment else ())):
             if block.startswith(beginning[1:]):
                 lines.plain[0] = False

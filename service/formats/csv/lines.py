@@ -66,9 +66,25 @@ class Lines:
             odd[np.searchsorted(self.ends, returns[marks[returns + 1] != LF])] = True
         if escapes:
             odd[np.searchsorted(self.ends, np.flatnonzero(marks == BACKSLASH))] = True
+        self._marks, self._delimiter = marks, ord(delimiter)
         self.plain: Mask = ~odd & (delimiters == fields - 1)
         if not is_utf8(block):
             self.plain &= ~self._undecodable(block, marks)
+
+    def blank_from(self, first: int) -> Mask:
+        """The lines, none before the number `first`, with nothing but delimiters and spaces.
+
+        They take as long as any others: a file may have millions of them, of which each was a
+        record to be read.
+        """
+        speaks = np.ones(256, bool)
+        speaks[[self._delimiter, *b" \t\r\n"]] = False
+        blank = ~np.logical_or.reduceat(speaks[self._marks], self.starts)
+        returns = np.flatnonzero(self._marks == CR)
+        # A CR that is not before the LF is a fault, also where nothing else is.
+        blank[np.searchsorted(self.ends, returns[self._marks[returns + 1] != LF])] = False
+        blank[: max(0, first)] = False
+        return blank & ~self.plain
 
     def _padded(
         self, block: bytes, marks: npt.NDArray[np.uint8], delimiter: str, quotes: "_Quotes | None"

@@ -14,6 +14,7 @@ from service.formats.csv.dialect import UnreadableFile
 # Bytes of a piece. What is made of it has room in the memory that the last one left; for twice as
 # many the system would clear memory anew each time, which took a quarter of the time.
 BLOCK = 1 << 19
+SMALL_FILE = 64 << 20  # bytes; up to here, a file may have been compressed to any size
 MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 BOMS = {
     codecs.BOM_UTF8: "utf-8",
@@ -38,6 +39,16 @@ def compression_of(path: Path) -> str | None:
     return next((name for magic, name in MAGIC.items() if first.startswith(magic)), None)
 
 
+def limit_of(path: Path, max_bytes: int, max_ratio: int) -> int:
+    """How many bytes a file may have: a compressed one of over 64 MiB has at most a ratio.
+
+    A file of 2 MB could be one of 2 GB, with a billion lines to be looked at.
+    """
+    if compression_of(path) is None:
+        return max_bytes
+    return min(max_bytes, max(SMALL_FILE, max_ratio * path.stat().st_size))
+
+
 def pieces(path: Path, max_bytes: int, counted: Counted = lambda _: None) -> Iterator[bytes]:
     """The file's bytes, decompressed, in pieces of about BLOCK.
 
@@ -50,7 +61,8 @@ def pieces(path: Path, max_bytes: int, counted: Counted = lambda _: None) -> Ite
         for piece in _decompressed(raw, compression) if compression else raw:
             size += len(piece)
             if size > max_bytes:
-                raise UnreadableFile(f"it is larger than {max_bytes} bytes")
+                shrunk = f", decompressed from {compression}" if compression else ""
+                raise UnreadableFile(f"it is larger than {max_bytes} bytes{shrunk}")
             yield piece
     except (zlib.error, zstandard.ZstdError, EOFError) as error:
         raise UnreadableFile(f"its {compression} data is damaged or incomplete") from error

@@ -197,8 +197,9 @@ class _Reader:
         """
         rows: list[tuple[object, ...]] = []
         closed = last or self._size + len(block) > self._dialect.last_quote
+        blank = lines.blank_from(self._head.last + 1 - self._line)
         at = 0
-        for i in np.flatnonzero(~lines.plain).tolist():
+        for i in np.flatnonzero(~(lines.plain | blank)).tolist():
             start = int(lines.starts[i])
             if start < at:
                 continue
@@ -212,9 +213,11 @@ class _Reader:
             except UnreadableFile as error:
                 raise UnreadableFile(f"line {number}: {error.detail}") from None
             if record is None:
+                counts.blank += int(blank[:i].sum())
                 return self._batch(rows), start
             at = record.end
-            lines.plain[i : np.searchsorted(lines.starts, at)] = False
+            within = slice(i, np.searchsorted(lines.starts, at))
+            lines.plain[within] = blank[within] = False
             covered = block.count(b"\n", start, at)
             if self._head.is_header(number, record):
                 counts.header += covered
@@ -222,6 +225,7 @@ class _Reader:
                 rows.append((number, covered, *self._row(record, block[start:at])))
             else:
                 counts.blank += covered
+        counts.blank += int(blank.sum())
         return self._batch(rows), len(block)
 
     def _says(self, text: bytes) -> bool:
@@ -258,12 +262,9 @@ def _kept(block: bytes, lines: Lines, numbers: Places, count: int) -> bytes:
     """The lines `numbers` of the first `count`, one behind the other."""
     if len(numbers) == len(lines.ends):
         return block
-    view, at, kept = memoryview(block), 0, []
-    for i in np.flatnonzero(~lines.plain[:count]).tolist():
-        kept.append(view[at : lines.starts[i]])
-        at = int(lines.ends[i]) + 1
-    kept.append(view[at : int(lines.ends[count - 1]) + 1])
-    return b"".join(kept)
+    lengths = lines.ends[:count] + 1 - lines.starts[:count]
+    marks = np.frombuffer(block, np.uint8, int(lines.ends[count - 1]) + 1)
+    return marks[np.repeat(lines.plain[:count], lengths)].tobytes()
 
 
 def _texts(body: bytes, lines: Lines, numbers: Places, which: Mask | None = None) -> pa.Array:

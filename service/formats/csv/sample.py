@@ -47,6 +47,8 @@ class Sample:
         self._reader = Records(marks.delimiter, marks.quote, marks.escape, nulls=nulls)
         self._found, self._options, self._skip, self._most = found, options, skip, most
         self._comment = (options.comment or "").encode()
+        mark = re.escape(marks.delimiter.encode())
+        self._blank = re.compile(rb"(?:[ \t" + mark + rb"]*+\r?\n)*+").match
 
     def extended(self) -> "Sample":
         """The same with LOOKED_AT records."""
@@ -91,6 +93,9 @@ class Sample:
         for _ in range(self._skip):
             at, number = block.find(b"\n", at) + 1 or len(block), number + 1
         while at < len(block):
+            if above := self._blank(block, at).end() - at:  # type: ignore[union-attr]
+                at, number = at + above, number + block.count(b"\n", at, at + above)
+                continue
             record = self._reader.read(block, at, whole)
             if record is None:
                 return
