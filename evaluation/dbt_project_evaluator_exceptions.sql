@@ -29,9 +29,5 @@ select * from (
     (
         'fct_unused_sources', 'parent', 'ops.%',
         'The service hands them out (exposure rest_service), and people ask them.'
-    ),
-    (
-        'fct_root_models', 'child', '%',
-        'Files of history are landed by the hooks of these models.'
     )
 ) as exceptions (fct_name, column_name, id_to_exclude, comment)

@@ -68,6 +68,7 @@ class Project:
     def leave_out_marts(self) -> None:
         """For builds by a service, which are of everything that there is."""
         shutil.rmtree(self.marts)
+        (self.marts.parent / "exposures.yml").unlink()  # reports are made of them
 
     def write(self, table: str, content: str | bytes) -> None:
         """Makes `content` the history file of a table, to the byte."""
