@@ -30,7 +30,7 @@ def test_the_history_is_among_the_loads_with_its_counts(reader, truth):
         assert (load["kind"], load["status"], load["source"]) == (
             "history",
             "done",
-            f"{table}.csv",
+            f"raw_{table}.csv",
         )
 
 

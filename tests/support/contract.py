@@ -25,6 +25,7 @@ class Contract:
             for path, item in document["paths"].items()
             for method, operation in item.items()
         ]
+        self._paths = {*document["paths"]}
         self.answered: set[tuple[str, int]] = set()  # operation ids and statuses
 
     def check(self, answer: httpx.Response) -> None:
@@ -44,6 +45,8 @@ class Contract:
 
     def _operation(self, request: httpx.Request) -> Json | None:
         path = request.url.raw_path.decode().partition("?")[0]
+        if path.endswith("/") and path[:-1] in self._paths:  # which means the same
+            path = path[:-1]
         return next(
             (
                 operation

@@ -74,7 +74,7 @@
 {#- Fails the build when a door could not follow the dictionary; service/dictionary/manifest.py asks the same. -#}
 {% macro check_dictionary(table) -%}
     {% for column in table.columns.values() %}
-        {% do column_type(column.data_type, table.name ~ '.' ~ column.name) %}
+        {% do column_type(column.data_type or '', table.name ~ '.' ~ column.name) %}
     {% endfor %}
     {% for test in rule_tests_of(table.unique_id) if not test.column_name and test.test_metadata.name != 'history_accounted_for' %}
         {{ exceptions.raise_compiler_error(table.name ~ ': rule ' ~ test.test_metadata.name ~ ' is not on a column') }}
