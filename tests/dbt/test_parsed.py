@@ -17,7 +17,7 @@ def test_of_a_project_that_was_changed_only_that_is_read(built, tmp_path):
     project = Project(tmp_path)
     project.change("jobs", "in_range: {arguments: {min: 1}}", "in_range: {arguments: {min: 2}}")
     parse(project.settings)
-    assert 0 < _read(project.settings) < 5
+    assert 0 < _read(project.settings) < 15  # with what refers to it; all are hundreds
     project.write("departments", "id,department\n1,One\n")
     project.write("jobs", "id,job\n1,First\n")
     project.write("hired_employees", "id,name,datetime,department_id,job_id\n")
