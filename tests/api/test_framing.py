@@ -215,3 +215,12 @@ def test_connect_is_for_proxies(client):
 def test_the_host_of_a_whole_url_counts(client, target, host, status):
     with wired(client) as wire:
         assert wire.ask(request("GET", target, host=host)).status == status
+
+
+def test_what_cannot_be_read_is_told_though_the_body_before_came_late(client):
+    """The request before was answered when its head was there."""
+    late = request("POST", JOBS, b"", JSON, JSON, "Content-Length: 2")
+    with wired(client) as wire:
+        assert wire.ask(late).status == 400
+        wire.send(b"[]", request("GET", "/health/live", b"", "X: \x1b"))
+        assert wire.answer().status == 400

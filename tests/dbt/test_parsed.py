@@ -46,7 +46,7 @@ def test_what_was_read_is_kept_until_a_file_or_a_variable_changes(tmp_path, monk
     macro = project.folder / "dbt_project" / "macros" / "new.sql"
     anew(macro.write_text, "{% macro new() %}{% endmacro %}")
     anew((project.folder / "selectors.yml").write_text, "selectors: []\n")
-    anew(project.write, "jobs", "id,job\n")
+    anew((project.folder / "seeds" / "raw_more.csv").write_text, "id\n")
     anew(monkeypatch.setenv, "DBT_SOMETHING", "else")
     sound = yaml.read_text()
     yaml.write_text("models: [{name: jobs, columns: [")

@@ -330,7 +330,10 @@ def test_a_changed_dictionary_is_taken_up_while_requests_come_in(
 def broken_mart(project: Project) -> None:
     mart = project.marts / "a_mart.sql"
     mart.parent.mkdir()
-    mart.write_text("select nothing_like_it from {{ ref('hired_employees') }}\n")
+    mart.write_text(
+        "{{ config(contract={'enforced': false}) }}"
+        "select nothing_like_it from {{ ref('hired_employees') }}\n"
+    )
 
 
 def broken_table(project: Project) -> None:

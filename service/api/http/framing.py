@@ -222,7 +222,8 @@ class Framing(HttpToolsProtocol):
             self.pipeline.clear()  # what is wrong stands behind it
             serving.keep_alive = False
             return
-        if serving is not None and serving.more_body and serving.response_started:
+        answered = serving is not None and serving.more_body and serving.response_started
+        if answered and not self._in_head:
             self.transport.close()  # it is the rest of a request that has its answer
             return
         body = problem(status, slug, title, detail)
