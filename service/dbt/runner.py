@@ -28,8 +28,8 @@ from service.runtime.settings import Settings
 
 LOCK_LINE = "gatehouse: take the writer's lock for "  # macros/history/judge.sql logs it
 SMALLER = 10  # times
-# Unit tests are about the SQL of a model, whatever the warehouse holds; exposures are not built. That
-# no column of a mart is NULL, the test of its grain says too.
+# Unit tests are about the SQL of a model, whatever the warehouse holds; exposures are not built.
+# That no column of a mart is NULL, the test of its grain says too.
 BUILD = (
     *("build", "--exclude", "test_name:not_null,fqn:gatehouse.marts"),
     *("--exclude-resource-type", "unit_test", "exposure"),
