@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WRITE = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"}
 READ = {"compile", "debug", "docs", "show", "source", "test"}
+COMMAND = "from dbt.cli.main import cli; cli(prog_name='dbt')"
 NEITHER = {"clean", "deps", "init", "list", "ls", "parse"}  # need no warehouse
 
 
@@ -76,6 +77,6 @@ def _dbt(arguments: Sequence[str], settings: "Settings", warehouse: Path, target
     }
     if not {"--target-path", "DBT_TARGET_PATH"} & {*arguments, *os.environ}:
         said["DBT_TARGET_PATH"] = target
-    command = [sys.executable, "-m", "dbt.cli.main", *arguments]
+    command = [sys.executable, "-c", COMMAND, *arguments]
     environment = {**os.environ, **{name: str(value) for name, value in said.items()}}
     return subprocess.run(command, env=environment, check=False).returncode
