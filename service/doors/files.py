@@ -45,7 +45,7 @@ KEPT_TRIALS = 100
 MAX_WAITING = 1000
 # What dbt does for the seed and the table of record that a file is of.
 TEST = ("test",)
-WITHOUT_TESTS = (*BUILD, "test")
+WITHOUT_TESTS = (*BUILD, "test")  # at the end of BUILD stands what is left out
 UNFINISHED = ".tmp"  # ends the name of a file that is still being received
 
 

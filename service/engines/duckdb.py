@@ -205,6 +205,9 @@ class Database:
             connection.execute(f"attach {_literal(path)} as {copy}")
             try:
                 connection.execute(f"copy from database {quoted(own)} to {copy}")
+            except duckdb.FatalException as error:
+                self.has_failed(error)
+                raise
             finally:
                 connection.execute(f"detach {copy}")
 

@@ -48,10 +48,9 @@ def open_by_table(connection: Connection) -> dict[str, int]:
 
 
 def _state(connection: Connection) -> tuple[Any, ...]:
-    """Changes when a rejection comes, is resolved, or is tried again."""
+    """Changes when a rejection comes, or its status does, whoever changes it."""
     [state] = connection.execute(
-        "select count(*), count(resolved_at), max(rejected_at),"
-        " (select count(*) from ops.replays) from ops.rejections"
+        "select count(*), bit_xor(hash(rejection_id, status, violations)) from ops.rejections"
     ).fetchall()
     return state  # type: ignore[no-any-return]
 
@@ -65,7 +64,8 @@ def _counted(connection: Connection) -> Sequence[ViolationCount]:
         ),
         columns as (
             select table_name, column_name from information_schema.columns
-            where table_schema = 'core'
+            -- of this database: a copy of it may be attached
+            where table_catalog = current_database() and table_schema = 'core'
         )
         select
             broken.table_name,

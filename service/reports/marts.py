@@ -64,7 +64,7 @@ def report_types(connection: Connection, asked: Report) -> dict[str, str]:
     """
     found = connection.execute(
         "select column_name, lower(data_type) from information_schema.columns"
-        " where table_schema = 'marts' and table_name = ?",
+        " where table_catalog = current_database() and table_schema = 'marts' and table_name = ?",
         [asked.model],
     ).fetchall()
     types: dict[str, str] = dict(found)

@@ -32,6 +32,9 @@ def test_what_was_read_is_kept_until_a_file_or_a_variable_changes(tmp_path, monk
     project.build()
     project.append("departments", "2,Two")
     assert parse(project.settings) is kept  # though it was run, and the history has changed
+    size = len(kept.flat_graph)
+    project.build()
+    assert len(kept.flat_graph) == size  # what a run notes there does not outlast it
 
     def anew(change, *values):
         nonlocal kept

@@ -25,17 +25,22 @@
 {% endif %}
 {%- endmacro %}
 
-{#- Whether something, which has a name, happens for the first time in this run. dbt's graph is what the nodes of a run
-    have in common. -#}
+{#- Whether something, which has a name, happens for the first time in this run. -#}
 {% macro is_first(what) -%}
     {% set seen = is_done(what) %}
-    {% do graph.update({note_of_run(what): true}) %}
+    {% do notes_of_run().update({what: true}) %}
     {{ return(not seen) }}
 {%- endmacro %}
 
-{% macro is_done(what) -%}{{ return(note_of_run(what) in graph) }}{%- endmacro %}
+{% macro is_done(what) -%}{{ return(what in notes_of_run()) }}{%- endmacro %}
 
-{% macro note_of_run(what) -%}{{ return('gatehouse ' ~ invocation_id ~ ' ' ~ what) }}{%- endmacro %}
+{#- dbt's graph is what the nodes of a run have in common. A service uses it for many runs, one after the other. -#}
+{% macro notes_of_run() -%}
+    {% if graph.get('gatehouse_run') != invocation_id %}
+        {% do graph.update({'gatehouse_run': invocation_id, 'gatehouse_notes': {}}) %}
+    {% endif %}
+    {{ return(graph['gatehouse_notes']) }}
+{%- endmacro %}
 
 {#- A dry run that a killed service has left is nobody's any more, and must not be run instead of the history. Its file
     the next service removes. -#}

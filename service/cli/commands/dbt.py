@@ -75,7 +75,7 @@ def _dbt(arguments: Sequence[str], settings: "Settings", warehouse: Path, target
         "GATEHOUSE_SEEDS": settings.seeds,
         "DO_NOT_TRACK": "1",
     }
-    if not {"--target-path", "DBT_TARGET_PATH"} & {*arguments, *os.environ}:
+    if "DBT_TARGET_PATH" not in os.environ:  # which --target-path overrules
         said["DBT_TARGET_PATH"] = target
     command = [sys.executable, "-c", COMMAND, *arguments]
     environment = {**os.environ, **{name: str(value) for name, value in said.items()}}
