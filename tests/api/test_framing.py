@@ -136,7 +136,10 @@ def test_a_trailer_is_no_header(client):
 def test_what_is_no_body_has_an_end(client, before, endless):
     with wired(client) as wire:
         answers = _sent_until_closed(wire, before, endless)
-    assert [each.status for each in answers][-1:] in ([], [400], [431])
+    # The first empty line ends a head: its answer may be under way when the rest is refused, and
+    # is then the last one.
+    answered = [200] if before.startswith(b"GET") and endless.startswith(b"\r\n") else []
+    assert [each.status for each in answers][-1:] in ([], [400], [431], answered)
 
 
 def _sent_until_closed(wire, before, endless):
