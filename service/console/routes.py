@@ -1,8 +1,27 @@
 """All that is for people, besides what is for programs (api/v1/controllers.py)."""
 
+from service.console.api_page import ApiPage
+from service.console.audit_pages import BookPages
+from service.console.backup_pages import BackupPages
+from service.console.builds_pages import BuildPages
 from service.console.dictionary_pages import DictionaryPages
+from service.console.key_pages import KeyPages
+from service.console.loads_pages import LoadPages
 from service.console.login_pages import LoginPages
-from service.console.start_page import StartPage
+from service.console.overview_page import OverviewPage
+from service.console.restore_pages import RestorePages
 from service.console.static_files import StaticController
 
-PAGES = [StartPage, DictionaryPages, LoginPages, StaticController]
+PAGES = [
+    OverviewPage,
+    LoadPages,
+    BackupPages,
+    RestorePages,
+    BuildPages,
+    DictionaryPages,
+    ApiPage,
+    BookPages,
+    KeyPages,
+    LoginPages,
+    StaticController,
+]

@@ -89,6 +89,7 @@ class FileLoad:
     detail: str | None = None
     finished_at: datetime | None = None
     result: TrialResult | None = None
+    is_cancelled: bool = False  # whether it is to end
 
     @classmethod
     def of(cls, file: PendingFile) -> Self:

@@ -8,7 +8,10 @@ import pytest
 
 from tests.support.browser import fits, serious, watched
 
-PAGES = ("/", "/dictionary/", "/dictionary/hired_employees", "/login", "/nothing")
+PAGES = (
+    *("/", "/loads", "/backups", "/builds", "/schema", "/audit", "/trail", "/keys"),
+    *("/dictionary/", "/dictionary/hired_employees", "/login", "/nothing"),
+)
 
 
 @pytest.fixture

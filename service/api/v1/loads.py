@@ -1,15 +1,17 @@
 """What was ever brought in, and what became of it."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import PurePath
 from typing import Any, Literal, cast
 
 import msgspec
-from litestar import Controller, Request, Response, get
+from litestar import Controller, Request, Response, delete, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
+from service.api.http.audit_log import log_action
 from service.api.http.describing import described
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
@@ -119,10 +121,30 @@ class LoadController(Controller):
         if long is not None and long.file.is_trial:
             return page_of_trial(long)
         with gate.database.reading() as connection:
-            page = page_of(queries.load(connection, load_id))
-        if long is not None and page.status == "running":
-            page.progress = long.progress
-        return page
+            return with_progress(gate, page_of(queries.load(connection, load_id)))
+
+    @delete(
+        "/{load_id:str}",
+        operation_id="cancel_load",
+        opt=described(problems=(409,), role="writer"),
+    )
+    async def cancel_load(
+        self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], load_id: FromPath[str]
+    ) -> None:
+        """Has the load of a file that waits or runs end soon, as failed; 409 when it has ended.
+
+        What was committed of it stays, and is present already where the file is sent again.
+        """
+        await asyncio.to_thread(gate.loads.cancel, load_id)
+        await log_action(request, "load.cancel", load_id)
+
+
+def with_progress(gate: Gate, page: Load) -> Load:
+    """The page of a load; with how far it is, if it is that of a file which is being loaded."""
+    long = gate.loads.get(page.load_id)
+    if long is not None and page.status == "running":
+        page.progress = long.progress
+    return page
 
 
 def page_of_trial(load: FileLoad) -> Load:
