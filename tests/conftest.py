@@ -16,6 +16,7 @@ sys.path.insert(0, str(CHECKOUT / "seeds"))
 keep_files_in_memory(os.environ)
 pytest_plugins = [
     "tests.support.backups",
+    "tests.support.browser",
     "tests.support.challenge",
     "tests.support.commands",
     "tests.support.door",

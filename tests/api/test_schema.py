@@ -33,6 +33,7 @@ def handlers(built):
         if isinstance(route, HTTPRoute)
         for handler in route.route_handlers
         for method in handler.http_methods - {"OPTIONS"}
+        if not description_of(handler).part
     ]
 
 

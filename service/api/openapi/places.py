@@ -8,7 +8,7 @@ from typing import Any
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
-from service.api.http.describing import Described
+from service.api.http.describing import Described, description_of
 from service.api.http.parameters import of_query
 from service.dictionary import Dictionary, Report, Table
 
@@ -47,6 +47,7 @@ def places(routes: list[Any], dictionary: Dictionary) -> Iterator[Place]:
             str(method): handler
             for handler in route.route_handlers
             for method in handler.http_methods - {"OPTIONS"}
+            if not description_of(handler).part
         }
         for method, handler in sorted(handlers.items(), key=lambda item: item[0]):
             yield from _for_each(Place(path, route, handler, method), dictionary)
