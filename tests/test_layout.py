@@ -47,6 +47,7 @@ LIBRARIES = {
     "fastavro": ["formats.avro"],
     "httpx": ["cli"],
     "jinja2": ["console"],
+    "multipart": ["console"],
     "litestar": ["api", "console", "app"],
     "prometheus_client": ["runtime.metrics"],
     "structlog": ["runtime.logs"],
