@@ -10,7 +10,7 @@ from litestar.types import ASGIApp, Receive, Send
 from service.api.http.authentication import ANYONE, CALLER, READS, Caller, authenticated, needs_of
 from service.api.http.describing import OPEN, Needs
 from service.api.http.hosts import Hosts, check_local, check_once
-from service.api.http.limits import BODY, Limits, RequestBody, in_time
+from service.api.http.limits import BODY, TIMER, Limits, RequestBody, in_time
 from service.gate import Gate
 from service.runtime.settings import Settings
 
@@ -47,7 +47,7 @@ class RequestMiddleware(ASGIMiddleware):
         # An operator's work takes as long as it takes.
         seconds = None if needs == "operator" else self._settings.request_seconds
         if scope["method"] in READS:
-            async with in_time(seconds):
+            async with in_time(seconds) as scope[TIMER]:
                 await next_app(scope, receive, send)
             return
         stays = scope["route_handler"].resolve_request_max_body_size() is not None
