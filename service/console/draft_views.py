@@ -1,5 +1,6 @@
 """What the page of a draft shows: how it is read, how many rows would go in, and what is wrong."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from service.ops import queries
 from service.warehouse.work import Outcome
 
 SHOWN = 100  # rows with faults
+_columns, _option = re.compile(r"--columns (\S+)"), re.compile(r"--(?:no-)?([a-z]+)(?= |$)")
 
 
 @dataclass
@@ -52,6 +54,7 @@ class DraftView:
     rows: Sequence[JudgedRow] = ()
     reasons: Sequence[Reason] = field(default_factory=list)
     is_text: bool = True  # whether places are lines of a file
+    columns: str = ""  # of a file that cannot be read: which it may have
 
 
 def view_of(gate: Gate, draft: Draft) -> DraftView:
@@ -59,11 +62,18 @@ def view_of(gate: Gate, draft: Draft) -> DraftView:
     if draft.load_id is not None:
         return _of_load(gate, draft)
     if draft.problem is not None:
-        return DraftView("unreadable", draft.problem.detail)
+        return _of_problem(draft.problem.detail)
     if draft.outcome is not None:
         return _of_outcome(gate.table(draft.table), draft.outcome)
     assert draft.trial is not None
     return _of_trial(gate, draft, draft.trial)
+
+
+def _of_problem(detail: str) -> DraftView:
+    """What is wrong, in the words of the page: an option of the command line is a field here."""
+    columns = _columns.search(detail)
+    plain = _option.sub(lambda found: found[1], detail)
+    return DraftView("unreadable", plain, columns=columns[1] if columns else "")
 
 
 def _of_load(gate: Gate, draft: Draft) -> DraftView:

@@ -1,5 +1,6 @@
 """Rows put into a table by its pages: a form, a paste box, a file that is looked at first."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -112,8 +113,14 @@ def test_a_row_with_faults_comes_back_with_what_was_typed_and_is_not_put_on_reco
 
 
 def test_a_file_is_told_how_it_is_read_and_what_would_go_in_before_anything_does(client):
-    place = dropped(client, FOREIGN, "C:\\from\\<x>.csv", header="true")
+    place = dropped(client, FOREIGN, "C:\\from\\<x>.csv")
     assert place.startswith(f"{INSERT}/")
+    page = seen(client, place)
+    assert "names columns that are not known: note" in page.text
+    assert "--columns" not in page.text
+    (columns,) = re.findall(r'name="columns" value="([^"]+)"', page.html)
+    assert columns == "name,datetime,-,department_id,job_id,id"
+    assert sent(client, place, {"do": "look", "columns": columns}).status_code == 303
     page = settled(client, place)
     for words in ("<x>.csv", "delimiter ';', header, UTF-8 with BOM, CRLF line ends"):
         assert words in page.text
