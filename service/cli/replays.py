@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from service.cli import output
 from service.cli.failures import Refused
 from service.cli.invocation import Run, segment
+from service.formats.bodies.correction_files import reasons_told
 
 if TYPE_CHECKING:
     from service.cli.client import Client
@@ -117,6 +118,4 @@ def _show_counts(tables: dict[str, Answer]) -> None:
 
 def reason_of(rejection: Answer) -> str:
     """Every violation of a rejected row, on one line: "rule: message; rule: message"."""
-    return "; ".join(
-        f"{violation['rule']}: {violation['message']}" for violation in rejection["violations"]
-    )
+    return reasons_told(rejection["violations"])
