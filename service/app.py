@@ -21,6 +21,7 @@ from service.api.http.letting_in import Porter
 from service.api.http.limits import Limits
 from service.api.http.middleware import RequestMiddleware
 from service.api.v1.controllers import CONTROLLERS
+from service.console.drafts import Drafts
 from service.console.forms import form_of
 from service.console.problem_pages import HANDLERS
 from service.console.routes import PAGES
@@ -61,7 +62,12 @@ def create_app(settings: Settings, local: Caller | None = None) -> Litestar:
     limits = Limits(settings)
     sessions = Sessions(settings.session_idle_minutes * 60, settings.session_hours * 3600)
     porter = Porter(settings, limits, sessions, local)
-    kept = {"limits": limits, "under_way": RequestsUnderWay(), "sessions": sessions}
+    kept = {
+        "limits": limits,
+        "under_way": RequestsUnderWay(),
+        "sessions": sessions,
+        "drafts": Drafts(),
+    }
     return App(
         route_handlers=[*CONTROLLERS, *PAGES],
         lifespan=[partial(_opened, settings, local)],

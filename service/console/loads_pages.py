@@ -1,6 +1,5 @@
 """GET /loads: what came in, and what became of it."""
 
-import asyncio
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +7,6 @@ from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
-from service.api.http.audit_log import log_action
 from service.api.http.describing import Schema, described
 from service.api.http.negotiation import HTML
 from service.api.http.paging import After, cursor, key_of
@@ -102,8 +100,7 @@ class LoadPages(Controller):
         load_id: FromPath[str],
     ) -> Response[Any]:
         """Has it end soon."""
-        await asyncio.to_thread(gate.loads.cancel, load_id)
-        await log_action(request, "load.cancel", load_id)
+        await loads.cancel(request, gate, load_id)
         return see_other(f"/loads/{load_id}")
 
 

@@ -25,13 +25,13 @@ from service.dbt.runner import (
     run,
     small_sweeps,
 )
-from service.doors.file_load import FileLoad, Progress, TrialResult, Upload
+from service.doors.file_load import CANCELLED, FileLoad, Progress, TrialResult, Upload
 from service.engines.duckdb import Database
-from service.errors import Conflict, Problem, Unavailable
+from service.errors import Problem, Unavailable
 from service.formats.csv.detection import detect_dialect
 from service.formats.csv.dialect import Dialect, UnreadableFile, expected_columns
 from service.formats.csv.opening import limit_of
-from service.ops import pending_files, queries, records
+from service.ops import pending_files, records
 from service.ops.pending_files import PendingFile
 from service.runtime.clock import utc_now
 from service.runtime.durable_files import sync_folder
@@ -46,7 +46,6 @@ MAX_WAITING = 1000
 # What dbt does for the seed and the table of record that a file is of.
 TEST = ("test",)
 WITHOUT_TESTS = (*BUILD, "test")  # at the end of BUILD stands what is left out
-CANCELLED = "cancelled on request"
 UNFINISHED = ".tmp"  # ends the name of a file that is still being received
 
 
@@ -67,8 +66,8 @@ class FileLoads:
         self._queue: queue.Queue[FileLoad | None] = queue.Queue(MAX_WAITING)
         self._thread: threading.Thread | None = None
         self._stopping = self._was_cut_short = False
-        self._cancel: Cancel | None = None  # of what dbt does for the current one
         self._current: FileLoad | None = None
+        self._cancel: Cancel | None = None
 
     def resume(self) -> None:
         """Takes up what a service before left; removes files that no load is on record for."""
@@ -111,22 +110,15 @@ class FileLoads:
         """The load, if it is in progress, or was a trial not long ago."""
         return self._loads.get(load_id)
 
-    def cancel(self, load_id: str) -> None:
-        """Has a load that waits or runs end soon, as failed; what was committed of it stays.
-
-        Raises:
-            NotFound: there is no such load.
-            Conflict: it has ended, or is no load of a file.
-        """
+    def cancel(self, load_id: str) -> bool:
+        """Has a load end soon, as failed; what is committed of it stays. False: none runs."""
         load = self._loads.get(load_id)
-        if load is None:
-            with self._database.reading() as connection:
-                queries.load(connection, load_id)
         if load is None or load.status != "running":
-            raise Conflict("the load has ended", load_id=load_id)
-        load.is_cancelled = True  # the thread looks at it before each part
+            return False
+        load.is_cancelled = True  # before the next run of dbt looks
         if self._current is load and self._cancel:
             self._cancel.ask(CANCELLED)
+        return True
 
     def stop(self) -> None:
         """Waits for the part of a file that is being written; the rest is for the next start."""
@@ -178,7 +170,6 @@ class FileLoads:
 
     def _loop(self) -> None:
         while (load := self._queue.get()) is not None and not self._stopping:
-            self._current = load
             try:
                 self._load(load)
             except Exception as error:
@@ -189,6 +180,7 @@ class FileLoads:
                 self._end(load, "failed", str(error) if known else "the log says why")
 
     def _load(self, load: FileLoad) -> None:
+        self._current = load
         with one_at_a_time, small_sweeps(), self._all_cores():
             project = parse(self._settings, self._writer.dictionary.version)
             current = self._writer.run(
@@ -228,8 +220,6 @@ class FileLoads:
         is_one_part = not load.file.is_trial and not is_begun and load.dialect.rows < PART
         command = BUILD if is_one_part else WITHOUT_TESTS
         while not self._stopping:
-            if load.is_cancelled:
-                raise BuildFailed(CANCELLED)
             load.progress.phase = "reading"
             failed = self._dbt(load, source, project, command)
             if source.exhausted:
@@ -252,7 +242,7 @@ class FileLoads:
         """
         build = BuildResult(load.load_id, "queued")
         self._cancel = Cancel(self._settings.build_seconds, "build_seconds")
-        if load.is_cancelled:  # just now
+        if load.is_cancelled:
             self._cancel.ask(CANCELLED)
         run(
             self._settings,

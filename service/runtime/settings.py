@@ -110,6 +110,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Count,
         Meta(description="How long an answer to a reader or writer may take, in seconds."),
     ] = 300
+    query_seconds: Annotated[
+        Count,
+        Meta(description="How long a query on rows may take, in seconds, before it is stopped."),
+    ] = 30
     idle_seconds: Annotated[
         Count, Meta(description="How long a connection is kept without a request, in seconds.")
     ] = 30

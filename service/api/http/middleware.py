@@ -11,7 +11,7 @@ from service.api.http.authentication import READS, needs_of
 from service.api.http.describing import Described, Needs, description_of
 from service.api.http.hosts import check_once
 from service.api.http.letting_in import Porter
-from service.api.http.limits import BODY, Limits, RequestBody, in_time
+from service.api.http.limits import BODY, TIMER, Limits, RequestBody, in_time
 from service.runtime.settings import Settings
 
 
@@ -46,7 +46,7 @@ class RequestMiddleware(ASGIMiddleware):
         # An operator's work takes as long as it takes.
         seconds = None if needs == "operator" else self._settings.request_seconds
         if scope["method"] in READS:
-            async with in_time(seconds):
+            async with in_time(seconds) as scope[TIMER]:
                 await next_app(scope, receive, send)
             return
         stays = scope["route_handler"].resolve_request_max_body_size() is not None

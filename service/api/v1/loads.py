@@ -17,6 +17,7 @@ from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
 from service.api.http.times import Timestamp, in_utc
 from service.doors.file_load import FileLoad, LineRejected, Progress, RowRead, TrialResult
+from service.errors import Conflict
 from service.formats.csv.dialect import Dialect
 from service.gate import Gate
 from service.ops import queries, records
@@ -131,12 +132,18 @@ class LoadController(Controller):
     async def cancel_load(
         self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], load_id: FromPath[str]
     ) -> None:
-        """Has the load of a file that waits or runs end soon, as failed; 409 when it has ended.
+        """Has the load of a file, or a replay, end soon, as failed; 409 when it has ended.
 
-        What was committed of it stays, and is present already where the file is sent again.
+        Rows that it has brought in stay, and are counted.
         """
-        await asyncio.to_thread(gate.loads.cancel, load_id)
-        await log_action(request, "load.cancel", load_id)
+        await cancel(request, gate, load_id)
+
+
+async def cancel(request: Request[Any, Any, Any], gate: Gate, load_id: str) -> None:
+    """Has a load end soon, and puts that on record; raises NotFound, Conflict."""
+    if not (gate.loads.cancel(load_id) or gate.replays.cancel(load_id)):
+        await asyncio.to_thread(_say_that_it_has_ended, gate, load_id)
+    await log_action(request, "load.cancel", load_id)
 
 
 def with_progress(gate: Gate, page: Load) -> Load:
@@ -145,6 +152,12 @@ def with_progress(gate: Gate, page: Load) -> Load:
     if long is not None and page.status == "running":
         page.progress = long.progress
     return page
+
+
+def _say_that_it_has_ended(gate: Gate, load_id: str) -> None:
+    with gate.database.reading() as connection:
+        queries.load(connection, load_id)
+    raise Conflict("the load has ended", load_id=load_id)
 
 
 def page_of_trial(load: FileLoad) -> Load:
