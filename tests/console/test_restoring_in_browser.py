@@ -45,7 +45,8 @@ def journey(browser: Any, desk: tuple[httpx.Client, str], job: int, **options: A
         page.get_by_text("Rows then").wait_for()
         assert "− 1" in page.locator(".difference").inner_text()
         assert fits(page)
-        assert serious(page) == []
+        if options.get("java_script_enabled", True):  # axe is a script
+            assert serious(page) == []
         page.get_by_label("Type jobs").fill("jobs")
         page.get_by_role("button", name="Restore", exact=True).click()
         page.wait_for_url("**/restore?done=*")
