@@ -48,6 +48,7 @@ LIBRARIES = {
     "httpx": ["cli"],
     "jinja2": ["console"],
     "litestar": ["api", "console", "app"],
+    "resvg_py": ["reports"],
     "prometheus_client": ["runtime.metrics"],
     "structlog": ["runtime.logs"],
     "uvicorn": ["api.http"],
