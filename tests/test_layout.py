@@ -47,6 +47,7 @@ LIBRARIES = {
     "fastavro": ["formats.avro"],
     "httpx": ["cli"],
     "jinja2": ["console"],
+    "multipart": ["console"],
     "litestar": ["api", "console", "app"],
     "resvg_py": ["reports"],
     "prometheus_client": ["runtime.metrics"],

@@ -50,6 +50,7 @@ def places(routes: list[Any], dictionary: Dictionary) -> Iterator[Place]:
             str(method): handler
             for handler in route.route_handlers
             for method in handler.http_methods - {"OPTIONS"}
+            if not description_of(handler).part
         }
         for method, handler in sorted(handlers.items(), key=lambda item: item[0]):
             place = Place(path, route, handler, method)

@@ -168,13 +168,7 @@ class BackupController(Controller):
     )
     def read_backup_file(self, gate: NamedDependency[Gate], backup_id: FromPath[str]) -> Stream:
         """The backup itself: an Avro object container file."""
-        entry = gate.catalogue.get(backup_id)
-        headers = {
-            "Content-Length": str(entry.bytes),
-            "Content-Disposition": f'attachment; filename="{entry.file}"',
-        }
-        pieces = _pieces(gate.catalogue.open(entry), entry.bytes)
-        return Stream(pieces, media_type=AVRO, headers=headers)
+        return file_of(gate, backup_id)
 
     @post(
         "/backups/{backup_id:str}/verify",
@@ -200,6 +194,17 @@ class BackupController(Controller):
     ) -> None:
         """Removes a backup and its file."""
         await asyncio.to_thread(gate.backups.remove, backup_id, actor_of(request))
+
+
+def file_of(gate: Gate, backup_id: str) -> Stream:
+    """The file of a backup; raises NotFound."""
+    entry = gate.catalogue.get(backup_id)
+    headers = {
+        "Content-Length": str(entry.bytes),
+        "Content-Disposition": f'attachment; filename="{entry.file}"',
+    }
+    pieces = _pieces(gate.catalogue.open(entry), entry.bytes)
+    return Stream(pieces, media_type=AVRO, headers=headers)
 
 
 def shown(entry: Entry) -> Backup:
