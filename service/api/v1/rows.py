@@ -1,5 +1,6 @@
 """GET of rows: page after page, or one by its id."""
 
+from secrets import token_hex
 from typing import Any
 
 from litestar import Controller, Request, Response, get
@@ -7,16 +8,19 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from service.api.http.describing import Schema, described
+from service.api.http.etags import is_known, not_modified
+from service.api.http.middleware import header
 from service.api.http.negotiation import CSV, JSON, NDJSON, answer_with, negotiated
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
-from service.dictionary import Column
+from service.dictionary import Column, Table
 from service.dictionary.column_types import Unreadable
 from service.errors import BadRequest, NotFound
 from service.gate import Gate
 from service.warehouse import stored_rows
 from service.warehouse.stored_rows import RowPage
 
+START = token_hex(4)  # versions count from here
 PAGE = {JSON: Schema.PAGE, CSV: Schema.TEXT, NDJSON: Schema.TEXT}
 ROW = {JSON: Schema.ROW, CSV: Schema.TEXT, NDJSON: Schema.TEXT}
 
@@ -44,6 +48,9 @@ class ReadController(Controller):
     ) -> Response[bytes]:
         """Lists rows by primary key."""
         found, form = gate.table(table), negotiated(request)
+        headers = {"ETag": _tag(gate, found, form), "Vary": "Accept"}
+        if is_known(header(request, "if-none-match"), headers["ETag"]):
+            return not_modified(headers)
         key = stored_rows.key_column(found)
         start = None if after is None else _start(key, after)
         with gate.database.reading() as connection:
@@ -54,7 +61,7 @@ class ReadController(Controller):
             rows,
             form,
             lambda shown: {"rows": shown, "next": following},
-            link(request, following),
+            {**headers, **link(request, following)},
         )
 
     @get(
@@ -83,6 +90,15 @@ class ReadController(Controller):
         if not rows.values:
             raise NotFound(f"{table} has no row {row_id!r}", table=table)
         return answer_with(rows, form, lambda shown: shown[0])
+
+
+def _tag(gate: Gate, table: Table, form: str) -> str:
+    """Of any page of a table: it changes with the table, and no page has to be read to know it.
+
+    To be asked before the page is read: what is committed meanwhile then has another one.
+    """
+    version = gate.writer.versions[table.name]
+    return f'W/"{START}.{version}.{table.fingerprint[:8]}.{form.rpartition("/")[2]}"'
 
 
 def _start(key: Column, after: str) -> Any:
