@@ -307,7 +307,8 @@ class Writer:
             records.write(self._connection, group.trail)
         self._connection.commit()  # the commit point: from here on it is so
         self.keys.absorb(group.keys)
-        self.versions.update(group.rows.keys())
+        for table in group.rows:
+            self.versions[table] += 1
         return answers
 
     def _answers(self, inserts: Sequence[Insert], group: Group) -> list[Answer]:

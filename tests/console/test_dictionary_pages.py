@@ -343,7 +343,7 @@ def test_a_page_has_the_strict_policy_and_tells_where_its_forms_come_from(
         assert "unsafe" not in policy
         assert headers["referrer-policy"] == "same-origin"
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["vary"] == "Accept"
+        assert headers["vary"].split(", ")[0] == "Accept"
 
 
 @pytest.mark.parametrize(
@@ -360,7 +360,7 @@ def test_programs_get_json_and_people_pages(client: httpx.Client, accept: str, k
     for path in ("/", "/dictionary", "/dictionary/jobs", "/dictionary/hires_by_quarter"):
         answer = client.get(path, headers={"Accept": accept})
         assert answer.headers["content-type"] == kind
-        assert answer.headers["vary"] == "Accept"
+        assert answer.headers["vary"].split(", ")[0] == "Accept"
     assert is_problem(
         client.get("/dictionary", headers={"Accept": "text/csv"}), 406, "not-acceptable"
     )

@@ -115,7 +115,8 @@ def _complete_allow(scope: Scope, headers: MutableScopeHeaders) -> None:
 
 def _add_to_vary(headers: MutableScopeHeaders, name: str) -> None:
     said = headers.get("vary")
-    headers["vary"] = f"{said}, {name}" if said else name
+    if not said or name not in said:
+        headers["vary"] = f"{said}, {name}" if said else name
 
 
 def _drop(start: Any, names: Sequence[str]) -> None:

@@ -134,7 +134,8 @@ class Document:
                 response["links"] = links
             yield str(status), response
         if place.method == "GET":
-            yield "304", {"description": HTTPStatus.NOT_MODIFIED.phrase}
+            headers = answer_headers(said, place.method, HTTPStatus.NOT_MODIFIED)
+            yield "304", {"description": HTTPStatus.NOT_MODIFIED.phrase, "headers": headers}
         statuses = problem_statuses(place, said)
         if needs_of(place.handler, place.method, self._settings) != OPEN:
             statuses |= {401, 403, 429}

@@ -48,7 +48,7 @@ class ReadController(Controller):
     ) -> Response[bytes]:
         """Lists rows by primary key."""
         found, form = gate.table(table), negotiated(request)
-        headers = {"ETag": _tag(gate, found, form), "Vary": "Accept"}
+        headers = {"ETag": _tag(gate, found, form), "Vary": "Accept, Accept-Encoding"}
         if is_known(header(request, "if-none-match"), headers["ETag"]):
             return not_modified(headers)
         key = stored_rows.key_column(found)
