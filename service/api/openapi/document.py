@@ -89,9 +89,8 @@ class Document:
             "responses": dict(self._responses(place, said)),
         }
         needs = needs_of(place.handler, place.method, self._settings)
-        open_to = "" if needs == OPEN else f"Takes a key with the role `{needs}`."
-        if more or open_to:
-            operation["description"] = " ".join([*more.split(), open_to]).strip()
+        takes = "Takes no key." if needs == OPEN else f"Takes a key with the role `{needs}`."
+        operation["description"] = " ".join([*more.split(), takes])
         operation["security"] = [] if needs == OPEN else [{name: []} for name in SCHEMES]
         if said.body:
             operation["requestBody"] = {
@@ -137,8 +136,8 @@ class Document:
             headers = answer_headers(said, place.method, HTTPStatus.NOT_MODIFIED)
             yield "304", {"description": HTTPStatus.NOT_MODIFIED.phrase, "headers": headers}
         statuses = problem_statuses(place, said)
-        if needs_of(place.handler, place.method, self._settings) != OPEN:
-            statuses |= {401, 403, 429}
+        is_open = needs_of(place.handler, place.method, self._settings) == OPEN
+        statuses |= {400} if is_open else {401, 403, 429}
         for problem in sorted(statuses - said.answers.keys()):
             phrase = HTTPStatus(problem).phrase
             name = phrase.title().replace(" ", "").replace("-", "")
@@ -165,7 +164,7 @@ class Document:
 
     def _medium(self, name: str, kind: Any, place: Place) -> Json:
         if kind is Schema.BYTES:
-            return {}
+            return {"schema": {"type": "string", "format": "binary"}}
         if kind is Schema.ANY:
             return {"schema": {"type": "object"}}
         if kind is Schema.TEXT:

@@ -6,9 +6,10 @@ from service import __version__
 
 ABOUT = (
     "Rows come in by one rulebook, the dictionary: each that does not fit is kept out, with every "
-    "reason. Errors are problem documents (RFC 9457). HEAD is wherever GET is. The answer to a GET "
-    "has an `ETag`, and is 304 where `If-None-Match` names it; it is compressed by gzip or zstd "
-    "where `Accept-Encoding` allows that. Moments are those of RFC 3339 whose offset is zero."
+    "reason. `/dictionary/` shows it to people: tables, columns, each rule in words.\n\n"
+    "Errors are problem documents (RFC 9457). HEAD is wherever GET is. The answer to a GET has an "
+    "`ETag`, and is 304 where `If-None-Match` names it; it is compressed by gzip or zstd where "
+    "`Accept-Encoding` allows that. Moments are those of RFC 3339 whose offset is zero."
 )
 SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer"},
@@ -44,8 +45,4 @@ def general() -> dict[str, Any]:
         },
         "servers": [{"url": "/", "description": "The service that has this document."}],
         "tags": [{"name": name, "description": said} for name, said in SUBJECTS.items()],
-        "externalDocs": {
-            "url": "/dictionary/",
-            "description": "The dictionary: tables, columns, each rule in words.",
-        },
     }
