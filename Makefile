@@ -14,6 +14,9 @@ CASES ?= 25
 SEED ?= new
 BENCH := benchmarks/.venv
 EVALUATION := evaluation/.venv
+# What makes a TypeScript client of the OpenAPI document and lints it; without npm those tests are skipped.
+NODE_TOOLS := tests/clients/node_modules
+NPM := $(shell command -v npm)
 
 # Without bytecode each of its processes would compile all tests anew, which takes 6 s.
 TESTS := env -u PYTHONDONTWRITEBYTECODE $(VENV)/bin/python -m pytest
@@ -38,7 +41,7 @@ help: ## this list
 install: $(VENV)/.installed ## install what the service needs into .venv
 	@:
 
-install-dev: $(VENV)/.installed-dev ## install the tools for tests and linting, too
+install-dev: $(VENV)/.installed-dev $(if $(NPM),$(NODE_TOOLS)/.installed) ## install the tools for tests and linting, too
 	@:
 
 serve: install ## build the warehouse, then serve
@@ -104,7 +107,7 @@ vulnerabilities: $(VENV)/bin/python ## ask OSV whether any of what is locked is 
 	  $(addprefix -r ,$(wildcard requirements/*.txt))
 
 clean: ## remove what can be made again (never warehouse/ or backups/)
-	@rm -rf $(VENV) $(BENCH) $(EVALUATION) site target logs build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(BENCH) $(EVALUATION) $(NODE_TOOLS) site target logs build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find service seeds tests benchmarks -name __pycache__ -type d -exec rm -rf {} + 2>/dev/null || true
 
 # The first candidate that can make an environment and that every locked package has a wheel for
@@ -133,6 +136,11 @@ $(VENV)/.installed-dev: requirements/dev.txt $(VENV)/.installed
 	@echo 'installing the tools for tests and linting into $(VENV) …'
 	@$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
 	@$(PIP) check
+	@touch $@
+
+$(NODE_TOOLS)/.installed: tests/clients/package-lock.json
+	@echo 'installing the tools for TypeScript and OpenAPI into $(NODE_TOOLS) …'
+	@cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
 # What judges the dbt project, with a dbt of its own: sqlfluff's part for dbt wants an older click.
