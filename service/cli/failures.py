@@ -14,8 +14,8 @@ HINTS = {
     "401": "set GATEHOUSE_KEY to a key of this service",
     "403": "set GATEHOUSE_KEY to a key with a larger role",
     "unknown-table": "`gatehouse tables` lists the tables",
-    "dangling-references": "`gatehouse restore --set SET_ID` restores the tables that refer to it,"
-    " too; `gatehouse backups` lists the sets",
+    "dangling-references": "restore the tables that refer to it too, by"
+    " `gatehouse restore --set SET_ID`; `gatehouse backups` lists the sets",
     "unreadable-file": "`gatehouse load --help` shows how to say what shape a file has",
     "damaged-backup": "`gatehouse verify` says which backups are whole",
     "too-large": "send fewer rows at once, or a whole file: `gatehouse load`",
@@ -48,8 +48,7 @@ class Unreachable(Failure):
 class Refused(Failure):
     """The service answered with a problem document (RFC 9457)."""
 
-    def __init__(self, status: int, problem: dict[str, Any], is_repeated: bool = False) -> None:
-        """`is_repeated` says whether it was the stored answer to an Idempotency-Key."""
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
         title = str(problem.get("title") or f"status {status}")
         # A title is ours, in capitals as one; a detail may begin with a name from outside.
         message = str(problem.get("detail") or title[:1].lower() + title[1:])
@@ -57,7 +56,6 @@ class Refused(Failure):
         super().__init__(message, HINTS.get(slug) or HINTS.get(str(status)))
         self.status = status
         self.problem = problem
-        self.is_repeated = is_repeated
 
     @property
     def exit_code(self) -> int:

@@ -8,6 +8,7 @@ from service.cli import output
 from service.cli.failures import Refused
 from service.cli.interruptions import offering
 from service.cli.invocation import Run, segment
+from service.formats.bodies.correction_files import reasons_told
 
 if TYPE_CHECKING:
     from service.cli.client import Client
@@ -135,6 +136,4 @@ def _show_counts(tables: dict[str, Answer]) -> None:
 
 def reason_of(rejection: Answer) -> str:
     """Every violation of a rejected row, on one line: "rule: message; rule: message"."""
-    return "; ".join(
-        f"{violation['rule']}: {violation['message']}" for violation in rejection["violations"]
-    )
+    return reasons_told(rejection["violations"])

@@ -23,7 +23,7 @@ OF_DICTIONARY = [
     "/v1/tables", "/v1/tables/jobs", "/v1/tables/jobs/schema", "/v1/dictionary", "/dictionary/",
     "/dictionary/jobs", "/schema",
 ]  # fmt: skip
-OPEN = {"is_live", "is_ready", "show_index", "read_static_file"}
+OPEN = {"is_live", "is_ready", "show_index", "show_login_page", "read_static_file"}
 
 
 @pytest.fixture
