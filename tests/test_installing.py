@@ -27,7 +27,7 @@ def test_what_pip_says_of_a_failure_is_shown_whole(tmp_path):
 
 
 def test_what_is_there_is_counted_and_pip_itself_is_not_heard(tmp_path):
-    lock = "pytest==1 --hash=sha256:" + "0" * 64 + " ; python_version < '3'\n"
+    lock = "pytest==1 ; python_version < '3' --hash=sha256:" + "0" * 64 + "\n"
     done = installed(lock, tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1].strip().startswith("1 packages, ")
+    assert done.stdout.splitlines()[-1].strip().startswith("fetching: done, 1 of 1, in ")
