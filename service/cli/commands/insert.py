@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from service.cli import output
+from service.cli import completing, output
 from service.cli.failures import Failure
 from service.cli.inserting import InsertTotal, Sender
 from service.cli.interruptions import Interrupted, offering
@@ -23,8 +23,10 @@ RESERVE = 64 * 1024  # bytes of a body left free for a CSV header and brackets
 
 
 @click.command()
-@click.argument("table")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...|-")
+@click.argument("table", shell_complete=completing.tables)
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...|-", type=click.Path(allow_dash=True)
+)
 @click.option(
     "--format", "form", type=click.Choice(["json", "ndjson", "csv"]), help="Default: by extension."
 )
