@@ -34,6 +34,7 @@ from service.formats.bodies.text_bodies import without_mark
 from service.gate import Gate
 from service.judge.batch import Violation
 from service.judge.judge import check_number
+from service.runtime.decoding_errors import in_words
 from service.warehouse.work import Outcome, StoredAnswer
 
 MAX_REASONS = 100  # what clients sent can be the name of an unknown field
@@ -238,7 +239,7 @@ def _corrections(body: bytes, content_type: str) -> list[Correction]:
         with decoding():
             found = msgspec.json.decode(without_mark(body), type=list[_Corrected])
     except msgspec.ValidationError as error:
-        raise MalformedBody(f"the body does not fit: {error}") from None
+        raise MalformedBody(f"the body does not fit: {in_words(error)}") from None
     return [_correction(each) for each in found]
 
 

@@ -2,13 +2,14 @@
 
 import click
 
+from service.cli import completing
 from service.cli.invocation import Run, command, segment
 
 COLUMNS = ["backup_id", "table", "rows", "bytes", "created_at", "set_id"]
 
 
 @click.command()
-@click.argument("table", required=False)
+@click.argument("table", required=False, shell_complete=completing.tables)
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
 @command
 def backups(run: Run, table: str | None, limit: int) -> None:
