@@ -46,7 +46,7 @@ serve: install ## build the warehouse, then serve
 	@exec $(VENV)/bin/gatehouse serve $(ARGS)
 
 test: install-dev ## run the tests (one of them: make test ARGS='-k some_words')
-	@$(TESTS) -n auto --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(TESTS) -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 fuzz: install-dev ## hostile input by a new seed, 25 times as much (more: make fuzz CASES=100)
 	@GATEHOUSE_FUZZ_SEED=$(SEED) GATEHOUSE_FUZZ_CASES=$(CASES) \
