@@ -104,14 +104,17 @@ class Replays:
         return run is not None
 
     def replay_corrected(
-        self, corrections: Sequence[Correction], actor: str | None
+        self, corrections: Sequence[Correction], actor: str | None, dry_run: bool = False
     ) -> ReplayResult:
-        """Tries the rows of these rejections again, parents first; says of each that fails why."""
+        """Tries the rows of these rejections again, parents first; says of each that fails why.
+
+        A dry run only judges them.
+        """
         items, not_tried = self._matched(corrections)
         tables = {item.stored.table for item in items}
         names = [name for name in self._rulebook().judges if name in tables]
         parts = ((name, [item for item in items if item.stored.table == name]) for name in names)
-        result = self._run(names, parts, actor, lists_failed=True)
+        result = self._run(names, parts, actor, lists_failed=True, is_trial=dry_run)
         result.not_tried = not_tried + result.not_tried
         return result
 
@@ -151,10 +154,11 @@ class Replays:
         parts: Iterable[Part],
         actor: str | None,
         lists_failed: bool = False,
+        is_trial: bool = False,
     ) -> ReplayResult:
         if not tables:
             return ReplayResult(None)
-        run = ReplayRun(self._writer, self._metrics, self._rulebook, tables, actor)
+        run = ReplayRun(self._writer, self._metrics, self._rulebook, tables, actor, is_trial)
         run.lists_failed = lists_failed
         self._running[run.load_id] = run
         try:

@@ -17,6 +17,7 @@ _SELECT_LOADS = f"select {', '.join(LoadRecord.__struct_fields__)} from ops.load
 _SELECT_REJECTIONS = f"select {', '.join(RejectionRecord.__struct_fields__)} from ops.rejections"
 _SELECT_REPLAYS = f"select {', '.join(ReplayRecord.__struct_fields__)} from ops.replays"
 _NEWEST_LOAD = "order by started_at desc, load_id desc, table_name"
+SHAPE_OF_VIOLATIONS = '[{"column": "varchar", "rule": "varchar"}]'
 _NEWEST_REJECTION = "order by rejected_at desc, position desc, rejection_id desc"
 
 
@@ -39,6 +40,17 @@ class _Conditions:
             self.sql += f" and {sql}"
             self.values += values
         return self
+
+    def broken_by(self, column: str | None, rule: str | None) -> "_Conditions":
+        """Rows with a violation of the rule, in the column; None is any, "" no column."""
+        if column is None:
+            return self.add("list_contains(json_extract_string(violations, '$[*].rule'), ?)", rule)
+        said = "coalesce(violation.\"column\", '') = ?"
+        values = [SHAPE_OF_VIOLATIONS, column]
+        if rule is not None:
+            said, values = f"{said} and violation.rule = ?", [*values, rule]
+        listed = f"list_filter(from_json(violations, ?), lambda violation: {said})"
+        return self.add(f"len({listed}) > 0", *values)
 
     def after(self, columns: tuple[str, ...], key: Sequence[Any] | None) -> "_Conditions":
         """What comes behind `key` when the newest is first; the first of `columns` is its time."""
@@ -118,6 +130,7 @@ def rejections(
     *,
     table: str | None = None,
     rule: str | None = None,
+    column: str | None = None,
     load_id: str | None = None,
     status: str | None = None,
     since: datetime | None = None,
@@ -125,7 +138,8 @@ def rejections(
 ) -> RecordPage:
     """At most `limit` rejections, from that after time, position and id.
 
-    `rule` is any of those that the row broke; `since` is the first moment (UTC), `until` the first
+    `rule` is any of those that the row broke, `column` one in which it broke that rule, or any; ""
+    is the row as a whole. `since` is the first moment (UTC), `until` the first
     that is too late.
     """
     where = (
@@ -135,7 +149,7 @@ def rejections(
         .add("status = ?", status)
         .add("rejected_at >= ?", since)
         .add("rejected_at < ?", until)
-        .add("list_contains(json_extract_string(violations, '$[*].rule'), ?)", rule)
+        .broken_by(column, rule)
         .after(("rejected_at", "position", "rejection_id"), after)
     )
     edge = _edge(connection, "ops.rejections", "rejected_at", where, limit + 1)
@@ -211,7 +225,7 @@ def summary(connection: Connection, limit: int, *, table: str | None = None) -> 
         select table_name, violation."column", violation.rule, status, count(*) as rejections
         from broken group by all order by rejections desc, 1, 2, 3, 4 limit ?
         """,
-        ['[{"column": "varchar", "rule": "varchar"}]', *where.values, limit],
+        [SHAPE_OF_VIOLATIONS, *where.values, limit],
     ).fetchall()
     return [Counted(*row) for row in found]
 
