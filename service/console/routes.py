@@ -11,9 +11,9 @@ from service.console.key_pages import KeyPages
 from service.console.loads_pages import LoadPages
 from service.console.login_pages import LoginPages
 from service.console.overview_page import OverviewPage
+from service.console.rejection_pages import RejectionPages
 from service.console.report_pages import ReportPages
 from service.console.restore_pages import RestorePages
-from service.console.rejection_pages import RejectionPages
 from service.console.row_pages import RowPages
 from service.console.static_files import StaticController
 from service.console.table_pages import TablePages
