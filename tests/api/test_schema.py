@@ -198,7 +198,7 @@ def _ask_everything(client):
     made = client.post("/v1/keys", json={"name": "boss", "role": "operator"}).json()
     client.headers["X-API-Key"] = made["key"]
     client.get("/v1/keys")
-    client.delete("/v1/keys/boss")
+    client.delete("/v1/keys/boss?force=true")
 
 
 def _ask_table(client, table):

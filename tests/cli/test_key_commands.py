@@ -39,6 +39,23 @@ def test_keys_are_listed_and_revoked(alone):
     left = datetime.fromisoformat(app[4]) - datetime.now(UTC)
     assert timedelta(days=89) < left <= timedelta(days=90)
     assert "gatehouse_" not in alone("keys", "list", "--json").out
+    refused = alone("keys", "revoke", "boss")
+    assert refused.code == 1
+    assert "boss is the last operator's key" in refused.err
+    assert "HINT: --force" in refused.err
+    assert alone("keys", "revoke", "boss", "--force").code == 0
+
+
+def test_keys_are_given_up_on_the_machine_and_only_if_that_is_meant(alone, settings):
+    create(alone)
+    refused = alone("keys", "disable")
+    assert refused.code == 1
+    assert "this drops all keys" in refused.err
+    assert "HINT: --yes" in refused.err
+    assert settings.keys_file.exists()
+    assert alone("keys", "disable", "--yes").code == 0
+    assert not settings.keys_file.exists()
+    assert alone("trail", "--action", "key.disable", "--json").json[0]["outcome"] == "done"
 
 
 @pytest.mark.parametrize(
