@@ -30,6 +30,7 @@ from service.runtime.metrics import Metrics
 from service.runtime.running import death_before
 from service.runtime.settings import Settings
 from service.warehouse.deeds import Deeds
+from service.warehouse.query_pool import QueryPool
 from service.warehouse.writer import Writer
 
 log = get_logger(__name__)
@@ -113,6 +114,7 @@ class Gate:
         def current() -> Rulebook:
             return self.rulebook
 
+        self.queries = QueryPool(database)
         self.inserts = Inserts(writer, self.metrics, self._worker, current, settings.max_rows)
         self.loads = FileLoads(settings, database, writer, database.all_cores)
         self.dbt_docs = DbtDocs(settings, writer)
@@ -158,6 +160,7 @@ class Gate:
         self.writer.stop()
         self.keyring.flush()
         self.inserts.close()
+        self.queries.close()
         self.ownership.release()
         self.database.close()
 

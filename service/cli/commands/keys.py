@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from service.access.roles import ROLES
-from service.cli import output
+from service.cli import consent, output
 from service.cli.dates import date_option
 from service.cli.failures import Failure
 from service.cli.invocation import Run, command, local_command, segment
@@ -89,12 +89,16 @@ def list_keys(run: Run) -> None:
 @keys.command()
 @click.argument("name")
 @click.option("--force", is_flag=True, help="Also the last operator's key.")
+@consent.yes_option
 @command
-def revoke(run: Run, name: str, force: bool) -> None:
+def revoke(run: Run, name: str, force: bool, yes: bool) -> None:
     """Make a key of no use, from now on and for ever.
 
     Without an operator's key, new keys can be made by this command on the machine alone.
     """
+    consent.require(yes, f"gatehouse keys revoke {name}")
+    if not yes:
+        consent.confirm(f"Make the key {name} of no use, for ever?")
     if run.url:
         with run.connect() as client:
             client.delete(f"/v1/keys/{segment(name)}{'?force=true' if force else ''}")
@@ -108,7 +112,7 @@ def revoke(run: Run, name: str, force: bool) -> None:
 
 
 @keys.command()
-@click.option("--yes", is_flag=True, help="Do it, and not only say what it does.")
+@consent.yes_option
 @local_command
 def disable(run: Run, yes: bool) -> None:
     """Need no keys any more: drop all of them, and serve only this machine.
@@ -118,11 +122,10 @@ def disable(run: Run, yes: bool) -> None:
     """
     from service.cli.inside import disable_keys
 
-    there = run.settings.keys_file.exists()
-    which = "all keys" if there else "keys whose file is gone"
-    output.note(f"this drops {which}: whoever is on this machine may then do everything")
+    which = "all keys" if run.settings.keys_file.exists() else "the keys whose file is gone"
+    consent.require(yes, "gatehouse keys disable")
     if not yes:
-        raise Failure("nothing was changed", "--yes does it")
+        consent.confirm(f"Drop {which}, so that whoever is on this machine may do everything?")
     disable_keys(run.settings)
     output.note("no key is needed any more; only this machine is served")
 
