@@ -115,7 +115,7 @@ def test_the_trail_says_who_did_what(alone, asking, settings):
     assert asking("backup", "jobs", GATEHOUSE_KEY=secret).code == 0
     answer = asking("trail", "--since", "1d", "--action", "backup", GATEHOUSE_KEY=secret)
     header, entry = (line.split("\t") for line in answer.lines)
-    assert header == ["happened at", "actor", "action", "subject", "detail"]
+    assert header == ["happened at", "actor", "action", "subject", "outcome", "detail"]
     assert entry[1:3] == ["boss", "backup.create"]
 
 
