@@ -20,6 +20,7 @@ from service.judge.judge import Judge
 from service.judge.rulebook import Rulebook
 from service.ops import records, trail
 from service.ops.stored_rejections import StoredRejection
+from service.ops.trail import Ended
 from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger
 from service.runtime.metrics import Metrics
@@ -176,7 +177,15 @@ class ReplayRun:
             )
             for name in self._result.tables
         ]
-        self._writer.run(lambda connection: records.write(connection, loads)).result()
+
+        intents = trail.intents(self._actor, "rejection.replay", [self._load_id])
+        self._on_trail = [each.entry_id for each in intents]
+
+        def begin(connection: Connection) -> None:
+            records.write(connection, loads)
+            records.write(connection, intents)
+
+        self._writer.run(begin).result()
 
     def _try_all(self, parts: Iterable[Part]) -> None:
         for table, part in parts:
@@ -238,7 +247,8 @@ class ReplayRun:
                 "update ops.loads set status = ?, detail = ?, finished_at = ? where load_id = ?",
                 [status, detail, now, load_id],
             )
-            trail.record(connection, self._actor, "rejection.replay", load_id, counts)
+            outcome: Ended = "done" if status == "done" else "failed"
+            trail.end(connection, self._on_trail, outcome, counts)
 
         self._writer.run(end).result()
 
