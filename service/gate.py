@@ -22,6 +22,7 @@ from service.ops.violation_counts import ViolationCounts
 from service.runtime.clock import utc_now
 from service.runtime.metrics import Metrics
 from service.runtime.settings import Settings
+from service.warehouse.query_pool import QueryPool
 from service.warehouse.writer import Writer
 
 
@@ -77,6 +78,7 @@ class Gate:
         def current() -> Rulebook:
             return self.rulebook
 
+        self.queries = QueryPool(database)
         self.inserts = Inserts(writer, self.metrics, self._worker, current, settings.max_rows)
         self.loads = FileLoads(settings, database, writer, database.all_cores)
         self.dbt_docs = DbtDocs(settings, writer)
@@ -104,6 +106,7 @@ class Gate:
         self.writer.stop()
         self.keyring.flush()
         self.inserts.close()
+        self.queries.close()
         self.database.close()
 
     @property

@@ -62,7 +62,8 @@ def answer_headers(said: Described, method: str, status: int) -> Json:
         "Content-Range": status == 206 and "Which bytes of how many these are.",
         "Link": said.links and "Where the next page is, if there is one.",
         "Idempotency-Replayed": said.once and "`true` when this is the answer of the first time.",
-        "Preference-Applied": said.prefer and "How the rows were handled.",
+        "Preference-Applied": (said.prefer or said.rows) and "What was done as `Prefer` says.",
+        "X-Total-Count": said.rows and "How many rows fit, if asked; with + there are more.",
     }
     return {
         name: {"description": text, "schema": {"type": "string"}}
