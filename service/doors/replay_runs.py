@@ -99,6 +99,7 @@ class ReplayResult:
     tables: dict[str, Tally] = field(default_factory=dict)
     failed: list[FailedReplay] = field(default_factory=list)
     not_tried: list[tuple[str, str]] = field(default_factory=list)
+    matched: int = 0  # rejections of the filter, where there was one
 
     def counts(self) -> dict[str, int]:
         """The sums over all tables: received, accepted, rejected and already_present."""
@@ -123,6 +124,7 @@ class ReplayRun:
         self._load_id = str(uuid4())
         self._result = ReplayResult(self._load_id, {name: Tally() for name in tables})
         self.lists_failed = False  # whether the result names each row that fails
+        self.is_trial = False  # whether rows are only judged
         self._is_cancelled = False
 
     @property
@@ -141,13 +143,11 @@ class ReplayRun:
             Unavailable: the writer had too much to do, again and again.
             Conflict: it was cancelled.
         """
+        if self.is_trial:
+            return self._tried(parts)
         self._begin()
         try:
-            for table, part in parts:
-                if self._is_cancelled:
-                    break
-                for _, alike in groupby(part, key=lambda item: item.is_text):
-                    self._try(table, list(alike))
+            self._try_all(parts)
         except BaseException as error:
             log.exception("replay_failed", load_id=self._load_id)
             self._end("failed", f"it ended by {type(error).__name__}")
@@ -157,6 +157,18 @@ class ReplayRun:
             raise Conflict("the replay was cancelled", load_id=self._load_id)
         self._end("done", None)
         return self._result
+
+    def _tried(self, parts: Iterable[Part]) -> ReplayResult:
+        self._try_all(parts)
+        self._result.load_id = None
+        return self._result
+
+    def _try_all(self, parts: Iterable[Part]) -> None:
+        for table, part in parts:
+            if self._is_cancelled:
+                return
+            for _, alike in groupby(part, key=lambda item: item.is_text):
+                self._try(table, list(alike))
 
     def _begin(self) -> None:
         began = utc_now()
@@ -194,7 +206,13 @@ class ReplayRun:
     def _insert(self, table: str, items: Sequence[ReplayItem]) -> Outcome:
         batch = judged_again(self._rulebook().judges[table], items)
         retries = Retries([item.retry() for item in items], self._load_id)
-        insert = Insert([batch], kind="replay", actor=self._actor, replay=retries)
+        insert = Insert(
+            [batch],
+            dry_run=self.is_trial,
+            kind="replay",
+            actor=self._actor,
+            replay=retries,
+        )
         outcome = self._writer.insert(insert).result()
         assert isinstance(outcome, Outcome)
         return outcome
@@ -212,6 +230,8 @@ class ReplayRun:
             if self.lists_failed:
                 failed = FailedReplay(items[position].stored.rejection_id, violations)
                 self._result.failed.append(failed)
+        if self.is_trial:
+            return
         self._metrics.judged(table, verdict.accepted.num_rows, len(verdict.rejected))
 
     def _end(self, status: str, detail: str | None) -> None:
