@@ -46,7 +46,11 @@ class LoadPages(Controller):
     ) -> Response[Any]:
         """Shows loads, newest first; a form sends an empty filter where none is chosen."""
         start: Any = None if after is None else key_of(after, datetime, str)
-        wanted = {"kind": kind or None, "table": table or None, "status": status or None}
+        wanted: dict[str, Any] = {
+            "kind": kind or None,
+            "table": table or None,
+            "status": status or None,
+        }
         with gate.database.reading() as connection:
             found = queries.loads(connection, PAGE_ROWS, start, **wanted)
         following = None
