@@ -8,7 +8,11 @@ import pytest
 
 from tests.support.browser import fits, serious, watched
 
-PAGES = ("/", "/dictionary/", "/dictionary/hired_employees", "/login", "/nothing")
+HIRES = "/tables/hired_employees"
+PAGES = (
+    *("/", "/dictionary/", "/dictionary/hired_employees", "/login", "/nothing"),
+    *("/tables", HIRES, f"{HIRES}/rows", f"{HIRES}/rows/3", f"{HIRES}/insert", "/rejections"),
+)
 
 
 @pytest.fixture
