@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from service.errors import Conflict
+from service.runtime.durable_files import READABLE, make_folder
 from service.runtime.settings import Settings
 
 # Retries: `find` holds the lock for microseconds, and a service that has just taken it has not yet
@@ -53,7 +54,7 @@ def hold(settings: Settings, url: str | None = None) -> Iterator[None]:
         AlreadyRunning: another service has it.
     """
     path = _path(settings.warehouse)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent, READABLE)
     descriptor = _lock(path)
     try:
         marker = Marker(os.getpid(), url or settings.url, datetime.now(UTC))
