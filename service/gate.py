@@ -13,16 +13,20 @@ from service.doors.files import FileLoads
 from service.doors.inserts import Inserts
 from service.doors.replays import Replays
 from service.doors.restores import Restores
-from service.engines.duckdb import Database
 from service.judge.process.process_client import WorkerProcess
 from service.judge.rulebook import Rulebook
 from service.ops import records
 from service.ops.replays import end_interrupted
 from service.ops.violation_counts import ViolationCounts
 from service.runtime.clock import utc_now
+from service.runtime.logs import get_logger
 from service.runtime.metrics import Metrics
 from service.runtime.settings import Settings
+from service.warehouse.losses import HINT, Losses
+from service.warehouse.opened_warehouse import open_warehouse
 from service.warehouse.writer import Writer
+
+log = get_logger(__name__)
 
 
 class Gate:
@@ -51,19 +55,20 @@ class Gate:
         self._open_doors()
         self.catalogue.sweep()
         self.copies.sweep()
+        if self.losses:  # nothing is written, or removed, before an operator has decided
+            log.error("rows_missing", found=self.losses.described(), hint=HINT)
+            return
         self.loads.resume()
         self.forget_old_answers()
         self.writer.run(lambda connection: end_interrupted(connection, utc_now())).result()
 
     def _open_warehouse(self) -> None:
         settings = self.settings
-        self.database = Database(
-            settings.warehouse, settings.memory_bytes, settings.disk_floor_bytes
-        )
+        self.database, losses = open_warehouse(settings)
         try:
             self.rulebook = Rulebook.of(self.database.dictionary())
             self.writer = Writer(
-                self.database, self.dictionary, settings.queue_requests, settings.group_rows
+                self.database, self.dictionary, settings.queue_requests, settings.group_rows, losses
             )
             self.writer.start()
         except BaseException:
@@ -105,6 +110,11 @@ class Gate:
         self.keyring.flush()
         self.inserts.close()
         self.database.close()
+
+    @property
+    def losses(self) -> Losses | None:
+        """What is missing by the journal of commits; then it serves, and writes nothing."""
+        return self.writer.losses
 
     @property
     def dictionary(self) -> Dictionary:

@@ -65,11 +65,14 @@ def _here(settings: "Settings", on_node: Callable[[Result], None]) -> Result:
     """Builds in this process, since no service runs."""
     import msgspec
 
-    from service.cli.inside import quieten
+    from service.cli.inside import losses_here, quieten
     from service.dbt.runner import build_offline
     from service.runtime.interpreter import collect_less
+    from service.warehouse.losses import HINT
 
     quieten(settings)
+    if losses := losses_here(settings):
+        raise Failure("; ".join(losses.described()), HINT)
     collect_less()  # dbt makes a million objects
     done = build_offline(settings, lambda node: on_node(msgspec.to_builtins(node)))
     if "Could not set lock on file" in (done.message or ""):

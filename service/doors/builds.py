@@ -40,7 +40,13 @@ class Builds:
         self._thread: threading.Thread | None = None
 
     def ask(self, actor: str | None = None) -> BuildResult:
-        """Asks for a build in someone's name; raises Conflict when too many wait."""
+        """Asks for a build in someone's name.
+
+        Raises:
+            Conflict: too many wait.
+            RowsMissing: nothing is written until an operator has decided.
+        """
+        self._writer.check()
         build = BuildResult(str(uuid4()), "queued", actor=actor)
         self._cancels[build.build_id] = Cancel(self._settings.build_seconds, "build_seconds")
         try:

@@ -131,7 +131,7 @@ def _end_in_order(settings: Settings, service: Service) -> None:
     assert service.stop() == 0
     folder = settings.warehouse.parent
     names = {path.name for path in folder.iterdir()} - {"seeds", "backups", "gatehouse.dbt"}
-    assert names <= {"gatehouse.duckdb", "gatehouse.duckdb.files"}
+    assert names <= {"gatehouse.duckdb", "gatehouse.duckdb.journal", "gatehouse.duckdb.files"}
     assert _files(settings.spool) == []
     assert {path.suffix for path in _files(settings.backups)} <= {".avro", ".json"}
 
