@@ -24,6 +24,7 @@ from service.runtime.metrics import Metrics
 from service.runtime.settings import Settings
 from service.warehouse.losses import HINT, Losses
 from service.warehouse.opened_warehouse import open_warehouse
+from service.warehouse.query_pool import QueryPool
 from service.warehouse.writer import Writer
 
 log = get_logger(__name__)
@@ -82,6 +83,7 @@ class Gate:
         def current() -> Rulebook:
             return self.rulebook
 
+        self.queries = QueryPool(database)
         self.inserts = Inserts(writer, self.metrics, self._worker, current, settings.max_rows)
         self.loads = FileLoads(settings, database, writer, database.all_cores)
         self.dbt_docs = DbtDocs(settings, writer)
@@ -109,6 +111,7 @@ class Gate:
         self.writer.stop()
         self.keyring.flush()
         self.inserts.close()
+        self.queries.close()
         self.database.close()
 
     @property

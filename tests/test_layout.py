@@ -47,6 +47,7 @@ LIBRARIES = {
     "fastavro": ["formats.avro"],
     "httpx": ["cli"],
     "jinja2": ["console"],
+    "multipart": ["console"],
     "litestar": ["api", "console", "app"],
     "prometheus_client": ["runtime.metrics"],
     "structlog": ["runtime.logs"],
@@ -57,7 +58,17 @@ LIBRARIES = {
 # Modules that share a name because they share a subject: `restores` is a door, and a part of v1.
 SUBJECTS = {
     *("audit", "backups", "builds", "copies", "dictionary", "files", "inserts", "keys", "loads"),
-    *("rejections", "replays", "reports", "restores", "rows", "tables", "trail"),
+    *(
+        "facets",
+        "references",
+        "rejections",
+        "replays",
+        "reports",
+        "restores",
+        "rows",
+        "tables",
+        "trail",
+    ),
 }
 
 

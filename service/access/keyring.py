@@ -68,7 +68,10 @@ class Keyring:
 
     def find(self, presented: bytes) -> Held | None:
         """The key that was presented, valid or not any more; ask for `configured` before."""
-        digest = hashlib.sha256(presented).digest()
+        return self.with_digest(hashlib.sha256(presented).digest())
+
+    def with_digest(self, digest: bytes) -> Held | None:
+        """The same, by the SHA-256 of the key."""
         held = self._known.get(digest)  # only digests of keys are in there
         if held is None:
             for each in self._held:  # all of them: the time must not tell which one comes close

@@ -10,8 +10,9 @@ from uuid import uuid4
 
 import msgspec
 
+from service.doors.file_load import CANCELLED
 from service.engines.engine import Connection
-from service.errors import Unavailable
+from service.errors import Conflict, Unavailable
 from service.formats.bodies.rows_protocol import Rows
 from service.formats.bodies.stored import TextRows, json_rows
 from service.judge.batch import Batch, Broken, Violation
@@ -122,22 +123,38 @@ class ReplayRun:
         self._load_id = str(uuid4())
         self._result = ReplayResult(self._load_id, {name: Tally() for name in tables})
         self.lists_failed = False  # whether the result names each row that fails
+        self._is_cancelled = False
+
+    @property
+    def load_id(self) -> str:
+        """Of the load, as ``ops.loads`` has it."""
+        return self._load_id
+
+    def cancel(self) -> None:
+        """Has it end before its next part, as failed; what went in stays."""
+        self._is_cancelled = True
 
     def run(self, parts: Iterable[Part]) -> ReplayResult:
         """Tries all parts; what a failure leaves undone, it leaves as it was.
 
         Raises:
             Unavailable: the writer had too much to do, again and again.
+            Conflict: it was cancelled.
         """
         self._begin()
         try:
             for table, part in parts:
+                if self._is_cancelled:
+                    break
                 for _, alike in groupby(part, key=lambda item: item.is_text):
                     self._try(table, list(alike))
         except BaseException as error:
             log.exception("replay_failed", load_id=self._load_id)
             self._end("failed", f"it ended by {type(error).__name__}")
             raise
+        if self._is_cancelled:
+            self._end("failed", CANCELLED)
+            raise Conflict("the replay was cancelled", load_id=self._load_id)
         self._end("done", None)
         return self._result
 

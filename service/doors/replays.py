@@ -47,6 +47,7 @@ class Replays:
         self._database, self._writer, self._metrics = database, writer, metrics
         self._rulebook = rulebook
         self._all_under_way = threading.Lock()
+        self._running: dict[str, ReplayRun] = {}
 
     def replay_one(
         self, rejection_id: str, body: bytes, content_type: str, options: InsertOptions
@@ -94,6 +95,13 @@ class Replays:
             return self._run([name for name in names if name in with_open], parts, actor)
         finally:
             self._all_under_way.release()
+
+    def cancel(self, load_id: str) -> bool:
+        """Has a replay of many rows end soon, as failed; what went in stays. False: none runs."""
+        run = self._running.get(load_id)
+        if run:
+            run.cancel()
+        return run is not None
 
     def replay_corrected(
         self, corrections: Sequence[Correction], actor: str | None
@@ -148,4 +156,8 @@ class Replays:
             return ReplayResult(None)
         run = ReplayRun(self._writer, self._metrics, self._rulebook, tables, actor)
         run.lists_failed = lists_failed
-        return run.run(parts)
+        self._running[run.load_id] = run
+        try:
+            return run.run(parts)
+        finally:
+            del self._running[run.load_id]

@@ -17,6 +17,7 @@ from service.errors import NotFound, RulesBroken
 from service.judge.findings import Findings
 from service.judge.relations import check_unique, dangling_rows
 from service.ops.stored_counts import stored_counts
+from service.runtime.wording import counted
 from service.warehouse.losses import Losses, missing
 
 MAX_NAMED = 10  # problems that a check names one by one
@@ -88,7 +89,7 @@ def _loads_add_up(connection: Connection) -> AuditCheck:
         for load_id, table, received, accepted, rejected, present in found
     ]
     (count,) = connection.execute("select count(*) from ops.loads").fetchall()[0]
-    return _check("loads add up", problems, f"{count} loads")
+    return _check("loads add up", problems, counted(count, "load"))
 
 
 # History that is judged again names a row that is on record already no second time. A refused load
@@ -154,14 +155,14 @@ def _rejections_on_record(connection: Connection) -> AuditCheck:
         for load_id, table, kind, rejected, on_record in connection.execute(_UNLISTED).fetchall()
     ]
     problems += [
-        f"{count} rejections of {table} are of load {load_id}, which is not on record"
+        f"{counted(count, 'rejection')} of {table} of load {load_id}, which is not on record"
         for load_id, table, count in connection.execute(
             "select load_id, table_name, count(*) from ops.rejections"
             " anti join ops.loads using (load_id, table_name) group by all order by all"
         ).fetchall()
     ]
     (count,) = connection.execute("select count(*) from ops.rejections").fetchall()[0]
-    return _check("rejections on record", problems, f"{count} rejections")
+    return _check("rejections on record", problems, counted(count, "rejection"))
 
 
 # macros/history/accounting.sql asks the same.
@@ -219,7 +220,7 @@ def _lines_add_up(connection: Connection, dictionary: Dictionary) -> AuditCheck:
         wrong = connection.execute(query, [name]).fetchall()
         problems += [_landed_otherwise(name, *found) for found in wrong]
     (count,) = connection.execute("select count(record_lines) from ops.loads").fetchall()[0]
-    return _check("lines add up", problems, f"{count} files")
+    return _check("lines add up", problems, counted(count, "file"))
 
 
 def _landed_otherwise(
@@ -228,7 +229,7 @@ def _landed_otherwise(
     records: int,
     received: int,
     lines: int,
-    counted: int,
+    in_load: int,
     last: int,
     all_lines: int | None,
     shared: int,
@@ -236,8 +237,8 @@ def _landed_otherwise(
     said = f"load {load_id} of {table}: "
     if records != received:
         return said + f"{records} records are landed, {received} were received"
-    if lines != counted:
-        return said + f"the records landed have {lines} lines, the load counts {counted}"
+    if lines != in_load:
+        return said + f"the records landed have {lines} lines, the load counts {in_load}"
     if shared:
         return said + f"{shared} records share lines with the next one"
     return said + f"line {last} is landed, the file has {all_lines}"
@@ -273,10 +274,10 @@ def _rows_follow(connection: Connection, table: Table) -> AuditCheck:
     loads, accounted = connection.execute(_ACCOUNTED, {"table": table.name}).fetchall()[0]
     rows, problems = count_rows(connection, table.name), []
     if rows != accounted:
-        problems.append(f"there are {rows} rows, the loads account for {int(accounted)}")
+        problems.append(f"it has {counted(rows, 'row')}, the loads account for {int(accounted):,}")
         if not loads:
             problems.append("no load is on record: the rows came before any, or past the gate")
-    return _check(f"rows of {table.name}", problems, f"{rows} rows")
+    return _check(f"rows of {table.name}", problems, counted(rows, "row"))
 
 
 def _rules_hold(connection: Connection, dictionary: Dictionary, table: Table) -> AuditCheck:
@@ -314,8 +315,8 @@ def _kept(table: Table) -> str:
 def _named(table: Table, broken: dict[str, Any]) -> str:
     ids = ", ".join(map(str, broken["first_ids"]))
     return (
-        f"{broken['count']} rows break {broken['rule']} of {broken['column']},"
-        f" first those with {table.primary_key} {ids}"
+        f"{counted(broken['count'], 'row')} {'breaks' if broken['count'] == 1 else 'break'}"
+        f" {broken['rule']} of {broken['column']}, first those with {table.primary_key} {ids}"
     )
 
 
@@ -325,7 +326,7 @@ def _backups_whole(dictionary: Dictionary, catalogue: Catalogue) -> AuditCheck:
     entries = catalogue.list()
     for entry in entries:
         problems += [f"{entry.backup_id}: {each}" for each in _damage(dictionary, catalogue, entry)]
-    return _check("backups", problems, f"{len(entries)} backups")
+    return _check("backups", problems, counted(len(entries), "backup"))
 
 
 def _damage(dictionary: Dictionary, catalogue: Catalogue, entry: Entry) -> Sequence[str]:

@@ -15,15 +15,16 @@ from service.ops.stored_counts import (
     TRAIL,
     table_of_name,
 )
+from service.runtime.wording import counted
 
 Counts = Mapping[str, int]
 _WORDS = {
-    LOADS: "loads",
-    ENDED: "loads that had ended",
-    RECEIVED: "rows received",
-    REJECTIONS: "rejections",
-    REPLAYS: "rows tried again",
-    TRAIL: "entries of the trail",
+    LOADS: ("load",),
+    ENDED: ("load that had ended", "loads that had ended"),
+    RECEIVED: ("row received", "rows received"),
+    REJECTIONS: ("rejection",),
+    REPLAYS: ("row tried again", "rows tried again"),
+    TRAIL: ("entry of the trail", "entries of the trail"),
 }
 HINT = (
     "`gatehouse recover` brings back what can be read;"
@@ -71,12 +72,12 @@ class Losses:
         if self.why:
             return [self.why]
         tables = [
-            f"{table} lacks {count:,} rows"
+            f"{table} lacks {counted(count, 'row')}"
             for name, count in self.missing.items()
             if (table := table_of_name(name))
         ]
         books = [
-            f"{count:,} {_WORDS[name]} are missing"
+            f"missing: {counted(count, *_WORDS[name])}"
             for name, count in self.missing.items()
             if name in _WORDS
         ]

@@ -29,7 +29,7 @@ def test_a_key_is_printed_alone_so_that_a_variable_can_take_it(alone, settings):
 def test_keys_are_listed_and_revoked(alone):
     create(alone)
     create(alone, "app", "writer", "--expires", "90d")
-    assert alone("keys", "revoke", "app").code == 0
+    assert alone("keys", "revoke", "app", "--yes").code == 0
     header, boss, app = (line.split("\t") for line in alone("keys", "list").lines)
     assert header[:4] == ["name", "role", "created at", "created by"]
     assert boss[:2] == ["boss", "operator"]
@@ -50,7 +50,7 @@ def test_keys_are_listed_and_revoked(alone):
         (["create", "boss"], 2, "--role"),
         (["create", "boss", "--role", "operator", "--expires", "soon"], 2, "neither 90d nor"),
         (["create", "boss", "--role", "operator", "--expires", "2020-01-01"], 1, "expired"),
-        (["revoke", "nobody"], 1, "there is no key of this name"),
+        (["revoke", "nobody", "--yes"], 1, "there is no key of this name"),
     ],
 )
 def test_what_cannot_be_done_is_told(alone, settings, arguments, code, said):
@@ -82,7 +82,7 @@ def test_commands_bring_the_key_that_is_set(asking, alone):
     assert "HINT: set GATEHOUSE_KEY to a key with a larger role" in refused.err
     listed = asking("keys", "list", "--json", GATEHOUSE_KEY=secret).json
     assert [key["created_by"] for key in listed][1] == "boss"
-    assert asking("keys", "revoke", "app", GATEHOUSE_KEY=secret).code == 0
+    assert asking("keys", "revoke", "app", "--yes", GATEHOUSE_KEY=secret).code == 0
     assert asking("tables", GATEHOUSE_KEY=reader).code == 1
 
 

@@ -33,7 +33,7 @@ def test_a_log_that_is_lost_stops_all_writing_until_that_is_accepted(killed, alo
         ready = client.get("/health/ready")
         assert ready.status_code == 503
         said = {each["name"]: each["detail"] for each in ready.json()["checks"] if not each["ok"]}
-        assert said["acknowledged rows"].startswith("jobs lacks 8 rows; 2 loads are missing")
+        assert said["acknowledged rows"].startswith("jobs lacks 8 rows; missing: 2 loads")
         for path, body in (("/v1/tables/jobs/rows", [{"id": 1, "job": "A"}]), ("/v1/builds", None)):
             refused = client.post(path, json=body)
             assert (refused.status_code, refused.json()["title"]) == (503, "Rows are missing")
@@ -47,15 +47,15 @@ def test_a_log_that_is_lost_stops_all_writing_until_that_is_accepted(killed, alo
     assert alone("insert", "jobs", row).code == 3
     build = alone("build")
     assert (build.code, "jobs lacks 8 rows" in build.err) == (1, True)
-    without = alone("recover")
+    without = alone("recover", "--yes")
     assert without.code == 1
     assert "the log has nothing more: `gatehouse recover --accept`" in without.err
-    assert alone("recover", "--accept").code == 0
+    assert alone("recover", "--accept", "--yes").code == 0
     assert alone("insert", "jobs", row).code == 0
     assert alone("audit").code == 0
     (entry,) = (line for line in alone("trail").lines if "warehouse.accept" in line)
     assert "jobs lacks 8 rows" in entry
-    nothing = alone("recover", "--accept")
+    nothing = alone("recover", "--accept", "--yes")
     assert (nothing.code, "lacks nothing" in nothing.err) == (1, True)
 
 
@@ -68,7 +68,7 @@ def test_what_can_be_read_of_a_damaged_log_is_brought_back(killed, alone):
     before = killed.warehouse.read_bytes()
     assert alone("recover", "--dry-run").code == 0
     assert (killed.warehouse.read_bytes(), log.read_bytes()) == (before, bytes(content))
-    done = alone("recover")
+    done = alone("recover", "--yes")
     assert done.code == 0
     assert "bytes of the log cannot be read" in done.out
     assert "jobs lacks 4 rows" in done.lines

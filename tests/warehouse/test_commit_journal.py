@@ -288,5 +288,5 @@ def test_what_was_lost_is_said_until_someone_goes_on_without_it(killed, left):
         (said,) = connection.execute("select action, actor, detail from ops.trail").fetchall()
     database.close()
     assert said[:2] == ("warehouse.accept", "ada")
-    assert said[2].startswith("departments lacks 15 rows; 7 loads")
+    assert said[2].startswith("departments lacks 15 rows; missing: 7 loads")
     assert losses_of(settings) is None

@@ -14,6 +14,7 @@ from service.access.keyring import Keyring, KeysUnreadable
 from service.api.http.describing import Schema, described
 from service.engines.duckdb import DatabaseError
 from service.gate import Gate
+from service.runtime.wording import counted
 from service.warehouse import stored_rows
 
 FILES_FLOOR = 50  # descriptors: with fewer left, a backup or a build may fail
@@ -109,9 +110,8 @@ def _acknowledged(gate: Gate) -> ReadinessCheck:
 
 def _writer(gate: Gate) -> ReadinessCheck:
     alive, waiting = gate.writer.alive, gate.writer.waiting
-    return ReadinessCheck(
-        "writer", alive, f"{waiting} requests wait" if alive else "it takes no more work"
-    )
+    said = f"{counted(waiting, 'request')} in the queue" if alive else "it takes no more work"
+    return ReadinessCheck("writer", alive, said)
 
 
 def _keys(gate: Gate) -> ReadinessCheck:

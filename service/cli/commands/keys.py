@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from service.access.roles import ROLES
-from service.cli import output
+from service.cli import consent, output
 from service.cli.dates import date_option
 from service.cli.invocation import Run, command, segment
 
@@ -86,9 +86,13 @@ def list_keys(run: Run) -> None:
 
 @keys.command()
 @click.argument("name")
+@consent.yes_option
 @command
-def revoke(run: Run, name: str) -> None:
+def revoke(run: Run, name: str, yes: bool) -> None:
     """Make a key of no use, from now on and for ever."""
+    consent.require(yes, f"gatehouse keys revoke {name}")
+    if not yes:
+        consent.confirm(f"Make the key {name} of no use, for ever?")
     if run.url:
         with run.connect() as client:
             client.delete(f"/v1/keys/{segment(name)}")

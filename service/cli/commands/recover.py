@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from service.cli import output
+from service.cli import consent, output
 from service.cli.failures import Failure, Refused, Unreachable
 from service.cli.invocation import Run, local_command
 from service.cli.rebuilding import Restored, make_anew
@@ -47,11 +47,14 @@ class Recovered:
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Try it all, and leave the warehouse as it is.")
+@consent.yes_option
 @click.option("--accept", is_flag=True, help="Go on with what is there, without what is missing.")
 @click.option("--from-backups", is_flag=True, help="Leave the damaged file and its log out of it.")
 @click.option("--force", is_flag=True, help="Also where nothing is wrong with the warehouse.")
 @local_command
-def recover(run: Run, dry_run: bool, accept: bool, from_backups: bool, force: bool) -> int:
+def recover(
+    run: Run, dry_run: bool, yes: bool, accept: bool, from_backups: bool, force: bool
+) -> int:
     """Bring back what can be read of a warehouse that is damaged, or lacks rows.
 
     That is its file with what can be read of its log; where the file cannot be, the warehouse is
@@ -65,7 +68,11 @@ def recover(run: Run, dry_run: bool, accept: bool, from_backups: bool, force: bo
 
     quieten(run.settings)
     wrong = _wrong(run.settings, force or from_backups)
+    if not dry_run:
+        consent.require(yes, "gatehouse recover")
     if accept:
+        if not (dry_run or yes):
+            consent.confirm("Go on without them?")
         return _accept(run, wrong, dry_run)
     with _elsewhere(run.settings) as settings:
         there = replace(run, settings=settings)
@@ -77,6 +84,8 @@ def recover(run: Run, dry_run: bool, accept: bool, from_backups: bool, force: bo
             _remove(settings)
             restored = make_anew(there)
         lost = _settle(run.settings, settings, how)
+        if not (dry_run or yes):
+            consent.confirm("Put it in the place of the warehouse that is there?")
         kept = [] if dry_run else _put_in_place(run.settings, settings.warehouse)
     _tell(run, Recovered(how, restored, lost, kept), dry_run)
     return 0
