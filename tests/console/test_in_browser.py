@@ -8,7 +8,12 @@ import pytest
 
 from tests.support.browser import fits, serious, watched
 
-PAGES = ("/", "/dictionary/", "/dictionary/hired_employees", "/login", "/nothing")
+PAGES = (
+    *("/", "/loads", "/backups", "/builds", "/schema", "/audit", "/trail", "/keys"),
+    *("/dictionary/", "/dictionary/hired_employees", "/login", "/nothing"),
+    *("/reports/", "/reports/hires_by_quarter", "/reports/departments_above_mean?year=2021"),
+    *("/reports/hires_over_time", "/reports/rejections_by_rule_and_day", "/reports/nothing"),
+)
 
 
 @pytest.fixture

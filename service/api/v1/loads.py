@@ -105,13 +105,13 @@ class LoadController(Controller):
     ) -> Response[LoadList]:
         """Lists loads, newest first."""
         name = None if table is None else gate.table(table).name
-        start: Any = None if after is None else key_of(after, datetime, str)
+        start: Any = None if after is None else key_of(after, int, str)
         with gate.database.reading() as connection:
             found = queries.loads(connection, limit, start, kind=kind, table=name, status=status)
         following = None
         if found.more:
-            last = found.entries[-1][0]
-            following = cursor(last.started_at, last.load_id)
+            last = found.entries[-1]
+            following = cursor(min(entry.number for entry in last), last[0].load_id)
         shown = [page_of(entries) for entries in found.entries]
         return Response(LoadList(shown, following), headers=link(request, following))
 
@@ -122,10 +122,7 @@ class LoadController(Controller):
         if long is not None and long.file.is_trial:
             return page_of_trial(long)
         with gate.database.reading() as connection:
-            page = page_of(queries.load(connection, load_id))
-        if long is not None and page.status == "running":
-            page.progress = long.progress
-        return page
+            return with_progress(gate, page_of(queries.load(connection, load_id)))
 
     @delete(
         "/{load_id:str}",
@@ -139,9 +136,22 @@ class LoadController(Controller):
 
         Rows that it has brought in stay, and are counted.
         """
-        if not (gate.loads.cancel(load_id) or gate.replays.cancel(load_id)):
-            await asyncio.to_thread(_say_that_it_has_ended, gate, load_id)
-        await log_action(request, "load.cancel", load_id)
+        await cancel(request, gate, load_id)
+
+
+async def cancel(request: Request[Any, Any, Any], gate: Gate, load_id: str) -> None:
+    """Has a load end soon, and puts that on record; raises NotFound, Conflict."""
+    if not (gate.loads.cancel(load_id) or gate.replays.cancel(load_id)):
+        await asyncio.to_thread(_say_that_it_has_ended, gate, load_id)
+    await log_action(request, "load.cancel", load_id)
+
+
+def with_progress(gate: Gate, page: Load) -> Load:
+    """The page of a load; with how far it is, if it is that of a file which is being loaded."""
+    long = gate.loads.get(page.load_id)
+    if long is not None and page.status == "running":
+        page.progress = long.progress
+    return page
 
 
 def _say_that_it_has_ended(gate: Gate, load_id: str) -> None:

@@ -20,6 +20,7 @@ from service.api.http.problems import CONTENT_TYPE, problem
 from service.api.v1.answers import (
     InsertAnswer,
     InsertProblem,
+    created,
     encoded,
     outcome_of_table,
     status_of,
@@ -222,6 +223,8 @@ def _response(outcome: Outcome | RefusedRequest) -> Response[bytes]:
     table, present = verdict.batch.table.name, len(verdict.present)
     answer = ReplayAnswer(outcome.load_id, table, **of_table, already_present=present)
     status = 200 if present else status_of(outcome)
+    if status == 201:
+        return created(answer, f"/v1/loads/{outcome.load_id}")
     if status != 422:
         return Response(encoded(answer), status_code=status, media_type=JSON)
     members = msgspec.structs.asdict(answer)
