@@ -75,8 +75,9 @@ class Gate:
         self.loads.resume()
         self.forget_old_answers()
         self.writer.run(lambda connection: end_interrupted(connection, utc_now())).result()
-        self._tell_of_death()
-        self.deeds.end_interrupted(self._found_of)
+        with suppress(NoSpace, Unavailable):  # the log has it, and so will the next start
+            self._tell_of_death()
+            self.deeds.end_interrupted(self._found_of)
 
     def _tell_of_death(self) -> None:
         """That the service before this one has not ended in order is no secret."""
@@ -142,8 +143,7 @@ class Gate:
     def _remember_keys(self) -> None:
         """Has keys count that were there before, whatever became of their file."""
         self.key_memory = KeyMemory(self.keyring.path, self.database, self.writer)
-        with suppress(NoSpace, Unavailable):  # the next start, or the next change, does it
-            self.key_memory.keep()
+        self.key_memory.keep()
         self.keyring.had_keys |= self.key_memory.had_keys()
         self.keyring.on_read = self.key_memory.keep_soon
 
