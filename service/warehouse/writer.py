@@ -89,6 +89,7 @@ class Writer:
         self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
         self._stopping = False
         self._lost = False  # whether the connection is of no use any more
+        self._uncounted = False  # whether more is committed than the journal has been told
         self._taking = threading.Lock()  # so that nothing is queued behind the end
         self._left_over: Work | None = None
         self._arrivals = Arrivals()
@@ -175,8 +176,12 @@ class Writer:
 
     def note_build(self) -> None:
         """Notes what a build has committed; call with `lock` held."""
-        with self._database.reading() as connection:
-            self.journal.note(stored_counts(connection))
+        try:
+            with self._database.reading() as connection:
+                self.journal.note(stored_counts(connection))
+        except (DatabaseError, Problem):
+            log.exception("journal_failed")
+            self._uncounted = True
 
     def adopt(self, dictionary: Dictionary) -> "Future[None]":
         """Judges by another dictionary from now on."""
@@ -301,7 +306,11 @@ class Writer:
             self._lost = False
             self._stale.update(self.dictionary.tables)
             self.losses = self.journal.compare(self._connection)
+            self._uncounted = True
         self.check()
+        if self._uncounted:
+            self.journal.note(stored_counts(self._connection))
+            self._uncounted = False
         if self._grown:
             known = self.keys.counts()
             self._stale |= {
@@ -412,6 +421,7 @@ class Writer:
             return self.journal.note(stored_counts(self._connection, touched))
         except DatabaseError as error:
             log.exception("journal_failed")
+            self._uncounted = True
             return as_problem(error)
 
     def _once(self, run: WriterTask) -> Any:
