@@ -8,7 +8,6 @@ from typing import Any
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
-from litestar.response import Stream
 
 from service.api.http.authentication import actor_of
 from service.api.http.describing import Schema, described
@@ -108,9 +107,11 @@ class BackupPages(Controller):
         sync_to_thread=True,
         opt=described(answers={200: {AVRO: Schema.BYTES}}, page=True, part=True),
     )
-    def fetch_backup_file(self, gate: NamedDependency[Gate], backup_id: FromPath[str]) -> Stream:
+    def fetch_backup_file(
+        self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], backup_id: FromPath[str]
+    ) -> Response[Any]:
         """The backup itself: an Avro object container file."""
-        return file_of(gate, backup_id)
+        return file_of(request, gate, backup_id)
 
 
 def _may_check(request: Request[Any, Any, Any]) -> bool:

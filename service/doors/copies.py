@@ -3,7 +3,7 @@
 import shutil
 from datetime import datetime
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 
@@ -11,6 +11,7 @@ from service.dbt.runner import one_at_a_time
 from service.engines.duckdb import Database, as_problem
 from service.errors import NotFound
 from service.runtime.clock import utc_now
+from service.runtime.durable_files import make_folder
 from service.runtime.settings import Settings
 
 
@@ -28,24 +29,34 @@ class WarehouseCopies:
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._database, self._folder = database, settings.copies
+        self._made: dict[str, datetime] = {}  # by id; there are none from before the start
         self._name = settings.warehouse.name  # dbt calls the database after it
 
-    def make(self) -> WarehouseCopy:
+    def make(self, copy_id: str) -> WarehouseCopy:
         """Copies what is committed now; waits for a build that runs, inserts go on.
 
         Raises:
             NoSpace, Unavailable: it cannot be written.
         """
-        copy_id, taken_at = str(uuid4()), utc_now()
+        taken_at = utc_now()
         path = self._folder / copy_id / self._name
         try:
-            path.parent.mkdir(parents=True)
+            make_folder(path.parent)
             with one_at_a_time, self._database.all_cores():
                 self._database.copy_to(path)
-            return WarehouseCopy(copy_id, str(path), path.stat().st_size, taken_at)
+            self._made[copy_id] = taken_at
+            return self.get(copy_id)
         except Exception as error:
             shutil.rmtree(path.parent, ignore_errors=True)
             raise as_problem(error) from error
+
+    def get(self, copy_id: str) -> WarehouseCopy:
+        """A copy that is there; raises NotFound when there is none of that id."""
+        path = self._folder / _canonical(copy_id) / self._name
+        taken_at = self._made.get(path.parent.name)
+        if taken_at is None or not path.is_file():
+            raise NotFound("there is no such copy")
+        return WarehouseCopy(path.parent.name, str(path), path.stat().st_size, taken_at)
 
     def remove(self, copy_id: str) -> None:
         """Removes a copy; raises NotFound when there is none of that id."""
@@ -53,6 +64,7 @@ class WarehouseCopies:
         if not folder.is_dir():
             raise NotFound("there is no such copy")
         shutil.rmtree(folder)
+        self._made.pop(folder.name, None)
 
     def sweep(self) -> None:
         """Removes all of them: who asked for one before the service was started is gone."""

@@ -2,18 +2,20 @@
 
 import asyncio
 from typing import Any
+from uuid import uuid4
 
 import msgspec
-from litestar import Controller, Request, Response, delete, post
+from litestar import Controller, Request, Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from service.api.http.audit_log import log_action
+from service.api.http.audit_log import on_the_trail
 from service.api.http.describing import Link, described
 from service.api.http.idempotency import answered_once
 from service.api.http.parameters import only_known
 from service.api.http.times import Timestamp, in_utc
-from service.api.v1.answers import encoded
+from service.api.v1.answers import created
+from service.doors.copies import WarehouseCopy
 from service.gate import Gate
 
 
@@ -41,7 +43,9 @@ class CopyController(Controller):
             problems=(507,),
             once=True,
             role="operator",
-            leads_to=(Link("delete_copy", {"copy_id": "/copy_id"}),),
+            leads_to=tuple(
+                Link(call, {"copy_id": "/copy_id"}) for call in ("show_copy", "delete_copy")
+            ),
         ),
     )
     async def copy_warehouse(
@@ -53,17 +57,31 @@ class CopyController(Controller):
         """
 
         async def make() -> Response[bytes]:
-            made = await asyncio.to_thread(gate.copies.make)
-            await log_action(request, "copy.make", made.copy_id)
-            copy = Copy(made.copy_id, made.path, made.bytes, in_utc(made.taken_at))
-            return Response(encoded(copy), status_code=201, media_type="application/json")
+            copy_id = str(uuid4())
+            async with on_the_trail(request, "copy.make", copy_id):
+                made = await asyncio.to_thread(gate.copies.make, copy_id)
+            return created(_shown(made), f"/v1/copies/{made.copy_id}")
 
         return await answered_once(request, await request.body(), make)
+
+    @get(
+        "/{copy_id:str}",
+        operation_id="show_copy",
+        sync_to_thread=True,
+        opt=described(role="operator"),
+    )
+    def show_copy(self, gate: NamedDependency[Gate], copy_id: FromPath[str]) -> Copy:
+        """Shows a copy."""
+        return _shown(gate.copies.get(copy_id))
 
     @delete("/{copy_id:str}", operation_id="delete_copy", opt=described(role="operator"))
     async def delete_copy(
         self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], copy_id: FromPath[str]
     ) -> None:
         """Deletes a copy."""
-        await asyncio.to_thread(gate.copies.remove, copy_id)
-        await log_action(request, "copy.delete", copy_id)
+        async with on_the_trail(request, "copy.delete", copy_id):
+            await asyncio.to_thread(gate.copies.remove, copy_id)
+
+
+def _shown(copy: WarehouseCopy) -> Copy:
+    return Copy(copy.copy_id, copy.path, copy.bytes, in_utc(copy.taken_at))
