@@ -154,7 +154,7 @@ def test_a_form_is_sent_once_however_often_its_button_is_clicked(browser, desk):
         page.get_by_label("Key").fill(key)
         page.get_by_role("button", name="Log in").click()
         page.wait_for_url("**/backups")
-        page.get_by_label("Of").select_option("jobs")
+        page.locator("select[name=table]").select_option("jobs")
         page.get_by_role("button", name="Back up now").dblclick()
         page.get_by_text("Backed up").wait_for()
     assert len(client.get("/v1/backups?limit=1000").json()["backups"]) == before + 1
