@@ -60,7 +60,7 @@ def _loads_add_up(connection: Connection) -> AuditCheck:
     found = connection.execute(
         "select load_id, table_name, received, accepted, rejected, already_present from ops.loads"
         " where received <> accepted + rejected + already_present"
-        " or least(received, accepted, rejected, already_present) < 0 order by started_at, load_id"
+        " or least(received, accepted, rejected, already_present) < 0 order by number, load_id"
     ).fetchall()
     problems = [
         f"load {load_id} of {table}: {received} received is not {accepted} accepted"
@@ -123,7 +123,7 @@ _UNLISTED = """
         when status = 'refused' then times > rejected
         else times <> rejected
     end
-    order by started_at, load_id, table_name
+    order by number, load_id, table_name
 """
 
 
@@ -152,7 +152,7 @@ _LINES_OF_FILES = """
     where
         status = 'done'
         and lines <> header_lines + blank_lines + skipped_lines + record_lines
-    order by started_at, load_id, table_name
+    order by number, load_id, table_name
 """
 _LANDED = """
     with numbered as (
@@ -227,7 +227,7 @@ def _landed_otherwise(
 _ACCOUNTED = """
     with restored as (
         select * from ops.loads where table_name = $table and kind = 'restore'
-        order by finished_at desc, load_id limit 1
+        order by number desc, load_id limit 1
     ),
 
     brought as (

@@ -65,8 +65,12 @@ class HealthController(Controller):
         opt=described(answers={200: Readiness, 503: Readiness}, role="open"),
     )
     def is_ready(self, gate: NamedDependency[Gate]) -> Response[Readiness]:
-        """200 when it can do its work: warehouse, writer, disks, keys, open files; else 503."""
+        """200 when it can do its work: warehouse, writer, disks, keys, open files; else 503.
+
+        `last end` tells, and is no reason for a 503, if the service before was killed or crashed.
+        """
         checks = [_warehouse(gate), _writer(gate), *_disks(gate), _keys(gate), _open_files()]
+        checks.append(ReadinessCheck("last end", True, gate.died_before or "it was in order"))
         ok = all(check.ok for check in checks)
         answer = Readiness("ok" if ok else "unavailable", checks)
         return Response(answer, status_code=200 if ok else 503)
@@ -103,14 +107,12 @@ def _writer(gate: Gate) -> ReadinessCheck:
 
 
 def _keys(gate: Gate) -> ReadinessCheck:
+    own = Keyring(gate.settings.keys_file)  # that of the gate has a thread
+    own.had_keys = gate.keyring.had_keys
     try:
-        keyed = Keyring(
-            gate.settings.keys_file
-        ).configured  # its own: that of the gate has a thread
+        keyed = own.configured
     except KeysUnreadable as error:
         return ReadinessCheck("keys", False, error.detail)
-    if gate.keyring.had_keys and not keyed:
-        return ReadinessCheck("keys", False, "there were some, and they are gone")
     return ReadinessCheck("keys", True, "they can be read" if keyed else "there are none")
 
 

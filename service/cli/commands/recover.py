@@ -66,7 +66,9 @@ def _elsewhere(settings: "Settings") -> "Iterator[Settings]":
     """The same settings with a temporary warehouse beside, removed after the block."""
     import msgspec
 
-    name = f"{settings.warehouse.stem}.recovering{settings.warehouse.suffix}"
+    from service.backups.ownership import RECOVERING
+
+    name = f"{settings.warehouse.stem}{RECOVERING}{settings.warehouse.suffix}"
     other = msgspec.structs.replace(settings, warehouse=settings.warehouse.with_name(name))
     try:
         _remove(other)
