@@ -7,8 +7,8 @@ from service.api.http.paging import cursor, key_of
 from service.console.rejection_filters import RejectionFilters
 from service.engines.engine import Connection
 from service.ops import queries
-from service.ops.chosen_rejections import RejectionFilter
 from service.ops.records import RejectionRecord
+from service.ops.rejection_filters import RejectionFilter
 from service.ops.rejection_groups import GroupCounts, group_counts
 
 
@@ -20,7 +20,7 @@ def page_of_rejections(
     wanted = RejectionFilter(
         table=filters.table,
         column=filters.column,
-        rules=() if filters.rule is None else (filters.rule,),
+        rules=(filters.rule,) if filters.rule else (),
         load_id=filters.load,
         status=filters.status,
     )

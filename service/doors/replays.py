@@ -23,8 +23,8 @@ from service.engines.duckdb import Database
 from service.errors import Conflict
 from service.formats.bodies.body_rows import rows_of
 from service.judge.rulebook import Rulebook
-from service.ops import chosen_rejections, stored_rejections
-from service.ops.chosen_rejections import RejectionFilter
+from service.ops import rejection_filters, stored_rejections
+from service.ops.rejection_filters import RejectionFilter
 from service.ops.stored_rejections import StoredRejection
 from service.runtime.metrics import Metrics
 from service.warehouse.replays import Retries
@@ -98,9 +98,9 @@ class Replays:
         try:
             with self._database.reading() as connection:
                 until = stored_rejections.last_number(connection)  # what comes later is left out
-                matched = chosen_rejections.count(connection, wanted)
+                matched = rejection_filters.count(connection, wanted)
                 with_open = stored_rejections.tables_with(connection, wanted)
-            chosen_rejections.check_expected(matched, asked.expected)
+            rejection_filters.check_expected(matched, asked.expected)
             names = [name for name in self._rulebook().judges if name in with_open]
             parts = (
                 part
@@ -131,7 +131,8 @@ class Replays:
         tables = {item.stored.table for item in items}
         names = [name for name in self._rulebook().judges if name in tables]
         parts = ((name, [item for item in items if item.stored.table == name]) for name in names)
-        result = self._run(names, parts, ReplayTry(actor, dry_run=dry_run), lists_failed=True)
+        asked = ReplayTry(actor, dry_run=dry_run)
+        result = self._run(names, parts, asked, lists_failed=True)
         result.not_tried = not_tried + result.not_tried
         return result
 

@@ -10,8 +10,8 @@ from uuid import uuid4
 from service.engines.engine import Connection
 from service.errors import Conflict, NotFound
 from service.ops import records
-from service.ops.chosen_rejections import SHAPE_OF_VIOLATIONS, RejectionFilter
 from service.ops.records import LoadRecord, RejectionRecord, ReplayRecord, TrailRecord
+from service.ops.rejection_filters import SHAPE_OF_VIOLATIONS, RejectionFilter
 from service.runtime.clock import utc_now
 
 _SELECT_LOADS = f"select {', '.join(LoadRecord.__struct_fields__)} from ops.loads"
@@ -129,7 +129,8 @@ def rejections(
 ) -> RecordPage:
     """At most `limit` rejections of a filter, from that after number, position and id."""
     sql, values = wanted.sql()
-    where = _Conditions().add(sql, *values).after(("position", "rejection_id"), after)
+    where = _Conditions().add(sql, *values)
+    where.after(("position", "rejection_id"), after)
     edge = _edge(connection, "ops.rejections", where, limit + 1)
     found = connection.execute(
         f"{_SELECT_REJECTIONS} where number >= ? and {where.sql} {_NEWEST_REJECTION} limit ?",

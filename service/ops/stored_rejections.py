@@ -8,8 +8,8 @@ import pyarrow as pa
 from service.engines.duckdb import Database, query_arrow
 from service.engines.engine import Connection
 from service.errors import NotFound
-from service.ops.chosen_rejections import RejectionFilter
 from service.ops.records import BEFORE_ALL
+from service.ops.rejection_filters import RejectionFilter
 
 _SELECT = """
     select

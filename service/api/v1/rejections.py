@@ -19,8 +19,8 @@ from service.api.http.times import Timestamp, in_utc, naive
 from service.api.v1.answers import encoded
 from service.engines.engine import Connection
 from service.gate import Gate
-from service.ops import chosen_rejections, queries, records
-from service.ops.chosen_rejections import RejectionFilter
+from service.ops import queries, records, rejection_filters
+from service.ops.rejection_filters import RejectionFilter
 
 Status = Literal["open", "accepted", "dismissed"]
 FIRST_OF_LIST = tuple(
@@ -205,8 +205,8 @@ class RejectionController(Controller):
         """Counts the rejections of a filter by table, column and rule, the largest groups first."""
         wanted = filter_of(gate, table, column, rule, load_id, status, text, since, until)
         with gate.database.all_cores(), gate.database.reading() as connection:
-            found = chosen_rejections.groups(connection, wanted, MAX_COUNTS)
-            number = chosen_rejections.count(connection, wanted)
+            found = rejection_filters.groups(connection, wanted, MAX_COUNTS)
+            number = rejection_filters.count(connection, wanted)
         return RejectionGroups(number, [GroupCount(**vars(each)) for each in found])
 
     @post(
@@ -239,10 +239,10 @@ class RejectionController(Controller):
 
         def dismiss(connection: Connection) -> int:
             if dry_run:
-                matched = chosen_rejections.count(connection, wanted)
-                chosen_rejections.check_expected(matched, expected)
+                matched = rejection_filters.count(connection, wanted)
+                rejection_filters.check_expected(matched, expected)
                 return matched
-            return chosen_rejections.dismiss_all(connection, wanted, reason, actor, expected)
+            return rejection_filters.dismiss_all(connection, wanted, reason, actor, expected)
 
         async def answer() -> Response[bytes]:
             matched = await asyncio.wrap_future(gate.writer.run(dismiss))

@@ -36,7 +36,7 @@ from service.formats.bodies.text_bodies import without_mark
 from service.gate import Gate
 from service.judge.batch import Violation
 from service.judge.judge import check_number
-from service.ops.chosen_rejections import RejectionFilter
+from service.ops.rejection_filters import RejectionFilter
 from service.runtime.decoding_errors import in_words
 from service.warehouse.work import Outcome, StoredAnswer
 

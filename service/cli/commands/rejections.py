@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from service.cli import completing, output
+from service.cli.dates import moment_option
 from service.cli.invocation import Run, command, is_of_subcommand, segment
 from service.cli.replays import reason_of, replay_all, replay_corrected, replay_one
 from service.runtime.wording import counted
@@ -20,8 +21,12 @@ STATUSES = click.Choice(["open", "accepted", "dismissed"])
 def filters(body: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say which rejections are meant."""
     for option in (
-        click.option("--until", help="Only rows rejected before this moment."),
-        click.option("--since", help="Only rows rejected from this moment on (ISO 8601, UTC)."),
+        click.option(
+            "--until", callback=moment_option, metavar="90d|DAY", help="Only rows rejected before."
+        ),
+        click.option(
+            "--since", callback=moment_option, metavar="90d|DAY", help="Only rows rejected since."
+        ),
         click.option(
             "--load", "load_id", help="Only rows of this load.", shell_complete=completing.loads
         ),
