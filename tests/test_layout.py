@@ -61,7 +61,7 @@ SUBJECTS = {
     *("audit", "backups", "builds", "copies", "dictionary", "files", "inserts", "keys", "loads"),
     *(
         "facets",
-        "references",
+        "rejection_filters",
         "rejections",
         "replays",
         "reports",

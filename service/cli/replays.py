@@ -41,8 +41,8 @@ def replay_one(run: Run, client: "Client", rejection_id: str, dry_run: bool) -> 
     return int(answer["rejected"] > 0)
 
 
-def replay_all(run: Run, client: "Client", table: str | None) -> int:
-    """Replays every open rejected row, of one table or all; returns the exit code."""
+def replay_all(run: Run, client: "Client", wanted: Answer, changes: Answer) -> int:
+    """Replays every open rejected row that is wanted, with `changes`; returns the exit code."""
 
     def cancel() -> None:
         for load in client.pages("/v1/loads", "loads", MAX_ROWS, kind="replay", status="running"):
@@ -51,8 +51,8 @@ def replay_all(run: Run, client: "Client", table: str | None) -> int:
 
     goes_on = "goes on: `gatehouse loads --kind replay` shows what comes of it"
     with offering("the replay", goes_on, cancel), output.progress("trying again"):
-        parameters = {"table": table} if table else {}
-        answer = client.post("/v1/rejections/replay", **parameters)
+        content = {"set": changes} if changes else None
+        answer = client.post("/v1/rejections/replay", content, **wanted)
     return show_replays(run, answer)
 
 

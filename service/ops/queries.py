@@ -11,14 +11,13 @@ from service.engines.engine import Connection
 from service.errors import Conflict, NotFound
 from service.ops import records
 from service.ops.records import LoadRecord, RejectionRecord, ReplayRecord, TrailRecord
-from service.ops.rejection_filters import RejectionFilter
+from service.ops.rejection_filters import SHAPE_OF_VIOLATIONS, RejectionFilter
 from service.runtime.clock import utc_now
 
 _SELECT_LOADS = f"select {', '.join(LoadRecord.__struct_fields__)} from ops.loads"
 _SELECT_REJECTIONS = f"select {', '.join(RejectionRecord.__struct_fields__)} from ops.rejections"
 _SELECT_REPLAYS = f"select {', '.join(ReplayRecord.__struct_fields__)} from ops.replays"
 ALL_REJECTIONS = RejectionFilter()
-SHAPE_OF_VIOLATIONS = '[{"column": "varchar", "rule": "varchar"}]'
 # By number, which tells what came later. The rest orders what is of before there were numbers: then
 # it is the time.
 _NEWEST_LOAD = "order by number desc, load_id desc, table_name"

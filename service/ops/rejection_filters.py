@@ -12,7 +12,8 @@ from service.ops import records
 from service.ops.records import TrailRecord
 from service.runtime.clock import utc_now
 
-_VIOLATIONS = 'from_json(violations, \'[{"column": "varchar", "rule": "varchar"}]\')'
+SHAPE_OF_VIOLATIONS = '[{"column": "varchar", "rule": "varchar"}]'
+_VIOLATIONS = f"list_distinct(from_json(violations, '{SHAPE_OF_VIOLATIONS}'))"
 NO_COLUMN = ""  # of a violation of the row as a whole
 
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 from service.engines.duckdb import query_arrow
 from service.engines.engine import Connection
 from service.ops import records
-from service.ops.queries import SHAPE_OF_VIOLATIONS
 from service.ops.records import TrailRecord
+from service.ops.rejection_filters import SHAPE_OF_VIOLATIONS
 from service.runtime.clock import utc_now
 
 MAX_GROUPS = 50  # what clients sent can be the name of an unknown field

@@ -96,9 +96,10 @@ def choices_of(connection: Connection, asked: Report, parameter: ReportParameter
         return list(parameter.choices)
     types = report_types(connection, asked)
     shown = shown_column(parameter.column, types[parameter.column])
+    direction = "asc" if parameter.type == "text" else "desc"  # the newest first
     found = connection.execute(
         f"select {shown} from (select distinct {quoted(parameter.column)} from"
-        f" marts.{quoted(asked.model)}) order by 1 desc limit {MAX_CHOICES}"
+        f" marts.{quoted(asked.model)}) order by 1 {direction} limit {MAX_CHOICES}"
     ).fetchall()
     return [value for (value,) in found if value is not None]
 

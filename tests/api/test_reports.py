@@ -103,6 +103,7 @@ def test_reports_are_listed_with_what_they_take_and_show(reader):
             "values": ["hired"],
             "parts": None,
             "mean": "mean",
+            "sort": "value",
         },
         "href": ABOVE,
     }

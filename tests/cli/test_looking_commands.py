@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from service.cli.bars import bars
 from tests.support.commands import run
 from tests.support.services import settings_in
 
@@ -18,6 +19,7 @@ SAME = [
     ["reports"],
     ["reports", "hires_by_quarter"],
     ["reports", "departments_above_mean", "--year", "2021", "--json"],
+    ["rows", "jobs", "id=lt.4", "--order", "id.desc"],
     ["tables", "nothing"],
     ["rejections", "show", "nothing", "--json"],
 ]
@@ -113,3 +115,48 @@ def test_a_report_shows_its_rows_and_what_stands_beside_them(reading):
     assert lines[1].split("\t") == ["id", "department", "hired"]
     names = [report["name"] for report in reading("reports", "--json").json]
     assert "departments_above_mean" in names
+
+
+def test_what_a_report_asks_for_is_an_option(reading):
+    rows = reading("reports", "hires_over_time", "--since=2021-05-01", "--json").json["rows"]
+    assert min(row["month"] for row in rows) == "2021-05-01"
+    several = ("--department", "Archives", "--department", "Workshops")
+    found = reading("reports", "hires_over_time", *several, "--json").json["rows"]
+    assert {row["department"] for row in found} == {"Archives", "Workshops"}
+    assert reading("reports", "hires_over_time", "--nothing", "1").code == 1
+    assert reading("reports", "hires_over_time", "--since").code == 2
+
+
+@pytest.mark.parametrize(("name", "begins"), [("c.svg", b"<svg"), ("c.png", b"\x89PNG")])
+def test_a_chart_is_written(reading, tmp_path, name, begins):
+    assert reading("reports", "hires_by_quarter", "--chart", str(tmp_path / name)).code == 0
+    assert (tmp_path / name).read_bytes().startswith(begins)
+    assert reading("reports", "hires_by_quarter", "--chart", "c.pdf").code == 2
+
+
+def test_a_chart_is_drawn_of_characters_within_80_columns(reader):
+    listed = {each["name"]: each for each in reader.get("/v1/reports").json()}
+    for name, query in (
+        ("hires_by_quarter", "?year=2021"),
+        ("departments_above_mean", "?year=2021"),
+    ):
+        found = reader.get(f"/v1/reports/{name}{query}").json()
+        lines = list(bars(listed[name], found))
+        assert max(map(len, lines)) <= 80
+        longest = next(line for line in lines if "Customer Care" in line)
+        assert (
+            longest.count("█") + longest.count("▓") + longest.count("▒") + longest.count("░") > 40
+        )
+
+
+def test_rows_are_filtered_ordered_counted_and_written(reading, tmp_path):
+    found = reading(
+        "rows", "hired_employees", "id=gte.10", "id=lt.13", "--order", "id.desc", "--json"
+    )
+    assert [row["id"] for row in found.json] == [12, 11, 10]
+    assert reading("rows", "jobs", "--count").lines == ["183 rows"]
+    path = tmp_path / "jobs.csv"
+    assert reading("rows", "jobs", "--select", "id", "-o", str(path)).code == 0
+    assert len(path.read_text().splitlines()) == 184
+    assert reading("rows", "jobs", "id=1").code == 1
+    assert reading("rows", "jobs", "id").code == 2

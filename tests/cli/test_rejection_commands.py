@@ -241,7 +241,7 @@ def test_all_open_rows_are_tried_again(quiet, client):
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["x", "--all"], ["x", "--table", "jobs"], ["--all", "--dry-run"], ["x.csv", "--dry-run"]],
+    [[], ["x", "--all"], ["x", "--table", "jobs"], ["x", "--set", "a=1"], ["x.csv", "--dry-run"]],
     ids=" ".join,
 )
 def test_what_cannot_be_meant_exits_2(alone, arguments):
@@ -252,6 +252,25 @@ def test_a_row_is_dismissed_with_a_reason(quiet, client):
     (first,) = send(client, "departments", department("x"))
     assert quiet("rejections", "dismiss", first, "--reason", "a test").code == 0
     assert "resolution: a test" in quiet("rejections", "show", first).lines
+
+
+def test_the_rows_of_a_filter_are_tried_with_one_value_set(quiet, client):
+    send(client, "departments", {"id": 50, "department": " "}, {"id": 51, "department": " "})
+    words = ("rejections", "replay", "--table", "departments", "--rule", "not_blank")
+    trial = quiet(*words, "--set", "department=Archives II", "--dry-run", "--json")
+    assert (trial.json["matched"], trial.json["accepted"], trial.json["load_id"]) == (2, 2, None)
+    assert quiet(*words, "--set", "department=Archives II", "--expected", "3").code == 1
+    assert quiet(*words, "--set", "department=Archives II", "--expected", "2").code == 0
+    assert client.get("/v1/tables/departments/rows/50").json()["department"] == "Archives II"
+
+
+def test_the_rows_of_a_filter_are_dismissed(quiet, client):
+    send(client, "departments", {"id": 60, "department": " "}, {"id": 61, "department": " "})
+    words = ("rejections", "dismiss", "--table", "departments", "--rule", "not_blank")
+    assert quiet(*words, "--dry-run").lines == ["2 rows would be dismissed"]
+    assert quiet(*words, "--expected", "1").code == 1
+    assert quiet(*words, "--expected", "2", "--reason", "a test").lines == ["2 rows dismissed"]
+    assert quiet("rejections", "dismiss").code == 2
 
 
 def test_rejections_are_counted(quiet, client):

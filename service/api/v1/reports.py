@@ -64,6 +64,7 @@ class ShownChart(msgspec.Struct):
     values: list[str]
     parts: str | None
     mean: str | None
+    sort: Literal["value", "label"]
 
 
 class ReportSummary(msgspec.Struct):
@@ -245,7 +246,8 @@ def _taken(said: ReportParameter) -> TakenParameter:
 
 def _chart(said: ReportChart) -> ShownChart:
     kind = cast(Any, said.kind)
-    return ShownChart(kind, list(said.label), list(said.values), said.parts, said.mean)
+    sort: Literal["value", "label"] = "label" if said.by_label else "value"
+    return ShownChart(kind, list(said.label), list(said.values), said.parts, said.mean, sort)
 
 
 def report_named(gate: Gate, name: str) -> Report:

@@ -1,5 +1,6 @@
 """`gatehouse rejections`: lists, shows, exports, replays and dismisses rejected rows."""
 
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ def filters(body: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--rule", help="Only rows that broke this rule.", shell_complete=completing.rules
         ),
+        click.option("--column", help="Only rows that broke a rule of this column."),
+        click.option("--text", help="Only rows with this text in what was sent."),
         click.option("--table", help="Only rows of this table.", shell_complete=completing.tables),
     ):
         body = option(body)
@@ -90,17 +93,39 @@ def show(run: Run, rejection_id: str) -> None:
 
 
 @rejections.command()
-@click.argument("rejection_id", shell_complete=completing.rejections)
+@click.argument("rejection_id", required=False, shell_complete=completing.rejections)
+@filters
 @click.option("--reason", help="Why it stays out.")
+@click.option("--dry-run", is_flag=True, help="Of a filter: only say how many rows are meant.")
+@click.option("--expected", type=int, help="Of a filter: do it only where so many are meant.")
 @command
-def dismiss(run: Run, rejection_id: str, reason: str | None) -> None:
-    """Say that a row stays out; it remains listed."""
+def dismiss(
+    run: Run,
+    rejection_id: str | None,
+    reason: str | None,
+    dry_run: bool,
+    expected: int | None,
+    **only: str | None,
+) -> None:
+    """Say that a row, or all open rows of a filter, stay out; they remain listed."""
+    wanted = {name: value for name, value in only.items() if value is not None}
+    if bool(rejection_id) == bool(wanted):
+        raise click.UsageError("name a REJECTION_ID, or a filter such as --table T --rule R")
     with run.connect() as client:
-        client.delete(f"/v1/rejections/{segment(rejection_id)}", reason=reason)
+        if rejection_id is None:
+            said = {"reason": reason, "expected": expected, "dry_run": dry_run or None}
+            given = {name: value for name, value in said.items() if value is not None}
+            answer = client.post("/v1/rejections/dismiss", **wanted, **given)
+        else:
+            client.delete(f"/v1/rejections/{segment(rejection_id)}", reason=reason)
+            answer = {"rejection_id": rejection_id, "status": "dismissed"}
     if run.as_json:
-        output.print_json({"rejection_id": rejection_id, "status": "dismissed"})
-    else:
+        output.print_json(answer)
+    elif rejection_id is not None:
         output.line(f"dismissed {rejection_id}")
+    else:
+        verb = "would be dismissed" if dry_run else "dismissed"
+        output.line(f"{counted(answer['matched'], 'row')} {verb}")
 
 
 @rejections.command()
@@ -130,27 +155,56 @@ def export(run: Run, path: str, **only: str | None) -> None:
 
 @rejections.command()
 @click.argument("what", required=False, metavar="[REJECTION_ID|FILE.csv]")
+@filters
 @click.option("--all", "everything", is_flag=True, help="Try every open rejection again.")
-@click.option(
-    "--table", help="With --all: only rows of this table.", shell_complete=completing.tables
-)
-@click.option("--dry-run", is_flag=True, help="With REJECTION_ID: only judge the row.")
+@click.option("--set", "changes", multiple=True, metavar="COLUMN=VALUE", help="In all of them.")
+@click.option("--dry-run", is_flag=True, help="Only judge the rows; not for a file.")
+@click.option("--expected", type=int, help="Of a filter: do it only where so many are meant.")
 @command
-def replay(run: Run, what: str | None, everything: bool, table: str | None, dry_run: bool) -> int:
-    """Try rows again: one as it was, the corrected ones of an exported file, or all (--all).
+def replay(
+    run: Run,
+    what: str | None,
+    everything: bool,
+    changes: tuple[str, ...],
+    dry_run: bool,
+    expected: int | None,
+    **only: str | None,
+) -> int:
+    """Try rows again: one as it was, the corrected ones of an exported file, or all of a filter.
 
+    With --set, all rows of a filter (it has to name the --table) have that value in that column.
     Exits with 1 if some still fail.
     """
-    if everything == bool(what) or (table and not everything):
-        raise click.UsageError("name a REJECTION_ID or a FILE.csv, or say --all [--table TABLE]")
+    wanted: dict[str, Any] = {name: value for name, value in only.items() if value is not None}
+    is_many = everything or bool(wanted)
+    if is_many == bool(what):
+        raise click.UsageError("name a REJECTION_ID or a FILE.csv, or a filter, or say --all")
     is_file = bool(what) and str(what).lower().endswith((".csv", ".txt", ".tsv"))
-    if dry_run and (everything or is_file):
-        raise click.UsageError("--dry-run is for one REJECTION_ID")
+    if is_file and dry_run:
+        raise click.UsageError("--dry-run is for a REJECTION_ID, or a filter")
+    if not is_many and (changes or expected is not None):
+        raise click.UsageError("--set and --expected are for the rows of a filter")
     with run.connect() as client:
-        if everything:
-            return replay_all(run, client, table)
+        if is_many:
+            said = {"expected": expected, "dry_run": dry_run or None}
+            wanted |= {name: value for name, value in said.items() if value is not None}
+            return replay_all(run, client, wanted, _changes(changes))
         if is_file:
             from service.cli.corrections import read
 
             return replay_corrected(run, client, list(read(str(what))))
         return replay_one(run, client, str(what), dry_run)
+
+
+def _changes(changes: tuple[str, ...]) -> dict[str, Any]:
+    """Values by column: as JSON has them, or else texts."""
+    found: dict[str, Any] = {}
+    for each in changes:
+        name, equals, value = each.partition("=")
+        if not equals:
+            raise click.UsageError(f"{each} is no COLUMN=VALUE")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
