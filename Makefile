@@ -14,6 +14,9 @@ CASES ?= 25
 SEED ?= new
 BENCH := benchmarks/.venv
 EVALUATION := evaluation/.venv
+# What makes a TypeScript client of the OpenAPI document and lints it; without npm those tests are skipped.
+NODE_TOOLS := tests/clients/node_modules
+NPM := $(shell command -v npm)
 
 # Without bytecode each of its processes would compile all tests anew, which takes 6 s.
 TESTS := env -u PYTHONDONTWRITEBYTECODE $(VENV)/bin/python -m pytest
@@ -30,7 +33,7 @@ PIP_AUDIT := pip-audit==2.10.1
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-dev serve test fuzz soak lint evaluate format docs bench vendor seeds lock vulnerabilities clean
+.PHONY: help install install-dev serve test fuzz soak lint evaluate format docs bench screenshots vendor seeds lock vulnerabilities clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,7 +41,7 @@ help: ## this list
 install: $(VENV)/.installed ## install what the service needs into .venv
 	@:
 
-install-dev: $(VENV)/.installed-dev ## install the tools for tests and linting, too
+install-dev: $(VENV)/.installed-dev $(if $(NPM),$(NODE_TOOLS)/.installed) ## install the tools for tests and linting, too
 	@:
 
 serve: install ## build the warehouse, then serve
@@ -76,6 +79,9 @@ docs: install ## make docs/rules.md again, and the docs sites as files in site/
 bench: install $(BENCH)/.installed ## measure, beside peers (what and how: make bench ARGS=--help)
 	@$(VENV)/bin/python -m benchmarks.run $(ARGS)
 
+screenshots: install-dev ## take the pictures of docs/console.md anew, by the system's Chromium
+	@$(VENV)/bin/python -m tests.screenshots
+
 vendor: install ## take what others made for pages (service/console/vendor.json) by npm anew
 	@$(VENV)/bin/python -m service.console.vendoring
 
@@ -101,7 +107,7 @@ vulnerabilities: $(VENV)/bin/python ## ask OSV whether any of what is locked is 
 	  $(addprefix -r ,$(wildcard requirements/*.txt))
 
 clean: ## remove what can be made again (never warehouse/ or backups/)
-	@rm -rf $(VENV) $(BENCH) $(EVALUATION) site target logs build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(BENCH) $(EVALUATION) $(NODE_TOOLS) site target logs build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find service seeds tests benchmarks -name __pycache__ -type d -exec rm -rf {} + 2>/dev/null || true
 
 # The first candidate that can make an environment and that every locked package has a wheel for
@@ -130,6 +136,11 @@ $(VENV)/.installed-dev: requirements/dev.txt $(VENV)/.installed
 	@echo 'installing the tools for tests and linting into $(VENV) …'
 	@$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
 	@$(PIP) check
+	@touch $@
+
+$(NODE_TOOLS)/.installed: tests/clients/package-lock.json
+	@echo 'installing the tools for TypeScript and OpenAPI into $(NODE_TOOLS) …'
+	@cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
 # What judges the dbt project, with a dbt of its own: sqlfluff's part for dbt wants an older click.

@@ -49,6 +49,7 @@ LIBRARIES = {
     "jinja2": ["console"],
     "multipart": ["console"],
     "litestar": ["api", "console", "app"],
+    "resvg_py": ["reports"],
     "prometheus_client": ["runtime.metrics"],
     "structlog": ["runtime.logs"],
     "uvicorn": ["api.http"],

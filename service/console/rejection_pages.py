@@ -14,9 +14,14 @@ from markupsafe import Markup
 from service.api.http.client_queries import asked, streamed
 from service.api.http.describing import described
 from service.console.choices import choices_of
+from service.console.list_filters import PLACE, RejectionFilters
 from service.console.pages import fragment, page
-from service.console.rejection_filters import PLACE, RejectionFilters
-from service.console.rejection_lookups import all_rejections, groups_of, page_of_rejections
+from service.console.rejection_lookups import (
+    GroupCounts,
+    all_rejections,
+    groups_of,
+    page_of_rejections,
+)
 from service.console.row_grid import kind_of
 from service.console.viewer import Viewer
 from service.console.work_list import WorkItem, work_items
@@ -28,7 +33,6 @@ from service.formats.bodies.csv_lines import csv_line
 from service.gate import Gate
 from service.ops import queries
 from service.ops.records import RejectionRecord
-from service.ops.rejection_groups import GroupCounts
 from service.ops.violation_counts import open_by_table
 
 PAGE = described(page=True, part=True)

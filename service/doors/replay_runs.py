@@ -99,6 +99,7 @@ class ReplayResult:
     tables: dict[str, Tally] = field(default_factory=dict)
     failed: list[FailedReplay] = field(default_factory=list)
     not_tried: list[tuple[str, str]] = field(default_factory=list)
+    matched: int = 0  # rejections of the filter, where there was one
 
     def counts(self) -> dict[str, int]:
         """The sums over all tables: received, accepted, rejected and already_present."""
@@ -116,19 +117,14 @@ class ReplayRun:
         rulebook: Callable[[], Rulebook],
         tables: Sequence[str],
         actor: str | None,
-        is_trial: bool = False,
     ) -> None:
-        """`tables` are those that the load is of, whatever comes of their rows.
-
-        A trial only judges: nothing is written, and there is no load.
-        """
+        """`tables` are those that the load is of, whatever comes of their rows."""
         self._writer, self._metrics, self._rulebook = writer, metrics, rulebook
-        self._actor, self._is_trial = actor, is_trial
+        self._actor = actor
         self._load_id = str(uuid4())
-        self._result = ReplayResult(
-            None if is_trial else self._load_id, {name: Tally() for name in tables}
-        )
+        self._result = ReplayResult(self._load_id, {name: Tally() for name in tables})
         self.lists_failed = False  # whether the result names each row that fails
+        self.is_trial = False  # whether rows are only judged
         self._is_cancelled = False
 
     @property
@@ -147,9 +143,8 @@ class ReplayRun:
             Unavailable: the writer had too much to do, again and again.
             Conflict: it was cancelled.
         """
-        if self._is_trial:
-            self._try_all(parts)
-            return self._result
+        if self.is_trial:
+            return self._tried(parts)
         self._begin()
         try:
             self._try_all(parts)
@@ -162,6 +157,18 @@ class ReplayRun:
             raise Conflict("the replay was cancelled", load_id=self._load_id)
         self._end("done", None)
         return self._result
+
+    def _tried(self, parts: Iterable[Part]) -> ReplayResult:
+        self._try_all(parts)
+        self._result.load_id = None
+        return self._result
+
+    def _try_all(self, parts: Iterable[Part]) -> None:
+        for table, part in parts:
+            if self._is_cancelled:
+                return
+            for _, alike in groupby(part, key=lambda item: item.is_text):
+                self._try(table, list(alike))
 
     def _begin(self) -> None:
         began = utc_now()
@@ -177,13 +184,6 @@ class ReplayRun:
             for name in self._result.tables
         ]
         self._writer.run(lambda connection: records.write(connection, loads)).result()
-
-    def _try_all(self, parts: Iterable[Part]) -> None:
-        for table, part in parts:
-            if self._is_cancelled:
-                break
-            for _, alike in groupby(part, key=lambda item: item.is_text):
-                self._try(table, list(alike))
 
     def _try(self, table: str, items: list[ReplayItem]) -> None:
         """Tries rows in one transaction, without those that went in meanwhile."""
@@ -207,7 +207,11 @@ class ReplayRun:
         batch = judged_again(self._rulebook().judges[table], items)
         retries = Retries([item.retry() for item in items], self._load_id)
         insert = Insert(
-            [batch], dry_run=self._is_trial, kind="replay", actor=self._actor, replay=retries
+            [batch],
+            dry_run=self.is_trial,
+            kind="replay",
+            actor=self._actor,
+            replay=retries,
         )
         outcome = self._writer.insert(insert).result()
         assert isinstance(outcome, Outcome)
@@ -226,8 +230,9 @@ class ReplayRun:
             if self.lists_failed:
                 failed = FailedReplay(items[position].stored.rejection_id, violations)
                 self._result.failed.append(failed)
-        if not self._is_trial:
-            self._metrics.judged(table, verdict.accepted.num_rows, len(verdict.rejected))
+        if self.is_trial:
+            return
+        self._metrics.judged(table, verdict.accepted.num_rows, len(verdict.rejected))
 
     def _end(self, status: str, detail: str | None) -> None:
         now, load_id = utc_now(), self._load_id

@@ -9,6 +9,7 @@ import pyarrow as pa
 from service.engines.duckdb import Database, query_arrow
 from service.engines.engine import Connection
 from service.errors import NotFound
+from service.ops.rejection_filters import RejectionFilter
 
 BEFORE_ALL = datetime(1, 1, 1)  # noqa: DTZ001 - in UTC, as the warehouse keeps times
 
@@ -61,29 +62,31 @@ def by_id(connection: Connection, rejection_id: str) -> StoredRejection:
     return found
 
 
-def tables_with_open(connection: Connection) -> set[str]:
-    """The names of the tables that have open rejections."""
+def tables_with(connection: Connection, wanted: RejectionFilter) -> set[str]:
+    """The names of the tables that have rejections of a filter."""
+    where, values = wanted.sql()
     rows = connection.execute(
-        "select distinct table_name from ops.rejections where status = 'open'"
+        f"select distinct table_name from ops.rejections where {where}", values
     ).fetchall()
     return {name for (name,) in rows}
 
 
 def open_parts(
-    database: Database, table: str, until: datetime, size: int
+    database: Database, wanted: RejectionFilter, until: datetime, size: int
 ) -> Iterator[list[StoredRejection]]:
-    """The open rejections of a table up to `until` (UTC), oldest first, at most `size` at a time.
+    """The rejections of a filter up to `until` (UTC), oldest first, at most `size` at a time.
 
     Each part is read in a transaction of its own, so that what became of the last is seen.
     """
+    where, values = wanted.sql()
     after = (BEFORE_ALL, -1, "")
     while True:
         with database.reading() as connection:
             rows = connection.execute(
-                f"{_SELECT} where table_name = ? and status = 'open' and rejected_at <= ?"
+                f"{_SELECT} where {where} and rejected_at <= ?"
                 " and rejected_at >= ? and (rejected_at, position, rejection_id) > (?, ?, ?)"
                 " order by rejected_at, position, rejection_id limit ?",
-                [table, until, after[0], *after, size],
+                [*values, until, after[0], *after, size],
             ).fetchall()
         if not rows:
             return

@@ -175,9 +175,7 @@ def test_a_group_is_dismissed_with_a_reason_and_tried_again_as_it_is(client):
     )
     assert {one(client, each)["resolution"] for each in ids[:3]} == {"tests <of> ours"}
     trail = client.get("/v1/trail").json()["entries"]
-    assert {each["subject"] for each in trail if each["action"] == "rejection.dismiss"} >= {
-        *ids[:3]
-    }
+    assert any("3 rows" in (each["detail"] or "") for each in trail)
     assert client.get("/v1/audit").json()["ok"]
     client.post("/v1/tables/jobs/rows", json=[{"id": 184, "job": "Tester"}])
     again = sent(client, f"{PLACE}/again", {"table": "hired_employees", "load": load})

@@ -8,6 +8,7 @@ from litestar import Request
 from litestar.response import Stream
 
 from service.api.http.limits import without_limit
+from service.api.http.reads import wants_no_body
 from service.engines.engine import Connection
 from service.errors import Unavailable
 from service.gate import Gate
@@ -70,6 +71,10 @@ async def streamed(
     except BaseException:
         stream.stop()
         raise
+
+    if wants_no_body(request.scope):
+        stream.stop()
+        return Stream(iter(()), media_type=media_type, headers=headers)
 
     async def sent() -> AsyncIterator[bytes]:
         piece = first

@@ -7,6 +7,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
+from service.api.http.headers import allow
 from service.engines.duckdb import PASSING, DatabaseError, as_problem
 from service.errors import LONGEST, NoSpace, Problem, Unavailable, shortened
 from service.runtime.logs import get_logger
@@ -47,7 +48,10 @@ def of_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     members = {"errors": error.extra} if error.extra else {}
     slug = title.lower().replace(" ", "-")
     body = problem(error.status_code, slug, title, _detail(error) or title, **members)
-    return _response(error.status_code, body, error.headers)
+    headers = error.headers
+    if headers and "allow" in headers:  # Litestar's are those of handlers, in the order they came
+        headers = {**headers, "allow": allow(headers["allow"].split(","))}
+    return _response(error.status_code, body, headers)
 
 
 def _detail(error: HTTPException) -> str:

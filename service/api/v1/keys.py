@@ -19,7 +19,8 @@ from service.api.http.describing import described
 from service.api.http.idempotency import answered_once
 from service.api.http.parameters import only_known
 from service.api.http.times import Timestamp, naive
-from service.api.v1.answers import encoded
+from service.api.v1.answers import created
+from service.errors import NotFound
 from service.gate import Gate
 from service.ops.records import TrailRecord
 
@@ -105,6 +106,19 @@ class KeyController(Controller):
         answer = await answered_once(request, body, create)
         return answer if secret is None else _response(asked, secret)
 
+    @get(
+        "/{name:str}",
+        operation_id="show_key",
+        sync_to_thread=True,
+        opt=described(role="operator"),
+    )
+    def show_key(self, gate: NamedDependency[Gate], name: FromPath[str]) -> ShownKey:
+        """Shows a key, without itself."""
+        found = next((key for key in listed(gate) if key.name == name), None)
+        if found is None:
+            raise NotFound(f"there is no key {name!r}")
+        return found
+
     @delete("/{name:str}", operation_id="revoke_key", opt=described(role="operator"))
     async def revoke_key(
         self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], name: FromPath[str]
@@ -144,4 +158,4 @@ def of_keys(gate: Gate) -> Iterator[TrailRecord]:
 
 def _response(asked: KeyRequest, secret: str | None) -> Response[bytes]:
     made = NewKey(asked.name, asked.role, asked.expires_at, secret)
-    return Response(encoded(made), status_code=201, media_type="application/json")
+    return created(made, f"/v1/keys/{asked.name}")

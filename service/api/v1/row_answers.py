@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any
 
 from litestar import Request, Response
 
 from service.api.http.client_queries import asked, streamed
+from service.api.http.etags import is_known, not_modified
 from service.api.http.middleware import header
 from service.api.http.negotiation import FORMATS, answer_with, negotiated, preference
 from service.api.http.paging import cursor, key_of_any, link
@@ -23,6 +25,7 @@ PAGING = ("limit", "after", "format")
 EVERYTHING, DEFAULT_LIMIT, MAX_LIMIT = "all", 100, 10_000
 COUNTS = ("none", "exact", "estimated")
 ENDINGS = tuple(FORMATS)
+START = token_hex(4)  # versions count from here
 
 
 @dataclass(frozen=True)
@@ -108,9 +111,12 @@ async def answer_rows(
     if is_whole or wanted.limit is None:
         return await _all_rows(request, gate, wanted, form, ending)
     counts = preference(header(request, "prefer") or "", "count", COUNTS)
+    tag = _tag(gate, table, f"{form}.{counts}")
+    if is_known(header(request, "if-none-match"), tag):
+        return not_modified({"ETag": tag, "Vary": "Accept, Accept-Encoding, Prefer"})
     found = await asked(request, gate, lambda connection: page_of_rows(connection, wanted, counts))
     members: dict[str, Any] = {"next": found.next}
-    headers = link(request, found.next)
+    headers = link(request, found.next) | {"ETag": tag, "Vary": "Accept, Accept-Encoding, Prefer"}
     if found.count is not None:
         members |= {"count": found.count.rows, "count_exact": found.count.is_exact}
         more = "" if found.count.is_exact else "+"
@@ -119,6 +125,15 @@ async def answer_rows(
             "Preference-Applied": f"count={counts}",
         }
     return answer_with(found.rows, FORMATS[form], lambda rows: {"rows": rows, **members}, headers)
+
+
+def _tag(gate: Gate, table: Table, form: str) -> str:
+    """Of any page of a table: it changes with the table, and no page has to be read to know it.
+
+    To be asked before the page is read: what is committed meanwhile then has another one.
+    """
+    version = gate.writer.versions[table.name]
+    return f'W/"{START}.{version}.{table.fingerprint[:8]}.{form}"'
 
 
 async def _all_rows(

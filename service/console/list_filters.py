@@ -6,6 +6,7 @@ from typing import Any, Literal, Self, cast, get_args
 
 from service.console.pages import url
 from service.errors import BadRequest
+from service.ops.rejection_filters import RejectionFilter
 
 Status = Literal["open", "accepted", "dismissed"]
 PLACE = "/rejections"
@@ -39,6 +40,17 @@ class RejectionFilters:
         if said["rule"]:
             said["column"] = query.get("column")
         return cls(**said, status=cast(Status, status))
+
+    @property
+    def wanted(self) -> RejectionFilter:
+        """As queries take it."""
+        return RejectionFilter(
+            table=self.table,
+            column=self.column,
+            rules=(self.rule,) if self.rule else (),
+            load_id=self.load,
+            status=self.status,
+        )
 
     def items(self) -> dict[str, str]:
         """As a query says it; what is any is left out."""
