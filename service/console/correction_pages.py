@@ -106,7 +106,7 @@ class CorrectionPages(Controller):
         try:
             rows = list(corrected_rows(content))
         except NoCorrections as error:
-            raise BadRequest(f"{form.file_name or 'the file'}{error}") from None
+            raise BadRequest(f"the file {form.file_name}{error}") from None
         corrections = [Correction(rejection_id, text={**row}) for _, rejection_id, row in rows]
         actor, tried = actor_of(request), 0
         accepted = failed = 0
