@@ -1,6 +1,5 @@
 """GET /audit and /trail: whether the books are right, and who did what."""
 
-from datetime import datetime
 from typing import Any
 
 from litestar import Controller, Request, Response, get
@@ -11,12 +10,10 @@ from service.api.http.describing import Schema, described
 from service.api.http.negotiation import HTML
 from service.api.http.paging import After, cursor, key_of
 from service.api.http.parameters import only_known
-from service.api.v1.keys import of_keys
 from service.console.pages import page, segment
 from service.gate import Gate
 from service.ops import trail
-from service.ops.records import TrailRecord
-from service.ops.trail import TrailFilter
+from service.ops.trail import Deed, TrailFilter
 from service.runtime.clock import utc_now
 from service.upkeep.audit import audit
 
@@ -77,14 +74,15 @@ class BookPages(Controller):
         after: After = None,
     ) -> Response[Any]:
         """Shows what was done, newest first."""
-        start: Any = None if after is None else key_of(after, datetime, str)
+        start: Any = None if after is None else key_of(after, int, str)
         wanted = TrailFilter(actor or None, action or None, None, start)
+        gate.key_memory.keep()  # what was done to them on the machine
         with gate.database.reading() as connection:
-            found = trail.page(connection, PAGE_ENTRIES, wanted, of_keys(gate))
+            found = trail.page(connection, PAGE_ENTRIES, wanted)
         following = None
         if found.more:
             last = found.entries[-1]
-            following = cursor(last.happened_at, last.entry_id)
+            following = cursor(last.number, last.entry_id)
         return page(
             request,
             "trail.html",
@@ -96,7 +94,7 @@ class BookPages(Controller):
         )
 
 
-def _place(entry: TrailRecord) -> str | None:
+def _place(entry: Deed) -> str | None:
     """The page about what was done; None where there is none."""
     kind, subject = entry.action.partition(".")[0], entry.subject
     if kind == "load" and "/" in entry.entry_id:  # of the books of loads: the load, and its table

@@ -1,5 +1,6 @@
 """GET /builds: what dbt did, and what it said of each model and test."""
 
+import asyncio
 from typing import Any
 
 from litestar import Controller, Request, Response, get, post
@@ -86,7 +87,7 @@ class BuildPages(Controller):
     ) -> Response[Any]:
         """Asks for a build."""
         build_id = gate.builds.ask(actor_of(request)).build_id
-        await log_action(request, "build", build_id)
+        await asyncio.wrap_future(gate.builds.on_record(build_id))
         return see_other(f"/builds/{build_id}")
 
     @post("/{build_id:str}/cancel", operation_id="cancel_build_by_form", opt=FORM)

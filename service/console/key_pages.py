@@ -61,6 +61,7 @@ class KeyPages(Controller):
             made, secret = await asyncio.to_thread(_make, gate, form, actor_of(request))
         except (Conflict, Unprocessable) as problem:
             return await asyncio.to_thread(_page, request, gate, problem=problem, form=form)
+        await asyncio.to_thread(gate.key_memory.keep)
         return await asyncio.to_thread(_page, request, gate, made=made, secret=secret)
 
     @post("/{name:str}/revoke", operation_id="revoke_key_by_form", opt=FORM)
@@ -74,6 +75,7 @@ class KeyPages(Controller):
         """Revokes a key, and with it the sessions that it began."""
         with readable():
             await asyncio.to_thread(keys_file.revoke, gate.keyring.path, name, actor_of(request))
+        await asyncio.to_thread(gate.key_memory.keep)
         return see_other("/keys")
 
 

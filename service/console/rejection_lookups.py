@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from service.api.http.paging import cursor, key_of
@@ -32,12 +31,12 @@ def page_of_rejections(
     connection: Connection, filters: RejectionFilters, after: str | None, limit: int
 ) -> tuple[Sequence[RejectionRecord], str | None]:
     """At most `limit` rejections, and the cursor of the next page."""
-    start: Any = None if after is None else key_of(after, datetime, int, str)
+    start: Any = None if after is None else key_of(after, int, int, str)
     found = queries.rejections(connection, limit, start, filters.wanted)
     if not found.more:
         return found.entries, None
     last = found.entries[-1]
-    return found.entries, cursor(last.rejected_at, last.position, last.rejection_id)
+    return found.entries, cursor(last.number, last.position, last.rejection_id)
 
 
 def all_rejections(

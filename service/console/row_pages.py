@@ -267,7 +267,7 @@ def _history(connection: Connection, table: Table, key: str) -> list[dict[str, A
     found = connection.execute(
         "select rejection_id, rejected_at, violations, status, resolved_at, resolved_by"
         " from ops.rejections where table_name = ?"
-        " and json_extract_string(payload, ?) = ? order by rejected_at desc limit ?",
+        " and json_extract_string(payload, ?) = ? order by number desc limit ?",
         [table.name, f'$."{table.primary_key}"', key, MAX_HISTORY],
     ).fetchall()
     names = ("rejection_id", "rejected_at", "violations", "status", "resolved_at", "resolved_by")

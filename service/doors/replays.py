@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from datetime import datetime
 
 from service.doors.inserts import InsertOptions
 from service.doors.replay_changes import Changes, ReplayTry, changed
@@ -27,7 +26,6 @@ from service.judge.rulebook import Rulebook
 from service.ops import rejection_filters, stored_rejections
 from service.ops.rejection_filters import RejectionFilter
 from service.ops.stored_rejections import StoredRejection
-from service.runtime.clock import utc_now
 from service.runtime.metrics import Metrics
 from service.warehouse.replays import Retries
 from service.warehouse.work import Insert, Outcome, StoredAnswer
@@ -98,8 +96,8 @@ class Replays:
         if not self._all_under_way.acquire(blocking=False):
             raise Conflict("all open rejections are being tried again already")
         try:
-            until = utc_now()  # what is kept out from now on is left out
             with self._database.reading() as connection:
+                until = stored_rejections.last_number(connection)  # what comes later is left out
                 matched = rejection_filters.count(connection, wanted)
                 with_open = stored_rejections.tables_with(connection, wanted)
             rejection_filters.check_expected(matched, asked.expected)
@@ -123,20 +121,22 @@ class Replays:
         return run is not None
 
     def replay_corrected(
-        self, corrections: Sequence[Correction], actor: str | None
+        self, corrections: Sequence[Correction], actor: str | None, dry_run: bool = False
     ) -> ReplayResult:
-        """Tries the rows of these rejections again, parents first; says of each that fails why."""
+        """Tries the rows of these rejections again, parents first; says of each that fails why.
+
+        A dry run only judges them.
+        """
         items, not_tried = self._matched(corrections)
         tables = {item.stored.table for item in items}
         names = [name for name in self._rulebook().judges if name in tables]
         parts = ((name, [item for item in items if item.stored.table == name]) for name in names)
-        result = self._run(names, parts, ReplayTry(actor), lists_failed=True)
+        asked = ReplayTry(actor, dry_run=dry_run)
+        result = self._run(names, parts, asked, lists_failed=True)
         result.not_tried = not_tried + result.not_tried
         return result
 
-    def _open_parts(
-        self, wanted: RejectionFilter, until: datetime, changes: Changes
-    ) -> Iterator[Part]:
+    def _open_parts(self, wanted: RejectionFilter, until: int, changes: Changes) -> Iterator[Part]:
         assert wanted.table is not None
         for part in stored_rejections.open_parts(self._database, wanted, until, PART):
             yield wanted.table, [ReplayItem(each, changed(each, changes)) for each in part]
@@ -176,9 +176,10 @@ class Replays:
     ) -> ReplayResult:
         if not tables:
             return ReplayResult(None)
-        run = ReplayRun(self._writer, self._metrics, self._rulebook, tables, asked.actor)
+        run = ReplayRun(
+            self._writer, self._metrics, self._rulebook, tables, asked.actor, asked.dry_run
+        )
         run.lists_failed = lists_failed
-        run.is_trial = asked.dry_run
         self._running[run.load_id] = run
         try:
             return run.run(parts)

@@ -162,6 +162,10 @@ def test_keys_are_made_listed_and_revoked(keys, client, contract):
     assert is_problem(
         client.post("/v1/keys", json={"name": "app", "role": "reader"}), 409, "conflict"
     )
+    assert is_problem(client.delete("/v1/keys/the-operator"), 409, "last-operator")
+    assert client.get("/v1/keys").status_code == 200
+    assert client.delete("/v1/keys/the-operator?force=true").status_code == 204
+    assert is_problem(client.get("/v1/keys"), 401, "unauthorized")
 
 
 def test_a_repeated_request_for_a_key_makes_one_and_does_not_show_it_again(keys, client, settings):

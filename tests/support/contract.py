@@ -22,7 +22,7 @@ class Contract:
             if "properties" in schema and name not in OPEN:
                 schema.setdefault("additionalProperties", False)  # nothing is left unsaid
         self._operations = [
-            (re.compile(re.sub(r"{\w+}", "[^/]*", path)), method, operation)
+            (re.compile(re.sub(r"\\{\w+\\}", "[^/]*", re.escape(path))), method, operation)
             for path, item in document["paths"].items()
             for method, operation in item.items()
         ]

@@ -77,7 +77,7 @@ async def streamed(
         return Stream(iter(()), media_type=media_type, headers=headers)
 
     async def sent() -> AsyncIterator[bytes]:
-        piece = first
+        piece = None if wants_no_body(request.scope) else first
         try:
             while piece is not None:
                 if piece:

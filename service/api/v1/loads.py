@@ -109,7 +109,7 @@ class LoadController(Controller):
     ) -> Response[LoadList]:
         """Lists loads, newest first."""
         name = None if table is None else gate.table(table).name
-        start: Any = None if after is None else key_of(after, datetime, str)
+        start: Any = None if after is None else key_of(after, int, str)
         with gate.database.reading() as connection:
             found = queries.loads(
                 connection,
@@ -123,8 +123,8 @@ class LoadController(Controller):
             )
         following = None
         if found.more:
-            last = found.entries[-1][0]
-            following = cursor(last.started_at, last.load_id)
+            last = found.entries[-1]
+            following = cursor(min(entry.number for entry in last), last[0].load_id)
         shown = [page_of(entries) for entries in found.entries]
         return Response(LoadList(shown, following), headers=link(request, following))
 

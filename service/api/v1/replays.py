@@ -37,6 +37,7 @@ from service.gate import Gate
 from service.judge.batch import Violation
 from service.judge.judge import check_number
 from service.ops.rejection_filters import RejectionFilter
+from service.runtime.decoding_errors import in_words
 from service.warehouse.work import Outcome, StoredAnswer
 
 MAX_REASONS = 100  # what clients sent can be the name of an unknown field
@@ -277,7 +278,7 @@ def _sent(body: bytes, content_type: str) -> list[Correction] | SetValues | None
         with decoding():
             found = msgspec.json.decode(without_mark(body), type=list[_Corrected] | SetValues)
     except msgspec.ValidationError as error:
-        raise MalformedBody(f"the body does not fit: {error}") from None
+        raise MalformedBody(f"the body does not fit: {in_words(error)}") from None
     return found if isinstance(found, SetValues) else [_correction(each) for each in found]
 
 

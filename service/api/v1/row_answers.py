@@ -25,7 +25,8 @@ PAGING = ("limit", "after", "format")
 EVERYTHING, DEFAULT_LIMIT, MAX_LIMIT = "all", 100, 10_000
 COUNTS = ("none", "exact", "estimated")
 ENDINGS = tuple(FORMATS)
-START = token_hex(4)  # versions count from here
+START = token_hex(4)  # versions of tables count from here
+VARY = "Accept, Prefer, Accept-Encoding"
 
 
 @dataclass(frozen=True)
@@ -105,18 +106,18 @@ async def answer_rows(
         NotAcceptable: there is no such format.
     """
     form = _format(request, ending)
+    counts = preference(header(request, "prefer") or "", "count", COUNTS)
+    tag = _tag(gate, table, form, counts)
+    if is_known(header(request, "if-none-match"), tag):
+        return not_modified({"ETag": tag, "Vary": VARY})
     is_whole = ending is not None or form in TYPED
     items = request.query_params.multi_items()
     wanted = RowsAsked.read(table, items, None if is_whole else DEFAULT_LIMIT)
     if is_whole or wanted.limit is None:
-        return await _all_rows(request, gate, wanted, form, ending)
-    counts = preference(header(request, "prefer") or "", "count", COUNTS)
-    tag = _tag(gate, table, f"{form}.{counts}")
-    if is_known(header(request, "if-none-match"), tag):
-        return not_modified({"ETag": tag, "Vary": "Accept, Accept-Encoding, Prefer"})
+        return await _all_rows(request, gate, wanted, form, ending, tag)
     found = await asked(request, gate, lambda connection: page_of_rows(connection, wanted, counts))
     members: dict[str, Any] = {"next": found.next}
-    headers = link(request, found.next) | {"ETag": tag, "Vary": "Accept, Accept-Encoding, Prefer"}
+    headers = {"ETag": tag, "Vary": VARY, **link(request, found.next)}
     if found.count is not None:
         members |= {"count": found.count.rows, "count_exact": found.count.is_exact}
         more = "" if found.count.is_exact else "+"
@@ -127,13 +128,13 @@ async def answer_rows(
     return answer_with(found.rows, FORMATS[form], lambda rows: {"rows": rows, **members}, headers)
 
 
-def _tag(gate: Gate, table: Table, form: str) -> str:
-    """Of any page of a table: it changes with the table, and no page has to be read to know it.
+def _tag(gate: Gate, table: Table, form: str, counts: str) -> str:
+    """Of whatever is asked of a table: it changes with that, and no row has to be read for it.
 
-    To be asked before the page is read: what is committed meanwhile then has another one.
+    To be made before rows are read: what is committed meanwhile then has another one.
     """
     version = gate.writer.versions[table.name]
-    return f'W/"{START}.{version}.{table.fingerprint[:8]}.{form}"'
+    return f'W/"{START}.{version}.{table.fingerprint[:8]}.{form}.{counts}"'
 
 
 async def _all_rows(
@@ -142,6 +143,7 @@ async def _all_rows(
     wanted: RowsAsked,
     form: str,
     ending: str | None,
+    tag: str,
 ) -> Response[Any]:
     place = wanted.place
 
@@ -150,7 +152,7 @@ async def _all_rows(
         batches = row_stream.batches(connection, wanted.query, place, wanted.limit, is_typed)
         yield from STREAMS[form](batches)
 
-    headers = {"Vary": "Accept"}
+    headers = {"ETag": tag, "Vary": VARY}
     if ending is not None or form in TYPED:
         name = f"{wanted.query.table.name}.{form}"
         headers["Content-Disposition"] = f'attachment; filename="{name}"'
