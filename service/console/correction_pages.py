@@ -129,7 +129,7 @@ class CorrectionPages(Controller):
         """Tries all rows of a group again, as they are."""
         filters, asked_for = RejectionFilters.read(form), GroupAsked(actor_of(request))
         change = await asyncio.to_thread(tried_again, gate, filters, asked_for)
-        return see_other(_told(filters.link(PLACE), change.words, "list", change.failed > 0))
+        return see_other(_told(filters.to_url(PLACE), change.words, "list", change.failed > 0))
 
     @post("/set", operation_id="set_group", opt=WRITER)
     async def set_group(
@@ -140,7 +140,7 @@ class CorrectionPages(Controller):
         column, asked_for = _column(gate, filters), _asked_for(request, form)
         change = await asyncio.to_thread(set_and_tried, gate, filters, column, value, asked_for)
         if not asked_for.dry_run:
-            return see_other(_told(filters.link(PLACE), change.words, "list", change.failed > 0))
+            return see_other(_told(filters.to_url(PLACE), change.words, "list", change.failed > 0))
         preview = GroupPreview(
             f"{PLACE}/set",
             change.matched,
@@ -165,7 +165,7 @@ class CorrectionPages(Controller):
             raise BadRequest("say why the rows stay out", parameter="reason")
         change = await asyncio.to_thread(dismissed, gate, filters, reason, asked_for)
         if not asked_for.dry_run:
-            return see_other(_told(filters.link(PLACE), change.words, "list"))
+            return see_other(_told(filters.to_url(PLACE), change.words, "list"))
         preview = GroupPreview(
             f"{PLACE}/dismiss",
             change.matched,

@@ -61,6 +61,6 @@ class RejectionFilters:
         """The same of one table."""
         return replace(self, table=table)
 
-    def link(self, path: str, **changed: Any) -> str:
+    def to_url(self, path: str, **changed: Any) -> str:
         """The URL of a path with these filters, but for what is `changed`; None leaves it out."""
         return url(path, **{**self.items(), **changed})

@@ -158,7 +158,7 @@ async def list_page(
         limit=LIMIT,
         done=done,
         preview=preview,
-        back=view.filters.link(PLACE, after=after),
+        back=view.filters.to_url(PLACE, after=after),
         hidden=_hidden(view.filters),
         may_correct=viewer.may("correct_rejection"),
         kind_of=lambda name: kind_of(view.table.column(name)),
@@ -217,7 +217,7 @@ REASON_WORDS = {
 def _words(gate: Gate, filters: RejectionFilters) -> dict[str, Any]:
     return {
         "filters": filters,
-        "link": filters.link,
+        "link": filters.to_url,
         "reason_words": reason_words,
         "several": filters.table is None and len(gate.dictionary.tables) > 1,
     }
