@@ -80,13 +80,55 @@ def operators(pictures: Pictures, client: httpx.Client, made: dict[str, Any]) ->
     pictures.take("build", "/builds", build, color_scheme="dark")
 
 
+def writers(pictures: Pictures, client: httpx.Client, made: dict[str, Any]) -> None:
+    """The pages of those who work with rows."""
+    hires = "/tables/hired_employees"
+    group = "/rejections?table=hired_employees&column=department_id&rule=not_null"
+    phone: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"}
+    pictures.take("rows", f"{hires}/rows?department_id=eq.3&order=name")
+    pictures.take("row", "/tables/departments/rows/3")
+    pictures.take("insert", f"{hires}/insert")
+    pictures.take("file", f"{hires}/insert", choose)
+    pictures.take("rejections", group, correct)
+    pictures.take("rejections-phone", group, **phone)
+    pictures.take("group", group, look)
+
+
+def choose(page: Page) -> None:
+    """Chooses a file with faults, and waits until it was looked at."""
+    lines = [f"{i};Grace H.;{HIRE['datetime']};{i % 12 + 1};7" for i in range(6001, 6101)]
+    lines[7] = lines[7].replace("Grace H.", " ")
+    lines[30:33] = [line.replace("2021-12", "2021-13") for line in lines[30:33]]
+    lines[60] = f"6061;Grace H.;{HIRE['datetime']};99;"
+    text = "\r\n".join(["ID;Name;Hired at;Department ID;job", *lines]).encode()
+    file: Any = {"name": "hires.csv", "mimeType": "text/csv", "buffer": text}
+    page.locator("#file").set_input_files(file)
+    page.get_by_role("button", name="Look at it").click()
+    page.locator(".verdict, .note.bad").first.wait_for(timeout=300_000)
+
+
+def correct(page: Page) -> None:
+    """Corrects a row, and tries another one in vain."""
+    for value, done in ("3", "tr.settled"), ("99", "text=has no row with id 99"):
+        page.locator(".work input[aria-invalid=true]").first.fill(value)
+        page.keyboard.press("Enter")
+        page.locator(done).first.wait_for()
+
+
+def look(page: Page) -> None:
+    """Looks at what a value for the whole group would do."""
+    page.locator(".group input[name=value]").fill("3")
+    page.get_by_role("button", name="What would happen?").click()
+    page.locator("#preview").wait_for()
+
+
 def build(page: Page) -> None:
     """Builds, and waits for the end."""
     page.get_by_role("button", name="Build now").click()
     page.get_by_text("✓ done").first.wait_for(timeout=300_000)
 
 
-TAKEN: tuple[Callable[[Pictures, httpx.Client, dict[str, Any]], None], ...] = (operators,)
+TAKEN: tuple[Callable[[Pictures, httpx.Client, dict[str, Any]], None], ...] = (operators, writers)
 
 
 def main() -> int:

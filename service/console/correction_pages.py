@@ -21,9 +21,9 @@ from service.console.choices import choices_of
 from service.console.drafts import Drafts
 from service.console.form_bodies import received_form
 from service.console.forms import TOKEN, Form, see_other
-from service.console.group_changes import dismissed, set_and_tried, tried_again
+from service.console.group_changes import GroupAsked, dismissed, set_and_tried, tried_again
+from service.console.list_filters import PLACE, RejectionFilters
 from service.console.pages import fragment, url
-from service.console.rejection_filters import PLACE, RejectionFilters
 from service.console.rejection_pages import GroupPreview, back_of, list_page, one_page
 from service.console.row_form import PREFIX
 from service.console.row_grid import kind_of
@@ -36,7 +36,7 @@ from service.console.work_list import (
     tried_in_vain,
     work_items,
 )
-from service.dictionary import Table
+from service.dictionary import Column, Table
 from service.doors.replay_runs import Correction, ReplayResult
 from service.engines.engine import Connection
 from service.errors import BadRequest
@@ -106,7 +106,7 @@ class CorrectionPages(Controller):
         try:
             rows = list(corrected_rows(content))
         except NoCorrections as error:
-            raise BadRequest(f"{form.file_name or 'the file'}{error}") from None
+            raise BadRequest(f"the file {form.file_name}{error}") from None
         corrections = [Correction(rejection_id, text={**row}) for _, rejection_id, row in rows]
         actor, tried = actor_of(request), 0
         accepted = failed = 0
@@ -127,9 +127,9 @@ class CorrectionPages(Controller):
         self, request: Asked, gate: NamedDependency[Gate], form: NamedDependency[Form]
     ) -> Answer:
         """Tries all rows of a group again, as they are."""
-        filters = RejectionFilters.read(form)
-        change = await asyncio.to_thread(tried_again, gate, filters, actor_of(request))
-        return see_other(_told(filters.link(PLACE), change.words, "list", change.failed > 0))
+        filters, asked_for = RejectionFilters.read(form), GroupAsked(actor_of(request))
+        change = await asyncio.to_thread(tried_again, gate, filters, asked_for)
+        return see_other(_told(filters.to_url(PLACE), change.words, "list", change.failed > 0))
 
     @post("/set", operation_id="set_group", opt=WRITER)
     async def set_group(
@@ -137,25 +137,15 @@ class CorrectionPages(Controller):
     ) -> Answer:
         """Sets one value in all rows of a group, and tries them; shows first what would happen."""
         filters, value = RejectionFilters.read(form), form.get("value", "")
-        if filters.table is None or filters.column not in gate.table(filters.table).column_names:
-            raise BadRequest("a value is set in a column of a table", parameter="column")
-        is_real, expected = form.text("do") == "do", form.text("expected")
-        change = await asyncio.to_thread(
-            set_and_tried,
-            gate,
-            filters,
-            value,
-            actor_of(request),
-            int(expected) if is_real and expected.isdecimal() else None,
-            dry_run=not is_real,
-        )
-        if is_real:
-            return see_other(_told(filters.link(PLACE), change.words, "list", change.failed > 0))
+        column, asked_for = _column(gate, filters), _asked_for(request, form)
+        change = await asyncio.to_thread(set_and_tried, gate, filters, column, value, asked_for)
+        if not asked_for.dry_run:
+            return see_other(_told(filters.to_url(PLACE), change.words, "list", change.failed > 0))
         preview = GroupPreview(
             f"{PLACE}/set",
             change.matched,
             change.words,
-            f"Set {filters.column} in {change.matched} rows",
+            f"Set {column.name} in {change.matched} rows",
             {"value": value, "expected": str(change.matched)},
             can_go_on=change.accepted > 0,
             value=value,
@@ -170,20 +160,12 @@ class CorrectionPages(Controller):
     ) -> Answer:
         """Dismisses all rows of a group; says first how many they are."""
         filters, reason = RejectionFilters.read(form), form.text("reason")
+        asked_for = _asked_for(request, form)
         if not reason:
             raise BadRequest("say why the rows stay out", parameter="reason")
-        is_real, expected = form.text("do") == "do", form.text("expected")
-        change = await asyncio.to_thread(
-            dismissed,
-            gate,
-            filters,
-            reason,
-            actor_of(request),
-            int(expected) if is_real and expected.isdecimal() else None,
-            dry_run=not is_real,
-        )
-        if is_real:
-            return see_other(_told(filters.link(PLACE), change.words, "list"))
+        change = await asyncio.to_thread(dismissed, gate, filters, reason, asked_for)
+        if not asked_for.dry_run:
+            return see_other(_told(filters.to_url(PLACE), change.words, "list"))
         preview = GroupPreview(
             f"{PLACE}/dismiss",
             change.matched,
@@ -193,6 +175,21 @@ class CorrectionPages(Controller):
             can_go_on=change.matched > 0,
         )
         return await list_page(request, gate, filters, preview=preview)
+
+
+def _column(gate: Gate, filters: RejectionFilters) -> Column:
+    """The column of a group, in which a value is set."""
+    table = gate.table(filters.table) if filters.table else None
+    if table is None or filters.column not in table.column_names:
+        raise BadRequest("a value is set in a column of a table", parameter="column")
+    return table.column(filters.column)
+
+
+def _asked_for(request: Asked, form: Form) -> GroupAsked:
+    """A look, unless the button of the preview was pressed, which says how many rows it showed."""
+    is_real, expected = form.text("do") == "do", form.text("expected")
+    number = int(expected) if is_real and expected.isdecimal() and len(expected) < 12 else None
+    return GroupAsked(actor_of(request), not is_real, number)
 
 
 def _typed(table: Table, form: Form) -> dict[str, str]:

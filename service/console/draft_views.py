@@ -27,7 +27,7 @@ _columns, _option = re.compile(r"--columns (\S+)"), re.compile(r"--(?:no-)?([a-z
 
 
 @dataclass
-class Counts:
+class DraftCounts:
     """What would become of all rows, or what became of them."""
 
     received: int
@@ -47,7 +47,7 @@ class DraftView:
     state: str
     detail: str | None = None
     progress: Progress | None = None
-    counts: Counts | None = None
+    counts: DraftCounts | None = None
     found: str | None = None
     mapping: Sequence[tuple[str, str | None, str]] = ()
     first_rows: Sequence[Any] = ()
@@ -86,9 +86,9 @@ def _of_load(gate: Gate, draft: Draft) -> DraftView:
     return DraftView("failed" if status == "failed" else "loaded", detail, counts=counts)
 
 
-def _counts(connection: Connection, load_id: str) -> tuple[Counts, str, str | None]:
+def _counts(connection: Connection, load_id: str) -> tuple[DraftCounts, str, str | None]:
     (entry, *_) = queries.load(connection, load_id)
-    counts = Counts(entry.received, entry.accepted, entry.rejected, entry.already_present)
+    counts = DraftCounts(entry.received, entry.accepted, entry.rejected, entry.already_present)
     return counts, entry.status, entry.detail
 
 
@@ -107,7 +107,9 @@ def _of_trial(gate: Gate, draft: Draft, trial: FileLoad) -> DraftView:
             draft.rows = _with_values(gate, draft, trial.dialect, result)
     return DraftView(
         "looked",
-        counts=Counts(result.received, result.accepted, result.rejected, result.already_present),
+        counts=DraftCounts(
+            result.received, result.accepted, result.rejected, result.already_present
+        ),
         first_rows=result.first_rows,
         rows=draft.rows,
         reasons=reasons_of(each.violations for each in result.rejections),
@@ -126,7 +128,7 @@ def _of_outcome(table: Table, outcome: Outcome) -> DraftView:
         judged_row(table, place + 1, _plain(verdict.batch.rows, place), why)
         for place, why in [*rejected.items()][:SHOWN]
     ]
-    counts = Counts(received, accepted, received - accepted, 0)
+    counts = DraftCounts(received, accepted, received - accepted, 0)
     reasons = reasons_of(rejected.values())
     return DraftView("looked", counts=counts, rows=rows, reasons=reasons, is_text=False)
 

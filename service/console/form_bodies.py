@@ -51,7 +51,9 @@ async def received_form(request: Request[Any, Any, Any], path: Path, limit: int)
         await asyncio.to_thread(make_folder, path.parent)
         try:
             with HashingFile(path) as file:
-                return await _read(request, options["boundary"], _Reading(file, limit))
+                form = await _read(request, options["boundary"], _Reading(file, limit))
+                await asyncio.to_thread(file.settle)  # on the disk before it is on record
+                return form
         except BaseException:
             await asyncio.to_thread(path.unlink, missing_ok=True)
             raise

@@ -4,23 +4,24 @@ Each can be looked at first; a change that was looked at is not made of another 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from service.console.judged_rows import Reason
-from service.console.rejection_filters import RejectionFilters
-from service.console.rejection_lookups import all_rejections
-from service.console.work_list import corrected, payload_of
-from service.doors.replay_runs import Correction
-from service.errors import Conflict
+from service.console.list_filters import RejectionFilters
+from service.dictionary import Column
+from service.dictionary.column_types import Unreadable
+from service.doors.replay_changes import ReplayTry
+from service.engines.engine import Connection
 from service.gate import Gate
-from service.ops.records import RejectionRecord
-from service.ops.rejection_groups import dismiss_open
+from service.ops import rejection_filters
+from service.ops.rejection_filters import RejectionFilter
 
-PART = 1000  # rows that are tried in one load
+AS_TEXT = ("varchar", "date", "timestamp")  # types whose values JSON writes as text
 
 
-@dataclass
+@dataclass(frozen=True)
 class GroupChange:
     """What came, or would come, of a change: `matched` rows were meant."""
 
@@ -31,103 +32,85 @@ class GroupChange:
     words: str = ""
 
 
+@dataclass(frozen=True)
+class GroupAsked:
+    """Who asks for a change; whether only to look, and how many rows they have seen."""
+
+    actor: str | None
+    dry_run: bool = False
+    expected: int | None = None
+
+
 def set_and_tried(
-    gate: Gate,
-    filters: RejectionFilters,
-    value: str,
-    actor: str | None,
-    expected: int | None,
-    *,
-    dry_run: bool,
+    gate: Gate, filters: RejectionFilters, column: Column, value: str, asked: GroupAsked
 ) -> GroupChange:
-    """Tries all rows of a group with `value` in its column; text, as one types it.
+    """Tries all rows of a group with `value`, as one types it, in a column.
 
     Raises:
-        Conflict: they are no longer as many as `expected`.
+        Conflict: they are no longer as many as expected, or others are being tried.
     """
-    column = filters.column or ""
-
-    def correction(record: RejectionRecord) -> Correction:
-        row = corrected(payload_of(record), {column: value})
-        return Correction(record.rejection_id, text=row)
-
-    return _tried(gate, filters, correction, actor, expected, dry_run)
+    return _tried(gate, filters, {column.name: _typed(column, value)}, asked)
 
 
-def tried_again(gate: Gate, filters: RejectionFilters, actor: str | None) -> GroupChange:
-    """Tries all rows of a group as they are."""
-
-    def same(record: RejectionRecord) -> Correction:
-        return Correction(record.rejection_id)
-
-    return _tried(gate, filters, same, actor, None, dry_run=False)
+def tried_again(gate: Gate, filters: RejectionFilters, asked: GroupAsked) -> GroupChange:
+    """Tries all rows of a group as they are; raises as `set_and_tried`."""
+    return _tried(gate, filters, {}, asked)
 
 
-def dismissed(
-    gate: Gate,
-    filters: RejectionFilters,
-    reason: str,
-    actor: str | None,
-    expected: int | None,
-    *,
-    dry_run: bool,
-) -> GroupChange:
-    """Dismisses all rows of a group.
+def dismissed(gate: Gate, filters: RejectionFilters, reason: str, asked: GroupAsked) -> GroupChange:
+    """Dismisses all rows of a group; raises Conflict as `set_and_tried`."""
+    wanted = _open(filters)
 
-    Raises:
-        Conflict: they are no longer as many as `expected`.
-    """
-    ids = [record.rejection_id for record in _open(gate, filters)]
-    _check(len(ids), expected)
-    if not dry_run:
-        done = gate.writer.run(lambda connection: dismiss_open(connection, ids, reason, actor))
-        return GroupChange(len(ids), words=f"{_rows(done.result())} dismissed")
-    return GroupChange(len(ids))
+    def dismiss(connection: Connection) -> int:
+        if asked.dry_run:
+            return rejection_filters.count(connection, wanted)
+        return rejection_filters.dismiss_all(
+            connection, wanted, reason, asked.actor, asked.expected
+        )
+
+    matched = gate.writer.run(dismiss).result()
+    return GroupChange(matched, words=f"{_rows(matched)} dismissed")
 
 
 def _tried(
-    gate: Gate,
-    filters: RejectionFilters,
-    correction: Callable[[RejectionRecord], Correction],
-    actor: str | None,
-    expected: int | None,
-    dry_run: bool,
+    gate: Gate, filters: RejectionFilters, changes: dict[str, Any], asked: GroupAsked
 ) -> GroupChange:
-    corrections = [correction(record) for record in _open(gate, filters)]
-    _check(len(corrections), expected)
-    change, failing = GroupChange(len(corrections)), Counter[tuple[str | None, str]]()
-    for start in range(0, len(corrections), PART):
-        part = corrections[start : start + PART]
-        result = gate.replays.replay_corrected(part, actor, dry_run)
-        counts = result.counts()
-        change.accepted += counts["accepted"] + counts["already_present"]
-        change.failed += counts["rejected"]
-        for tally in result.tables.values():
-            failing.update(tally.failing)
-    change.reasons = [Reason(*key, rows) for key, rows in failing.most_common()]
-    change.words = _words(change, dry_run)
-    return change
+    wanted = ReplayTry(asked.actor, changes, asked.dry_run, asked.expected)
+    result = gate.replays.replay_filtered(_open(filters), wanted)
+    counts, failing = result.counts(), Counter[tuple[str | None, str]]()
+    for tally in result.tables.values():
+        failing.update(tally.failing)
+    accepted = counts["accepted"] + counts["already_present"]
+    return GroupChange(
+        result.matched,
+        accepted,
+        counts["rejected"],
+        [Reason(*key, rows) for key, rows in failing.most_common()],
+        _words(accepted, counts["rejected"], asked.dry_run),
+    )
 
 
-def _open(gate: Gate, filters: RejectionFilters) -> Iterator[RejectionRecord]:
-    filters = replace(filters, status="open")
-    with gate.database.reading() as connection:
-        for records in all_rejections(connection, filters, PART):
-            yield from records
+def _open(filters: RejectionFilters) -> RejectionFilter:
+    return replace(filters, status="open").wanted
 
 
-def _check(found: int, expected: int | None) -> None:
-    if expected is not None and found != expected:
-        raise Conflict(f"there are {_rows(found)} now, and not {expected}; look again")
+def _typed(column: Column, value: str) -> Any:
+    """A value as JSON has it; one that cannot be read stays as it was typed, and is judged so."""
+    if not value:
+        return None
+    if column.type.name in AS_TEXT:
+        return value
+    try:
+        return column.type.from_text(value.strip())
+    except Unreadable:
+        return value
 
 
-def _words(change: GroupChange, dry_run: bool) -> str:
+def _words(accepted: int, failed: int, dry_run: bool) -> str:
+    still = f", {failed:,} still {'fails' if failed == 1 else 'fail'}" if failed else ""
     if dry_run:
-        fail = f"{change.failed} still {'fails' if change.failed == 1 else 'fail'}"
-        go = f"{change.accepted} {'goes' if change.accepted == 1 else 'go'} in"
-        return f"{go}, {fail}." if change.failed else f"{go}."
-    fail = f", {change.failed} still {'fails' if change.failed == 1 else 'fail'}"
-    return f"{_rows(change.accepted)} accepted{fail if change.failed else ''}"
+        return f"{accepted:,} {'goes' if accepted == 1 else 'go'} in{still}."
+    return f"{_rows(accepted)} accepted{still}"
 
 
 def _rows(number: int) -> str:

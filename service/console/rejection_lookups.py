@@ -1,15 +1,30 @@
 """What a page of rejections looks up: a page of them, all of them, their groups."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from service.api.http.paging import cursor, key_of
-from service.console.rejection_filters import RejectionFilters
+from service.console.list_filters import RejectionFilters
 from service.engines.engine import Connection
-from service.ops import queries
+from service.ops import queries, rejection_filters
 from service.ops.records import RejectionRecord
-from service.ops.rejection_filters import RejectionFilter
-from service.ops.rejection_groups import GroupCounts, group_counts
+from service.ops.rejection_filters import RejectionFilter, RejectionGroup
+
+MAX_GROUPS = 50  # what clients sent can be the name of an unknown field
+
+
+@dataclass(frozen=True)
+class GroupCounts:
+    """Rejections by status, and those of one status by reason, the largest groups first.
+
+    A row that broke several rules is in several groups.
+    """
+
+    open: int
+    accepted: int
+    dismissed: int
+    groups: Sequence[RejectionGroup]
 
 
 def page_of_rejections(
@@ -17,14 +32,7 @@ def page_of_rejections(
 ) -> tuple[Sequence[RejectionRecord], str | None]:
     """At most `limit` rejections, and the cursor of the next page."""
     start: Any = None if after is None else key_of(after, int, int, str)
-    wanted = RejectionFilter(
-        table=filters.table,
-        column=filters.column,
-        rules=(filters.rule,) if filters.rule else (),
-        load_id=filters.load,
-        status=filters.status,
-    )
-    found = queries.rejections(connection, limit, start, wanted)
+    found = queries.rejections(connection, limit, start, filters.wanted)
     if not found.more:
         return found.entries, None
     last = found.entries[-1]
@@ -46,4 +54,14 @@ def all_rejections(
 
 def groups_of(connection: Connection, filters: RejectionFilters) -> GroupCounts:
     """How many there are of each reason, that of the filters besides the others."""
-    return group_counts(connection, filters.table, filters.load, filters.status)
+    table, load_id = filters.table, filters.load
+
+    def of_status(status: str) -> RejectionFilter:
+        return RejectionFilter(table=table, load_id=load_id, status=status)
+
+    counts = {
+        status: rejection_filters.count(connection, of_status(status))
+        for status in ("open", "accepted", "dismissed")
+    }
+    groups = rejection_filters.groups(connection, of_status(filters.status), MAX_GROUPS)
+    return GroupCounts(**counts, groups=groups)

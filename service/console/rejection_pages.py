@@ -14,9 +14,14 @@ from markupsafe import Markup
 from service.api.http.client_queries import asked, streamed
 from service.api.http.describing import described
 from service.console.choices import choices_of
+from service.console.list_filters import PLACE, RejectionFilters
 from service.console.pages import fragment, page
-from service.console.rejection_filters import PLACE, RejectionFilters
-from service.console.rejection_lookups import all_rejections, groups_of, page_of_rejections
+from service.console.rejection_lookups import (
+    GroupCounts,
+    all_rejections,
+    groups_of,
+    page_of_rejections,
+)
 from service.console.row_grid import kind_of
 from service.console.viewer import Viewer
 from service.console.work_list import WorkItem, work_items
@@ -28,7 +33,6 @@ from service.formats.bodies.csv_lines import csv_line
 from service.gate import Gate
 from service.ops import queries
 from service.ops.records import RejectionRecord
-from service.ops.rejection_groups import GroupCounts
 from service.ops.violation_counts import open_by_table
 
 PAGE = described(page=True, part=True)
@@ -154,7 +158,7 @@ async def list_page(
         limit=LIMIT,
         done=done,
         preview=preview,
-        back=view.filters.link(PLACE, after=after),
+        back=view.filters.to_url(PLACE, after=after),
         hidden=_hidden(view.filters),
         may_correct=viewer.may("correct_rejection"),
         kind_of=lambda name: kind_of(view.table.column(name)),
@@ -213,7 +217,7 @@ REASON_WORDS = {
 def _words(gate: Gate, filters: RejectionFilters) -> dict[str, Any]:
     return {
         "filters": filters,
-        "link": filters.link,
+        "link": filters.to_url,
         "reason_words": reason_words,
         "several": filters.table is None and len(gate.dictionary.tables) > 1,
     }

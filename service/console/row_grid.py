@@ -53,7 +53,7 @@ class Chip:
 
 
 @dataclass(frozen=True)
-class Header:
+class ColumnHead:
     """The head of a column: how it is sorted (ascending, descending, None), and the next way."""
 
     column: Column
@@ -101,12 +101,12 @@ class Grid:
         return Chip(found.column.name, words, text, _url(self.path, kept))
 
     @property
-    def headers(self) -> list[Header]:
+    def headers(self) -> list[ColumnHead]:
         """Of the columns that are shown; the order has one column in front."""
         first = self.query.order.parts[0]
         return [self._header(column, first) for column in self.query.columns]
 
-    def _header(self, column: Column, first: OrderPart) -> Header:
+    def _header(self, column: Column, first: OrderPart) -> ColumnHead:
         is_first = first.column.name == column.name
         state = ("descending" if first.descending else "ascending") if is_first else None
         descending = is_first and not first.descending
@@ -114,7 +114,7 @@ class Grid:
         order = f"{column.name}.desc" if descending else column.name
         if order != self.table.primary_key:
             rest = [*rest, (ORDER, order)]
-        return Header(column, state, _url(self.path, rest), is_number(column))
+        return ColumnHead(column, state, _url(self.path, rest), is_number(column))
 
     def only(self, column: str, value: Any) -> str:
         """The grid with those rows alone that have a value, None: none, in a column."""

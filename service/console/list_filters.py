@@ -6,6 +6,7 @@ from typing import Any, Literal, Self, cast, get_args
 
 from service.console.pages import url
 from service.errors import BadRequest
+from service.ops.rejection_filters import RejectionFilter
 
 Status = Literal["open", "accepted", "dismissed"]
 PLACE = "/rejections"
@@ -40,6 +41,17 @@ class RejectionFilters:
             said["column"] = query.get("column")
         return cls(**said, status=cast(Status, status))
 
+    @property
+    def wanted(self) -> RejectionFilter:
+        """As queries take it."""
+        return RejectionFilter(
+            table=self.table,
+            column=self.column,
+            rules=(self.rule,) if self.rule else (),
+            load_id=self.load,
+            status=self.status,
+        )
+
     def items(self) -> dict[str, str]:
         """As a query says it; what is any is left out."""
         said = {name: value for name, value in asdict(self).items() if value is not None}
@@ -49,6 +61,6 @@ class RejectionFilters:
         """The same of one table."""
         return replace(self, table=table)
 
-    def link(self, path: str, **changed: Any) -> str:
+    def to_url(self, path: str, **changed: Any) -> str:
         """The URL of a path with these filters, but for what is `changed`; None leaves it out."""
         return url(path, **{**self.items(), **changed})
