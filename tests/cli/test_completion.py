@@ -39,7 +39,7 @@ def test_commands_options_and_names_are_completed(offered, client):
         (["insert", ""], tables),
         (["rejections", "--table", ""], tables),
         (["backup", "jobs", "d"], {"departments"}),
-        (["reports", "hires"], {"hires_by_quarter"}),
+        (["reports", "hires_by_q"], {"hires_by_quarter"}),
         (["restore", "jobs", ""], {backup["backup_id"], "latest"}),
         (["restore", "departments", ""], {"latest"}),
         (["loads", "show", ""], loads),
