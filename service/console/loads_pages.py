@@ -1,6 +1,5 @@
 """GET /loads: what came in, and what became of it."""
 
-from datetime import datetime
 from typing import Any
 
 from litestar import Controller, Request, Response, get, post
@@ -45,14 +44,18 @@ class LoadPages(Controller):
         after: After = None,
     ) -> Response[Any]:
         """Shows loads, newest first; a form sends an empty filter where none is chosen."""
-        start: Any = None if after is None else key_of(after, datetime, str)
-        wanted = {"kind": kind or None, "table": table or None, "status": status or None}
+        start: Any = None if after is None else key_of(after, int, str)
+        wanted: dict[str, Any] = {
+            "kind": kind or None,
+            "table": table or None,
+            "status": status or None,
+        }
         with gate.database.reading() as connection:
             found = queries.loads(connection, PAGE_ROWS, start, **wanted)
         following = None
         if found.more:
-            last = found.entries[-1][0]
-            following = cursor(last.started_at, last.load_id)
+            last = found.entries[-1]
+            following = cursor(min(entry.number for entry in last), last[0].load_id)
         return page(
             request,
             "loads.html",

@@ -1,7 +1,6 @@
 """What a page of rejections looks up: a page of them, all of them, their groups."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import Any
 
 from service.api.http.paging import cursor, key_of
@@ -9,6 +8,7 @@ from service.console.rejection_filters import RejectionFilters
 from service.engines.engine import Connection
 from service.ops import queries
 from service.ops.records import RejectionRecord
+from service.ops.rejection_filters import RejectionFilter
 from service.ops.rejection_groups import GroupCounts, group_counts
 
 
@@ -16,21 +16,19 @@ def page_of_rejections(
     connection: Connection, filters: RejectionFilters, after: str | None, limit: int
 ) -> tuple[Sequence[RejectionRecord], str | None]:
     """At most `limit` rejections, and the cursor of the next page."""
-    start: Any = None if after is None else key_of(after, datetime, int, str)
-    found = queries.rejections(
-        connection,
-        limit,
-        start,
+    start: Any = None if after is None else key_of(after, int, int, str)
+    wanted = RejectionFilter(
         table=filters.table,
-        rule=filters.rule,
         column=filters.column,
+        rules=(filters.rule,) if filters.rule else (),
         load_id=filters.load,
         status=filters.status,
     )
+    found = queries.rejections(connection, limit, start, wanted)
     if not found.more:
         return found.entries, None
     last = found.entries[-1]
-    return found.entries, cursor(last.rejected_at, last.position, last.rejection_id)
+    return found.entries, cursor(last.number, last.position, last.rejection_id)
 
 
 def all_rejections(

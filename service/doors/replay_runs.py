@@ -100,6 +100,7 @@ class ReplayResult:
     tables: dict[str, Tally] = field(default_factory=dict)
     failed: list[FailedReplay] = field(default_factory=list)
     not_tried: list[tuple[str, str]] = field(default_factory=list)
+    matched: int = 0  # rejections of the filter, where there was one
 
     def counts(self) -> dict[str, int]:
         """The sums over all tables: received, accepted, rejected and already_present."""

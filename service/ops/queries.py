@@ -11,16 +11,18 @@ from service.engines.engine import Connection
 from service.errors import Conflict, NotFound
 from service.ops import records
 from service.ops.records import LoadRecord, RejectionRecord, ReplayRecord, TrailRecord
+from service.ops.rejection_filters import RejectionFilter
 from service.runtime.clock import utc_now
 
 _SELECT_LOADS = f"select {', '.join(LoadRecord.__struct_fields__)} from ops.loads"
 _SELECT_REJECTIONS = f"select {', '.join(RejectionRecord.__struct_fields__)} from ops.rejections"
 _SELECT_REPLAYS = f"select {', '.join(ReplayRecord.__struct_fields__)} from ops.replays"
+ALL_REJECTIONS = RejectionFilter()
+SHAPE_OF_VIOLATIONS = '[{"column": "varchar", "rule": "varchar"}]'
 # By number, which tells what came later. The rest orders what is of before there were numbers: then
 # it is the time.
 _NEWEST_LOAD = "order by number desc, load_id desc, table_name"
 _NEWEST_REJECTION = "order by number desc, position desc, rejection_id desc"
-SHAPE_OF_VIOLATIONS = '[{"column": "varchar", "rule": "varchar"}]'
 
 
 @dataclass(frozen=True)
@@ -42,17 +44,6 @@ class _Conditions:
             self.sql += f" and {sql}"
             self.values += values
         return self
-
-    def broken_by(self, column: str | None, rule: str | None) -> "_Conditions":
-        """Rows with a violation of the rule, in the column; None is any, "" no column."""
-        if column is None:
-            return self.add("list_contains(json_extract_string(violations, '$[*].rule'), ?)", rule)
-        said = "coalesce(violation.\"column\", '') = ?"
-        values = [SHAPE_OF_VIOLATIONS, column]
-        if rule is not None:
-            said, values = f"{said} and violation.rule = ?", [*values, rule]
-        listed = f"list_filter(from_json(violations, ?), lambda violation: {said})"
-        return self.add(f"len({listed}) > 0", *values)
 
     def after(self, columns: tuple[str, ...], key: Sequence[Any] | None) -> "_Conditions":
         """What comes behind `key` when the newest is first; it has its number and `columns`."""
@@ -82,13 +73,20 @@ def loads(
     kind: str | None = None,
     table: str | None = None,
     status: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> RecordPage:
-    """At most `limit` loads, each as the entries of its tables, from that after number and id."""
+    """At most `limit` loads, each as the entries of its tables, from that after number and id.
+
+    They were begun from `since` on (UTC), and before `until`.
+    """
     where = (
         _Conditions()
         .add("kind = ?", kind)
         .add("table_name = ?", table)
         .add("status = ?", status)
+        .add("started_at >= ?", since)
+        .add("started_at < ?", until)
         .after(("load_id",), after)
     )
     # A load has an entry for each of its tables, numbered one after the other: so many entries
@@ -128,31 +126,12 @@ def rejections(
     connection: Connection,
     limit: int,
     after: tuple[int, int, str] | None = None,
-    *,
-    table: str | None = None,
-    rule: str | None = None,
-    column: str | None = None,
-    load_id: str | None = None,
-    status: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    wanted: RejectionFilter = ALL_REJECTIONS,
 ) -> RecordPage:
-    """At most `limit` rejections, from that after number, position and id.
-
-    `rule` is any of those that the row broke, `column` one in which it broke that rule, or any; ""
-    is the row as a whole. `since` is the first moment (UTC), `until` the first
-    that is too late.
-    """
-    where = (
-        _Conditions()
-        .add("table_name = ?", table)
-        .add("load_id = ?", load_id)
-        .add("status = ?", status)
-        .add("rejected_at >= ?", since)
-        .add("rejected_at < ?", until)
-        .broken_by(column, rule)
-        .after(("position", "rejection_id"), after)
-    )
+    """At most `limit` rejections of a filter, from that after number, position and id."""
+    sql, values = wanted.sql()
+    where = _Conditions().add(sql, *values)
+    where.after(("position", "rejection_id"), after)
     edge = _edge(connection, "ops.rejections", where, limit + 1)
     found = connection.execute(
         f"{_SELECT_REJECTIONS} where number >= ? and {where.sql} {_NEWEST_REJECTION} limit ?",
