@@ -16,8 +16,10 @@ def completed(settings, *words, shell="bash", **more):
         given["COMP_CWORD"] = words[-1]
     answer = run(settings, _GATEHOUSE_COMPLETE=f"{shell}_complete", **given, **more)
     assert answer.err == ""
-    lines = answer.lines[1::3] if shell == "zsh" else answer.lines
-    return {line.partition(",")[2].partition("\t")[0] if shell != "zsh" else line for line in lines}
+    if shell == "zsh":
+        return {*answer.lines[1::3]}
+    found = (line.partition(",")[2].partition("\t")[0] for line in answer.lines)
+    return {*filter(None, found)}
 
 
 @pytest.fixture
