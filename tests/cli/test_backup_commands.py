@@ -84,7 +84,7 @@ def test_a_restore_that_would_leave_dangling_rows_is_refused_with_a_hint(asking,
 
 DESTRUCTIVE = (
     ["restore", "jobs"], ["restore", "--set", "any"], ["keys", "revoke", "any"],
-    ["recover", "--force"],
+    ["keys", "disable"], ["recover", "--force"],
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from service.cli.invocation import Run, command
 from service.runtime.wording import counted
 
 if TYPE_CHECKING:
+    from service.cli.client import Client
     from service.cli.row_files import RowChunk
 
 MAX_ROWS = 1000  # of one request, by the contract
@@ -36,15 +37,7 @@ RESERVE = 64 * 1024  # bytes of a body left free for a CSV header and brackets
 @click.option("--dry-run", is_flag=True, help="Only judge the rows.")
 @click.option("--again", is_flag=True, help="Also send batches that were sent before.")
 @command
-def insert(
-    run: Run,
-    table: str,
-    files: tuple[str, ...],
-    form: str | None,
-    strict: bool,
-    dry_run: bool,
-    again: bool,
-) -> int:
+def insert(run: Run, table: str, files: tuple[str, ...], form: str | None, **how: bool) -> int:
     """Insert rows from files (a JSON array, NDJSON, CSV with a header; "-" is stdin).
 
     They are sent in batches of at most 1000. Rows are counted from 0, blank lines are not.
@@ -52,28 +45,36 @@ def insert(
     A batch has an Idempotency-Key made of its rows and their place: what was interrupted goes on
     where it was when the command is repeated within a day, and no row goes in twice.
     """
-    total = InsertTotal(table, dry_run)
-    send = Sender(table=table, strict=strict, dry_run=dry_run, again=again)
+    send = Sender(table=table, **how)
+    total = InsertTotal(table, send.dry_run)
     resumable = f"is left where it is; the same command goes on after what is in ({HOW_LONG})"
     with (
         run.connect() as client,
         offering(f"the insert into {table}", resumable),
         output.progress("inserting", _bytes(files)) as step,
     ):
-        try:
-            for file, batch in _batches(run, files, form):
-                answer = send(client, file, batch)
-                total.add(file, batch.first_row, answer)
-                step(len(batch.body))
-                if strict and answer["rejected"]:
-                    break
-        except (Failure, Interrupted) as error:
-            if total.received or total.sent_before:
-                when = "interruption" if isinstance(error, Interrupted) else "error"
-                output.note(f"before the {when}: {total.summary()}")
-            raise
+        for size in _sent(client, _batches(run, files, form), send, total):
+            step(size)
     _show(run, total)
     return int(total.rejected > 0 or total.rejected_before > 0)
+
+
+def _sent(
+    client: "Client", batches: "Iterator[tuple[str, RowChunk]]", send: Sender, total: InsertTotal
+) -> Iterator[int]:
+    """Sends the batches, adds their answers up, and yields the bytes of each."""
+    try:
+        for file, batch in batches:
+            answer = send(client, file, batch)
+            total.add(file, batch.first_row, answer)
+            yield len(batch.body)
+            if send.strict and answer["rejected"]:
+                return
+    except (Failure, Interrupted) as error:
+        if total.received or total.sent_before:
+            when = "interruption" if isinstance(error, Interrupted) else "error"
+            output.note(f"before the {when}: {total.summary()}")
+        raise
 
 
 def _batches(

@@ -53,20 +53,18 @@ def restore(
     path = f"/v1/tables/{segment(table)}/restore" if table else "/v1/restore"
     asked: dict[str, Any] = {"backup_id": backup_id or "latest"} if table else {"set_id": set_id}
     with run.connect() as client:
-        if dry_run or not yes:
-            plan = client.post(path, {**asked, "dry_run": True})
-            if dry_run:
-                _show(run, plan)
-                return
-            _confirm(plan)
-            if table:
-                asked["backup_id"] = plan["backup_id"]  # what was shown, should a newer one come
+        if dry_run:
+            _show(run, client.post(path, {**asked, "dry_run": True}))
+            return
+        if not yes:
+            asked = _confirmed(client.post(path, {**asked, "dry_run": True}), asked)
         with offering("the restore", GOES_ON), output.progress("restoring"):
             done = client.post(path, {**asked, "dry_run": False})
         _show(run, done)
 
 
-def _confirm(plan: dict[str, Any]) -> None:
+def _confirmed(plan: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    """What is to be restored: that which was shown, should a newer backup come meanwhile."""
     for each in _tables(plan):
         output.note(
             f"{each['table']}: {counted(each['rows_before'], 'row')} "
@@ -74,6 +72,7 @@ def _confirm(plan: dict[str, Any]) -> None:
             f"({each['added']:,} added, {each['removed']:,} removed, {each['changed']:,} changed)"
         )
     consent.confirm("Restore?")
+    return {**asked, "backup_id": plan["backup_id"]} if "backup_id" in asked else asked
 
 
 def _tables(answer: dict[str, Any]) -> list[dict[str, Any]]:
