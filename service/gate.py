@@ -16,7 +16,6 @@ from service.doors.files import FileLoads
 from service.doors.inserts import Inserts
 from service.doors.replays import Replays
 from service.doors.restores import Restores
-from service.engines.duckdb import Database
 from service.errors import NoSpace, NotFound, Unavailable
 from service.judge.process.process_client import WorkerProcess
 from service.judge.rulebook import Rulebook
@@ -30,6 +29,8 @@ from service.runtime.metrics import Metrics
 from service.runtime.running import death_before
 from service.runtime.settings import Settings
 from service.warehouse.deeds import Deeds
+from service.warehouse.losses import HINT, Losses
+from service.warehouse.opened_warehouse import open_warehouse
 from service.warehouse.query_pool import QueryPool
 from service.warehouse.writer import Writer
 
@@ -50,6 +51,9 @@ class Gate:
         self.violation_counts = ViolationCounts()
         self.catalogue = Catalogue(settings.backups)
         self.keyring = Keyring(settings.keys_file)
+        self.died_before: str | None = (
+            None  # how the service before this one ended, if out of order
+        )
         self._worker = WorkerProcess(apart and settings.judging_process)
 
     def open(self) -> None:
@@ -65,6 +69,9 @@ class Gate:
         self._claim_backups()
         self.catalogue.sweep()
         self.copies.sweep()
+        if self.losses:  # nothing is written, or removed, before an operator has decided
+            log.error("rows_missing", found=self.losses.described(), hint=HINT)
+            return
         self.loads.resume()
         self.forget_old_answers()
         self.writer.run(lambda connection: end_interrupted(connection, utc_now())).result()
@@ -93,13 +100,11 @@ class Gate:
 
     def _open_warehouse(self) -> None:
         settings = self.settings
-        self.database = Database(
-            settings.warehouse, settings.memory_bytes, settings.disk_floor_bytes
-        )
+        self.database, losses = open_warehouse(settings)
         try:
             self.rulebook = Rulebook.of(self.database.dictionary())
             self.writer = Writer(
-                self.database, self.dictionary, settings.queue_requests, settings.group_rows
+                self.database, self.dictionary, settings.queue_requests, settings.group_rows, losses
             )
             self.writer.start()
         except BaseException:
@@ -163,6 +168,11 @@ class Gate:
         self.queries.close()
         self.ownership.release()
         self.database.close()
+
+    @property
+    def losses(self) -> Losses | None:
+        """What is missing by the journal of commits; then it serves, and writes nothing."""
+        return self.writer.losses
 
     @property
     def dictionary(self) -> Dictionary:
