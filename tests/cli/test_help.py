@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.cli import commands, main
+from service.cli.commands.backups import backups
 from service.cli.commands.builds import builds
 from service.cli.commands.dictionary import dictionary
 from service.cli.commands.keys import keys
@@ -15,7 +16,8 @@ from service.cli.commands.loads import loads
 from service.cli.commands.rejections import rejections
 
 EVERY = {
-    **{name: command for name, command in main.commands.items() if command is not keys},
+    **{name: each for name, each in main.commands.items() if each not in (keys, backups)},
+    **{f"backups {name}": command for name, command in backups.commands.items()},
     **{f"rejections {name}": command for name, command in rejections.commands.items()},
     **{f"dictionary {name}": command for name, command in dictionary.commands.items()},
     **{f"builds {name}": command for name, command in builds.commands.items()},
@@ -63,7 +65,8 @@ def test_every_command_says_what_it_does_and_speaks_json(name):
     assert EVERY[name].help
     options = {option for parameter in EVERY[name].params for option in parameter.opts}
     assert "--json" in options
-    assert ("--url" in options) == (name not in ("completion", "dbt", "serve", "recover"))
+    on_the_machine = ("completion", "dbt", "serve", "recover", "keys disable", "backups adopt")
+    assert ("--url" in options) == (name not in on_the_machine)
 
 
 @pytest.mark.parametrize("module", ["service", "service.cli"])
