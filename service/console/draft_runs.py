@@ -1,7 +1,6 @@
 """What is done with a draft: it is looked at (a dry run), and loaded; by the doors of the API."""
 
 import asyncio
-import os
 from typing import Any
 
 import msgspec
@@ -15,6 +14,7 @@ from service.formats.csv.dialect import DialectOptions
 from service.gate import Gate
 from service.ops.records import AnswerRecord
 from service.runtime.clock import utc_now
+from service.runtime.durable_files import keep_as
 from service.warehouse.work import Idempotency, Outcome, StoredAnswer
 
 # The fields of the form that say how a file is read, as `read_options` knows them.
@@ -90,7 +90,7 @@ def _take(gate: Gate, draft: Draft, *, is_trial: bool) -> FileLoad:
         actor=draft.actor,
     )
     path = gate.loads.path_to_receive(upload)
-    os.link(draft.path, path)
+    keep_as(draft.path, path)
     try:
         return gate.loads.take(path, upload)
     finally:
