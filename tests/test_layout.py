@@ -156,7 +156,7 @@ def test_each_library_is_imported_in_one_place():
 
 # What changes names in a folder, which is on the disk only when the folder is.
 NAMING = {
-    *("rename", "renames", "link", "hardlink_to", "symlink", "symlink_to", "move", "copytree"),
+    *("rename", "renames", "hardlink_to", "symlink", "symlink_to", "move", "copytree"),
     *("mkdir", "makedirs"),
 }
 
@@ -167,10 +167,10 @@ def changes_names(node: ast.AST) -> bool:
         return False
     is_of_path = len(node.args) == 1 and not node.keywords
     named = node.func.attr
-    in_os = (
-        named == "replace" and isinstance(node.func.value, ast.Name) and node.func.value.id == "os"
-    )
-    return named in NAMING or in_os or (named == "replace" and is_of_path)
+    of_os = isinstance(node.func.value, ast.Name) and node.func.value.id == "os"
+    if named in ("link", "replace"):
+        return of_os or (named == "replace" and is_of_path)
+    return named in NAMING
 
 
 def test_names_are_changed_in_one_place_which_has_them_on_the_disk():
@@ -178,7 +178,13 @@ def test_names_are_changed_in_one_place_which_has_them_on_the_disk():
     assert places == {"runtime.durable_files"}
     assert all(
         changes_names(ast.parse(text, mode="eval").body)
-        for text in ("path.rename(to)", "os.replace(a, b)", "a.replace(b)", "path.mkdir()")
+        for text in (
+            "path.rename(to)",
+            "os.replace(a, b)",
+            "os.link(a, b)",
+            "a.replace(b)",
+            "path.mkdir()",
+        )
     )
 
 
