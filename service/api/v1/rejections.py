@@ -10,7 +10,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from service.api.http.authentication import actor_of
-from service.api.http.describing import Link, described
+from service.api.http.describing import Link, described, lists
+from service.api.http.negotiation import answer_with_entries
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
 from service.api.http.times import Timestamp, in_utc, naive
@@ -113,7 +114,9 @@ class RejectionController(Controller):
         "/",
         operation_id="list_rejections",
         sync_to_thread=True,
-        opt=described(links=True, leads_to=FIRST_OF_LIST),
+        opt=described(
+            answers=lists(RejectionList), problems=(406,), links=True, leads_to=FIRST_OF_LIST
+        ),
     )
     def list_rejections(
         self,
@@ -131,7 +134,7 @@ class RejectionController(Controller):
         ] = None,
         limit: Limit = 100,
         after: After = None,
-    ) -> Response[RejectionList]:
+    ) -> Response[bytes]:
         """Lists rejections, newest first; `rule` is any of those that the row broke."""
         only = {"table": None if table is None else gate.table(table).name, "rule": rule}
         start: Any = None if after is None else key_of(after, datetime, int, str)
@@ -151,7 +154,8 @@ class RejectionController(Controller):
             last = found.entries[-1]
             following = cursor(last.rejected_at, last.position, last.rejection_id)
         shown = [page_of(entry) for entry in found.entries]
-        return Response(RejectionList(shown, following), headers=link(request, following))
+        page = RejectionList(shown, following)
+        return answer_with_entries(request, Rejection, shown, page, link(request, following))
 
     @get("/{rejection_id:str}", operation_id="show_rejection", sync_to_thread=True)
     def show_rejection(self, gate: NamedDependency[Gate], rejection_id: FromPath[str]) -> Rejection:
