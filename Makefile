@@ -33,7 +33,7 @@ PIP_AUDIT := pip-audit==2.10.1
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-dev serve test fuzz soak lint evaluate format docs bench vendor seeds lock vulnerabilities clean
+.PHONY: help install install-dev serve test fuzz soak lint evaluate format docs bench screenshots vendor seeds lock vulnerabilities clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,7 +56,7 @@ fuzz: install-dev ## hostile input by a new seed, 25 times as much (more: make f
 	  $(TESTS) -n auto --dist load --timeout 0 tests/hostile \
 	    tests/formats/csv/test_polluted_files.py tests/formats/csv/test_shapes.py $(ARGS)
 
-soak: install-dev ## kill the service at random moments, for hours (shorter: make soak ROUNDS=100)
+soak: install-dev ## kill the service at random moments, and tell what was found (shorter: make soak ROUNDS=100)
 	@GATEHOUSE_FAULTS_ROUNDS=$(ROUNDS) $(TESTS) -s tests/faults $(ARGS)
 
 lint: install-dev ## check Python (ruff, mypy) and SQL (sqlfluff)
@@ -78,6 +78,9 @@ docs: install ## make docs/rules.md again, and the docs sites as files in site/
 
 bench: install $(BENCH)/.installed ## measure, beside peers (what and how: make bench ARGS=--help)
 	@$(VENV)/bin/python -m benchmarks.run $(ARGS)
+
+screenshots: install-dev ## take the pictures of docs/console.md anew, by the system's Chromium
+	@$(VENV)/bin/python -m tests.screenshots
 
 vendor: install ## take what others made for pages (service/console/vendor.json) by npm anew
 	@$(VENV)/bin/python -m service.console.vendoring
@@ -112,6 +115,7 @@ clean: ## remove what can be made again (never warehouse/ or backups/)
 $(VENV)/bin/python:
 	@for python in $(CANDIDATES); do \
 	  "$$python" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null || continue; \
+	  echo "making $(VENV) with $$("$$python" --version)"; \
 	  "$$python" -m venv $(VENV) && exit 0; \
 	  rm -rf $(VENV); \
 	done; \
@@ -119,19 +123,21 @@ $(VENV)/bin/python:
 	echo 'HINT: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12 (Debian, Ubuntu: apt install python3-venv)' >&2; \
 	exit 1
 
-# The locks name every package, so pip has nothing to resolve (--no-deps); `pip check` confirms it.
-# A stamp is touched last, so an interrupted installation starts again.
+# `pip check` confirms that the locks name every package. A stamp is touched last, so an
+# interrupted installation starts again.
 $(VENV)/.installed: requirements/build.txt requirements/runtime.txt pyproject.toml | $(VENV)/bin/python
-	@echo 'installing what the service needs into $(VENV) …'
-	@$(PIP) install --no-deps --require-hashes -r requirements/build.txt -r requirements/runtime.txt
+	@echo 'installing what the service needs into $(VENV) (once; a minute or two)'
+	@bash requirements/install $(VENV)/bin/python requirements/build.txt requirements/runtime.txt
+	@echo 'installing gatehouse itself'
 	@$(PIP) install --no-index --no-build-isolation --no-deps -e .
 	@$(PIP) check
+	@echo 'compiling it'
 	@$(VENV)/bin/python -m compileall -q service
 	@touch $@
 
 $(VENV)/.installed-dev: requirements/dev.txt $(VENV)/.installed
-	@echo 'installing the tools for tests and linting into $(VENV) …'
-	@$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
+	@echo 'installing the tools for tests and linting into $(VENV) (once)'
+	@bash requirements/install $(VENV)/bin/python requirements/dev.txt
 	@$(PIP) check
 	@touch $@
 
@@ -151,8 +157,8 @@ $(EVALUATION)/.installed: requirements/evaluate.txt requirements/build.txt
 
 # What the peers of the benchmarks need; the service must not see it.
 $(BENCH)/.installed: requirements/bench.txt $(VENV)/.installed
-	@echo "installing what the benchmarks' peers need into $(BENCH) …"
+	@echo "installing what the benchmarks' peers need into $(BENCH) (once)"
 	@$(VENV)/bin/python -m venv $(BENCH)
-	@$(BENCH)/bin/python $(QUIET_PIP) install --no-deps --require-hashes -r requirements/bench.txt
+	@bash requirements/install $(BENCH)/bin/python requirements/bench.txt
 	@$(BENCH)/bin/python $(QUIET_PIP) check
 	@touch $@

@@ -110,7 +110,7 @@ async def _opened(settings: Settings, local: Caller | None, app: Litestar) -> As
     app.state.gate = gate = Gate(settings, apart=local is None)
     gate.open()
     schedules = schedules_of(gate)
-    if local is None:  # a command ends before anything is due
+    if local is None and not gate.losses:  # a command ends before anything is due
         schedules.start()
     try:
         yield

@@ -1,9 +1,12 @@
 """The service's parts, put together: opened once, closed once. Knows no HTTP."""
 
+from contextlib import suppress
 from datetime import timedelta
 
+from service.access.key_memory import KeyMemory
 from service.access.keyring import Keyring
 from service.backups.catalogue import Catalogue
+from service.backups.ownership import Ownership
 from service.dictionary import Dictionary, Table
 from service.doors.backups import Backups
 from service.doors.builds import Builds
@@ -13,17 +16,25 @@ from service.doors.files import FileLoads
 from service.doors.inserts import Inserts
 from service.doors.replays import Replays
 from service.doors.restores import Restores
-from service.engines.duckdb import Database
+from service.errors import NoSpace, NotFound, Unavailable
 from service.judge.process.process_client import WorkerProcess
 from service.judge.rulebook import Rulebook
-from service.ops import records
+from service.ops import records, trail
 from service.ops.replays import end_interrupted
+from service.ops.trail import Deed
 from service.ops.violation_counts import ViolationCounts
 from service.runtime.clock import utc_now
+from service.runtime.logs import get_logger
 from service.runtime.metrics import Metrics
+from service.runtime.running import death_before
 from service.runtime.settings import Settings
+from service.warehouse.deeds import Deeds
+from service.warehouse.losses import HINT, Losses
+from service.warehouse.opened_warehouse import open_warehouse
 from service.warehouse.query_pool import QueryPool
 from service.warehouse.writer import Writer
+
+log = get_logger(__name__)
 
 
 class Gate:
@@ -40,6 +51,9 @@ class Gate:
         self.violation_counts = ViolationCounts()
         self.catalogue = Catalogue(settings.backups)
         self.keyring = Keyring(settings.keys_file)
+        self.died_before: str | None = (
+            None  # how the service before this one ended, if out of order
+        )
         self._worker = WorkerProcess(apart and settings.judging_process)
 
     def open(self) -> None:
@@ -47,24 +61,50 @@ class Gate:
 
         Raises:
             NotBuilt: there is no warehouse, or no build has finished in it.
+            NotOurBackups: the folder of the backups is another warehouse's.
         """
         self._open_warehouse()
         self._open_doors()
+        self._remember_keys()
+        self._claim_backups()
         self.catalogue.sweep()
         self.copies.sweep()
+        if self.losses:  # nothing is written, or removed, before an operator has decided
+            log.error("rows_missing", found=self.losses.described(), hint=HINT)
+            return
         self.loads.resume()
         self.forget_old_answers()
         self.writer.run(lambda connection: end_interrupted(connection, utc_now())).result()
+        with suppress(NoSpace, Unavailable):  # the log has it, and so will the next start
+            self._tell_of_death()
+            self.deeds.end_interrupted(self._found_of)
+
+    def _tell_of_death(self) -> None:
+        """That the service before this one has not ended in order is no secret."""
+        self.died_before = death = death_before(self.settings)
+        if death is not None:
+            log.warning("service_died_before", detail=death)
+            self.writer.run(
+                lambda connection: trail.record(connection, None, "service.died", None, death)
+            ).result()
+
+    def _found_of(self, deed: Deed) -> str | None:
+        """What there is to see of something that a killed service was about to do."""
+        if not deed.action.startswith("backup.") or deed.subject is None:
+            return None
+        try:
+            self.catalogue.get(deed.subject)
+        except NotFound:
+            return "the backup is not there"
+        return "the backup is there"
 
     def _open_warehouse(self) -> None:
         settings = self.settings
-        self.database = Database(
-            settings.warehouse, settings.memory_bytes, settings.disk_floor_bytes
-        )
+        self.database, losses = open_warehouse(settings)
         try:
             self.rulebook = Rulebook.of(self.database.dictionary())
             self.writer = Writer(
-                self.database, self.dictionary, settings.queue_requests, settings.group_rows
+                self.database, self.dictionary, settings.queue_requests, settings.group_rows, losses
             )
             self.writer.start()
         except BaseException:
@@ -74,6 +114,8 @@ class Gate:
     def _open_doors(self) -> None:
         settings, database, writer = self.settings, self.database, self.writer
         codec = settings.codec
+        self.deeds = deeds = Deeds(database, writer)
+        self.ownership = Ownership(self.catalogue, database)
 
         def current() -> Rulebook:
             return self.rulebook
@@ -82,11 +124,28 @@ class Gate:
         self.inserts = Inserts(writer, self.metrics, self._worker, current, settings.max_rows)
         self.loads = FileLoads(settings, database, writer, database.all_cores)
         self.dbt_docs = DbtDocs(settings, writer)
-        self.builds = Builds(settings, writer, self.reload, database.all_cores)
+        self.builds = Builds(settings, writer, deeds, self.reload, database.all_cores)
         self.copies = WarehouseCopies(settings, database)
         self.replays = Replays(database, writer, self.metrics, current)
-        self.restores = Restores(database, writer, self.catalogue, current, codec)
-        self.backups = Backups(database, writer, self.catalogue, self.metrics, current, codec)
+        self.restores = Restores(database, writer, deeds, self.catalogue, current, codec)
+        self.backups = Backups(
+            database, writer, deeds, self.catalogue, self.metrics, current, codec
+        )
+
+    def _claim_backups(self) -> None:
+        try:
+            self.ownership.claim()
+        except BaseException:
+            self.close()
+            raise
+        self.catalogue.before_change = self.ownership.claim
+
+    def _remember_keys(self) -> None:
+        """Has keys count that were there before, whatever became of their file."""
+        self.key_memory = KeyMemory(self.keyring.path, self.database, self.writer)
+        self.key_memory.keep()
+        self.keyring.had_keys |= self.key_memory.had_keys()
+        self.keyring.on_read = self.key_memory.keep_soon
 
     def cut_short(self) -> None:
         """Has what takes long end by an error, so that `close` can come to its end.
@@ -107,7 +166,13 @@ class Gate:
         self.keyring.flush()
         self.inserts.close()
         self.queries.close()
+        self.ownership.release()
         self.database.close()
+
+    @property
+    def losses(self) -> Losses | None:
+        """What is missing by the journal of commits; then it serves, and writes nothing."""
+        return self.writer.losses
 
     @property
     def dictionary(self) -> Dictionary:

@@ -9,7 +9,7 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from io import BufferedReader
@@ -43,6 +43,7 @@ _TABLE = r"[A-Za-z_][A-Za-z0-9_]{0,99}"
 _ID = rf"[0-9]{{8}}T[0-9]{{12}}Z-{_TABLE}-[0-9a-f]{{12}}"
 _is_table = re.compile(_TABLE, re.ASCII).fullmatch
 _is_id = re.compile(_ID, re.ASCII).fullmatch
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _log = logging.getLogger(__name__)
 
 
@@ -72,7 +73,8 @@ class Catalogue:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock = threading.Lock()
-        self._latest_id = datetime.min.replace(tzinfo=UTC)
+        self._latest_id = _NEVER
+        self.before_change: Callable[[], None] = lambda: None  # may raise that it is not ours
 
     def list(self, table: str | None = None) -> Sequence[Entry]:
         """All backups, or those of one table, newest first."""
@@ -132,16 +134,20 @@ class Catalogue:
         return entries
 
     def new_id(self, table: str) -> str:
-        """A name that no other backup has; by name, backups of this process sort by time.
+        """A name that no other backup has; by their names, backups are in the order in which they
+        were taken. It begins with the time, or where the clock has gone back, with what follows
+        the newest that is there.
 
         Raises:
             DictionaryError: the table's name cannot be part of it.
         """
         if not _is_table(table):
             raise DictionaryError(f"{table} cannot be backed up: its name is not plain ASCII")
+        self.before_change()
         with self._lock:
-            now = max(datetime.now(UTC), self._latest_id + timedelta(microseconds=1))
-            self._latest_id = now
+            there = map(_time_of, sorted(self._ids(), reverse=True))
+            before = max(self._latest_id, next(filter(None, there), _NEVER))
+            self._latest_id = now = max(datetime.now(UTC), before + timedelta(microseconds=1))
         return f"{now:%Y%m%dT%H%M%S%f}Z-{table}-{token_hex(6)}"
 
     def new_set_id(self) -> str:
@@ -207,6 +213,7 @@ class Catalogue:
             NotFound: there is none.
         """
         self.get(backup_id)
+        self.before_change()
         self._remove_all([backup_id])
 
     def discard(self, backup_id: str) -> None:
@@ -238,6 +245,12 @@ class Catalogue:
                 for path in _content(folder):
                     if path.name.endswith(ending) and _is_id(path.name.removesuffix(ending)):
                         yield path
+
+    def _ids(self) -> Iterator[str]:
+        """Of all backups and sets there are, finished or not."""
+        for ending in (DATA, ENTRY):
+            yield from (path.stem for path in self._files(ending))
+        yield from self._pending()
 
     def _leftovers(self) -> Iterator[Path]:
         """What no entry stands for: temporary files, and data whose entry was never written."""
@@ -281,6 +294,14 @@ class Catalogue:
         except (OSError, DamagedBackup, msgspec.MsgspecError, UnicodeDecodeError) as error:
             _log.warning("backup %s is left out: its entry is damaged: %s", path.stem, error)
             return None
+
+
+def _time_of(backup_id: str) -> datetime | None:
+    """What its name begins with; None where that is no day of the calendar."""
+    try:
+        return datetime.strptime(backup_id.split("-")[0], "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _content(folder: Path) -> list[Path]:

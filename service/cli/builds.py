@@ -77,15 +77,20 @@ def _here(settings: "Settings", on_node: Callable[[Result], None]) -> Result:
     """Builds in this process, since no service runs."""
     import msgspec
 
-    from service.cli.inside import quieten
+    from service.cli.inside import losses_here, quieten
     from service.dbt.cancelling import Cancel
     from service.dbt.runner import build_offline
     from service.runtime.interpreter import collect_less
+    from service.warehouse.losses import HINT
 
     quieten(settings)
+    if losses := losses_here(settings):
+        raise Failure("; ".join(losses.described()), HINT)
     collect_less()  # dbt makes a million objects
     cancel = Cancel()
-    with passed_on(lambda: cancel.ask("cancelled: it was interrupted")):
+    stays = "was cancelled; the tables that it had come to stay as it left them"
+    why = "cancelled: it was interrupted"
+    with offering("the build", stays), passed_on(lambda: cancel.ask(why)):
         done = build_offline(settings, lambda node: on_node(msgspec.to_builtins(node)), cancel)
     if "Could not set lock on file" in (done.message or ""):
         raise Unreachable(f"another process has {settings.warehouse} open")

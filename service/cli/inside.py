@@ -1,20 +1,28 @@
 """The app in this process, for commands when no service runs."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import msgspec
 
+from service.access import keys_file
+from service.access.key_memory import DISABLE, deeds_of
 from service.api.http.authentication import local_caller
 from service.app import create_app
 from service.backups.catalogue import Catalogue
+from service.backups.ownership import BackupsOwner, Ownership
 from service.cli.failures import Unreachable
 from service.dictionary import DictionaryError
 from service.engines.duckdb import Database, DatabaseError, InUseError
 from service.errors import NotBuilt, Problem
+from service.ops import trail
 from service.runtime import logs
+from service.runtime.durable_files import remove_durably
+from service.runtime.running import find
 from service.runtime.settings import Settings
+from service.warehouse.losses import Losses
+from service.warehouse.opened_warehouse import losses_of
 
 # httpx and Litestar each describe ASGI in types of their own.
 App = Any
@@ -61,7 +69,7 @@ def is_built(settings: Settings) -> bool:
     """
     with _told_as_unreachable(settings):
         try:
-            database = Database(settings.warehouse)
+            database = Database(settings.warehouse, read_only=True)
         except NotBuilt:
             return False
         try:
@@ -71,6 +79,62 @@ def is_built(settings: Settings) -> bool:
         finally:
             database.close()
     return True
+
+
+@contextmanager
+def alone(settings: Settings) -> Iterator[Database]:
+    """The warehouse, which no one else has open; no service runs on it.
+
+    Raises:
+        Unreachable: a service has it, or it cannot be read.
+    """
+    if url := find(settings):
+        raise Unreachable(f"a service has this warehouse: {url}", "stop it first")
+    with _told_as_unreachable(settings):
+        database = Database(settings.warehouse)
+        try:
+            database.dictionary()
+            yield database
+        finally:
+            database.close()
+
+
+def check_backups(settings: Settings) -> None:
+    """Raises Unreachable where the folder of the backups is another warehouse's."""
+    with alone(settings) as database:
+        ownership = Ownership(Catalogue(settings.backups), database)
+        ownership.claim()
+        ownership.release()
+
+
+def adopt_backups(settings: Settings) -> BackupsOwner | None:
+    """Makes the folder of the backups this warehouse's; whose it was, if that is known.
+
+    Raises:
+        Unreachable: a service has this warehouse, or the one whose the backups are.
+    """
+    with alone(settings) as database, database.connect() as connection:
+        ownership = Ownership(Catalogue(settings.backups), database)
+        before = ownership.adopt()
+        detail = f"of the warehouse {before.warehouse}" if before else None
+        folder = settings.backups.name
+        trail.record(connection, local_caller().name, "backups.adopt", folder, detail)
+        ownership.release()
+        return before
+
+
+def disable_keys(settings: Settings) -> None:
+    """Drops all keys, and has the warehouse forget that there were some.
+
+    Raises:
+        Unreachable: a service has this warehouse, or it cannot be read.
+    """
+    with alone(settings) as database, database.connect() as connection:
+        actor = local_caller().name
+        with suppress(OSError, keys_file.DamagedKeys):  # it is dropped in any case
+            trail.take_up(connection, deeds_of(keys_file.read(settings.keys_file)))
+        trail.record(connection, actor, DISABLE, settings.keys_file.name)  # the commit point
+    remove_durably(settings.keys_file)
 
 
 def damage(settings: Settings) -> str | None:
@@ -85,6 +149,17 @@ def damage(settings: Settings) -> str | None:
         raise
     except Unreachable as error:
         return error.message
+
+
+def losses_here(settings: Settings) -> Losses | None:
+    """What the warehouse lacks by its journal of commits.
+
+    Raises:
+        Locked: another process has it.
+        Unreachable: it cannot be read.
+    """
+    with _told_as_unreachable(settings):
+        return losses_of(settings)
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from litestar.params import FromPath
 from service.api.http.compression import accepts
 from service.api.http.describing import Schema, described
 from service.errors import NotFound
+from service.reports.chart_svg import STYLES
 
 FOLDER = Path(__file__).with_name("static")
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -42,7 +43,7 @@ def static_files() -> Mapping[str, StaticFile]:
             path.read_bytes(),
             gzip.compress(path.read_bytes(), mtime=0),
         )
-        for path in sorted(FOLDER.iterdir())
+        for path in sorted([*FOLDER.iterdir(), STYLES])
         if path.suffix in MEDIA_TYPES
     }
 

@@ -13,12 +13,12 @@ from service.backups.retention import Keep, expired
 from service.backups.verifying import Verification, verify
 from service.dictionary import Table
 from service.engines.duckdb import Database
-from service.engines.engine import Connection
 from service.errors import NotFound
 from service.judge.rulebook import Rulebook
 from service.ops import trail
 from service.runtime.logs import get_logger
 from service.runtime.metrics import Metrics
+from service.warehouse.deeds import Deeds
 from service.warehouse.writer import Writer
 
 log = get_logger(__name__)
@@ -31,6 +31,7 @@ class Backups:
         self,
         database: Database,
         writer: Writer,
+        deeds: Deeds,
         catalogue: Catalogue,
         metrics: Metrics,
         rulebook: Callable[[], Rulebook],
@@ -38,6 +39,7 @@ class Backups:
     ) -> None:
         """`rulebook` gives the current one; `codec` is that of backups that ask for none."""
         self._database, self._writer, self._metrics = database, writer, metrics
+        self._deeds = deeds
         self._rulebook, self._codec = rulebook, codec
         self.catalogue = catalogue
 
@@ -69,9 +71,11 @@ class Backups:
             NoSpace: it does not fit on the disk.
         """
         version = self._rulebook().dictionary.version
-        entry = import_file(source, table, self.catalogue, dictionary_version=version)
-        self._record(actor, "backup.import", [entry.backup_id])
-        return entry
+        backup_id = self.catalogue.new_id(table.name)
+        with self._deeds.doing(actor, "backup.import", [backup_id]):
+            return import_file(
+                source, table, self.catalogue, dictionary_version=version, backup_id=backup_id
+            )
 
     def verify(self, backup_id: str) -> Verification:
         """Reads a backup again, to its last row; not on record.
@@ -92,18 +96,23 @@ class Backups:
             return True
         found = verify(entry, table, self.catalogue)
         said = "ok" if found.ok else "; ".join(found.problems)
-        self._record(actor, "backup.verify", [entry.backup_id], said)
+        self._writer.run(
+            lambda connection: trail.record(
+                connection, actor, "backup.verify", entry.backup_id, said
+            )
+        ).result()
         self._metrics.verifications.labels("ok" if found.ok else "damaged").inc()
         if not found.ok:
             log.error("backup_damaged", backup_id=entry.backup_id, problems=said)
         return found.ok
 
     def last_checks(self, actor: str) -> dict[str, datetime]:
-        """When `actor` last checked backups, in UTC, by their ids."""
+        """When `actor` last checked backups, in UTC, by their ids: in the order of the checks."""
         with self._database.reading() as connection:
             found = connection.execute(
-                "select subject, max(happened_at) from ops.trail"
-                " where action = 'backup.verify' and actor = ? group by subject",
+                "select subject, arg_max(happened_at, number) from ops.trail"
+                " where action = 'backup.verify' and actor = ? group by subject"
+                " order by max(number)",
                 [actor],
             ).fetchall()
         return {subject: checked_at.replace(tzinfo=UTC) for subject, checked_at in found}
@@ -114,9 +123,9 @@ class Backups:
         Raises:
             NotFound: there is no such backup.
         """
-        # First: where the disk is full, there is no room for a record before it is gone.
-        self.catalogue.remove(backup_id)
-        self._record(actor, "backup.delete", [backup_id], why)
+        self.catalogue.get(backup_id)
+        with self._deeds.doing(actor, "backup.delete", [backup_id], why, makes_room=True):
+            self.catalogue.remove(backup_id)
 
     def remove_expired(self, keep: Keep, tables: set[str], actor: str | None) -> None:
         """Removes what `keep` keeps no longer, of these tables."""
@@ -132,8 +141,13 @@ class Backups:
         set_id: str | None,
         kind: Kind,
     ) -> list[Entry]:
-        with self._database.all_cores(), self._database.reading() as connection:
-            entries = back_up(
+        ids = [self.catalogue.new_id(table.name) for table in tables]
+        with (
+            self._deeds.doing(actor, "backup.create", ids),
+            self._database.all_cores(),
+            self._database.reading() as connection,
+        ):
+            return back_up(
                 connection,
                 tables,
                 self.catalogue,
@@ -141,9 +155,8 @@ class Backups:
                 dictionary_version=self._rulebook().dictionary.version,
                 set_id=set_id,
                 kind=kind,
+                backup_ids=ids,
             )
-        self._record(actor, "backup.create", [entry.backup_id for entry in entries])
-        return entries
 
     def _is_there(self, entry: Entry) -> bool:
         try:
@@ -151,14 +164,3 @@ class Backups:
         except NotFound:
             return False
         return True
-
-    def _record(
-        self, actor: str | None, action: str, subjects: Sequence[str], detail: str | None = None
-    ) -> None:
-        """Returns when it is on record that `actor` did `action` to each of the subjects."""
-
-        def record(connection: Connection) -> None:
-            for subject in subjects:
-                trail.record(connection, actor, action, subject, detail)
-
-        self._writer.run(record).result()

@@ -3,7 +3,7 @@
 import shutil
 from datetime import datetime
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 
@@ -11,6 +11,7 @@ from service.dbt.runner import one_at_a_time
 from service.engines.duckdb import Database, as_problem
 from service.errors import NotFound
 from service.runtime.clock import utc_now
+from service.runtime.durable_files import make_folder
 from service.runtime.settings import Settings
 
 
@@ -31,16 +32,16 @@ class WarehouseCopies:
         self._made: dict[str, datetime] = {}  # by id; there are none from before the start
         self._name = settings.warehouse.name  # dbt calls the database after it
 
-    def make(self) -> WarehouseCopy:
+    def make(self, copy_id: str) -> WarehouseCopy:
         """Copies what is committed now; waits for a build that runs, inserts go on.
 
         Raises:
             NoSpace, Unavailable: it cannot be written.
         """
-        copy_id, taken_at = str(uuid4()), utc_now()
+        taken_at = utc_now()
         path = self._folder / copy_id / self._name
         try:
-            path.parent.mkdir(parents=True)
+            make_folder(path.parent)
             with one_at_a_time, self._database.all_cores():
                 self._database.copy_to(path)
             self._made[copy_id] = taken_at

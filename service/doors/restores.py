@@ -19,7 +19,8 @@ from service.engines.duckdb import Database, DatabaseError, as_problem
 from service.engines.engine import Connection
 from service.errors import Problem, Unprocessable
 from service.judge.rulebook import Rulebook
-from service.ops import records
+from service.ops import records, trail
+from service.warehouse.deeds import Deeds, described
 from service.warehouse.work import Idempotency, StoredAnswer
 from service.warehouse.writer import Writer
 
@@ -34,12 +35,14 @@ class Restores:
         self,
         database: Database,
         writer: Writer,
+        deeds: Deeds,
         catalogue: Catalogue,
         rulebook: Callable[[], Rulebook],
         codec: str,
     ) -> None:
         """`rulebook` gives the current one; `codec` is that of safety backups."""
         self._database, self._writer, self._catalogue = database, writer, catalogue
+        self._deeds = deeds
         self._rulebook, self._codec = rulebook, codec
 
     def backup_of(self, table: str, backup_id: str) -> Entry:
@@ -81,6 +84,8 @@ class Restores:
     ) -> "Future[Results | StoredAnswer]":
         """Prepares a restore, and has the writer do it; done after the commit.
 
+        It is on the trail from before it begins; what came of it, in the transaction that does it.
+
         Raises:
             UnknownTable: the dictionary has a table no more.
             NoSpace: the backup of what is there does not fit on the disk.
@@ -90,8 +95,25 @@ class Restores:
         tables = [rulebook.table(entry.table) for entry in entries]
         safety = Safety(tables, self._catalogue, self._codec, rulebook.dictionary.version)
         run = RestoreRun(self._database, self._catalogue, self._rulebook, safety, entries, actor)
-        run.prepare()
-        return run.submit(self._writer, idempotency, render)
+        begun = self._deeds.begin(actor, "restore", [entry.backup_id for entry in entries])
+        try:
+            run.prepare()
+            run.on_trail = begun
+            restored = run.submit(self._writer, idempotency, render)
+        except BaseException as error:
+            self._deeds.end_soon(begun, "failed", described(error))
+            raise
+        restored.add_done_callback(lambda done: self._tell(done, begun))
+        return restored
+
+    def _tell(self, restored: "Future[Results | StoredAnswer]", begun: Sequence[str]) -> None:
+        """Says of a restore that was not done that it was not."""
+        if restored.cancelled():
+            self._deeds.end_soon(begun, "failed", "nobody waited for it")
+        elif (error := restored.exception()) is not None:
+            self._deeds.end_soon(begun, "failed", described(error))
+        elif isinstance(restored.result(), StoredAnswer):
+            self._deeds.end_soon(begun, "done", "it was before")
 
 
 class RestoreRun:
@@ -110,6 +132,7 @@ class RestoreRun:
         self._database, self._catalogue, self._rulebook = database, catalogue, rulebook
         self._safety, self._entries, self._actor = safety, entries, actor
         self._prepared: Prepared | None = None
+        self.on_trail: Sequence[str] = ()  # its entries there
         self._cleanup = ExitStack()
         self._outcome: Future[Results | StoredAnswer] = Future()
 
@@ -169,6 +192,7 @@ class RestoreRun:
                 actor=self._actor,
                 prepared=self._prepared,
             )
+        trail.end(connection, self.on_trail, "done")
         self._safety.needed = True  # should only the commit fail, it stays, and does no harm
         backups = {entry.table: entry.backup_id for entry in self._safety.entries}
         return [

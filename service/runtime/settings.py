@@ -6,6 +6,7 @@ One module although it is long: two thirds are the list of settings, which is re
 import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -23,6 +24,12 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 DEFAULT_WAREHOUSE = Path("warehouse/gatehouse.duckdb")
 MiB = 1024 * 1024
 
+WORDS: dict[Any, str] = {  # what is said of a type, to who gave something else
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    Path: "a path",
+}
 NEVER = "never"  # a schedule without runs
 
 Count = Annotated[int, Meta(ge=1)]
@@ -325,7 +332,9 @@ def _from_file(named: str | None, project: Path) -> Iterator[tuple[str, Any]]:
 def _read(where: str, setting: str, value: Any, folder: Path) -> Any:
     """Converts `value` to the type of `setting`; relative paths start at `folder`."""
     if setting not in TYPES:
-        raise SettingsError(f"{where}: there is no such setting; docs/settings.md lists them")
+        close = get_close_matches(setting, TYPES, 1)
+        meant = f"; is {close[0]} meant?" if close else ""
+        raise SettingsError(f"{where}: there is no such setting{meant}")
     if get_args(TYPES[setting])[0] == Names and isinstance(value, str):
         value = [name.strip() for name in value.split(",") if name.strip()]
     try:
@@ -333,17 +342,27 @@ def _read(where: str, setting: str, value: Any, folder: Path) -> Any:
             value, TYPES[setting], strict=False, dec_hook=lambda _, path: _path(folder, path)
         )
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{where} is {value!r}: {_expected(setting, error)}") from error
+        raise SettingsError(f"{where} is {value!r}, but takes {_taken(setting)}") from error
 
 
-def _expected(setting: str, error: msgspec.ValidationError) -> str:
-    kind = get_args(TYPES[setting])[0]
+def _taken(setting: str) -> str:
+    """What a setting takes, in words."""
+    kind, *said = get_args(TYPES[setting])
     if get_origin(kind) is Literal:
-        return f"expected {' or '.join(get_args(kind))}"
-    return str(error).split(", got")[0].replace("Expected", "expected")
+        return " or ".join(get_args(kind))
+    if get_origin(kind) is Annotated:  # a type with bounds of its own
+        kind, *bounds = get_args(kind)
+        said += bounds
+    meta = [each for each in said if isinstance(each, Meta)]
+    least = next((each.ge for each in meta if each.ge is not None), None)
+    most = next((each.le for each in meta if each.le is not None), None)
+    words = WORDS.get(kind, "text")
+    if least is not None and most is not None:
+        return f"{words} from {least} to {most}"
+    return words if least is None else f"{words}, {least:,} or more"
 
 
 def _path(folder: Path, value: Any) -> Path:
     if not isinstance(value, str):
-        raise TypeError("expected a path")
+        raise TypeError("a path is text")
     return folder / Path(value).expanduser()

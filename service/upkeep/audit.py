@@ -3,7 +3,7 @@
 Inserts go on meanwhile: everything in the warehouse is looked at in one snapshot.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,7 +16,9 @@ from service.engines.sql import core, count_rows, quoted
 from service.errors import NotFound, RulesBroken
 from service.judge.findings import Findings
 from service.judge.relations import check_unique, dangling_rows
+from service.ops.stored_counts import stored_counts
 from service.runtime.wording import counted
+from service.warehouse.losses import Losses, missing
 
 MAX_NAMED = 10  # problems that a check names one by one
 ROWS = 100_000  # judged at once
@@ -37,9 +39,19 @@ class Audit(msgspec.Struct):
     checks: list[AuditCheck]
 
 
-def audit(connection: Connection, dictionary: Dictionary, catalogue: Catalogue) -> Audit:
-    """Checks everything that `connection`, in a transaction, sees, and all backups."""
-    checks = [_loads_add_up(connection), _rejections_on_record(connection)]
+def audit(
+    connection: Connection,
+    dictionary: Dictionary,
+    catalogue: Catalogue,
+    noted: Mapping[str, int] | Losses | None = None,
+) -> Audit:
+    """Checks everything that `connection`, in a transaction, sees, and all backups.
+
+    `noted` is what the journal of commits said before that transaction began, or what was found to
+    be missing when the warehouse was opened.
+    """
+    checks = [_what_was_acknowledged(connection, noted or {})]
+    checks += [_loads_add_up(connection), _rejections_on_record(connection)]
     checks.append(_lines_add_up(connection, dictionary))
     for table in dictionary.tables.values():
         checks.append(_rows_follow(connection, table))
@@ -55,12 +67,21 @@ def _check(name: str, problems: Sequence[str], fine: str) -> AuditCheck:
     return AuditCheck(name, not problems, "; ".join(named) or fine)
 
 
+def _what_was_acknowledged(connection: Connection, noted: Mapping[str, int] | Losses) -> AuditCheck:
+    """All that the journal of commits says is there."""
+    lost = noted if isinstance(noted, Losses) else None
+    if not isinstance(noted, Losses) and (less := missing(noted, stored_counts(connection))):
+        lost = Losses(missing=less)
+    fine = "all that was noted is there" if noted else "there is no journal"
+    return _check("acknowledged rows", lost.described() if lost else [], fine)
+
+
 def _loads_add_up(connection: Connection) -> AuditCheck:
     """For every load, received = accepted + rejected + already_present."""
     found = connection.execute(
         "select load_id, table_name, received, accepted, rejected, already_present from ops.loads"
         " where received <> accepted + rejected + already_present"
-        " or least(received, accepted, rejected, already_present) < 0 order by started_at, load_id"
+        " or least(received, accepted, rejected, already_present) < 0 order by number, load_id"
     ).fetchall()
     problems = [
         f"load {load_id} of {table}: {received} received is not {accepted} accepted"
@@ -123,7 +144,7 @@ _UNLISTED = """
         when status = 'refused' then times > rejected
         else times <> rejected
     end
-    order by started_at, load_id, table_name
+    order by number, load_id, table_name
 """
 
 
@@ -152,7 +173,7 @@ _LINES_OF_FILES = """
     where
         status = 'done'
         and lines <> header_lines + blank_lines + skipped_lines + record_lines
-    order by started_at, load_id, table_name
+    order by number, load_id, table_name
 """
 _LANDED = """
     with numbered as (
@@ -227,7 +248,7 @@ def _landed_otherwise(
 _ACCOUNTED = """
     with restored as (
         select * from ops.loads where table_name = $table and kind = 'restore'
-        order by finished_at desc, load_id limit 1
+        order by number desc, load_id limit 1
     ),
 
     brought as (

@@ -15,16 +15,28 @@ from service.judge.admission import Verdict
 from service.judge.batch import Batch
 from service.judge.key_index import KeyIndex
 from service.ops import records
+from service.ops.stored_counts import (
+    ENDED,
+    LOADS,
+    RECEIVED,
+    REJECTIONS,
+    REPLAYS,
+    TRAIL,
+    name_of_table,
+)
 from service.runtime.clock import utc_now
 from service.warehouse.replays import Retries, entries, in_json
 
 
 @dataclass(frozen=True)
 class Idempotency:
-    """The client's key and a digest of what it asks for."""
+    """The client's key and a digest of what it asks for; and that of versions before, of path and
+    body only: the answers that they have kept are given again.
+    """
 
     key: str
     request: str
+    request_before: str = ""
 
 
 @dataclass
@@ -95,6 +107,21 @@ class Group:
     counted: list[records.LoadRecord] = field(default_factory=list)  # they join loads that are open
     trail: list[records.TrailRecord] = field(default_factory=list)
     settled: set[str] = field(default_factory=set)  # rejections whose rows go in
+
+    def counts(self) -> dict[str, int]:
+        """What it adds, for the journal of commits."""
+        rows = {
+            name_of_table(table): sum(part.num_rows for part in parts)
+            for table, parts in self.rows.items()
+        }
+        return rows | {
+            LOADS: len(self.loads),
+            ENDED: len(self.loads),
+            RECEIVED: sum(load.received for load in (*self.loads, *self.counted)),
+            REJECTIONS: len(self.rejections),
+            REPLAYS: len(self.replays),
+            TRAIL: len(self.trail),
+        }
 
     def take(self, insert: Insert, verdicts: Sequence[Verdict], refused: bool) -> Outcome:
         """Adds what an insert that is decided brings."""
@@ -186,6 +213,6 @@ def first_ids(replay: Retries, verdict: Verdict) -> dict[tuple[str, int], str]:
 
 def stored_answer(before: records.AnswerRecord, asked: Idempotency) -> StoredAnswer | KeyReused:
     """The first answer under the same key, or the complaint that the request was another."""
-    if before.request != asked.request:
+    if before.request not in (asked.request, asked.request_before):
         return KeyReused("this Idempotency-Key came before with another request")
     return StoredAnswer(before)

@@ -14,6 +14,7 @@ from tests.support.contract import operations
 WRITER = {"insert_rows", "insert_rows_of_many_tables", "load_file", "replay_rejection"}
 WRITER |= {"replay_rejections", "cancel_load"}
 OPERATOR = {
+    "show_restore_page", "show_restore_set_page", "show_trail_page", "show_keys_page",
     "back_up_table", "back_up_all_tables", "verify_backup", "delete_backup", "restore_table",
     "restore_set", "build", "cancel_build", "copy_warehouse", "delete_copy", "dismiss_rejection",
     "list_keys", "create_key", "revoke_key", "list_trail",
@@ -161,6 +162,10 @@ def test_keys_are_made_listed_and_revoked(keys, client, contract):
     assert is_problem(
         client.post("/v1/keys", json={"name": "app", "role": "reader"}), 409, "conflict"
     )
+    assert is_problem(client.delete("/v1/keys/the-operator"), 409, "last-operator")
+    assert client.get("/v1/keys").status_code == 200
+    assert client.delete("/v1/keys/the-operator?force=true").status_code == 204
+    assert is_problem(client.get("/v1/keys"), 401, "unauthorized")
 
 
 def test_a_repeated_request_for_a_key_makes_one_and_does_not_show_it_again(keys, client, settings):

@@ -231,7 +231,7 @@ def _ask_everything(client):
     client.headers["X-API-Key"] = made["key"]
     client.get("/v1/keys")
     client.get("/v1/keys/boss")
-    client.delete("/v1/keys/boss")
+    client.delete("/v1/keys/boss?force=true")
 
 
 def _ask_table(client, table):

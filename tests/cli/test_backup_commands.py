@@ -110,3 +110,23 @@ def test_without_a_service_a_backup_is_restored_just_the_same(alone):
     assert alone("backup", "jobs").code == 0
     assert alone("restore", "jobs", "latest", "--yes", "--json").json["rows_after"] == 183
     assert alone("verify").code == 0
+
+
+def test_backups_of_another_warehouse_are_adopted_where_that_is_meant(alone, settings):
+    assert alone("backup", "jobs").code == 0
+    mark = settings.backups / "owner.json"
+    mark.write_text(
+        mark.read_text()
+        .replace(str(settings.warehouse), "/of/another")
+        .replace('"warehouse_id":"', '"warehouse_id":"another-')
+    )
+    for command in (["backups"], ["serve"], ["insert", "jobs", "-"]):
+        refused = alone(*command)
+        assert refused.code == 3
+        assert "are those of the warehouse /of/another; `gatehouse backups adopt`" in refused.err
+    adopted = alone("backups", "adopt")
+    assert adopted.code == 0
+    assert adopted.out.endswith("; they were those of /of/another\n")
+    (listed,) = alone("backups", "jobs", "--json").json
+    assert alone("backups", "list", "jobs", "--json").json == [listed]
+    assert alone("backups", "adopt", "--json").json["before"] == str(settings.warehouse)

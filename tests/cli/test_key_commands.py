@@ -39,6 +39,22 @@ def test_keys_are_listed_and_revoked(alone):
     left = datetime.fromisoformat(app[4]) - datetime.now(UTC)
     assert timedelta(days=89) < left <= timedelta(days=90)
     assert "gatehouse_" not in alone("keys", "list", "--json").out
+    refused = alone("keys", "revoke", "boss", "--yes")
+    assert refused.code == 1
+    assert "boss is the last operator's key" in refused.err
+    assert "HINT: --force" in refused.err
+    assert alone("keys", "revoke", "boss", "--force", "--yes").code == 0
+
+
+def test_keys_are_given_up_on_the_machine_and_only_if_that_is_meant(alone, settings):
+    create(alone)
+    refused = alone("keys", "disable")
+    assert refused.code == 2
+    assert "`gatehouse keys disable` needs --yes" in refused.err
+    assert settings.keys_file.exists()
+    assert alone("keys", "disable", "--yes").code == 0
+    assert not settings.keys_file.exists()
+    assert alone("trail", "--action", "key.disable", "--json").json[0]["outcome"] == "done"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +115,7 @@ def test_the_trail_says_who_did_what(alone, asking, settings):
     assert asking("backup", "jobs", GATEHOUSE_KEY=secret).code == 0
     answer = asking("trail", "--since", "1d", "--action", "backup", GATEHOUSE_KEY=secret)
     header, entry = (line.split("\t") for line in answer.lines)
-    assert header == ["happened at", "actor", "action", "subject", "detail"]
+    assert header == ["happened at", "actor", "action", "subject", "outcome", "detail"]
     assert entry[1:3] == ["boss", "backup.create"]
 
 

@@ -72,6 +72,10 @@ async def streamed(
         stream.stop()
         raise
 
+    if wants_no_body(request.scope):
+        stream.stop()
+        return Stream(iter(()), media_type=media_type, headers=headers)
+
     async def sent() -> AsyncIterator[bytes]:
         piece = None if wants_no_body(request.scope) else first
         try:

@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException
 from service.api.http.headers import allow
 from service.engines.duckdb import PASSING, DatabaseError, as_problem
 from service.errors import LONGEST, NoSpace, Problem, Unavailable, shortened
+from service.runtime.decoding_errors import in_words
 from service.runtime.logs import get_logger
 
 log = get_logger(__name__)
@@ -58,7 +59,7 @@ def _detail(error: HTTPException) -> str:
     """What is wrong with which parameter, where it says so; its own words repeat the whole URL."""
     if not isinstance(error.extra, list):
         return error.detail
-    return "; ".join(f"{each['key']}: {each['message']}" for each in error.extra)
+    return "; ".join(f"{each['key']}: {in_words(each['message'])}" for each in error.extra)
 
 
 def of_os_error(request: Request[Any, Any, Any], error: OSError) -> Response[bytes]:

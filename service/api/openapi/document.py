@@ -28,6 +28,8 @@ from service.api.openapi.row_parameters import (
     count_header,
     facet_parameters,
     paging_parameters,
+    report_paging,
+    report_parameter,
     row_parameters,
 )
 from service.api.openapi.types import Schemas
@@ -114,8 +116,9 @@ class Document:
             yield {"name": name, "in": "path", "required": True, "schema": self._schema(kind)}
         for name, field in of_query(place.handler).items():
             yield self._query_parameter(name, field)
-        for name in place.report.parameters if place.report else ():
-            yield {"name": name, "in": "query", "required": True, "schema": self._schema(int)}
+        if place.report:
+            yield from map(report_parameter, place.report.takes)
+            yield from report_paging()
         if said.rows:
             yield from paging_parameters()
         if said.rows and place.table:

@@ -192,28 +192,7 @@ class BackupController(Controller):
         self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], backup_id: FromPath[str]
     ) -> Response[Any]:
         """Reads the backup itself, an Avro object container file, or a part of it by `Range`."""
-        entry = gate.catalogue.get(backup_id)
-        tag = f'"{entry.sha256}"'
-        headers = {
-            "ETag": tag,
-            "Accept-Ranges": "bytes",
-            "Content-Disposition": f'attachment; filename="{entry.file}"',
-        }
-        if is_known(header(request, "if-none-match"), tag):
-            return not_modified(headers)
-        asked, if_range = header(request, "range"), header(request, "if-range")
-        part = asked_range(asked, if_range, tag, entry.bytes)
-        if part is not None:
-            headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{entry.bytes}"
-        sent = range(entry.bytes) if part is None else part
-        headers["Content-Length"] = str(len(sent))
-        read = range(0) if wants_no_body(request.scope) else sent
-        return Stream(
-            _pieces(gate.catalogue.open(entry), read),
-            status_code=200 if part is None else 206,
-            media_type=AVRO,
-            headers=headers,
-        )
+        return file_of(request, gate, backup_id)
 
     @post(
         "/backups/{backup_id:str}/verify",
@@ -239,6 +218,32 @@ class BackupController(Controller):
     ) -> None:
         """Removes a backup and its file."""
         await asyncio.to_thread(gate.backups.remove, backup_id, actor_of(request))
+
+
+def file_of(request: Request[Any, Any, Any], gate: Gate, backup_id: str) -> Response[Any]:
+    """The file of a backup, or a part of it; raises NotFound."""
+    entry = gate.catalogue.get(backup_id)
+    tag = f'"{entry.sha256}"'
+    headers = {
+        "ETag": tag,
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": f'attachment; filename="{entry.file}"',
+    }
+    if is_known(header(request, "if-none-match"), tag):
+        return not_modified(headers)
+    asked, if_range = header(request, "range"), header(request, "if-range")
+    part = asked_range(asked, if_range, tag, entry.bytes)
+    if part is not None:
+        headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{entry.bytes}"
+    sent = range(entry.bytes) if part is None else part
+    headers["Content-Length"] = str(len(sent))
+    read = range(0) if wants_no_body(request.scope) else sent
+    return Stream(
+        _pieces(gate.catalogue.open(entry), read),
+        status_code=200 if part is None else 206,
+        media_type=AVRO,
+        headers=headers,
+    )
 
 
 def shown(entry: Entry) -> Backup:

@@ -65,8 +65,17 @@ class HealthController(Controller):
         opt=described(answers={200: Readiness, 503: Readiness}, role="open"),
     )
     def is_ready(self, gate: NamedDependency[Gate]) -> Response[Readiness]:
-        """200 when it can do its work: warehouse, writer, disks, keys, open files; else 503."""
-        checks = [_warehouse(gate), _writer(gate), *_disks(gate), _keys(gate), _open_files()]
+        """200 when it can do its work, else 503.
+
+        Looked at are the warehouse, whether all is there that was acknowledged, the writer, disks,
+        keys and open files. `last end` tells, and is no reason for a 503, if the service before was
+        killed or crashed.
+        """
+        checks = [
+            *(_warehouse(gate), _acknowledged(gate), _writer(gate)),
+            *(*_disks(gate), _keys(gate), _open_files()),
+            ReadinessCheck("last end", True, gate.died_before or "it was in order"),
+        ]
         ok = all(check.ok for check in checks)
         answer = Readiness("ok" if ok else "unavailable", checks)
         return Response(answer, status_code=200 if ok else 503)
@@ -96,6 +105,11 @@ def _warehouse(gate: Gate) -> ReadinessCheck:
     return ReadinessCheck("warehouse", True, "it answers queries")
 
 
+def _acknowledged(gate: Gate) -> ReadinessCheck:
+    said = "; ".join(gate.losses.described()) if gate.losses else "nothing is missing"
+    return ReadinessCheck("acknowledged rows", gate.losses is None, said)
+
+
 def _writer(gate: Gate) -> ReadinessCheck:
     alive, waiting = gate.writer.alive, gate.writer.waiting
     said = f"{counted(waiting, 'request')} in the queue" if alive else "it takes no more work"
@@ -103,14 +117,12 @@ def _writer(gate: Gate) -> ReadinessCheck:
 
 
 def _keys(gate: Gate) -> ReadinessCheck:
+    own = Keyring(gate.settings.keys_file)  # that of the gate has a thread
+    own.had_keys = gate.keyring.had_keys
     try:
-        keyed = Keyring(
-            gate.settings.keys_file
-        ).configured  # its own: that of the gate has a thread
+        keyed = own.configured
     except KeysUnreadable as error:
         return ReadinessCheck("keys", False, error.detail)
-    if gate.keyring.had_keys and not keyed:
-        return ReadinessCheck("keys", False, "there were some, and they are gone")
     return ReadinessCheck("keys", True, "they can be read" if keyed else "there are none")
 
 

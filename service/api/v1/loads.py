@@ -4,19 +4,19 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import PurePath
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 from litestar import Controller, Request, Response, delete, get
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from service.api.http.audit_log import log_action
 from service.api.http.describing import described, lists
 from service.api.http.negotiation import answer_with_entries
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
-from service.api.http.times import Timestamp, in_utc
+from service.api.http.times import Timestamp, in_utc, naive
 from service.doors.file_load import FileLoad, LineRejected, Progress, RowRead, TrialResult
 from service.errors import Conflict
 from service.formats.csv.dialect import Dialect
@@ -106,18 +106,31 @@ class LoadController(Controller):
         kind: FromQuery[Kind | None] = None,
         table: FromQuery[str | None] = None,
         status: FromQuery[Status | None] = None,
+        since: Annotated[
+            datetime | None, QueryParameter(description="Begun from then on: ISO 8601, in UTC.")
+        ] = None,
+        until: Annotated[datetime | None, QueryParameter(description="Begun before then.")] = None,
         limit: Limit = 100,
         after: After = None,
     ) -> Response[bytes]:
         """Lists loads, newest first."""
         name = None if table is None else gate.table(table).name
-        start: Any = None if after is None else key_of(after, datetime, str)
+        start: Any = None if after is None else key_of(after, int, str)
         with gate.database.reading() as connection:
-            found = queries.loads(connection, limit, start, kind=kind, table=name, status=status)
+            found = queries.loads(
+                connection,
+                limit,
+                start,
+                kind=kind,
+                table=name,
+                status=status,
+                since=naive(since),
+                until=naive(until),
+            )
         following = None
         if found.more:
-            last = found.entries[-1][0]
-            following = cursor(last.started_at, last.load_id)
+            last = found.entries[-1]
+            following = cursor(min(entry.number for entry in last), last[0].load_id)
         shown = [page_of(entries) for entries in found.entries]
         page = LoadList(shown, following)
         return answer_with_entries(request, Load, shown, page, link(request, following))
@@ -129,10 +142,7 @@ class LoadController(Controller):
         if long is not None and long.file.is_trial:
             return page_of_trial(long)
         with gate.database.reading() as connection:
-            page = page_of(queries.load(connection, load_id))
-        if long is not None and page.status == "running":
-            page.progress = long.progress
-        return page
+            return with_progress(gate, page_of(queries.load(connection, load_id)))
 
     @delete(
         "/{load_id:str}",
@@ -146,9 +156,22 @@ class LoadController(Controller):
 
         Rows that it has brought in stay, and are counted.
         """
-        if not (gate.loads.cancel(load_id) or gate.replays.cancel(load_id)):
-            await asyncio.to_thread(_say_that_it_has_ended, gate, load_id)
-        await log_action(request, "load.cancel", load_id)
+        await cancel(request, gate, load_id)
+
+
+async def cancel(request: Request[Any, Any, Any], gate: Gate, load_id: str) -> None:
+    """Has a load end soon, and puts that on record; raises NotFound, Conflict."""
+    if not (gate.loads.cancel(load_id) or gate.replays.cancel(load_id)):
+        await asyncio.to_thread(_say_that_it_has_ended, gate, load_id)
+    await log_action(request, "load.cancel", load_id)
+
+
+def with_progress(gate: Gate, page: Load) -> Load:
+    """The page of a load; with how far it is, if it is that of a file which is being loaded."""
+    long = gate.loads.get(page.load_id)
+    if long is not None and page.status == "running":
+        page.progress = long.progress
+    return page
 
 
 def _say_that_it_has_ended(gate: Gate, load_id: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from service.cli import output
+from service.cli import completing, output
 from service.cli.failures import Failure
 from service.cli.invocation import Run, command, is_of_subcommand, segment
 
@@ -67,7 +67,7 @@ def _show(
 
 
 @dictionary.command()
-@click.argument("tables", nargs=-1)
+@click.argument("tables", nargs=-1, shell_complete=completing.tables)
 @click.option(
     "--format", "formats", type=click.Choice(FORMATS), multiple=True, help="Default: all three."
 )
@@ -103,11 +103,12 @@ def _files(client: Any, table: str, formats: Iterable[str]) -> Iterator[tuple[st
 
 
 def _write(folder: Path, name: str, content: bytes) -> dict[str, Any]:
-    path, unfinished = folder / name, folder / f"{name}.tmp"
+    from service.runtime.durable_files import READABLE, make_folder, write_whole
+
+    path = folder / name
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
+        make_folder(folder, READABLE)
+        write_whole(path, content, READABLE & 0o666)
     except OSError as error:
         raise Failure(f"{path} cannot be written: {error.strerror}") from error
     return {"file": str(path), "bytes": len(content)}
