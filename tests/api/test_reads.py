@@ -1,6 +1,9 @@
 """HEAD, OPTIONS, entity tags, compression, slashes: of every call that the document has."""
 
+import csv
 import gzip
+import io
+import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -278,3 +281,47 @@ def test_a_repeated_request_says_again_where_its_load_is(made: Made):
     first, second = (post(url, json=rows, headers=headers) for _ in range(2))
     assert second.headers["idempotency-replayed"] == "true"
     assert second.headers["location"] == first.headers["location"]
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("/v1/rejections", "rejections"),
+        ("/v1/rejections?limit=1", "rejections"),
+        ("/v1/rejections?table=departments", "rejections"),  # there are none
+        ("/v1/loads", "loads"),
+        ("/v1/backups", "backups"),
+        ("/v1/tables/jobs/backups", "backups"),
+        ("/v1/trail", "entries"),
+    ],
+)
+def test_a_list_says_the_same_as_json_lines_and_csv(made: Made, url, name):
+    whole = made.client.get(url)
+    lines = made.client.get(url, headers={"Accept": "application/x-ndjson"})
+    assert [json.loads(line) for line in lines.text.splitlines()] == whole.json()[name]
+    table = made.client.get(url, headers={"Accept": "text/csv"})
+    rows = list(csv.DictReader(io.StringIO(table.text, newline="")))
+    assert len(table.text.splitlines()[0].split(",")) > 5
+    for row, entry in zip(rows, whole.json()[name], strict=True):
+        for column, text in row.items():
+            value = entry[column]
+            is_text = value is None or isinstance(value, str)
+            assert (text == (value or "")) if is_text else json.loads(text) == value, column
+    tags = {each.headers["etag"] for each in (whole, lines, table)}
+    assert len(tags) == 3 or not whole.json()[name]
+    for answer in (lines, table):
+        assert answer.headers.get("link") == whole.headers.get("link")
+    assert made.client.get(url, headers={"Accept": "image/png"}).status_code == 406
+
+
+def test_a_rejected_row_is_in_csv_as_it_was_sent(made: Made):
+    sent = b'[{"id":1.50,"job":"a,\\"b\\"",  "big":123456789012345678901234567890}]'
+    headers = {"Content-Type": "application/json"}
+    kept_out = made.client.post("/v1/tables/jobs/rows", content=sent, headers=headers).json()
+    url = f"/v1/rejections?load_id={kept_out['load_id']}"
+    table = made.client.get(url, headers={"Accept": "text/csv"}).text
+    [row] = csv.DictReader(io.StringIO(table, newline=""))
+    assert row["payload"].encode() == sent[1:-1]
+    assert (
+        json.loads(row["violations"]) == made.client.get(url).json()["rejections"][0]["violations"]
+    )

@@ -1,15 +1,19 @@
 """Timestamps read many at a time: the same as one by one."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from service.dictionary.column_types import TYPES, Unreadable
+from service.dictionary.column_types import DATE, RFC3339_UTC, TYPES, Unreadable
+from service.dictionary.rules import KINDS
 from service.dictionary.timestamps import read_seconds
+from tests.support.cases import RULINGS
 
 TIMESTAMP = TYPES["timestamp"]
 moments = st.datetimes(timezones=st.just(UTC)).map(
@@ -55,6 +59,33 @@ def test_many_are_read_as_one_is(written):
         return
     array, wrong = found
     assert values(array, wrong) == [one_by_one(text) for text in written]
+
+
+@pytest.mark.parametrize("ruling", [each for each in RULINGS if each.kind == "utc_datetime"])
+def test_the_pattern_that_is_told_takes_what_the_rule_takes(ruling):
+    try:
+        fits = TIMESTAMP.read(ruling.text) is not None and not ruling.broken
+    except Unreadable:
+        return  # 30 February: that is what the format date-time is for
+    assert bool(re.fullmatch(RFC3339_UTC, ruling.text)) == fits
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.from_regex(re.compile(RFC3339_UTC, re.ASCII), fullmatch=True)
+    | st.from_regex(re.compile(DATE + r"[Tt ][0-9:.]{0,20}([Zz]|[+-]0[0-9]:00)?"), fullmatch=True)
+)
+def test_what_the_pattern_takes_is_read_but_for_days_that_are_in_no_calendar(text):
+    fits = re.fullmatch(RFC3339_UTC, text) is not None
+    try:
+        TIMESTAMP.read(text)
+    except Unreadable:
+        if fits:
+            with pytest.raises(ValueError, match=r"day|month"):
+                date.fromisoformat(text[:10])
+        return
+    broken = KINDS["utc_datetime"].breaks({}, pa.array([None]), pa.array([text]))
+    assert broken.to_pylist() == [not fits]
 
 
 def test_a_missing_one_is_not_for_the_quick_way():

@@ -104,7 +104,8 @@ class Dealer:
         if column.type.name == "boolean":
             return self._random.choice([text.upper(), text.title(), text])
         if column.type.name == "timestamp" and text.endswith("Z"):
-            return text[:-1] + self._random.choice(["Z", "Z", ".000Z", "+00:00"])
+            ends = ["Z", "Z", "z", ".000Z", "+00:00", "-00:00", ".123456000+00:00", ".1234567Z"]
+            return text[:-1].replace("T", self._random.choice("TTt")) + self._random.choice(ends)
         return text
 
     def _odd(self, column: Column) -> str:

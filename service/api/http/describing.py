@@ -9,6 +9,7 @@ import msgspec
 from litestar.handlers.base import BaseRouteHandler
 
 from service.access.roles import Role
+from service.api.http.negotiation import CSV, JSON, NDJSON
 
 Needs: TypeAlias = Role | Literal["open"]
 OPEN: Literal["open"] = "open"
@@ -97,6 +98,12 @@ class Described:
     page: bool = False  # whether it is for people, whose sessions count beside keys
     part: bool = False  # whether it is a form or a fragment of a page, and no call by itself
     polled: bool = False  # whether pages ask for it by themselves, which keeps no session alive
+
+
+def lists(kind: Any) -> dict[int, Media]:
+    """The answers of a call that lists entries: in JSON a page of `kind`, else the entries."""
+    formats = {JSON: kind, CSV: Schema.TEXT, NDJSON: Schema.TEXT}
+    return {200: formats}
 
 
 def described(**said: Any) -> dict[str, Any]:

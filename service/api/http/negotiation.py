@@ -101,6 +101,46 @@ def answer_with(
     return Response(body, media_type=name, headers={"Vary": "Accept", **(headers or {})})
 
 
+def answer_with_entries(
+    request: Request[Any, Any, Any],
+    kind: type[msgspec.Struct],
+    entries: Sequence[msgspec.Struct],
+    envelope: msgspec.Struct,
+    headers: Mapping[str, str],
+) -> Response[bytes]:
+    """A list as the request wants it: in JSON the `envelope`, else its `entries`, each a `kind`.
+
+    In CSV a member that is a list or an object is as JSON has it, a text is as it is, and members
+    that only some entries have are left out.
+
+    Raises:
+        NotAcceptable: it wants another format.
+    """
+    form = negotiated(request)
+    if form == JSON:
+        body = _encoder.encode(envelope)
+    elif form == NDJSON:
+        body = _encoder.encode_lines(entries)
+    else:
+        body = _csv(_in_columns(kind, entries))
+    return Response(body, media_type=form, headers={"Vary": "Accept", **headers})
+
+
+def _in_columns(kind: type[msgspec.Struct], entries: Sequence[msgspec.Struct]) -> RowPage:
+    fields = msgspec.structs.fields(kind)
+    names = tuple(each.encode_name for each in fields if each.default is not msgspec.UNSET)
+    members = msgspec.json.decode(_encoder.encode(entries), type=list[dict[str, msgspec.Raw]])
+    return RowPage(names, [tuple(_in_csv(each[name]) for name in names) for each in members])
+
+
+def _in_csv(member: msgspec.Raw) -> str | None:
+    """A member as a field of CSV; numbers keep every digit that they had in JSON."""
+    written = bytes(member)
+    if written == b"null":
+        return None
+    return str(msgspec.json.decode(written)) if written[:1] == b'"' else written.decode()
+
+
 def _csv(rows: RowPage) -> bytes:
     """As RFC 4180 has it, with a header, in UTF-8; a missing value is an empty field."""
     return "".join(map(csv_line, [rows.names, *rows.values])).encode()

@@ -15,10 +15,11 @@ from service.api.http.app_state import limits_of
 from service.api.http.authentication import actor_of
 from service.api.http.bodies import json_body, media_type, streamed
 from service.api.http.byte_ranges import asked_range
-from service.api.http.describing import Link, Schema, described
+from service.api.http.describing import Link, Schema, described, lists
 from service.api.http.etags import is_known, not_modified
 from service.api.http.idempotency import answered_once
 from service.api.http.middleware import header
+from service.api.http.negotiation import answer_with_entries
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
 from service.api.http.reads import wants_no_body
@@ -51,6 +52,9 @@ class BackupList(msgspec.Struct):
 
     backups: list[Backup]
     next: str | None
+
+
+LISTED = described(answers=lists(BackupList), problems=(406,), links=True)
 
 
 class BackupSet(msgspec.Struct):
@@ -136,7 +140,7 @@ class BackupController(Controller):
         "/tables/{table:str}/backups",
         operation_id="list_backups_of_table",
         sync_to_thread=True,
-        opt=described(links=True),
+        opt=LISTED,
     )
     def list_backups_of_table(
         self,
@@ -145,11 +149,16 @@ class BackupController(Controller):
         table: FromPath[str],
         limit: Limit = 100,
         after: After = None,
-    ) -> Response[BackupList]:
+    ) -> Response[bytes]:
         """Lists the backups of a table, newest first."""
         return _page(request, gate.catalogue.list(gate.table(table).name), limit, after)
 
-    @get("/backups", operation_id="list_backups", sync_to_thread=True, opt=described(links=True))
+    @get(
+        "/backups",
+        operation_id="list_backups",
+        sync_to_thread=True,
+        opt=LISTED,
+    )
     def list_backups(
         self,
         request: Request[Any, Any, Any],
@@ -157,7 +166,7 @@ class BackupController(Controller):
         set_id: FromQuery[str | None] = None,
         limit: Limit = 100,
         after: After = None,
-    ) -> Response[BackupList]:
+    ) -> Response[bytes]:
         """Lists backups, newest first: all of them, or those of one set."""
         entries = [
             entry for entry in gate.catalogue.list() if set_id is None or entry.set_id == set_id
@@ -264,13 +273,14 @@ async def _take_in(request: Request[Any, Any, Any], gate: Gate, table: Table) ->
 
 def _page(
     request: Request[Any, Any, Any], entries: Sequence[Entry], limit: int, after: str | None
-) -> Response[BackupList]:
+) -> Response[bytes]:
     if after is not None:
         (before,) = key_of(after, str)
         entries = [entry for entry in entries if entry.backup_id < before]
     following = cursor(entries[limit - 1].backup_id) if len(entries) > limit else None
-    page = BackupList([shown(entry) for entry in entries[:limit]], following)
-    return Response(page, headers=link(request, following))
+    page = [shown(entry) for entry in entries[:limit]]
+    envelope = BackupList(page, following)
+    return answer_with_entries(request, Backup, page, envelope, link(request, following))
 
 
 def _pieces(file: BufferedReader, sent: range) -> Iterator[bytes]:

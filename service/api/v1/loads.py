@@ -12,7 +12,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from service.api.http.audit_log import log_action
-from service.api.http.describing import described
+from service.api.http.describing import described, lists
+from service.api.http.negotiation import answer_with_entries
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
 from service.api.http.times import Timestamp, in_utc, naive
@@ -92,7 +93,12 @@ class LoadController(Controller):
     tags = ("loads",)
     guards = (only_known,)
 
-    @get("/", operation_id="list_loads", sync_to_thread=True, opt=described(links=True))
+    @get(
+        "/",
+        operation_id="list_loads",
+        sync_to_thread=True,
+        opt=described(answers=lists(LoadList), problems=(406,), links=True),
+    )
     def list_loads(
         self,
         request: Request[Any, Any, Any],
@@ -106,7 +112,7 @@ class LoadController(Controller):
         until: Annotated[datetime | None, QueryParameter(description="Begun before then.")] = None,
         limit: Limit = 100,
         after: After = None,
-    ) -> Response[LoadList]:
+    ) -> Response[bytes]:
         """Lists loads, newest first."""
         name = None if table is None else gate.table(table).name
         start: Any = None if after is None else key_of(after, int, str)
@@ -126,7 +132,8 @@ class LoadController(Controller):
             last = found.entries[-1]
             following = cursor(min(entry.number for entry in last), last[0].load_id)
         shown = [page_of(entries) for entries in found.entries]
-        return Response(LoadList(shown, following), headers=link(request, following))
+        page = LoadList(shown, following)
+        return answer_with_entries(request, Load, shown, page, link(request, following))
 
     @get("/{load_id:str}", operation_id="show_load", sync_to_thread=True)
     def show_load(self, gate: NamedDependency[Gate], load_id: FromPath[str]) -> Load:

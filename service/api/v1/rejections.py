@@ -10,9 +10,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from service.api.http.authentication import actor_of
-from service.api.http.describing import Link, described
+from service.api.http.describing import Link, described, lists
 from service.api.http.idempotency import answered_once
-from service.api.http.negotiation import JSON
+from service.api.http.negotiation import JSON, answer_with_entries
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
 from service.api.http.times import Timestamp, in_utc, naive
@@ -160,7 +160,9 @@ class RejectionController(Controller):
         "/",
         operation_id="list_rejections",
         sync_to_thread=True,
-        opt=described(links=True, leads_to=FIRST_OF_LIST),
+        opt=described(
+            answers=lists(RejectionList), problems=(406,), links=True, leads_to=FIRST_OF_LIST
+        ),
     )
     def list_rejections(
         self,
@@ -176,7 +178,7 @@ class RejectionController(Controller):
         until: Until = None,
         limit: Limit = 100,
         after: After = None,
-    ) -> Response[RejectionList]:
+    ) -> Response[bytes]:
         """Lists rejections, newest first; `rule` is any of those that the row broke."""
         wanted = filter_of(gate, table, column, rule, load_id, status, text, since, until)
         start: Any = None if after is None else key_of(after, int, int, str)
@@ -187,7 +189,8 @@ class RejectionController(Controller):
             last = found.entries[-1]
             following = cursor(last.number, last.position, last.rejection_id)
         shown = [page_of(entry) for entry in found.entries]
-        return Response(RejectionList(shown, following), headers=link(request, following))
+        page = RejectionList(shown, following)
+        return answer_with_entries(request, Rejection, shown, page, link(request, following))
 
     @get("/groups", operation_id="group_rejections", sync_to_thread=True)
     def group_rejections(

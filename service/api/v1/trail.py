@@ -8,7 +8,8 @@ from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
-from service.api.http.describing import described
+from service.api.http.describing import described, lists
+from service.api.http.negotiation import answer_with_entries
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
 from service.api.http.times import Timestamp, in_utc, naive
@@ -51,7 +52,7 @@ class TrailController(Controller):
         "/",
         operation_id="list_trail",
         sync_to_thread=True,
-        opt=described(links=True, role="operator"),
+        opt=described(answers=lists(TrailList), problems=(406,), links=True, role="operator"),
     )
     def list_trail(
         self,
@@ -62,7 +63,7 @@ class TrailController(Controller):
         since: FromQuery[datetime | None] = None,
         limit: Limit = 100,
         after: After = None,
-    ) -> Response[TrailList]:
+    ) -> Response[bytes]:
         """Lists what was done, newest first: deeds, and loads as the actions `load.…`.
 
         `action` is a whole one (`backup.delete`) or a kind (`backup`).
@@ -77,7 +78,8 @@ class TrailController(Controller):
             last = found.entries[-1]
             following = cursor(last.number, last.entry_id)
         shown = [_shown(deed) for deed in found.entries]
-        return Response(TrailList(shown, following), headers=link(request, following))
+        page = TrailList(shown, following)
+        return answer_with_entries(request, TrailEntry, shown, page, link(request, following))
 
 
 def _shown(deed: Deed) -> TrailEntry:
