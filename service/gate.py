@@ -22,6 +22,7 @@ from service.ops.violation_counts import ViolationCounts
 from service.runtime.clock import utc_now
 from service.runtime.metrics import Metrics
 from service.runtime.settings import Settings
+from service.stores.kinds import open_store
 from service.warehouse.writer import Writer
 
 
@@ -37,7 +38,7 @@ class Gate:
         self.settings = settings
         self.metrics = Metrics()
         self.violation_counts = ViolationCounts()
-        self.catalogue = Catalogue(settings.backups)
+        self.catalogue = Catalogue(open_store(settings.backups, settings.backups_credentials))
         self.keyring = Keyring(settings.keys_file)
         self._worker = WorkerProcess(apart and settings.judging_process)
 

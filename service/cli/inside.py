@@ -15,6 +15,7 @@ from service.engines.duckdb import Database, DatabaseError, InUseError
 from service.errors import NotBuilt, Problem
 from service.runtime import logs
 from service.runtime.settings import Settings
+from service.stores.kinds import open_store
 
 # httpx and Litestar each describe ASGI in types of their own.
 App = Any
@@ -39,7 +40,8 @@ class Damaged(Unreachable):
 def _way_out(settings: Settings) -> str:
     """A hint that names the last backup of each table."""
     newest: dict[str, str] = {}
-    for entry in Catalogue(settings.backups).list():
+    catalogue = Catalogue(open_store(settings.backups, settings.backups_credentials))
+    for entry in catalogue.list():
         newest.setdefault(entry.table, entry.created_at)
     there = ", ".join(f"{table} of {moment}" for table, moment in newest.items())
     backups = f"the last backups: {there}" if there else "there are no backups"

@@ -55,7 +55,7 @@ def test_every_backup_is_verified_and_a_damaged_one_exits_1(asking, settings):
         asking("backup", table, "--json").json["backups"][0] for table in ("jobs", "departments")
     )
     assert asking("verify").code == 0
-    (damaged,) = settings.backups.rglob(bad["file"].rpartition("/")[2])
+    (damaged,) = settings.backups.path.rglob(bad["file"].rpartition("/")[2])
     damaged.write_bytes(damaged.read_bytes()[:-3])
     answer = asking("verify", "--json")
     assert answer.code == 1

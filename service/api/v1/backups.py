@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from io import BufferedReader
 from typing import Any, Literal
+from uuid import uuid4
 
 import msgspec
 from litestar import Controller, Request, Response, delete, get, post
@@ -214,8 +215,8 @@ def _created(answer: Any) -> Response[bytes]:
 async def _take_in(request: Request[Any, Any, Any], gate: Gate, table: Table) -> Response[bytes]:
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise UnsupportedFormat("an Avro file comes as it is: it is compressed within")
-    path = gate.catalogue.new_path(gate.catalogue.new_id(table.name))
-    unfinished, limit = path.with_name(path.name + TEMPORARY), gate.settings.max_import_bytes
+    unfinished = gate.settings.spool / f"{table.name}-{uuid4()}.avro{TEMPORARY}"
+    limit = gate.settings.max_import_bytes
     with limits_of(request).upload():
         async with streamed(request, unfinished, limit, "backup") as file:
 

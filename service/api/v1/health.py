@@ -125,7 +125,9 @@ def _open_files() -> ReadinessCheck:
 
 
 def _disks(gate: Gate) -> list[ReadinessCheck]:
-    folders = {"warehouse": gate.settings.warehouse.parent, "backups": gate.settings.backups}
+    folders = {"warehouse": gate.settings.warehouse.parent}
+    if gate.settings.backups.folder:
+        folders["backups"] = gate.settings.backups.folder
     return [
         _disk(f"disk of the {name}", folder, gate.settings.disk_floor_bytes)
         for name, folder in folders.items()

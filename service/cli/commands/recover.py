@@ -90,8 +90,10 @@ def _build(settings: "Settings") -> None:
 def _whole_backups(run: Run) -> "list[list[Entry]]":
     """Complete sets of backups, then single backups; newest first."""
     from service.backups.catalogue import Catalogue
+    from service.stores.kinds import open_store
 
-    catalogue = Catalogue(run.settings.backups)
+    settings = run.settings
+    catalogue = Catalogue(open_store(settings.backups, settings.backups_credentials))
     entries = [entry for entry in catalogue.list() if entry.kind != "safety"]
     ids = dict.fromkeys(entry.set_id for entry in entries if entry.set_id)
     sets = [_complete(catalogue, set_id) for set_id in ids]
