@@ -4,6 +4,9 @@ from datetime import timedelta
 
 from service.access.keyring import Keyring
 from service.backups.catalogue import Catalogue
+from service.backups.pairing import Pairing
+from service.backups.paired_places import Places
+from service.backups.retention import Keep
 from service.dictionary import Dictionary, Table
 from service.doors.backups import Backups
 from service.doors.builds import Builds
@@ -14,16 +17,20 @@ from service.doors.inserts import Inserts
 from service.doors.replays import Replays
 from service.doors.restores import Restores
 from service.engines.duckdb import Database
+from service.errors import StoreUnavailable
 from service.judge.process.process_client import WorkerProcess
 from service.judge.rulebook import Rulebook
 from service.ops import records
 from service.ops.replays import end_interrupted
 from service.ops.violation_counts import ViolationCounts
 from service.runtime.clock import utc_now
+from service.runtime.logs import get_logger
 from service.runtime.metrics import Metrics
 from service.runtime.settings import Settings
 from service.stores.kinds import open_store
 from service.warehouse.writer import Writer
+
+log = get_logger(__name__)
 
 
 class Gate:
@@ -38,7 +45,9 @@ class Gate:
         self.settings = settings
         self.metrics = Metrics()
         self.violation_counts = ViolationCounts()
-        self.catalogue = Catalogue(open_store(settings.backups, settings.backups_credentials))
+        self.places = places_of(settings)
+        self.catalogue = self.places.primary
+        self.pairing = _pairing_of(settings, self.places, self.metrics)
         self.keyring = Keyring(settings.keys_file)
         self._worker = WorkerProcess(apart and settings.judging_process)
 
@@ -50,11 +59,17 @@ class Gate:
         """
         self._open_warehouse()
         self._open_doors()
-        self.catalogue.sweep()
+        self._sweep()
         self.copies.sweep()
         self.loads.resume()
         self.forget_old_answers()
         self.writer.run(lambda connection: end_interrupted(connection, utc_now())).result()
+
+    def _sweep(self) -> None:
+        try:
+            self.catalogue.sweep()
+        except StoreUnavailable as error:  # rows come in all the same; the next start sweeps
+            log.error("backups_away", reason=error.detail)
 
     def _open_warehouse(self) -> None:
         settings = self.settings
@@ -84,8 +99,10 @@ class Gate:
         self.builds = Builds(settings, writer, self.reload, database.all_cores)
         self.copies = WarehouseCopies(settings, database)
         self.replays = Replays(database, writer, self.metrics, current)
-        self.restores = Restores(database, writer, self.catalogue, current, codec)
-        self.backups = Backups(database, writer, self.catalogue, self.metrics, current, codec)
+        self.restores = Restores(database, writer, self.places, current, codec)
+        self.backups = Backups(
+            database, writer, self.places, self.pairing, self.metrics, current, codec
+        )
 
     def cut_short(self) -> None:
         """Has what takes long end by an error, so that `close` can come to its end.
@@ -95,6 +112,8 @@ class Gate:
         self.builds.cut_short()
         self.dbt_docs.cut_short()
         self.loads.cut_short()
+        if self.pairing:
+            self.pairing.cut_short()
         self.database.interrupt()
 
     def close(self) -> None:
@@ -103,6 +122,8 @@ class Gate:
         self.loads.stop()
         self.builds.stop()
         self.writer.stop()
+        if self.pairing:
+            self.pairing.stop()
         self.keyring.flush()
         self.inserts.close()
         self.database.close()
@@ -125,7 +146,33 @@ class Gate:
         """The table of that name; UnknownTable when there is none."""
         return self.rulebook.table(name)
 
+    def keep_house(self) -> None:
+        """What is done every hour: forgets old answers, and looks for backups to copy."""
+        self.forget_old_answers()
+        if self.pairing:
+            self.pairing.wake()
+
     def forget_old_answers(self) -> None:
         """Forgets the answers to requests with an Idempotency-Key that are old enough."""
         before = utc_now() - timedelta(hours=self.settings.idempotency_hours)
         self.writer.run(lambda connection: records.forget_answers(connection, before)).result()
+
+
+def places_of(settings: Settings) -> Places:
+    """Where backups are, and their copies; nothing is asked of either yet.
+
+    Raises:
+        StoreUnavailable: the credentials of one cannot be read, or the extra `lake` is missing.
+    """
+    primary = Catalogue(open_store(settings.backups, settings.backups_credentials))
+    if settings.backups_copy is None:
+        return Places(primary)
+    return Places(
+        primary, Catalogue(open_store(settings.backups_copy, settings.backups_copy_credentials))
+    )
+
+
+def _pairing_of(settings: Settings, places: Places, metrics: Metrics) -> Pairing | None:
+    if places.second is None:
+        return None
+    return Pairing(places.primary, places.second, Keep.of(settings), metrics)

@@ -1,6 +1,6 @@
 """The app in this process, for commands when no service runs."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
@@ -9,13 +9,14 @@ import msgspec
 from service.api.http.authentication import local_caller
 from service.app import create_app
 from service.backups.catalogue import Catalogue
+from service.backups.entry import Entry
 from service.cli.failures import Unreachable
 from service.dictionary import DictionaryError
 from service.engines.duckdb import Database, DatabaseError, InUseError
-from service.errors import NotBuilt, Problem
+from service.errors import NotBuilt, Problem, StoreUnavailable
+from service.gate import places_of
 from service.runtime import logs
 from service.runtime.settings import Settings
-from service.stores.kinds import open_store
 
 # httpx and Litestar each describe ASGI in types of their own.
 App = Any
@@ -40,12 +41,18 @@ class Damaged(Unreachable):
 def _way_out(settings: Settings) -> str:
     """A hint that names the last backup of each table."""
     newest: dict[str, str] = {}
-    catalogue = Catalogue(open_store(settings.backups, settings.backups_credentials))
-    for entry in catalogue.list():
+    for entry in _listed(settings):
         newest.setdefault(entry.table, entry.created_at)
     there = ", ".join(f"{table} of {moment}" for table, moment in newest.items())
     backups = f"the last backups: {there}" if there else "there are no backups"
     return f"`gatehouse recover` makes it anew from the history and the backups; {backups}"
+
+
+def _listed(settings: Settings) -> Sequence[Entry]:
+    try:
+        return places_of(settings).find(None, Catalogue.list).entries
+    except StoreUnavailable:
+        return []
 
 
 def quieten(settings: Settings) -> None:

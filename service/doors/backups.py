@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from service.backups.backing_up import back_up, import_file
-from service.backups.catalogue import Catalogue, Entry, Kind
+from service.backups.entry import Entry, Kind
+from service.backups.pairing import Pairing
+from service.backups.paired_places import Places
 from service.backups.retention import Keep, expired
 from service.backups.verifying import Verification, verify
 from service.dictionary import Table
@@ -31,15 +33,20 @@ class Backups:
         self,
         database: Database,
         writer: Writer,
-        catalogue: Catalogue,
+        places: Places,
+        pairing: Pairing | None,
         metrics: Metrics,
         rulebook: Callable[[], Rulebook],
         codec: str,
     ) -> None:
-        """`rulebook` gives the current one; `codec` is that of backups that ask for none."""
+        """`rulebook` gives the current one; `codec` is that of backups that ask for none.
+
+        `pairing` copies what is backed up, where there is a second place.
+        """
         self._database, self._writer, self._metrics = database, writer, metrics
         self._rulebook, self._codec = rulebook, codec
-        self.catalogue = catalogue
+        self._places, self._pairing = places, pairing
+        self.catalogue = places.primary
 
     def back_up(self, table: Table, actor: str | None, codec: str | None = None) -> Entry:
         """Backs one table up.
@@ -71,6 +78,7 @@ class Backups:
         version = self._rulebook().dictionary.version
         entry = import_file(source, table, self.catalogue, dictionary_version=version)
         self._record(actor, "backup.import", [entry.backup_id])
+        self._copy_soon()
         return entry
 
     def verify(self, backup_id: str) -> Verification:
@@ -109,20 +117,27 @@ class Backups:
         return {subject: checked_at.replace(tzinfo=UTC) for subject, checked_at in found}
 
     def remove(self, backup_id: str, actor: str | None, why: str | None = None) -> None:
-        """Removes a backup and its file.
+        """Removes a backup and its file, and its copy before.
 
         Raises:
             NotFound: there is no such backup.
+            StoreUnavailable: a place is away.
         """
+        if self._places.second:
+            self.catalogue.get(backup_id)
+            self._places.second.discard(backup_id)
+        self._remove(backup_id, actor, why)
+
+    def _remove(self, backup_id: str, actor: str | None, why: str | None) -> None:
         # First: where the disk is full, there is no room for a record before it is gone.
         self.catalogue.remove(backup_id)
         self._record(actor, "backup.delete", [backup_id], why)
 
     def remove_expired(self, keep: Keep, tables: set[str], actor: str | None) -> None:
-        """Removes what `keep` keeps no longer, of these tables."""
+        """Removes what `keep` keeps no longer, of these tables; `pairing` does so of copies."""
         for entry in expired(self.catalogue.list(), keep):
             if entry.table in tables:
-                self.remove(entry.backup_id, actor, "kept for long enough")
+                self._remove(entry.backup_id, actor, "kept for long enough")
 
     def _back_up(
         self,
@@ -143,7 +158,12 @@ class Backups:
                 kind=kind,
             )
         self._record(actor, "backup.create", [entry.backup_id for entry in entries])
+        self._copy_soon()
         return entries
+
+    def _copy_soon(self) -> None:
+        if self._pairing:
+            self._pairing.wake()
 
     def _is_there(self, entry: Entry) -> bool:
         try:

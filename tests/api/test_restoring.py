@@ -6,6 +6,7 @@ from litestar.testing import TestClient
 
 from service.api.http.authentication import ANYONE
 from service.app import create_app
+from service.backups.paired_places import Found
 from tests.support.answers import files_in, is_problem
 
 JOBS = "/v1/tables/jobs"
@@ -255,7 +256,7 @@ def test_the_safety_backup_waits_for_no_writer_and_has_what_was_written_meanwhil
         with gate.writer.lock:
             row = "insert into core.jobs (id, job) values (900, 'A')"
             gate.writer.run(lambda connection: connection.execute(row), ["jobs"])
-            done = gate.restores.begin([entry])
+            done = gate.restores.begin(Found([entry], gate.catalogue))
             (early,) = [each for each in gate.catalogue.list() if each.kind == "safety"]
         results = done.result()
         assert isinstance(results, list)
@@ -274,7 +275,7 @@ def test_the_backup_is_read_before_the_writer_has_to_wait(settings):
         gate = app.state.gate
         entry = gate.catalogue.latest("jobs")
         with gate.writer.lock:
-            done = gate.restores.begin([entry])
+            done = gate.restores.begin(Found([entry], gate.catalogue))
             gate.catalogue.discard(entry.backup_id)  # it could not be read any more
         results = done.result()
         assert isinstance(results, list)
@@ -294,7 +295,7 @@ def test_what_was_found_out_beside_the_writer_counts_no_more_once_rows_came_in(s
         with gate.writer.lock:
             row = "insert into core.jobs (id, job) values (901, 'B')"
             gate.writer.run(lambda connection: connection.execute(row), ["jobs"])
-            done = gate.restores.begin([entry])
+            done = gate.restores.begin(Found([entry], gate.catalogue))
         results = done.result()
         assert isinstance(results, list)
         (restored,) = results

@@ -1,15 +1,15 @@
 """Backups: made, taken in from elsewhere, listed, read, checked and removed."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from io import BufferedReader
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 from uuid import uuid4
 
 import msgspec
 from litestar import Controller, Request, Response, delete, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
 from service.api.http.app_state import limits_of
@@ -20,7 +20,9 @@ from service.api.http.idempotency import answered_once
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
 from service.api.v1.answers import encoded
-from service.backups.catalogue import Entry
+from service.backups.catalogue import Catalogue
+from service.backups.entry import Entry
+from service.backups.paired_places import Found, Place
 from service.backups.verifying import Verification
 from service.dictionary import Table
 from service.errors import UnsupportedFormat
@@ -28,6 +30,10 @@ from service.gate import Gate
 from service.runtime.durable_files import TEMPORARY
 
 AVRO = "application/avro"
+InPlace: TypeAlias = Annotated[
+    Place | None,
+    QueryParameter(description="Where: the primary place, or among the copies."),
+]
 PIECE = 1 << 18  # bytes of a file that are sent at once
 OF_ITSELF = tuple(
     Link(call, {"backup_id": "/backup_id"})
@@ -39,15 +45,19 @@ RESTORE = Link("restore_table", body={"backup_id": "/backup_id"}, of_table=True)
 class Backup(Entry, frozen=True):
     """A backup; `bytes` and `sha256` are those of its file, `created_at` the snapshot's moment.
 
-    `left_out` are columns of a file from elsewhere that the table has not.
+    `left_out` are columns of a file from elsewhere that the table has not; `copied` says whether
+    a second place has a verified copy, and is null where there is no such place.
     """
+
+    copied: bool | None = None
 
 
 class BackupList(msgspec.Struct):
-    """A page of backups, newest first."""
+    """A page of backups, newest first, and where they are."""
 
     backups: list[Backup]
     next: str | None
+    place: Place = "primary"
 
 
 class BackupSet(msgspec.Struct):
@@ -97,7 +107,7 @@ class BackupController(Controller):
         async def make() -> Response[bytes]:
             backups, actor = gate.backups, actor_of(request)
             entry = await asyncio.to_thread(backups.back_up, found, actor, asked.codec)
-            return _created(shown(entry))
+            return _created(shown(entry, gate))
 
         return await answered_once(request, body, make)
 
@@ -124,7 +134,7 @@ class BackupController(Controller):
             backups, actor = gate.backups, actor_of(request)
             entries = await asyncio.to_thread(backups.back_up_all, actor, asked.codec)
             set_id = str(entries[0].set_id)
-            return _created(BackupSet(set_id, [shown(entry) for entry in entries]))
+            return _created(BackupSet(set_id, [shown(entry, gate) for entry in entries]))
 
         return await answered_once(request, body, make)
 
@@ -141,9 +151,12 @@ class BackupController(Controller):
         table: FromPath[str],
         limit: Limit = 100,
         after: After = None,
+        place: InPlace = None,
     ) -> Response[BackupList]:
         """Lists the backups of a table, newest first."""
-        return _page(request, gate.catalogue.list(gate.table(table).name), limit, after)
+        name = gate.table(table).name
+        found = gate.places.find(place, lambda catalogue: catalogue.list(name))
+        return _page(request, gate, found, limit, after)
 
     @get("/backups", operation_id="list_backups", sync_to_thread=True, opt=described(links=True))
     def list_backups(
@@ -152,14 +165,15 @@ class BackupController(Controller):
         gate: NamedDependency[Gate],
         limit: Limit = 100,
         after: After = None,
+        place: InPlace = None,
     ) -> Response[BackupList]:
         """Lists all backups, newest first."""
-        return _page(request, gate.catalogue.list(), limit, after)
+        return _page(request, gate, gate.places.find(place, Catalogue.list), limit, after)
 
     @get("/backups/{backup_id:str}", operation_id="show_backup", sync_to_thread=True)
     def show_backup(self, gate: NamedDependency[Gate], backup_id: FromPath[str]) -> Backup:
         """Shows one backup."""
-        return shown(gate.catalogue.get(backup_id))
+        return shown(gate.catalogue.get(backup_id), gate)
 
     @get(
         "/backups/{backup_id:str}/file",
@@ -203,9 +217,10 @@ class BackupController(Controller):
         await asyncio.to_thread(gate.backups.remove, backup_id, actor_of(request))
 
 
-def shown(entry: Entry) -> Backup:
+def shown(entry: Entry, gate: Gate) -> Backup:
     """A backup, as clients see it."""
-    return Backup(**msgspec.structs.asdict(entry))
+    copied = entry.backup_id in gate.pairing.copied if gate.pairing else None
+    return Backup(**msgspec.structs.asdict(entry), copied=copied)
 
 
 def _created(answer: Any) -> Response[bytes]:
@@ -223,19 +238,20 @@ async def _take_in(request: Request[Any, Any, Any], gate: Gate, table: Table) ->
             async def make() -> Response[bytes]:
                 take_in, actor = gate.backups.take_in, actor_of(request)
                 entry = await asyncio.to_thread(take_in, file.path, table, actor)
-                return _created(shown(entry))
+                return _created(shown(entry, gate))
 
             return await answered_once(request, file.sha256.encode(), make)
 
 
 def _page(
-    request: Request[Any, Any, Any], entries: Sequence[Entry], limit: int, after: str | None
+    request: Request[Any, Any, Any], gate: Gate, found: Found, limit: int, after: str | None
 ) -> Response[BackupList]:
+    entries = found.entries
     if after is not None:
         (before,) = key_of(after, str)
         entries = [entry for entry in entries if entry.backup_id < before]
     following = cursor(entries[limit - 1].backup_id) if len(entries) > limit else None
-    page = BackupList([shown(entry) for entry in entries[:limit]], following)
+    page = BackupList([shown(entry, gate) for entry in entries[:limit]], following, found.place)
     return Response(page, headers=link(request, following))
 
 

@@ -65,7 +65,14 @@ class HealthController(Controller):
     )
     def is_ready(self, gate: NamedDependency[Gate]) -> Response[Readiness]:
         """200 when it can do its work: warehouse, writer, disks, keys, open files; else 503."""
-        checks = [_warehouse(gate), _writer(gate), *_disks(gate), _keys(gate), _open_files()]
+        checks = [
+            _warehouse(gate),
+            _writer(gate),
+            *_disks(gate),
+            *_stores(gate),
+            _keys(gate),
+            _open_files(),
+        ]
         ok = all(check.ok for check in checks)
         answer = Readiness("ok" if ok else "unavailable", checks)
         return Response(answer, status_code=200 if ok else 503)
@@ -79,6 +86,9 @@ class HealthController(Controller):
     def read_metrics(self, gate: NamedDependency[Gate]) -> Response[bytes]:
         """The counters, in the text format of Prometheus."""
         gate.metrics.waiting.set(gate.writer.waiting)
+        if gate.pairing:
+            gate.metrics.copies_waiting.set(gate.pairing.state.waiting or 0)
+            gate.metrics.copy_lag.set(gate.pairing.lag())
         with gate.database.reading() as connection:
             rows = stored_rows.counts(connection, gate.dictionary.tables)
         for table, count in rows.items():
@@ -132,6 +142,21 @@ def _disks(gate: Gate) -> list[ReadinessCheck]:
         _disk(f"disk of the {name}", folder, gate.settings.disk_floor_bytes)
         for name, folder in folders.items()
     ]
+
+
+def _stores(gate: Gate) -> list[ReadinessCheck]:
+    """What is known of object storage and of copies; rows come in and are read without them."""
+    checks = []
+    if gate.settings.backups.url:
+        trouble = gate.catalogue.store.trouble
+        checks.append(ReadinessCheck("store of the backups", True, trouble or "no request failed"))
+    if gate.pairing:
+        state = gate.pairing.state
+        waiting = "not looked at yet" if state.waiting is None else f"{state.waiting} wait"
+        since = f" since {state.since}" if state.since else ""
+        failure = f"; {state.failure}" if state.failure else ""
+        checks.append(ReadinessCheck("copies of the backups", True, waiting + since + failure))
+    return checks
 
 
 def _disk(name: str, folder: Path, floor: int) -> ReadinessCheck:

@@ -18,6 +18,12 @@ COLUMNS = [
 @click.argument("table", required=False)
 @click.argument("backup_id", required=False, metavar="[BACKUP_ID|latest]")
 @click.option("--set", "set_id", help="Restore every table of this set, instead of one table.")
+@click.option(
+    "--from",
+    "place",
+    type=click.Choice(["primary", "copy"]),
+    help="Read the backup there; without it, the copy only where the primary place fails.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @command
@@ -26,6 +32,7 @@ def restore(
     table: str | None,
     backup_id: str | None,
     set_id: str | None,
+    place: str | None,
     dry_run: bool,
     yes: bool,
 ) -> None:
@@ -38,6 +45,8 @@ def restore(
         raise click.UsageError("name either a TABLE or a --set")
     path = f"/v1/tables/{segment(table)}/restore" if table else "/v1/restore"
     asked: dict[str, Any] = {"backup_id": backup_id or "latest"} if table else {"set_id": set_id}
+    if place:
+        asked["place"] = place
     with run.connect() as client:
         if dry_run or (sys.stdin.isatty() and not yes):
             plan = client.post(path, {**asked, "dry_run": True})
@@ -65,4 +74,6 @@ def _tables(answer: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _show(run: Run, answer: dict[str, Any]) -> None:
+    if any(each["place"] == "copy" for each in _tables(answer)):
+        output.note("read from the copy of the backups")
     run.show(answer, _tables(answer), COLUMNS)
