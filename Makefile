@@ -31,7 +31,7 @@ PIP_AUDIT := pip-audit==2.10.1
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-dev install-lake install-stores serve test fuzz soak lint evaluate format docs bench seeds lock vulnerabilities clean
+.PHONY: help install install-dev install-lake install-stores serve test fuzz soak lint evaluate format docs bench vendor seeds lock vulnerabilities clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,7 +53,7 @@ serve: install ## build the warehouse, then serve
 	@exec $(VENV)/bin/gatehouse serve $(ARGS)
 
 test: install-dev ## run the tests (one of them: make test ARGS='-k some_words')
-	@$(TESTS) -n auto --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(TESTS) -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 fuzz: install-dev ## hostile input by a new seed, 25 times as much (more: make fuzz CASES=100)
 	@GATEHOUSE_FUZZ_SEED=$(SEED) GATEHOUSE_FUZZ_CASES=$(CASES) \
@@ -82,6 +82,9 @@ docs: install ## make docs/rules.md again, and the docs sites as files in site/
 
 bench: install $(BENCH)/.installed ## measure, beside peers (what and how: make bench ARGS=--help)
 	@$(VENV)/bin/python -m benchmarks.run $(ARGS)
+
+vendor: install ## take what others made for pages (service/console/vendor.json) by npm anew
+	@$(VENV)/bin/python -m service.console.vendoring
 
 seeds: $(VENV)/bin/python ## make seeds/*.csv again, byte for byte
 	@$(VENV)/bin/python seeds/generate.py

@@ -11,15 +11,19 @@ from litestar.di import Provide
 from litestar.plugins import PluginProtocol
 from litestar.plugins.core import MsgspecDIPlugin
 
-from service.api.http import problems
+from service.access.sessions import Sessions
 from service.api.http.access_log import recorded
 from service.api.http.app_state import gate_of
 from service.api.http.authentication import Caller
 from service.api.http.headers import add_headers
 from service.api.http.idempotency import RequestsUnderWay
+from service.api.http.letting_in import Porter
 from service.api.http.limits import Limits
 from service.api.http.middleware import RequestMiddleware
 from service.api.v1.controllers import CONTROLLERS
+from service.console.drafts import Drafts
+from service.console.forms import form_of
+from service.console.problem_pages import HANDLERS
 from service.console.routes import PAGES
 from service.gate import Gate
 from service.runtime.settings import Settings
@@ -54,13 +58,24 @@ def create_app(settings: Settings, local: Caller | None = None) -> Litestar:
     Within a command that opens the warehouse itself, all requests are `local`'s, without a key.
     """
     limits = Limits(settings)
+    sessions = Sessions(settings.session_idle_minutes * 60, settings.session_hours * 3600)
+    porter = Porter(settings, limits, sessions, local)
+    kept = {
+        "limits": limits,
+        "under_way": RequestsUnderWay(),
+        "sessions": sessions,
+        "drafts": Drafts(),
+    }
     return App(
         route_handlers=[*CONTROLLERS, *PAGES],
         lifespan=[partial(_opened, settings, local)],
-        state=State({"limits": limits, "under_way": RequestsUnderWay()}, deep_copy=False),
-        dependencies={"gate": Provide(gate_of, sync_to_thread=False)},
-        exception_handlers=problems.HANDLERS,
-        middleware=[RequestMiddleware(settings, limits, local)],
+        state=State(kept, deep_copy=False),
+        dependencies={
+            "gate": Provide(gate_of, sync_to_thread=False),
+            "form": Provide(form_of),
+        },
+        exception_handlers=HANDLERS,
+        middleware=[RequestMiddleware(settings, limits, porter)],
         before_send=[add_headers],
         openapi_config=None,
         logging_config=None,  # logs.py has the say

@@ -1,11 +1,14 @@
 """The service's parts, put together: opened once, closed once. Knows no HTTP."""
 
+from contextlib import suppress
 from datetime import timedelta
 
+from service.access.key_memory import KeyMemory
 from service.access.keyring import Keyring
 from service.backups.catalogue import Catalogue
-from service.backups.pairing import Pairing
+from service.backups.ownership import Ownership
 from service.backups.paired_places import Places
+from service.backups.pairing import Pairing
 from service.backups.retention import Keep
 from service.dictionary import Dictionary, Table
 from service.doors.backups import Backups
@@ -17,17 +20,21 @@ from service.doors.inserts import Inserts
 from service.doors.replays import Replays
 from service.doors.restores import Restores
 from service.engines.duckdb import Database
-from service.errors import StoreUnavailable
+from service.errors import NoSpace, NotFound, StoreUnavailable, Unavailable
 from service.judge.process.process_client import WorkerProcess
 from service.judge.rulebook import Rulebook
-from service.ops import records
+from service.ops import records, trail
 from service.ops.replays import end_interrupted
+from service.ops.trail import Deed
 from service.ops.violation_counts import ViolationCounts
 from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger
 from service.runtime.metrics import Metrics
+from service.runtime.running import death_before
 from service.runtime.settings import Settings
 from service.stores.kinds import open_store
+from service.warehouse.deeds import Deeds
+from service.warehouse.query_pool import QueryPool
 from service.warehouse.writer import Writer
 
 log = get_logger(__name__)
@@ -56,14 +63,39 @@ class Gate:
 
         Raises:
             NotBuilt: there is no warehouse, or no build has finished in it.
+            NotOurBackups: the folder of the backups is another warehouse's.
         """
         self._open_warehouse()
         self._open_doors()
-        self._sweep()
+        self._remember_keys()
+        self._take_over_backups()
         self.copies.sweep()
         self.loads.resume()
         self.forget_old_answers()
         self.writer.run(lambda connection: end_interrupted(connection, utc_now())).result()
+        self._tell_of_death()
+        self.deeds.end_interrupted(self._found_of)
+
+    def _tell_of_death(self) -> None:
+        """That the service before this one has not ended in order is no secret."""
+        self.died_before = death = death_before(self.settings)
+        if death is not None:
+            log.warning("service_died_before", detail=death)
+            self.writer.run(
+                lambda connection: trail.record(connection, None, "service.died", None, death)
+            ).result()
+
+    def _found_of(self, deed: Deed) -> str | None:
+        """What there is to see of something that a killed service was about to do."""
+        if not deed.action.startswith("backup.") or deed.subject is None:
+            return None
+        try:
+            self.catalogue.get(deed.subject)
+        except NotFound:
+            return "the backup is not there"
+        except StoreUnavailable:
+            return None
+        return "the backup is there"
 
     def _sweep(self) -> None:
         try:
@@ -89,20 +121,46 @@ class Gate:
     def _open_doors(self) -> None:
         settings, database, writer = self.settings, self.database, self.writer
         codec = settings.codec
+        self.deeds = deeds = Deeds(database, writer)
+        self.ownership = Ownership(self.catalogue, database)
+        if self.places.second and self.pairing:
+            self.ownership_of_copies = Ownership(self.places.second, database)
+            self.places.second.before_change = self.ownership_of_copies.claim
 
         def current() -> Rulebook:
             return self.rulebook
 
+        self.queries = QueryPool(database)
         self.inserts = Inserts(writer, self.metrics, self._worker, current, settings.max_rows)
         self.loads = FileLoads(settings, database, writer, database.all_cores)
         self.dbt_docs = DbtDocs(settings, writer)
-        self.builds = Builds(settings, writer, self.reload, database.all_cores)
+        self.builds = Builds(settings, writer, deeds, self.reload, database.all_cores)
         self.copies = WarehouseCopies(settings, database)
         self.replays = Replays(database, writer, self.metrics, current)
-        self.restores = Restores(database, writer, self.places, current, codec)
+        self.restores = Restores(database, writer, deeds, self.places, current, codec)
         self.backups = Backups(
-            database, writer, self.places, self.pairing, self.metrics, current, codec
+            database, writer, deeds, self.places, self.pairing, self.metrics, current, codec
         )
+
+    def _take_over_backups(self) -> None:
+        """Claims the backups, and sweeps them. Where they are away, rows come in all the same."""
+        self.catalogue.before_change = self.ownership.claim
+        try:
+            self.ownership.claim()
+            self.catalogue.sweep()
+        except StoreUnavailable as error:
+            log.error("backups_away", reason=error.detail)
+        except BaseException:
+            self.close()
+            raise
+
+    def _remember_keys(self) -> None:
+        """Has keys count that were there before, whatever became of their file."""
+        self.key_memory = KeyMemory(self.keyring.path, self.database, self.writer)
+        with suppress(NoSpace, Unavailable):  # the next start, or the next change, does it
+            self.key_memory.keep()
+        self.keyring.had_keys |= self.key_memory.had_keys()
+        self.keyring.on_read = self.key_memory.keep_soon
 
     def cut_short(self) -> None:
         """Has what takes long end by an error, so that `close` can come to its end.
@@ -126,6 +184,10 @@ class Gate:
             self.pairing.stop()
         self.keyring.flush()
         self.inserts.close()
+        self.queries.close()
+        self.ownership.release()
+        if self.pairing:
+            self.ownership_of_copies.release()
         self.database.close()
 
     @property

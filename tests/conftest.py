@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ sys.path.insert(0, str(CHECKOUT / "seeds"))
 keep_files_in_memory(os.environ)
 pytest_plugins = [
     "tests.support.backups",
+    "tests.support.browser",
     "tests.support.challenge",
     "tests.support.commands",
     "tests.support.door",
@@ -66,22 +68,50 @@ def pytest_xdist_auto_num_workers() -> int:
     return len(os.sched_getaffinity(0)) + 1
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Where several processes share the tests (`--dist loadfile`), a file is one process's.
+
+    But for those that are shared out. (Marks of `--dist loadgroup` do nothing: xdist 3.8 writes
+    the group into a node's id in a way that pytest 9.2 does not look at.)
+    """
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
+
+    class ByFile(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            path = super()._split_scope(nodeid)
+            return nodeid if path.removeprefix("tests/") in SHARED_OUT else path
+
+    return ByFile(config, log)
+
+
+run_by: dict[str, set[str]] = defaultdict(set)  # the processes that ran tests of a file
+
+
+def pytest_runtest_logreport(report: Any) -> None:
+    """Notes which process ran a test; in the first process alone."""
+    if hasattr(report, "node"):
+        run_by[report.location[0].removeprefix("tests/")].add(report.node.gateway.id)
+
+
+def spread(config: pytest.Config) -> list[str]:
+    """Files whose fixtures were made more than once, which takes a third of a run."""
+    if config.getoption("dist", "no") != "loadfile":
+        return []
+    return sorted(n for n, by in run_by.items() if len(by) > 1 and n not in SHARED_OUT)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, a file is one process's, but for the longest.
-
-    What takes long begins first, so that none has a long one left at the end.
-    """
+    """What takes long begins first, so that no process has a long one left at the end."""
     if not hasattr(config, "workerinput"):
         return
     tests = CHECKOUT / "tests"
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     turn = {tests / name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: (turn.get(item.path, len(turn)), item.path not in slow))
-    for item in items:
-        name = item.path.relative_to(tests).as_posix()
-        if name not in SHARED_OUT:
-            item.add_marker(pytest.mark.xdist_group(name))
 
 
 # Hostile input: processes that run tests side by side draw from one seed, and tell how much they
@@ -112,10 +142,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     nursery.close()
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["done"] = dict(chance.done)
+    if spread(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says at the end what was tried, and how to try the same again."""
+    if names := spread(terminalreporter.config):
+        terminalreporter.section("FAILED: several processes ran tests of one file", red=True)
+        terminalreporter.line(" ".join(names))
     if not chance.done:
         return
     terminalreporter.section("hostile input")

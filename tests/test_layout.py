@@ -49,6 +49,7 @@ LIBRARIES = {
     "httpx": ["cli"],
     "jinja2": ["console"],
     "obstore": ["stores"],
+    "multipart": ["console"],
     "litestar": ["api", "console", "app"],
     "prometheus_client": ["runtime.metrics"],
     "structlog": ["runtime.logs"],
@@ -59,7 +60,17 @@ LIBRARIES = {
 # Modules that share a name because they share a subject: `restores` is a door, and a part of v1.
 SUBJECTS = {
     *("audit", "backups", "builds", "copies", "dictionary", "files", "inserts", "keys", "loads"),
-    *("rejections", "replays", "reports", "restores", "rows", "tables", "trail"),
+    *(
+        "facets",
+        "references",
+        "rejections",
+        "replays",
+        "reports",
+        "restores",
+        "rows",
+        "tables",
+        "trail",
+    ),
 }
 
 

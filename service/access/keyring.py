@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import threading
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,12 @@ from service.runtime.logs import get_logger
 log = get_logger(__name__)
 UNREAD = (-1,)  # the stamp of no file
 FLUSH_SECONDS = 60  # last uses are written down no more often
+WAY_BACK = (
+    "put its copy back, or make a new operator's key on the machine:"
+    " `gatehouse keys create NAME --role operator`"
+)
+GONE = f"there were keys, and the file with them is gone; {WAY_BACK}"
+UNREADABLE = f"the file with the keys cannot be read, the log says why; {WAY_BACK}"
 
 
 class KeysUnreadable(Problem):
@@ -48,9 +55,11 @@ class Keyring:
         self._known: dict[bytes, Held] = {}  # those that were presented, by their digest
         self._damage: str | None = None
         self._told = ""  # of what was wrong last
-        self.had_keys = False  # at some time; any thread may look
+        # At some time, as this process has seen or the warehouse remembers; any thread may look.
+        self.had_keys = False
+        self.on_read: Callable[[Sequence[Key]], None] = lambda keys: None  # told what was read
         self._used: dict[str, float] = {}  # when, by name
-        self._flushed = time.time()
+        self._flushed = time.monotonic()
 
     @property
     def configured(self) -> bool:
@@ -64,11 +73,17 @@ class Keyring:
             self._read(stamp)
         if self._damage:
             raise KeysUnreadable(self._damage)
-        return self._stamp is not None
+        if stamp is None and self.had_keys:
+            self._tell(f"{self.path} is gone")
+            raise KeysUnreadable(GONE)
+        return stamp is not None
 
     def find(self, presented: bytes) -> Held | None:
         """The key that was presented, valid or not any more; ask for `configured` before."""
-        digest = hashlib.sha256(presented).digest()
+        return self.with_digest(hashlib.sha256(presented).digest())
+
+    def with_digest(self, digest: bytes) -> Held | None:
+        """The same, by the SHA-256 of the key."""
         held = self._known.get(digest)  # only digests of keys are in there
         if held is None:
             for each in self._held:  # all of them: the time must not tell which one comes close
@@ -80,9 +95,8 @@ class Keyring:
 
     def used(self, name: str) -> None:
         """Remembers that a key was used; that is written down from time to time, in a thread."""
-        now = time.time()
-        self._used[name] = now
-        if now - self._flushed > FLUSH_SECONDS:
+        self._used[name] = time.time()
+        if (now := time.monotonic()) - self._flushed > FLUSH_SECONDS:
             self._flushed = now
             threading.Thread(target=self.flush, name="keys", daemon=True).start()
 
@@ -99,13 +113,15 @@ class Keyring:
     def _read(self, stamp: tuple[int, ...] | None) -> None:
         self._stamp, self._known, self._held = stamp, {}, []
         self._damage = None
+        if stamp is None:
+            return  # there were some
         try:
-            if stamp is None:
-                raise keys_file.DamagedKeys(f"{self.path} is gone")
-            self._held = [_held(key) for key in keys_file.read(self.path)]
+            keys = keys_file.read(self.path)
+            self._held = [_held(key) for key in keys]
             self.had_keys, self._told = True, ""
+            self.on_read(keys)
         except (OSError, keys_file.DamagedKeys) as error:
-            self._damage = "the file with the keys cannot be read, or is gone; the log says more"
+            self._damage = UNREADABLE
             if isinstance(error, OSError):  # it may pass: the next request looks again
                 self._stamp = UNREAD
             self._tell(str(error))

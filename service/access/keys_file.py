@@ -111,11 +111,18 @@ def create(
     return key, secret
 
 
-def revoke(path: Path, name: str, by: str | None) -> bool:
-    """Makes a key of no use; whether it was of any before.
+class LastOperator(Conflict):
+    """Without this key, no one could make another but by a command on the machine."""
+
+    slug, title = "last-operator", "The last operator's key"
+
+
+def revoke(path: Path, name: str, by: str | None, *, force: bool = False) -> bool:
+    """Makes a key of no use; whether it was of any before. With `force` also the last operator's.
 
     Raises:
         NotFound: there is no key of that name.
+        LastOperator: no other operator's key is good.
         DamagedKeys, OSError: the file cannot be read or written.
     """
     revoked = False
@@ -126,11 +133,29 @@ def revoke(path: Path, name: str, by: str | None) -> bool:
         if found is None:
             raise NotFound("there is no key of this name")
         revoked = found.revoked_at is None
+        if not force:
+            _check_not_last(keys, found)
         marked = msgspec.structs.replace(found, revoked_at=datetime.now(UTC), revoked_by=by)
         return [marked if key is found and revoked else key for key in keys]
 
     _change(path, mark)
     return revoked
+
+
+def _check_not_last(keys: Sequence[Key], key: Key) -> None:
+    now = datetime.now(UTC)
+    operators = [
+        each
+        for each in keys
+        if each.role == "operator"
+        and each.revoked_at is None
+        and (each.expires_at is None or each.expires_at > now)
+    ]
+    if operators == [key]:
+        raise LastOperator(
+            f"{key.name} is the last operator's key: without it no one can back up, restore or"
+            " make keys; make another one before, or say that it is meant (force)"
+        )
 
 
 def note_uses(path: Path, uses: Mapping[str, datetime]) -> None:

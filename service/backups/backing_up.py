@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BufferedReader, BytesIO
-from itertools import pairwise
+from itertools import pairwise, repeat
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +39,14 @@ def back_up(
     dictionary_version: str,
     set_id: str | None = None,
     kind: Kind = "manual",
+    backup_ids: Sequence[str] | None = None,
     steps: Steps = no_steps,
 ) -> list[Entry]:
     """Backs `tables` up from the one snapshot that `connection`, in a transaction, sees.
 
-    All of them become backups (of one set, if there are several) or none. Rows are ordered by
-    primary key. A safety backup is taken so on the write connection, in the restore's transaction.
+    All of them become backups (of one set, if there are several) or none, by the names
+    `backup_ids`, if those are given. Rows are ordered by primary key. A safety backup is taken so
+    on the write connection, in the restore's transaction.
 
     Raises:
         NoSpace: they do not fit on the disk.
@@ -60,8 +62,8 @@ def back_up(
     )
     entries: list[Entry] = []
     with _all_or_none(catalogue) as begun:
-        for table in tables:
-            begun.append(catalogue.new_id(table.name))
+        for table, backup_id in zip(tables, backup_ids or repeat(None), strict=False):
+            begun.append(backup_id or catalogue.new_id(table.name))
             with catalogue.writing(begun[-1]) as file:
                 written = _write(connection, table, file, begun[-1], codec, taken)
             entries.append(taken.entry(table, begun[-1], codec, written))
@@ -182,6 +184,7 @@ def import_file(
     catalogue: Catalogue,
     *,
     dictionary_version: str,
+    backup_id: str | None = None,
     steps: Steps = no_steps,
 ) -> Entry:
     """Takes an Avro file from elsewhere in as a backup of `table`, as it is.
@@ -195,7 +198,7 @@ def import_file(
         NoSpace: it does not fit on the disk.
     """
     with _all_or_none(catalogue) as begun, _opened(source) as theirs:
-        begun.append(catalogue.new_id(table.name))
+        begun.append(backup_id or catalogue.new_id(table.name))
         sha256 = hashlib.file_digest(theirs, "sha256").hexdigest()
         theirs.seek(0)
         through = _read_through(theirs, table)

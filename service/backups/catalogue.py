@@ -7,7 +7,7 @@ it is gone, the set is not there.
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from io import BufferedReader
@@ -37,6 +37,7 @@ from service.stores.store import AlreadyThere, Store, Stored, Writing
 
 __all__ = ["MAX_LEFT_OUT", "Catalogue", "Entry", "Kind"]
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _log = logging.getLogger(__name__)
 
 
@@ -47,7 +48,8 @@ class Catalogue:
         self.store = store
         self._entries = EntryIndex(store)
         self._lock = threading.Lock()
-        self._latest_id = datetime.min.replace(tzinfo=UTC)
+        self._latest_id = _NEVER
+        self.before_change: Callable[[], None] = lambda: None  # may raise that it is not ours
 
     def list(self, table: str | None = None) -> Sequence[Entry]:
         """All backups, or those of one table, newest first."""
@@ -114,14 +116,20 @@ class Catalogue:
         return entries
 
     def new_id(self, table: str) -> str:
-        """A name that no other backup has; by name, backups of this process sort by time.
+        """A name that no other backup has; by their names, backups are in the order in which they
+        were taken. It begins with the time, or where the clock has gone back, with what follows
+        the newest that is there.
 
         Raises:
             DictionaryError: the table's name cannot be part of it.
         """
         if not is_table(table):
             raise DictionaryError(f"{table} cannot be backed up: its name is not plain ASCII")
+        self.before_change()
         with self._lock:
+            if self._latest_id == _NEVER:  # nobody else makes any while this process does
+                there = map(_time_of, sorted(self._ids(), reverse=True))
+                self._latest_id = next(filter(None, there), _NEVER)
             now = max(datetime.now(UTC), self._latest_id + timedelta(microseconds=1))
             self._latest_id = now
         return f"{now:%Y%m%dT%H%M%S%f}Z-{table}-{token_hex(6)}"
@@ -189,6 +197,7 @@ class Catalogue:
             NotFound: there is none.
         """
         self.get(backup_id)
+        self.before_change()
         self._remove_all([backup_id])
 
     def discard(self, backup_id: str) -> None:
@@ -217,6 +226,13 @@ class Catalogue:
             if id_in(each.name, DATA) not in backed_up:
                 yield each.name
 
+    def _ids(self) -> Iterator[str]:
+        """Of all backups and sets there are, finished or not."""
+        for each in self.store.list():
+            found = id_in(each.name, DATA) or id_in(each.name, ENTRY) or set_in(each.name)
+            if found:
+                yield found
+
     def _remove_all(self, backup_ids: Iterable[str]) -> None:
         for backup_id in backup_ids:
             for ending in (ENTRY, DATA):
@@ -226,6 +242,14 @@ class Catalogue:
 def _named(listed: Iterable[Stored], ending: str) -> Sequence[Stored]:
     """The objects of our names; any others in the store are none of our business."""
     return [each for each in listed if id_in(each.name, ending)]
+
+
+def _time_of(backup_id: str) -> datetime | None:
+    """What its name begins with; None where that is no day of the calendar."""
+    try:
+        return datetime.strptime(backup_id.split("-")[0], "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _is_ours(name: str) -> bool:

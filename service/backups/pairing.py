@@ -89,6 +89,7 @@ class Pairing:
 
     def _round(self) -> Sequence[str]:
         """What failed of backups that are damaged; any other failure is raised."""
+        self._second.before_change()
         if not self._swept:
             self._second.sweep()
             self._swept = True

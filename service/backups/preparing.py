@@ -26,7 +26,7 @@ def state_of(connection: Connection, tables: Sequence[Table]) -> State:
             table.fingerprint,
             count_rows(connection, table.name),
             *connection.execute(
-                "select count(*), max(finished_at) from ops.loads"
+                "select count(*), max(number) from ops.loads"
                 " where kind = 'restore' and table_name = ?",
                 [table.name],
             ).fetchall(),

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import groupby
 from typing import Self
 
 from service.backups.entry import Entry
@@ -47,13 +46,11 @@ def expired(entries: Iterable[Entry], keep: Keep) -> list[Entry]:
 
 
 def _together(entries: Iterable[Entry]) -> list[list[Entry]]:
-    """Backups that were taken together, newest first."""
-    ordered = sorted(entries, key=_time_and_set, reverse=True)
-    return [[*group] for _, group in groupby(ordered, key=_time_and_set)]
-
-
-def _time_and_set(entry: Entry) -> tuple[str, str]:
-    return entry.created_at, entry.set_id or entry.backup_id
+    """Backups that were taken together, newest first: by their ids, since clocks go back."""
+    found: dict[str, list[Entry]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.backup_id, reverse=True):
+        found.setdefault(entry.set_id or entry.backup_id, []).append(entry)
+    return [*found.values()]
 
 
 def _by_tables(taken: Iterable[list[Entry]]) -> Mapping[frozenset[str], list[list[Entry]]]:

@@ -22,6 +22,7 @@ from service.formats.avro.avro_files import AvroFile
 from service.judge.findings import Findings
 from service.judge.relations import check_unique, dangling_rows
 from service.runtime.prefetch import ahead
+from service.runtime.wording import counted
 
 PART_ROWS, PART_BYTES = 1 << 16, 16 << 20  # compared at once, about
 
@@ -93,7 +94,7 @@ def _judged(table: Table, entry: Entry, rows: AvroFile) -> Iterator[pa.RecordBat
         if not findings:
             yield part
     if count != entry.rows:
-        raise DamagedBackup(f"it has not the {entry.rows} rows that the catalogue says")
+        raise DamagedBackup(f"it has not the {counted(entry.rows, 'row')} that the catalogue says")
     findings.raise_if_any()
 
 
@@ -149,9 +150,9 @@ def check_references(
 def _dangling(found: Sequence[dict[str, Any]]) -> DanglingReferences:
     first = found[0]
     return DanglingReferences(
-        f"{first['count']} rows of {first['table']} would refer by {first['column']} to rows of"
-        f" {first['parent']} that are not there, first those with ids"
-        f" {', '.join(map(str, first['first_ids']))}",
+        f"{counted(first['count'], 'row')} of {first['table']} would refer"
+        f" by {first['column']} to rows of {first['parent']} that are not there,"
+        f" first those with ids {', '.join(map(str, first['first_ids']))}",
         **first,
         references=found,
     )

@@ -11,6 +11,7 @@ from service.backups.catalogue import Catalogue, Entry
 from service.dictionary import Table
 from service.errors import DamagedBackup
 from service.formats.avro.avro_files import AvroFile
+from service.runtime.wording import counted
 
 
 class Verification(msgspec.Struct, frozen=True):
@@ -35,7 +36,7 @@ def verify(entry: Entry, table: Table, catalogue: Catalogue) -> Verification:
             for batch in avro.batches():
                 rows += batch.num_rows
             if rows != entry.rows:
-                problems.append(f"it has {rows} rows, the catalogue says {entry.rows}")
+                problems.append(f"it has {counted(rows, 'row')}, the catalogue says {entry.rows}")
     except DamagedBackup as error:
         problems.append(error.detail)
     return Verification(not problems, rows, sha256, problems)
@@ -49,7 +50,7 @@ def byte_problems(entry: Entry, file: BufferedReader) -> tuple[str, list[str]]:
     file.seek(0)
     problems = []
     if size != entry.bytes:
-        problems.append(f"it has {size} bytes, the catalogue says {entry.bytes}")
+        problems.append(f"it has {counted(size, 'byte')}, the catalogue says {entry.bytes}")
     if sha256 != entry.sha256:
         problems.append("its bytes are not those that were backed up (the SHA-256 differs)")
     return sha256, problems

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from service.cli import output
 from service.cli.failures import Failure, Unreachable
+from service.cli.interruptions import offering, passed_on
 from service.cli.invocation import Run, segment
+from service.runtime.wording import counted
 
 if TYPE_CHECKING:
     from service.cli.client import Client
@@ -27,8 +29,8 @@ def build_and_tell(run: Run) -> Result:
     from service.runtime.running import find
 
     if run.url or find(run.settings):
-        with run.connect() as client, output.progress("building") as step:
-            result = _asked(client, _tell_node(run), step)
+        with run.connect() as client:
+            result = _asked(client, _tell_node(run))
     else:
         with output.progress("building"):
             result = _here(run.settings, _tell_node(run))
@@ -44,11 +46,21 @@ def build_and_tell(run: Run) -> Result:
     return result
 
 
-def _asked(
-    client: "Client", on_node: Callable[[Result], None], step: Callable[..., None]
+def _asked(client: "Client", on_node: Callable[[Result], None]) -> Result:
+    """Has the service build, and follows the build until it has ended."""
+    build_id = client.post("/v1/builds")["build_id"]
+    path = f"/v1/builds/{segment(build_id)}"
+    goes_on = f"goes on at the service: `gatehouse builds show {build_id}` says how far it is"
+    with (
+        offering("the build", goes_on, lambda: client.delete(path)),
+        output.progress("building") as step,
+    ):
+        return _followed(client, path, on_node, step)
+
+
+def _followed(
+    client: "Client", path: str, on_node: Callable[[Result], None], step: Callable[..., None]
 ) -> Result:
-    """Has the service build, and polls until the build has ended."""
-    path = f"/v1/builds/{segment(client.post('/v1/builds')['build_id'])}"
     told = 0
     while True:
         result: Result = client.get(path)
@@ -66,12 +78,15 @@ def _here(settings: "Settings", on_node: Callable[[Result], None]) -> Result:
     import msgspec
 
     from service.cli.inside import quieten
+    from service.dbt.cancelling import Cancel
     from service.dbt.runner import build_offline
     from service.runtime.interpreter import collect_less
 
     quieten(settings)
     collect_less()  # dbt makes a million objects
-    done = build_offline(settings, lambda node: on_node(msgspec.to_builtins(node)))
+    cancel = Cancel()
+    with passed_on(lambda: cancel.ask("cancelled: it was interrupted")):
+        done = build_offline(settings, lambda node: on_node(msgspec.to_builtins(node)), cancel)
     if "Could not set lock on file" in (done.message or ""):
         raise Unreachable(f"another process has {settings.warehouse} open")
     result: Result = msgspec.to_builtins(done)
@@ -81,7 +96,7 @@ def _here(settings: "Settings", on_node: Callable[[Result], None]) -> Result:
 
 def _tell_node(run: Run) -> Callable[[Result], None]:
     def tell(node: Result) -> None:
-        failures = f", {node['failures']} failures" if node.get("failures") else ""
+        failures = f", {counted(node['failures'], 'failure')}" if node.get("failures") else ""
         output.line(
             f"{node['status']:8} {node['kind']:10} {node['name']} ({node['seconds']} s{failures})"
         )
@@ -112,4 +127,4 @@ def _tell_loads(result: Result) -> None:
         if load := loads.get(table):
             output.line(output.count_line(table, load))
         else:
-            output.line(f"{table} {rows} rows (no new history)")
+            output.line(f"{table} {counted(rows, 'row')} (no new history)")

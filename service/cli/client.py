@@ -34,9 +34,11 @@ class Client:
     Every method raises Refused for a problem document, and Unreachable where no one answers.
     """
 
-    def __init__(self, portal: BlockingPortal, http: httpx.AsyncClient) -> None:
+    def __init__(self, portal: BlockingPortal, http: httpx.AsyncClient, is_here: bool) -> None:
+        """`is_here` says whether it asks an app in this process, which ends with the command."""
         self._portal = portal
         self._http = http
+        self.is_here = is_here
 
     def get(self, path: str, **parameters: Any) -> Any:
         """Sends GET; parameters that are None are left out."""
@@ -137,10 +139,10 @@ def connect(settings: Settings, url: str | None = None) -> Iterator[Client]:
     """
     with start_blocking_portal() as portal, ExitStack() as stack:
         opened = portal.wrap_async_context_manager(_opened(settings, url))
-        http = opened.__enter__()
+        http, is_here = opened.__enter__()
         # The app is closed in order, whatever the command raised.
         stack.callback(opened.__exit__, None, None, None)
-        yield Client(portal, http)
+        yield Client(portal, http, is_here)
 
 
 def _our_own(settings: Settings, url: str) -> ssl.SSLContext | bool:
@@ -159,7 +161,9 @@ def _our_own(settings: Settings, url: str) -> ssl.SSLContext | bool:
 
 
 @asynccontextmanager
-async def _opened(settings: Settings, url: str | None) -> AsyncIterator[httpx.AsyncClient]:
+async def _opened(
+    settings: Settings, url: str | None
+) -> AsyncIterator[tuple[httpx.AsyncClient, bool]]:
     headers = {"Authorization": f"Bearer {settings.key}"} if settings.key else {}
     async with AsyncExitStack() as stack:
         transport: httpx.AsyncBaseTransport | None = None  # by way of a proxy, if there is one
@@ -175,7 +179,8 @@ async def _opened(settings: Settings, url: str | None) -> AsyncIterator[httpx.As
             timeout=TIMEOUT,
             verify=trusted,
         )
-        yield await stack.enter_async_context(http)
+        is_here = isinstance(transport, httpx.ASGITransport)
+        yield await stack.enter_async_context(http), is_here
 
 
 async def _here(settings: Settings, stack: AsyncExitStack) -> tuple[str, httpx.AsyncBaseTransport]:

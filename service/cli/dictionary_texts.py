@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from service.runtime.wording import counted
+
 Entry = Mapping[str, Any]
 COLUMNS = ["table", "column", "type", "required", "rules", "example", "description", "open", "ever"]
 
@@ -10,7 +12,7 @@ COLUMNS = ["table", "column", "type", "required", "rules", "example", "descripti
 def overview(document: Entry) -> Iterator[tuple[str, list[str]]]:
     """A heading, and lines that belong to it, for each table, mart and exposure."""
     for table in document["tables"]:
-        counts = f"{table['rows']:,} rows, {table['open_rejections']:,} kept out"
+        counts = f"{counted(table['rows'], 'row')}, {table['open_rejections']:,} kept out"
         yield f"{table['name']}  {counts}", [table["description"], *_owner(table)]
     for mart in document["marts"]:
         key = f"one row for each {', '.join(mart['key'])}" if mart["key"] else "a mart"
@@ -24,7 +26,7 @@ def overview(document: Entry) -> Iterator[tuple[str, list[str]]]:
 
 def of_table(table: Entry) -> Iterator[tuple[str, list[str]]]:
     """The table, its columns with each rule in words, its references, and what breaks it most."""
-    counts = f"{table['rows']:,} rows, {table['open_rejections']:,} kept out"
+    counts = f"{counted(table['rows'], 'row')}, {table['open_rejections']:,} kept out"
     yield f"{table['name']}  {counts}", [table["description"], *_owner(table)]
     for column in table["columns"]:
         key = ", the key" if column["name"] == table["primary_key"] else ""

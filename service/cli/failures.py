@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from service.cli import output
+from service.cli import interruptions, output
 from service.errors import Problem
 
 REJECTED, USAGE, UNREACHABLE = 1, 2, 3
@@ -14,7 +14,8 @@ HINTS = {
     "401": "set GATEHOUSE_KEY to a key of this service",
     "403": "set GATEHOUSE_KEY to a key with a larger role",
     "unknown-table": "`gatehouse tables` lists the tables",
-    "dangling-references": "restore the tables that refer to it too: `gatehouse restore --set`",
+    "dangling-references": "restore the tables that refer to it too, by"
+    " `gatehouse restore --set SET_ID`; `gatehouse backups` lists the sets",
     "unreadable-file": "`gatehouse load --help` shows how to say what shape a file has",
     "damaged-backup": "`gatehouse verify` says which backups are whole",
     "too-large": "send fewer rows at once, or a whole file: `gatehouse load`",
@@ -66,7 +67,12 @@ class Refused(Failure):
 def told(as_json: bool) -> Iterator[None]:
     """Reports a failure on stderr (with --json also the problem document on stdout), and exits."""
     try:
-        yield
+        with interruptions.raised():
+            yield
+    except interruptions.Interrupted as interrupted:
+        if not interrupted.is_told:
+            output.note("interrupted")
+        sys.exit(interrupted.exit_code)
     except Refused as refused:
         if as_json:
             output.print_json(refused.problem)

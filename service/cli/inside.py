@@ -1,21 +1,28 @@
 """The app in this process, for commands when no service runs."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import msgspec
 
+from service.access import keys_file
+from service.access.key_memory import DISABLE, deeds_of
 from service.api.http.authentication import local_caller
 from service.app import create_app
 from service.backups.catalogue import Catalogue
 from service.backups.entry import Entry
+from service.backups.owner_mark import BackupsOwner
+from service.backups.ownership import Ownership
 from service.cli.failures import Unreachable
 from service.dictionary import DictionaryError
 from service.engines.duckdb import Database, DatabaseError, InUseError
 from service.errors import NotBuilt, Problem, StoreUnavailable
 from service.gate import places_of
+from service.ops import trail
 from service.runtime import logs
+from service.runtime.durable_files import remove_durably
+from service.runtime.running import find
 from service.runtime.settings import Settings
 
 # httpx and Litestar each describe ASGI in types of their own.
@@ -80,6 +87,65 @@ def is_built(settings: Settings) -> bool:
         finally:
             database.close()
     return True
+
+
+@contextmanager
+def alone(settings: Settings) -> Iterator[Database]:
+    """The warehouse, which no one else has open; no service runs on it.
+
+    Raises:
+        Unreachable: a service has it, or it cannot be read.
+    """
+    if url := find(settings):
+        raise Unreachable(f"a service has this warehouse: {url}", "stop it first")
+    with _told_as_unreachable(settings):
+        database = Database(settings.warehouse)
+        try:
+            database.dictionary()
+            yield database
+        finally:
+            database.close()
+
+
+def check_backups(settings: Settings) -> None:
+    """Raises Unreachable where the folder of the backups is another warehouse's."""
+    with alone(settings) as database:
+        ownership = Ownership(places_of(settings).primary, database)
+        ownership.claim()
+        ownership.release()
+
+
+def adopt_backups(settings: Settings) -> BackupsOwner | None:
+    """Makes the folder of the backups this warehouse's; whose it was, if that is known.
+
+    Raises:
+        Unreachable: a service has this warehouse, or the one whose the backups are.
+    """
+    with alone(settings) as database, database.connect() as connection:
+        places = places_of(settings)
+        before = []
+        for catalogue in filter(None, (places.primary, places.second)):
+            ownership = Ownership(catalogue, database)
+            before.append(ownership.adopt())
+            ownership.release()
+        detail = f"of the warehouse {before[0].warehouse}" if before[0] else None
+        name = str(settings.backups).rpartition("/")[2]
+        trail.record(connection, local_caller().name, "backups.adopt", name, detail)
+        return before[0]
+
+
+def disable_keys(settings: Settings) -> None:
+    """Drops all keys, and has the warehouse forget that there were some.
+
+    Raises:
+        Unreachable: a service has this warehouse, or it cannot be read.
+    """
+    with alone(settings) as database, database.connect() as connection:
+        actor = local_caller().name
+        with suppress(OSError, keys_file.DamagedKeys):  # it is dropped in any case
+            trail.take_up(connection, deeds_of(keys_file.read(settings.keys_file)))
+        trail.record(connection, actor, DISABLE, settings.keys_file.name)  # the commit point
+    remove_durably(settings.keys_file)
 
 
 def damage(settings: Settings) -> str | None:

@@ -80,6 +80,18 @@ def command(body: Callable[..., int | None]) -> Callable[..., None]:
     return url(local_command(body))
 
 
+def is_of_subcommand(run: Run) -> bool:
+    """Whether a subcommand of the group is called, which then has what was said of `run`."""
+    context = click.get_current_context()
+    if not context.invoked_subcommand:
+        return False
+    group = context.command
+    assert isinstance(group, click.Group)
+    given = {"as_json": run.as_json, "url": run.url}
+    context.default_map = dict.fromkeys(group.commands, given)
+    return True
+
+
 def _checked(_context: click.Context, _option: click.Parameter, url: str | None) -> str | None:
     if url and not url.startswith(("http://", "https://")):
         raise click.BadParameter(f"{url} does not start with http:// or https://")

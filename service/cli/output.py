@@ -4,6 +4,7 @@ On a terminal tables are drawn; in a pipe they are tab-separated lines under a h
 """
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,10 +12,13 @@ from typing import Any
 
 import click
 
+from service.cli import drawing
 from service.runtime.printable import printable
+from service.runtime.wording import counted
 
 Row = Mapping[str, Any]
 INDENT = "    "
+_is_timestamp = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z").fullmatch
 
 
 def is_terminal() -> bool:
@@ -22,40 +26,37 @@ def is_terminal() -> bool:
     return sys.stdout.isatty()
 
 
+def can_ask() -> bool:
+    """Whether there is someone at a terminal to ask."""
+    return sys.stdin.isatty()
+
+
 def print_json(value: Any) -> None:
     """Prints one JSON document, in ASCII, so that no value can send codes to a terminal."""
-    click.echo(json.dumps(value, indent=2 if sys.stdout.isatty() else None))
+    click.echo(json.dumps(value, indent=2 if is_terminal() else None))
 
 
 def note(text: str) -> None:
-    """Prints a line for people on stderr."""
-    click.echo(printable(text), err=True)
+    """Prints a line for people on stderr; on a terminal as many as it takes."""
+    shown = printable(text)
+    click.echo(drawing.wrapped(shown, "  ") if sys.stderr.isatty() else shown, err=True)
 
 
 def line(text: str) -> None:
-    """Prints a line on stdout."""
-    click.echo(printable(text))
+    """Prints a line on stdout; on a terminal as many as it takes."""
+    shown = printable(text)
+    click.echo(drawing.wrapped(shown, "  ") if is_terminal() else shown)
 
 
 def table(rows: Iterable[Row], columns: Sequence[str]) -> None:
     """Prints `rows` under a header, with a column for each name of `columns`."""
+    names = [column.replace("_", " ") for column in columns]
     cells = [[cell(row.get(column)) for column in columns] for row in rows]
-    if not sys.stdout.isatty():
-        for texts in ([column.replace("_", " ") for column in columns], *cells):
-            click.echo("\t".join(texts))
+    if is_terminal():
+        drawing.draw(names, [[_in_seconds(text) for text in texts] for texts in cells])
         return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    drawn = Table(box=box.SIMPLE_HEAD)
-    for column in columns:
-        # the first one names the row, and is what people copy
-        drawn.add_column(column.replace("_", " "), overflow="fold", no_wrap=column == columns[0])
-    for texts in cells:
-        drawn.add_row(*map(Text, texts))
-    Console().print(drawn)
+    for texts in (names, *cells):
+        click.echo("\t".join(texts))
 
 
 def entries(
@@ -65,25 +66,21 @@ def entries(
 
     `told` gives the lines of a row: the first names it, the others are set in below.
     """
-    if not sys.stdout.isatty():
+    if not is_terminal():
         table(rows, columns)
         return
-    import shutil
-    import textwrap
-
-    width = shutil.get_terminal_size().columns
     for row in rows:
         head, *more = (printable(each) for each in told(row))
-        click.secho(head, bold=True)
+        click.secho(drawing.wrapped(head), bold=True)
         for text in more:
-            click.echo(textwrap.fill(text, width, initial_indent=INDENT, subsequent_indent=INDENT))
+            click.echo(drawing.wrapped(text, INDENT, INDENT))
 
 
 def count_line(name: str, counts: Row) -> str:
     """The counts of a load: "jobs 3 rows (1 accepted, 2 rejected, 0 already present)"."""
     return (
-        f"{name} {counts['received']} rows ({counts['accepted']} accepted, "
-        f"{counts['rejected']} rejected, {counts['already_present']} already present)"
+        f"{name} {counted(counts['received'], 'row')} ({counts['accepted']:,} accepted, "
+        f"{counts['rejected']:,} rejected, {counts['already_present']:,} already present)"
     )
 
 
@@ -96,6 +93,11 @@ def cell(value: Any) -> str:
     if isinstance(value, str):
         return printable(value)
     return json.dumps(value)
+
+
+def _in_seconds(text: str) -> str:
+    """A time without its fraction, for people."""
+    return f"{text[:19]}Z" if _is_timestamp(text) else text
 
 
 @contextmanager
@@ -111,9 +113,7 @@ def progress(label: str, total: int | None = None) -> Iterator[Callable[..., Non
     from rich.console import Console
     from rich.progress import Progress
 
-    bar = Progress(
-        console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
-    )
+    bar = Progress(console=Console(stderr=True), transient=True, redirect_stdout=is_terminal())
     with bar:
         task = bar.add_task(label, total=total)
         yield lambda done, total=total: bar.update(task, advance=done, total=total)

@@ -1,11 +1,14 @@
 """Replays of rejected rows, and how their results are shown."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from service.cli import output
 from service.cli.failures import Refused
+from service.cli.interruptions import offering
 from service.cli.invocation import Run, segment
+from service.formats.bodies.correction_files import reasons_told
 
 if TYPE_CHECKING:
     from service.cli.client import Client
@@ -38,6 +41,21 @@ def replay_one(run: Run, client: "Client", rejection_id: str, dry_run: bool) -> 
     return int(answer["rejected"] > 0)
 
 
+def replay_all(run: Run, client: "Client", table: str | None) -> int:
+    """Replays every open rejected row, of one table or all; returns the exit code."""
+
+    def cancel() -> None:
+        for load in client.pages("/v1/loads", "loads", MAX_ROWS, kind="replay", status="running"):
+            with suppress(Refused):  # it has just ended
+                client.delete(f"/v1/loads/{segment(load['load_id'])}")
+
+    goes_on = "goes on: `gatehouse loads --kind replay` shows what comes of it"
+    with offering("the replay", goes_on, cancel), output.progress("trying again"):
+        parameters = {"table": table} if table else {}
+        answer = client.post("/v1/rejections/replay", **parameters)
+    return show_replays(run, answer)
+
+
 def replay_corrected(run: Run, client: "Client", rows: Sequence[tuple[int, Answer]]) -> int:
     """Replays corrected rows in batches; returns the exit code.
 
@@ -47,7 +65,8 @@ def replay_corrected(run: Run, client: "Client", rows: Sequence[tuple[int, Answe
     total |= {"rejections": [], "not_tried": []}
     lines = {row["rejection_id"]: line for line, row in rows}
     sent = [row for _, row in rows]
-    with output.progress("trying again", len(sent)) as step:
+    stays = "is left where it is: rows that went in stay in, and the same file goes on after them"
+    with offering("the replay", stays), output.progress("trying again", len(sent)) as step:
         for part in _parts(sent, min(run.settings.max_rows, MAX_ROWS)):
             _add(total, client.post("/v1/rejections/replay", part))
             step(len(part))
@@ -117,6 +136,4 @@ def _show_counts(tables: dict[str, Answer]) -> None:
 
 def reason_of(rejection: Answer) -> str:
     """Every violation of a rejected row, on one line: "rule: message; rule: message"."""
-    return "; ".join(
-        f"{violation['rule']}: {violation['message']}" for violation in rejection["violations"]
-    )
+    return reasons_told(rejection["violations"])

@@ -35,6 +35,7 @@ class DictionaryPages(Controller):
             answers={200: {JSON: DictionaryDocument, HTML: Schema.TEXT}},
             problems=(406,),
             public="public_dictionary",
+            page=True,
         ),
     )
     def show_dictionary_page(
@@ -49,7 +50,7 @@ class DictionaryPages(Controller):
         if form == JSON:
             return Response(said, headers={"Vary": "Accept"})
         template = "dictionary_whole.html" if whole else "dictionary.html"
-        return page(template, dictionary=said, links=LINKS)
+        return page(request, template, dictionary=said, links=LINKS)
 
     @get(
         "/{name:str}",
@@ -59,6 +60,7 @@ class DictionaryPages(Controller):
             answers={200: {JSON: TableEntry | MartEntry, HTML: Schema.TEXT}},
             problems=(404, 406),
             public="public_dictionary",
+            page=True,
         ),
     )
     def show_dictionary_entry(
@@ -71,7 +73,7 @@ class DictionaryPages(Controller):
         if form == JSON:
             return Response(entry, headers={"Vary": "Accept"})
         template = "table.html" if isinstance(entry, TableEntry) else "mart.html"
-        return page(template, dictionary=said, entry=entry)
+        return page(request, template, dictionary=said, entry=entry)
 
 
 def _named(said: DictionaryDocument, name: str) -> TableEntry | MartEntry:

@@ -1,31 +1,96 @@
-"""Pages: a template and what it shows.
+"""Pages, and fragments of them: a template and what it shows.
 
 Values are escaped, and a name that a template knows and nobody gave it is an error.
 """
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from litestar import Response
+from litestar import Request, Response
 from markupsafe import Markup, escape
 
 from service import __version__
 from service.api.http.hosts import is_loopback
 from service.api.http.negotiation import HTML
+from service.console.forms import TOKEN
 from service.console.static_files import static_url
+from service.console.viewer import OPERATORS, Viewer
+from service.runtime.clock import utc_now
 
+FOLDER_OF_TEMPLATES = Path(__file__).with_name("templates")
 THIN_SPACE = "\u2009"
 _CODE = re.compile("`([^`\n]+)`")
 
 
-def page(template: str, **values: Any) -> Response[str]:
-    """The page of a template; another form of it may be had from the same URL, by ``Accept``."""
-    text = _environment.get_template(template).render(values)
-    return Response(text, media_type=HTML, headers={"Vary": "Accept"})
+def page(
+    request: Request[Any, Any, Any], template: str, status: int = 200, **values: Any
+) -> Response[str]:
+    """The page of a template; another form of it may be had from the same URL, by ``Accept``.
+
+    Templates have besides: `viewer`, `token` (the hidden field of each form), `operators`.
+    """
+    viewer = Viewer(request)
+    text = _environment.get_template(template).render(
+        viewer=viewer, token=_token_field(viewer), operators=OPERATORS, **values
+    )
+    return Response(text, status_code=status, media_type=HTML, headers={"Vary": "Accept"})
+
+
+def fragment(
+    request: Request[Any, Any, Any], template: str, status: int = 200, **values: Any
+) -> Response[str]:
+    """A fragment, which htmx puts into a page that is there; its template's name begins with _."""
+    assert template.startswith("_"), template
+    return page(request, template, status, **values)
+
+
+def url(path: str, /, **query: Any) -> str:
+    """A path with a query; what is None is left out, and a list is there several times."""
+    pairs = [(name, value) for name, value in query.items() if value is not None]
+    return f"{path}?{urlencode(pairs, doseq=True)}" if pairs else path
+
+
+def moment(at: datetime | None) -> Markup:
+    """A point in time for people, and for machines: <time> with both, in UTC."""
+    if at is None:
+        return Markup('<span class="none">—</span>')
+    utc = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    machine = utc.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Markup('<time datetime="{}">{}</time>').format(
+        machine, utc.strftime("%Y-%m-%d %H:%M:%S")
+    )
+
+
+def duration(began: datetime | None, ended: datetime | None) -> str:
+    """How long something took: 0.3 s, 12 s, 4 min 5 s, 2 h 3 min; "" where it is not known."""
+    if began is None or ended is None:
+        return ""
+    seconds = max(0.0, (ended - began).total_seconds())
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def size(number_of_bytes: int) -> str:
+    """A number of bytes: 512 B, 1.5 kB, 20 MB."""
+    amount, unit = float(number_of_bytes), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if amount < 1000 or unit == "TB":
+            break
+        amount /= 1000
+    return f"{amount:.1f} {unit}" if unit != "B" and amount < 10 else f"{amount:.0f} {unit}"
+
+
+def _token_field(viewer: Viewer) -> Markup:
+    return Markup('<input type="hidden" name="{}" value="{}">').format(TOKEN, viewer.token)
 
 
 def number(value: int) -> str:
@@ -66,16 +131,18 @@ def segment(name: str) -> str:
 
 def _made() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        loader=FileSystemLoader(FOLDER_OF_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
     )
-    filters = (as_written, followed, marked, number, segment)
+    filters = (as_written, followed, marked, moment, number, segment, size)
     environment.filters.update({each.__name__: each for each in filters})
-    environment.globals.update(static=static_url, version=__version__)
+    environment.globals.update(
+        duration=duration, now=utc_now, static=static_url, url=url, version=__version__
+    )
     return environment
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Controller, Request, Response, get
 
 from service.api.http.describing import Schema, described
+from service.api.http.letting_in import check_visitor
 from service.api.http.negotiation import HTML, JSON, negotiated
 from service.api.v1.index import INDEX, Index
 from service.console.pages import page
@@ -33,11 +34,15 @@ class StartPage(Controller):
         operation_id="show_index",
         sync_to_thread=False,
         opt=described(
-            answers={200: {JSON: Index, HTML: Schema.TEXT}}, problems=(406,), role="open"
+            answers={200: {JSON: Index, HTML: Schema.TEXT}},
+            problems=(406,),
+            role="open",
+            page=True,
         ),
     )
     def show_index(self, request: Request[Any, Any, Any]) -> Response[Any]:
         """Shows where everything is."""
         if negotiated(request, (JSON, HTML)) == JSON:
             return Response(INDEX, headers={"Vary": "Accept"})
-        return page("start.html", links=INDEX.links, words=WORDS)
+        check_visitor(request.scope)
+        return page(request, "start.html", links=INDEX.links, words=WORDS)

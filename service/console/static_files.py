@@ -21,7 +21,7 @@ from service.api.http.describing import Schema, described
 from service.errors import NotFound
 
 FOLDER = Path(__file__).with_name("static")
-MEDIA_TYPES = {".css": "text/css", ".svg": "image/svg+xml"}
+MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 FOR_GOOD = "public, max-age=31536000, immutable"
 
 

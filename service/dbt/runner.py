@@ -283,9 +283,11 @@ def _failures(build: BuildResult) -> str:
 
 
 def build_offline(
-    settings: Settings, on_node: Callable[[Node], None] = lambda node: None
+    settings: Settings,
+    on_node: Callable[[Node], None] = lambda node: None,
+    cancel: Cancel | None = None,
 ) -> BuildResult:
     """Builds where no service runs; this process is then the only one that writes."""
     build = BuildResult(str(uuid4()), "queued")
-    run(settings, build, NoLock(), on_node)
+    run(settings, build, NoLock(), on_node, cancel=cancel)
     return build

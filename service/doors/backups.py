@@ -8,19 +8,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from service.backups.backing_up import back_up, import_file
+from service.backups.catalogue import Catalogue
 from service.backups.entry import Entry, Kind
-from service.backups.pairing import Pairing
 from service.backups.paired_places import Places
+from service.backups.pairing import Pairing
 from service.backups.retention import Keep, expired
 from service.backups.verifying import Verification, verify
 from service.dictionary import Table
 from service.engines.duckdb import Database
-from service.engines.engine import Connection
 from service.errors import NotFound
 from service.judge.rulebook import Rulebook
 from service.ops import trail
 from service.runtime.logs import get_logger
 from service.runtime.metrics import Metrics
+from service.warehouse.deeds import Deeds
 from service.warehouse.writer import Writer
 
 log = get_logger(__name__)
@@ -33,6 +34,7 @@ class Backups:
         self,
         database: Database,
         writer: Writer,
+        deeds: Deeds,
         places: Places,
         pairing: Pairing | None,
         metrics: Metrics,
@@ -44,6 +46,7 @@ class Backups:
         `pairing` copies what is backed up, where there is a second place.
         """
         self._database, self._writer, self._metrics = database, writer, metrics
+        self._deeds = deeds
         self._rulebook, self._codec = rulebook, codec
         self._places, self._pairing = places, pairing
         self.catalogue = places.primary
@@ -76,8 +79,11 @@ class Backups:
             NoSpace: it does not fit on the disk.
         """
         version = self._rulebook().dictionary.version
-        entry = import_file(source, table, self.catalogue, dictionary_version=version)
-        self._record(actor, "backup.import", [entry.backup_id])
+        backup_id = self.catalogue.new_id(table.name)
+        with self._deeds.doing(actor, "backup.import", [backup_id]):
+            entry = import_file(
+                source, table, self.catalogue, dictionary_version=version, backup_id=backup_id
+            )
         self._copy_soon()
         return entry
 
@@ -100,18 +106,23 @@ class Backups:
             return True
         found = verify(entry, table, self.catalogue)
         said = "ok" if found.ok else "; ".join(found.problems)
-        self._record(actor, "backup.verify", [entry.backup_id], said)
+        self._writer.run(
+            lambda connection: trail.record(
+                connection, actor, "backup.verify", entry.backup_id, said
+            )
+        ).result()
         self._metrics.verifications.labels("ok" if found.ok else "damaged").inc()
         if not found.ok:
             log.error("backup_damaged", backup_id=entry.backup_id, problems=said)
         return found.ok
 
     def last_checks(self, actor: str) -> dict[str, datetime]:
-        """When `actor` last checked backups, in UTC, by their ids."""
+        """When `actor` last checked backups, in UTC, by their ids: in the order of the checks."""
         with self._database.reading() as connection:
             found = connection.execute(
-                "select subject, max(happened_at) from ops.trail"
-                " where action = 'backup.verify' and actor = ? group by subject",
+                "select subject, arg_max(happened_at, number) from ops.trail"
+                " where action = 'backup.verify' and actor = ? group by subject"
+                " order by max(number)",
                 [actor],
             ).fetchall()
         return {subject: checked_at.replace(tzinfo=UTC) for subject, checked_at in found}
@@ -123,15 +134,16 @@ class Backups:
             NotFound: there is no such backup.
             StoreUnavailable: a place is away.
         """
-        if self._places.second:
-            self.catalogue.get(backup_id)
-            self._places.second.discard(backup_id)
-        self._remove(backup_id, actor, why)
+        self._remove(backup_id, actor, why, self._places.second)
 
-    def _remove(self, backup_id: str, actor: str | None, why: str | None) -> None:
-        # First: where the disk is full, there is no room for a record before it is gone.
-        self.catalogue.remove(backup_id)
-        self._record(actor, "backup.delete", [backup_id], why)
+    def _remove(
+        self, backup_id: str, actor: str | None, why: str | None, second: Catalogue | None = None
+    ) -> None:
+        self.catalogue.get(backup_id)
+        with self._deeds.doing(actor, "backup.delete", [backup_id], why, makes_room=True):
+            if second:
+                second.discard(backup_id)
+            self.catalogue.remove(backup_id)
 
     def remove_expired(self, keep: Keep, tables: set[str], actor: str | None) -> None:
         """Removes what `keep` keeps no longer, of these tables; `pairing` does so of copies."""
@@ -147,7 +159,12 @@ class Backups:
         set_id: str | None,
         kind: Kind,
     ) -> list[Entry]:
-        with self._database.all_cores(), self._database.reading() as connection:
+        ids = [self.catalogue.new_id(table.name) for table in tables]
+        with (
+            self._deeds.doing(actor, "backup.create", ids),
+            self._database.all_cores(),
+            self._database.reading() as connection,
+        ):
             entries = back_up(
                 connection,
                 tables,
@@ -156,8 +173,8 @@ class Backups:
                 dictionary_version=self._rulebook().dictionary.version,
                 set_id=set_id,
                 kind=kind,
+                backup_ids=ids,
             )
-        self._record(actor, "backup.create", [entry.backup_id for entry in entries])
         self._copy_soon()
         return entries
 
@@ -171,14 +188,3 @@ class Backups:
         except NotFound:
             return False
         return True
-
-    def _record(
-        self, actor: str | None, action: str, subjects: Sequence[str], detail: str | None = None
-    ) -> None:
-        """Returns when it is on record that `actor` did `action` to each of the subjects."""
-
-        def record(connection: Connection) -> None:
-            for subject in subjects:
-                trail.record(connection, actor, action, subject, detail)
-
-        self._writer.run(record).result()

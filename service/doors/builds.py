@@ -3,15 +3,18 @@
 import queue
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, suppress
 from uuid import uuid4
 
 from service.dbt.cancelling import Cancel
 from service.dbt.runner import BuildResult, one_at_a_time, run, small_sweeps
 from service.errors import Conflict, NotFound
+from service.ops.trail import Ended
 from service.runtime.logs import get_logger
 from service.runtime.settings import Settings
 from service.warehouse.build_lock import BuildLock
+from service.warehouse.deeds import Deeds
 from service.warehouse.writer import Writer
 
 log = get_logger(__name__)
@@ -26,6 +29,7 @@ class Builds:
         self,
         settings: Settings,
         writer: Writer,
+        deeds: Deeds,
         after: Callable[[], None],
         all_cores: Callable[[], AbstractContextManager[None]],
     ) -> None:
@@ -33,6 +37,9 @@ class Builds:
         told as ended.
         """
         self._settings, self._writer, self._after = settings, writer, after
+        self._deeds, self._asking = deeds, threading.Lock()
+        # Of those that have not ended: their entries on the trail, and when those are there.
+        self._on_trail: dict[str, tuple[list[str], Future[None]]] = {}
         self._all_cores = all_cores
         self._builds: dict[str, BuildResult] = {}
         self._cancels: dict[str, Cancel] = {}  # of those that have not ended
@@ -40,21 +47,39 @@ class Builds:
         self._thread: threading.Thread | None = None
 
     def ask(self, actor: str | None = None) -> BuildResult:
-        """Asks for a build in someone's name; raises Conflict when too many wait."""
+        """Asks for a build in someone's name; what is to be written of that comes first, but is not
+        waited for: the build before may be writing.
+
+        Raises:
+            Conflict: too many wait.
+            Unavailable: too many requests wait for the writer.
+        """
         build = BuildResult(str(uuid4()), "queued", actor=actor)
+        with self._asking:
+            if self._queue.full():
+                raise Conflict(f"{MAX_WAITING} builds are waiting already")
+            on_trail = self._deeds.begin_soon(actor, "build", [build.build_id])
+            self._on_trail[build.build_id] = on_trail
+            self._begin(build)
+        return build
+
+    def on_record(self, build_id: str) -> "Future[None]":
+        """Done when it is on record that the build was asked for."""
+        if (on_trail := self._on_trail.get(build_id)) is not None:
+            return on_trail[1]
+        written: Future[None] = Future()  # it has ended
+        written.set_result(None)
+        return written
+
+    def _begin(self, build: BuildResult) -> None:
         self._cancels[build.build_id] = Cancel(self._settings.build_seconds, "build_seconds")
-        try:
-            self._queue.put_nowait(build)
-        except queue.Full:
-            del self._cancels[build.build_id]
-            raise Conflict(f"{MAX_WAITING} builds are waiting already") from None
         self._builds[build.build_id] = build
+        self._queue.put_nowait(build)
         for old in list(self._builds)[:-KEPT_BUILDS]:
             del self._builds[old]
         if self._thread is None:
             self._thread = threading.Thread(target=self._loop, name="builds", daemon=True)
             self._thread.start()
-        return build
 
     def get(self, build_id: str) -> BuildResult:
         """One build; raises NotFound."""
@@ -83,7 +108,8 @@ class Builds:
         """Waits for the build that runs; those that wait are dropped."""
         with suppress(queue.Empty):
             while True:
-                self._queue.get_nowait()
+                if dropped := self._queue.get_nowait():
+                    self._end_on_trail(dropped.build_id, "failed", "the service was stopped")
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join()
@@ -106,3 +132,8 @@ class Builds:
                 build.message = build.message or f"the build ended by {type(error).__name__}"
             finally:
                 del self._cancels[build.build_id]
+                done: Ended = "done" if build.status == "done" else "failed"
+                self._end_on_trail(build.build_id, done, build.message)
+
+    def _end_on_trail(self, build_id: str, outcome: Ended, detail: str | None) -> None:
+        self._deeds.end_soon(self._on_trail.pop(build_id)[0], outcome, detail)

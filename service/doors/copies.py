@@ -3,7 +3,7 @@
 import shutil
 from datetime import datetime
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 
@@ -30,13 +30,13 @@ class WarehouseCopies:
         self._database, self._folder = database, settings.copies
         self._name = settings.warehouse.name  # dbt calls the database after it
 
-    def make(self) -> WarehouseCopy:
+    def make(self, copy_id: str) -> WarehouseCopy:
         """Copies what is committed now; waits for a build that runs, inserts go on.
 
         Raises:
             NoSpace, Unavailable: it cannot be written.
         """
-        copy_id, taken_at = str(uuid4()), utc_now()
+        taken_at = utc_now()
         path = self._folder / copy_id / self._name
         try:
             path.parent.mkdir(parents=True)

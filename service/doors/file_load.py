@@ -13,6 +13,8 @@ from service.formats.csv.dialect import Dialect, DialectOptions, dialect_of
 from service.ops.pending_files import PendingFile
 from service.runtime.clock import utc_now
 
+CANCELLED = "cancelled on request"  # what a load says that was
+
 
 class Progress(msgspec.Struct):
     """How far a load is: `bytes` of the file's `of_bytes` are read."""
@@ -89,6 +91,7 @@ class FileLoad:
     detail: str | None = None
     finished_at: datetime | None = None
     result: TrialResult | None = None
+    is_cancelled: bool = False
 
     @classmethod
     def of(cls, file: PendingFile) -> Self:

@@ -25,7 +25,7 @@ from service.dbt.runner import (
     run,
     small_sweeps,
 )
-from service.doors.file_load import FileLoad, Progress, TrialResult, Upload
+from service.doors.file_load import CANCELLED, FileLoad, Progress, TrialResult, Upload
 from service.engines.duckdb import Database
 from service.errors import Problem, Unavailable
 from service.formats.csv.detection import detect_dialect
@@ -66,6 +66,7 @@ class FileLoads:
         self._queue: queue.Queue[FileLoad | None] = queue.Queue(MAX_WAITING)
         self._thread: threading.Thread | None = None
         self._stopping = self._was_cut_short = False
+        self._current: FileLoad | None = None
         self._cancel: Cancel | None = None
 
     def resume(self) -> None:
@@ -108,6 +109,16 @@ class FileLoads:
     def get(self, load_id: str) -> FileLoad | None:
         """The load, if it is in progress, or was a trial not long ago."""
         return self._loads.get(load_id)
+
+    def cancel(self, load_id: str) -> bool:
+        """Has a load end soon, as failed; what is committed of it stays. False: none runs."""
+        load = self._loads.get(load_id)
+        if load is None or load.status != "running":
+            return False
+        load.is_cancelled = True  # before the next run of dbt looks
+        if self._current is load and self._cancel:
+            self._cancel.ask(CANCELLED)
+        return True
 
     def stop(self) -> None:
         """Waits for the part of a file that is being written; the rest is for the next start."""
@@ -169,6 +180,7 @@ class FileLoads:
                 self._end(load, "failed", str(error) if known else "the log says why")
 
     def _load(self, load: FileLoad) -> None:
+        self._current = load
         with one_at_a_time, small_sweeps(), self._all_cores():
             project = parse(self._settings, self._writer.dictionary.version)
             current = self._writer.run(
@@ -230,6 +242,8 @@ class FileLoads:
         """
         build = BuildResult(load.load_id, "queued")
         self._cancel = Cancel(self._settings.build_seconds, "build_seconds")
+        if load.is_cancelled:
+            self._cancel.ask(CANCELLED)
         run(
             self._settings,
             build,

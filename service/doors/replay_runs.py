@@ -10,8 +10,9 @@ from uuid import uuid4
 
 import msgspec
 
+from service.doors.file_load import CANCELLED
 from service.engines.engine import Connection
-from service.errors import Unavailable
+from service.errors import Conflict, Unavailable
 from service.formats.bodies.rows_protocol import Rows
 from service.formats.bodies.stored import TextRows, json_rows
 from service.judge.batch import Batch, Broken, Violation
@@ -19,6 +20,7 @@ from service.judge.judge import Judge
 from service.judge.rulebook import Rulebook
 from service.ops import records, trail
 from service.ops.stored_rejections import StoredRejection
+from service.ops.trail import Ended
 from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger
 from service.runtime.metrics import Metrics
@@ -122,22 +124,38 @@ class ReplayRun:
         self._load_id = str(uuid4())
         self._result = ReplayResult(self._load_id, {name: Tally() for name in tables})
         self.lists_failed = False  # whether the result names each row that fails
+        self._is_cancelled = False
+
+    @property
+    def load_id(self) -> str:
+        """Of the load, as ``ops.loads`` has it."""
+        return self._load_id
+
+    def cancel(self) -> None:
+        """Has it end before its next part, as failed; what went in stays."""
+        self._is_cancelled = True
 
     def run(self, parts: Iterable[Part]) -> ReplayResult:
         """Tries all parts; what a failure leaves undone, it leaves as it was.
 
         Raises:
             Unavailable: the writer had too much to do, again and again.
+            Conflict: it was cancelled.
         """
         self._begin()
         try:
             for table, part in parts:
+                if self._is_cancelled:
+                    break
                 for _, alike in groupby(part, key=lambda item: item.is_text):
                     self._try(table, list(alike))
         except BaseException as error:
             log.exception("replay_failed", load_id=self._load_id)
             self._end("failed", f"it ended by {type(error).__name__}")
             raise
+        if self._is_cancelled:
+            self._end("failed", CANCELLED)
+            raise Conflict("the replay was cancelled", load_id=self._load_id)
         self._end("done", None)
         return self._result
 
@@ -154,7 +172,15 @@ class ReplayRun:
             )
             for name in self._result.tables
         ]
-        self._writer.run(lambda connection: records.write(connection, loads)).result()
+
+        intents = trail.intents(self._actor, "rejection.replay", [self._load_id])
+        self._on_trail = [each.entry_id for each in intents]
+
+        def begin(connection: Connection) -> None:
+            records.write(connection, loads)
+            records.write(connection, intents)
+
+        self._writer.run(begin).result()
 
     def _try(self, table: str, items: list[ReplayItem]) -> None:
         """Tries rows in one transaction, without those that went in meanwhile."""
@@ -206,7 +232,8 @@ class ReplayRun:
                 "update ops.loads set status = ?, detail = ?, finished_at = ? where load_id = ?",
                 [status, detail, now, load_id],
             )
-            trail.record(connection, self._actor, "rejection.replay", load_id, counts)
+            outcome: Ended = "done" if status == "done" else "failed"
+            trail.end(connection, self._on_trail, outcome, counts)
 
         self._writer.run(end).result()
 

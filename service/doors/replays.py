@@ -6,7 +6,6 @@ Many are tried in small inserts, one after the other, so that others go on writi
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from datetime import datetime
 
 from service.doors.inserts import InsertOptions
 from service.doors.replay_runs import (
@@ -24,7 +23,6 @@ from service.formats.bodies.body_rows import rows_of
 from service.judge.rulebook import Rulebook
 from service.ops import stored_rejections
 from service.ops.stored_rejections import StoredRejection
-from service.runtime.clock import utc_now
 from service.runtime.metrics import Metrics
 from service.warehouse.replays import Retries
 from service.warehouse.work import Insert, Outcome, StoredAnswer
@@ -47,6 +45,7 @@ class Replays:
         self._database, self._writer, self._metrics = database, writer, metrics
         self._rulebook = rulebook
         self._all_under_way = threading.Lock()
+        self._running: dict[str, ReplayRun] = {}
 
     def replay_one(
         self, rejection_id: str, body: bytes, content_type: str, options: InsertOptions
@@ -86,14 +85,21 @@ class Replays:
         if not self._all_under_way.acquire(blocking=False):
             raise Conflict("all open rejections are being tried again already")
         try:
-            until = utc_now()  # what is kept out from now on is left out
             names = [name for name in self._rulebook().judges if table in (None, name)]
-            parts = (part for name in names for part in self._open_parts(name, until))
             with self._database.reading() as connection:
+                until = stored_rejections.last_number(connection)  # what comes later is left out
                 with_open = stored_rejections.tables_with_open(connection)
+            parts = (part for name in names for part in self._open_parts(name, until))
             return self._run([name for name in names if name in with_open], parts, actor)
         finally:
             self._all_under_way.release()
+
+    def cancel(self, load_id: str) -> bool:
+        """Has a replay of many rows end soon, as failed; what went in stays. False: none runs."""
+        run = self._running.get(load_id)
+        if run:
+            run.cancel()
+        return run is not None
 
     def replay_corrected(
         self, corrections: Sequence[Correction], actor: str | None
@@ -107,7 +113,7 @@ class Replays:
         result.not_tried = not_tried + result.not_tried
         return result
 
-    def _open_parts(self, table: str, until: datetime) -> Iterator[Part]:
+    def _open_parts(self, table: str, until: int) -> Iterator[Part]:
         for part in stored_rejections.open_parts(self._database, table, until, PART):
             yield table, [ReplayItem(each, Correction(each.rejection_id)) for each in part]
 
@@ -148,4 +154,8 @@ class Replays:
             return ReplayResult(None)
         run = ReplayRun(self._writer, self._metrics, self._rulebook, tables, actor)
         run.lists_failed = lists_failed
-        return run.run(parts)
+        self._running[run.load_id] = run
+        try:
+            return run.run(parts)
+        finally:
+            del self._running[run.load_id]

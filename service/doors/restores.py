@@ -4,7 +4,7 @@ As much as possible is done beside the writer: a backup of what is there is take
 read, judged and compared. The writer waits only while the differences are written.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, closing
 from typing import Any, TypeAlias
@@ -21,7 +21,8 @@ from service.engines.duckdb import Database, DatabaseError, as_problem
 from service.engines.engine import Connection
 from service.errors import Problem, Unprocessable
 from service.judge.rulebook import Rulebook
-from service.ops import records
+from service.ops import records, trail
+from service.warehouse.deeds import Deeds, described
 from service.warehouse.work import Idempotency, StoredAnswer
 from service.warehouse.writer import Writer
 
@@ -36,12 +37,14 @@ class Restores:
         self,
         database: Database,
         writer: Writer,
+        deeds: Deeds,
         places: Places,
         rulebook: Callable[[], Rulebook],
         codec: str,
     ) -> None:
         """`rulebook` gives the current one; `codec` is that of safety backups."""
         self._database, self._writer, self._places = database, writer, places
+        self._deeds = deeds
         self._rulebook, self._codec = rulebook, codec
 
     def backup_of(self, table: str, backup_id: str, place: Place | None = None) -> Found:
@@ -91,6 +94,8 @@ class Restores:
     ) -> "Future[Results | StoredAnswer]":
         """Prepares a restore, and has the writer do it; done after the commit.
 
+        It is on the trail from before it begins; what came of it, in the transaction that does it.
+
         Raises:
             UnknownTable: the dictionary has a table no more.
             NoSpace: the backup of what is there does not fit on the disk.
@@ -101,8 +106,25 @@ class Restores:
         tables = [rulebook.table(entry.table) for entry in found.entries]
         safety = Safety(tables, self._places.to_write(), self._codec, rulebook.dictionary.version)
         run = RestoreRun(self._database, self._rulebook, safety, found, actor)
-        run.prepare()
-        return run.submit(self._writer, idempotency, render)
+        begun = self._deeds.begin(actor, "restore", [entry.backup_id for entry in found.entries])
+        try:
+            run.prepare()
+            run.on_trail = begun
+            restored = run.submit(self._writer, idempotency, render)
+        except BaseException as error:
+            self._deeds.end_soon(begun, "failed", described(error))
+            raise
+        restored.add_done_callback(lambda done: self._tell(done, begun))
+        return restored
+
+    def _tell(self, restored: "Future[Results | StoredAnswer]", begun: Sequence[str]) -> None:
+        """Says of a restore that was not done that it was not."""
+        if restored.cancelled():
+            self._deeds.end_soon(begun, "failed", "nobody waited for it")
+        elif (error := restored.exception()) is not None:
+            self._deeds.end_soon(begun, "failed", described(error))
+        elif isinstance(restored.result(), StoredAnswer):
+            self._deeds.end_soon(begun, "done", "it was before")
 
 
 class RestoreRun:
@@ -120,6 +142,7 @@ class RestoreRun:
         self._database, self._rulebook = database, rulebook
         self._safety, self._found, self._actor = safety, found, actor
         self._prepared: Prepared | None = None
+        self.on_trail: Sequence[str] = ()  # its entries there
         self._cleanup = ExitStack()
         self._outcome: Future[Results | StoredAnswer] = Future()
 
@@ -179,6 +202,7 @@ class RestoreRun:
                 actor=self._actor,
                 prepared=self._prepared,
             )
+        trail.end(connection, self.on_trail, "done")
         self._safety.needed = True  # should only the commit fail, it stays, and does no harm
         backups = {entry.table: entry.backup_id for entry in self._safety.entries}
         results = _from(self._found.place, results)

@@ -53,6 +53,9 @@ LATEST_BOOKS = (
     ("rejections", "raw"),
     ("replays", "load_id"),
     ("loads", "record_lines"),
+    ("trail", "number"),
+    ("outcomes", "entry_id"),
+    ("warehouse", "warehouse_id"),
 )
 
 

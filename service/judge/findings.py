@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from service.dictionary import Column, Rule, Table
 from service.dictionary.column_types import HAS_NUL, NUL
 from service.errors import RulesBroken
+from service.runtime.wording import counted
 
 FIRST_IDS = 10  # how many rows of a violation are named
 
@@ -88,7 +89,8 @@ def raise_if_broken(table: Table, breaches: list[Breach]) -> None:
     words = "is taken by another row" if first.rule.kind == "unique" else first.rule.message()
     shown = ", ".join(map(str, first.first_ids))
     raise RulesBroken(
-        f"{first.count} rows of {table.name} break {first.rule.kind} of {first.rule.column}"
+        f"{counted(first.count, 'row')} of {table.name} {'breaks' if first.count == 1 else 'break'}"
+        f" {first.rule.kind} of {first.rule.column}"
         f" ({words}), first those with {table.primary_key} {shown}",
         table=table.name,
         **first.described(),

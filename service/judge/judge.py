@@ -18,6 +18,7 @@ from service.judge.batch import Batch, Broken
 from service.judge.columns import ColumnReader, Columns
 from service.judge.row_struct import struct_of
 from service.judge.value_by_value import judged_by_value
+from service.runtime.wording import counted
 
 
 class Judge:
@@ -111,5 +112,7 @@ def check_number(received: int, max_rows: int | None) -> None:
     """
     if max_rows is not None and not 1 <= received <= max_rows:
         raise WrongNumberOfRows(
-            f"a request brings 1 to {max_rows} rows, not {received}", received=received
+            f"a request brings {'' if max_rows == 1 else '1 to '}{counted(max_rows, 'row')},"
+            f" not {received:,}",
+            received=received,
         )

@@ -53,7 +53,7 @@ _COLUMNS = ", ".join(PendingFile.__struct_fields__)
 
 def pending(connection: Connection) -> list[PendingFile]:
     """All that are on record, the first accepted first."""
-    found = connection.execute(f"select {_COLUMNS} from ops.files order by asked_at")
+    found = connection.execute(f"select {_COLUMNS} from ops.files order by number")
     return [PendingFile.from_row(row) for row in found.fetchall()]
 
 

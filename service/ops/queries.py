@@ -16,8 +16,10 @@ from service.runtime.clock import utc_now
 _SELECT_LOADS = f"select {', '.join(LoadRecord.__struct_fields__)} from ops.loads"
 _SELECT_REJECTIONS = f"select {', '.join(RejectionRecord.__struct_fields__)} from ops.rejections"
 _SELECT_REPLAYS = f"select {', '.join(ReplayRecord.__struct_fields__)} from ops.replays"
-_NEWEST_LOAD = "order by started_at desc, load_id desc, table_name"
-_NEWEST_REJECTION = "order by rejected_at desc, position desc, rejection_id desc"
+# By number, which tells what came later. The rest orders what is of before there were numbers: then
+# it is the time.
+_NEWEST_LOAD = "order by number desc, load_id desc, table_name"
+_NEWEST_REJECTION = "order by number desc, position desc, rejection_id desc"
 
 
 @dataclass(frozen=True)
@@ -41,57 +43,56 @@ class _Conditions:
         return self
 
     def after(self, columns: tuple[str, ...], key: Sequence[Any] | None) -> "_Conditions":
-        """What comes behind `key` when the newest is first; the first of `columns` is its time."""
+        """What comes behind `key` when the newest is first; it has its number and `columns`."""
         if key is not None:
             places = ", ".join("?" for _ in key)
-            self.add(f"{columns[0]} <= ? and ({', '.join(columns)}) < ({places})", key[0], *key)
+            row = ", ".join(("number", *columns))
+            self.add(f"number <= ? and ({row}) < ({places})", key[0], *key)
         return self
 
 
-def _edge(
-    connection: Connection, table: str, time: str, where: _Conditions, limit: int
-) -> datetime | None:
-    """When the oldest of the `limit` newest entries was.
+def _edge(connection: Connection, table: str, where: _Conditions, limit: int) -> int | None:
+    """The number of the oldest of the `limit` newest entries.
 
     DuckDB finds it by reading one column, and then reads of the others only what is newer: among
     a million entries a page takes 10 ms instead of 100.
     """
-    times = f"select {time} as moment from {table} where {where.sql} order by moment desc limit ?"
-    found = connection.execute(f"select min(moment) from ({times})", [*where.values, limit])
+    newest = f"select number from {table} where {where.sql} order by number desc limit ?"
+    found = connection.execute(f"select min(number) from ({newest})", [*where.values, limit])
     return found.fetchall()[0][0]  # type: ignore[no-any-return]
 
 
 def loads(
     connection: Connection,
     limit: int,
-    after: tuple[datetime, str] | None = None,
+    after: tuple[int, str] | None = None,
     *,
     kind: str | None = None,
     table: str | None = None,
     status: str | None = None,
 ) -> RecordPage:
-    """At most `limit` loads, each as the entries of its tables, from that after time and id."""
+    """At most `limit` loads, each as the entries of its tables, from that after number and id."""
     where = (
         _Conditions()
         .add("kind = ?", kind)
         .add("table_name = ?", table)
         .add("status = ?", status)
-        .after(("started_at", "load_id"), after)
+        .after(("load_id",), after)
     )
-    # A load has an entry for each of its tables, all begun at one moment: so many entries have
-    # the loads of the page among them, and not all entries need to be grouped.
+    # A load has an entry for each of its tables, numbered one after the other: so many entries
+    # have the loads of the page among them, and not all entries need to be grouped.
     counted = connection.execute("select count(distinct table_name) from ops.loads").fetchall()
-    most = (limit + 1) * counted[0][0]
-    edge = _edge(connection, "ops.loads", "started_at", where, most)
+    tables = counted[0][0]
+    most = (limit + 1) * tables
+    edge = _edge(connection, "ops.loads", where, most)
     entries = connection.execute(
-        f"select load_id from ops.loads where started_at >= ? and {where.sql}"
-        f" {_NEWEST_LOAD} limit ?",
+        f"select load_id from ops.loads where number >= ? and {where.sql} {_NEWEST_LOAD} limit ?",
         [edge, *where.values, most],
     ).fetchall()
     ids = list(dict.fromkeys(load_id for (load_id,) in entries))
     found = connection.execute(
-        f"{_SELECT_LOADS} where started_at >= ? and load_id in (select unnest(?)) {_NEWEST_LOAD}",
-        [edge, ids[:limit]],
+        f"{_SELECT_LOADS} where number > ? - ? and load_id in (select unnest(?)) {_NEWEST_LOAD}",
+        [edge, tables, ids[:limit]],
     ).fetchall()
     return RecordPage(_by_load(found), len(ids) > limit)
 
@@ -114,7 +115,7 @@ def _by_load(rows: list[tuple[Any, ...]]) -> list[list[LoadRecord]]:
 def rejections(
     connection: Connection,
     limit: int,
-    after: tuple[datetime, int, str] | None = None,
+    after: tuple[int, int, str] | None = None,
     *,
     table: str | None = None,
     rule: str | None = None,
@@ -123,7 +124,7 @@ def rejections(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> RecordPage:
-    """At most `limit` rejections, from that after time, position and id.
+    """At most `limit` rejections, from that after number, position and id.
 
     `rule` is any of those that the row broke; `since` is the first moment (UTC), `until` the first
     that is too late.
@@ -136,11 +137,11 @@ def rejections(
         .add("rejected_at >= ?", since)
         .add("rejected_at < ?", until)
         .add("list_contains(json_extract_string(violations, '$[*].rule'), ?)", rule)
-        .after(("rejected_at", "position", "rejection_id"), after)
+        .after(("position", "rejection_id"), after)
     )
-    edge = _edge(connection, "ops.rejections", "rejected_at", where, limit + 1)
+    edge = _edge(connection, "ops.rejections", where, limit + 1)
     found = connection.execute(
-        f"{_SELECT_REJECTIONS} where rejected_at >= ? and {where.sql} {_NEWEST_REJECTION} limit ?",
+        f"{_SELECT_REJECTIONS} where number >= ? and {where.sql} {_NEWEST_REJECTION} limit ?",
         [edge, *where.values, limit + 1],
     ).fetchall()
     return RecordPage([RejectionRecord.from_row(row) for row in found[:limit]], len(found) > limit)
@@ -159,7 +160,7 @@ def rejection(connection: Connection, rejection_id: str) -> RejectionRecord:
 def replays(connection: Connection, rejection_id: str) -> list[ReplayRecord]:
     """How often the row was tried again, and what came of it, the first time first."""
     found = connection.execute(
-        f"{_SELECT_REPLAYS} where rejection_id = ? order by replayed_at, load_id", [rejection_id]
+        f"{_SELECT_REPLAYS} where rejection_id = ? order by number, load_id", [rejection_id]
     ).fetchall()
     return [ReplayRecord.from_row(row) for row in found]
 

@@ -17,7 +17,11 @@ from service.engines.engine import Connection
 
 
 class OpsRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of a table of ``ops``; its fields are the table's columns."""
+    """A row of a table of ``ops``; its fields are the table's columns.
+
+    The warehouse gives each row its `number`: what came later has a higher one, in any of the
+    tables, whatever the clock said.
+    """
 
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> Self:
@@ -48,6 +52,7 @@ class LoadRecord(OpsRecord, frozen=True, kw_only=True):
     blank_lines: int | None = None
     skipped_lines: int | None = None
     record_lines: int | None = None
+    number: int = 0
 
 
 class RejectionRecord(OpsRecord, frozen=True, kw_only=True):
@@ -67,6 +72,7 @@ class RejectionRecord(OpsRecord, frozen=True, kw_only=True):
     resolved_at: datetime | None = None
     resolved_by: str | None = None
     resolution: str | None = None  # the load that the row went in by, or why it was dismissed
+    number: int = 0
 
 
 class ReplayRecord(OpsRecord, frozen=True, kw_only=True):
@@ -80,6 +86,7 @@ class ReplayRecord(OpsRecord, frozen=True, kw_only=True):
     violations: str | None  # None: there are none, or the same as before
     replayed_at: datetime
     actor: str | None
+    number: int = 0
 
 
 class AnswerRecord(OpsRecord, frozen=True, kw_only=True):
@@ -105,11 +112,24 @@ class TrailRecord(msgspec.Struct, frozen=True):
     action: str
     subject: str | None
     detail: str | None = None
+    is_intent: bool | None = None  # it was written before the deed: its outcome says what came
 
 
+class OutcomeRecord(msgspec.Struct, frozen=True):
+    """What came of something on the trail, in ``ops.outcomes``: done, failed or interrupted."""
+
+    entry_id: str
+    outcome: str
+    detail: str | None
+    ended_at: datetime
+
+
+NUMBER = "number"  # a column that is never written
+BEFORE_ALL = -(1 << 62)  # a number below all, also those of before there were numbers
 _TABLES: dict[type, str] = {
     LoadRecord: "ops.loads",
     TrailRecord: "ops.trail",
+    OutcomeRecord: "ops.outcomes",
     RejectionRecord: "ops.rejections",
     ReplayRecord: "ops.replays",
     AnswerRecord: "ops.idempotency_keys",
@@ -126,7 +146,8 @@ _ARROW = {
 def _type(kind: type) -> pa.StructType:
     """The Arrow type of a kind of record, from its annotations (`T` or `T | None`)."""
     hints = get_type_hints(kind).items()
-    return pa.struct([(name, _ARROW[(get_args(hint) or (hint,))[0]]) for name, hint in hints])
+    given = [(name, hint) for name, hint in hints if name != NUMBER]
+    return pa.struct([(name, _ARROW[(get_args(hint) or (hint,))[0]]) for name, hint in given])
 
 
 _TYPES = {kind: _type(kind) for kind in _TABLES}

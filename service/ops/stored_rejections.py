@@ -2,20 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import pyarrow as pa
 
 from service.engines.duckdb import Database, query_arrow
 from service.engines.engine import Connection
 from service.errors import NotFound
-
-BEFORE_ALL = datetime(1, 1, 1)  # noqa: DTZ001 - in UTC, as the warehouse keeps times
+from service.ops.records import BEFORE_ALL
 
 _SELECT = """
     select
-        rejection_id, table_name, position, payload, violations, rejected_at, status,
-        coalesce(is_text, by_file), by_file
+        rejection_id, table_name, position, payload, violations, status,
+        coalesce(is_text, by_file), by_file, number
     from (
         select
             *,
@@ -27,17 +25,17 @@ _SELECT = """
 
 @dataclass(frozen=True)
 class StoredRejection:
-    """A rejected row; `payload` and `violations` are JSON, `rejected_at` is UTC."""
+    """A rejected row; `payload` and `violations` are JSON."""
 
     rejection_id: str
     table: str
     position: int
     payload: str
     violations: str
-    rejected_at: datetime
     status: str
     is_text: bool  # whether the values are text
     by_file: bool  # whether the row is a line of a file
+    number: int  # a rejection of later has a higher one
 
 
 def by_ids(connection: Connection, rejection_ids: Sequence[str]) -> dict[str, StoredRejection]:
@@ -69,10 +67,17 @@ def tables_with_open(connection: Connection) -> set[str]:
     return {name for (name,) in rows}
 
 
+def last_number(connection: Connection) -> int:
+    """The number of the last rejection on record."""
+    query = "select coalesce(max(number), ?) from ops.rejections"
+    ((number,),) = connection.execute(query, [BEFORE_ALL]).fetchall()
+    return int(number)
+
+
 def open_parts(
-    database: Database, table: str, until: datetime, size: int
+    database: Database, table: str, until: int, size: int
 ) -> Iterator[list[StoredRejection]]:
-    """The open rejections of a table up to `until` (UTC), oldest first, at most `size` at a time.
+    """The open rejections of a table up to number `until`, oldest first, at most `size` at a time.
 
     Each part is read in a transaction of its own, so that what became of the last is seen.
     """
@@ -80,13 +85,13 @@ def open_parts(
     while True:
         with database.reading() as connection:
             rows = connection.execute(
-                f"{_SELECT} where table_name = ? and status = 'open' and rejected_at <= ?"
-                " and rejected_at >= ? and (rejected_at, position, rejection_id) > (?, ?, ?)"
-                " order by rejected_at, position, rejection_id limit ?",
+                f"{_SELECT} where table_name = ? and status = 'open' and number <= ?"
+                " and number >= ? and (number, position, rejection_id) > (?, ?, ?)"
+                " order by number, position, rejection_id limit ?",
                 [table, until, after[0], *after, size],
             ).fetchall()
         if not rows:
             return
         found = [StoredRejection(*row) for row in rows]
-        after = (found[-1].rejected_at, found[-1].position, found[-1].rejection_id)
+        after = (found[-1].number, found[-1].position, found[-1].rejection_id)
         yield found

@@ -4,6 +4,7 @@ Whether a service runs is told by the lock, not by the file: the kernel releases
 process ends, while the file would stay.
 """
 
+import faulthandler
 import fcntl
 import os
 import time
@@ -28,6 +29,7 @@ class Marker(msgspec.Struct, frozen=True):
     pid: int
     url: str
     started_at: datetime
+    died_before: str | None = None  # how the service before ended, if it was not in order
 
 
 class AlreadyRunning(Conflict):
@@ -56,13 +58,25 @@ def hold(settings: Settings, url: str | None = None) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = _lock(path)
     try:
-        marker = Marker(os.getpid(), url or settings.url, datetime.now(UTC))
+        died = _death(descriptor)
+        marker = Marker(os.getpid(), url or settings.url, datetime.now(UTC), died)
         os.truncate(descriptor, 0)
         os.write(descriptor, msgspec.json.encode(marker) + b"\n")
-        yield
+        with _last_words(descriptor):
+            yield
     finally:
         path.unlink(missing_ok=True)
         os.close(descriptor)
+
+
+def death_before(settings: Settings) -> str | None:
+    """How the service before this one ended, if that was not in order; for who holds the lock."""
+    try:
+        with _path(settings.warehouse).open("rb") as file:
+            marker = _read(file.fileno())
+    except OSError:
+        return None
+    return marker.died_before if marker and marker.pid == os.getpid() else None
 
 
 def find(settings: Settings) -> str | None:
@@ -131,6 +145,30 @@ def _is_at(path: Path, descriptor: int) -> bool:
 
 def _read(descriptor: int) -> Marker | None:
     try:
-        return msgspec.json.decode(os.pread(descriptor, 4096, 0), type=Marker)
+        return msgspec.json.decode(os.pread(descriptor, 4096, 0).split(b"\n")[0], type=Marker)
     except msgspec.DecodeError:
         return None
+
+
+def _death(descriptor: int) -> str | None:
+    """Of a file that a process has left which is no more: who it was, and its last words."""
+    marker = _read(descriptor)
+    if marker is None:
+        return None
+    words = os.pread(descriptor, 8192, 0).decode(errors="replace").splitlines()[1:2]
+    how = words[0] if words else "it was killed, or the machine stopped"
+    since = f"{marker.started_at:%Y-%m-%d %H:%M:%S} UTC"
+    return f"process {marker.pid}, a service since {since}, did not end in order: {how}"
+
+
+@contextmanager
+def _last_words(descriptor: int) -> Iterator[None]:
+    """Has Python write behind the marker what it dies of, where it can: of a SIGSEGV, say."""
+    if faulthandler.is_enabled():  # someone else wants to have it
+        yield
+        return
+    faulthandler.enable(descriptor)
+    try:
+        yield
+    finally:
+        faulthandler.disable()

@@ -135,9 +135,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Count,
         Meta(description="How long an answer to a reader or writer may take, in seconds."),
     ] = 300
+    query_seconds: Annotated[
+        Count,
+        Meta(description="How long a query on rows may take, in seconds, before it is stopped."),
+    ] = 30
     idle_seconds: Annotated[
         Count, Meta(description="How long a connection is kept without a request, in seconds.")
     ] = 30
+    session_idle_minutes: Annotated[
+        Count,
+        Meta(description="How long someone who looks at pages stays logged in without a click."),
+    ] = 60
+    session_hours: Annotated[
+        Count, Meta(description="How long someone who looks at pages stays logged in at most.")
+    ] = 12
     rate_per_key: Annotated[
         int,
         Meta(ge=0, description="How many requests a second a key may make in the long run."),

@@ -16,6 +16,7 @@ from service.engines.sql import core, count_rows, quoted
 from service.errors import NotFound, RulesBroken, StoreUnavailable
 from service.judge.findings import Findings
 from service.judge.relations import check_unique, dangling_rows
+from service.runtime.wording import counted
 
 MAX_NAMED = 10  # problems that a check names one by one
 ROWS = 100_000  # judged at once
@@ -59,7 +60,7 @@ def _loads_add_up(connection: Connection) -> AuditCheck:
     found = connection.execute(
         "select load_id, table_name, received, accepted, rejected, already_present from ops.loads"
         " where received <> accepted + rejected + already_present"
-        " or least(received, accepted, rejected, already_present) < 0 order by started_at, load_id"
+        " or least(received, accepted, rejected, already_present) < 0 order by number, load_id"
     ).fetchall()
     problems = [
         f"load {load_id} of {table}: {received} received is not {accepted} accepted"
@@ -67,7 +68,7 @@ def _loads_add_up(connection: Connection) -> AuditCheck:
         for load_id, table, received, accepted, rejected, present in found
     ]
     (count,) = connection.execute("select count(*) from ops.loads").fetchall()[0]
-    return _check("loads add up", problems, f"{count} loads")
+    return _check("loads add up", problems, counted(count, "load"))
 
 
 # History that is judged again names a row that is on record already no second time. A refused load
@@ -122,7 +123,7 @@ _UNLISTED = """
         when status = 'refused' then times > rejected
         else times <> rejected
     end
-    order by started_at, load_id, table_name
+    order by number, load_id, table_name
 """
 
 
@@ -133,14 +134,14 @@ def _rejections_on_record(connection: Connection) -> AuditCheck:
         for load_id, table, kind, rejected, on_record in connection.execute(_UNLISTED).fetchall()
     ]
     problems += [
-        f"{count} rejections of {table} are of load {load_id}, which is not on record"
+        f"{counted(count, 'rejection')} of {table} of load {load_id}, which is not on record"
         for load_id, table, count in connection.execute(
             "select load_id, table_name, count(*) from ops.rejections"
             " anti join ops.loads using (load_id, table_name) group by all order by all"
         ).fetchall()
     ]
     (count,) = connection.execute("select count(*) from ops.rejections").fetchall()[0]
-    return _check("rejections on record", problems, f"{count} rejections")
+    return _check("rejections on record", problems, counted(count, "rejection"))
 
 
 # macros/history/accounting.sql asks the same.
@@ -151,7 +152,7 @@ _LINES_OF_FILES = """
     where
         status = 'done'
         and lines <> header_lines + blank_lines + skipped_lines + record_lines
-    order by started_at, load_id, table_name
+    order by number, load_id, table_name
 """
 _LANDED = """
     with numbered as (
@@ -198,7 +199,7 @@ def _lines_add_up(connection: Connection, dictionary: Dictionary) -> AuditCheck:
         wrong = connection.execute(query, [name]).fetchall()
         problems += [_landed_otherwise(name, *found) for found in wrong]
     (count,) = connection.execute("select count(record_lines) from ops.loads").fetchall()[0]
-    return _check("lines add up", problems, f"{count} files")
+    return _check("lines add up", problems, counted(count, "file"))
 
 
 def _landed_otherwise(
@@ -207,7 +208,7 @@ def _landed_otherwise(
     records: int,
     received: int,
     lines: int,
-    counted: int,
+    in_load: int,
     last: int,
     all_lines: int | None,
     shared: int,
@@ -215,8 +216,8 @@ def _landed_otherwise(
     said = f"load {load_id} of {table}: "
     if records != received:
         return said + f"{records} records are landed, {received} were received"
-    if lines != counted:
-        return said + f"the records landed have {lines} lines, the load counts {counted}"
+    if lines != in_load:
+        return said + f"the records landed have {lines} lines, the load counts {in_load}"
     if shared:
         return said + f"{shared} records share lines with the next one"
     return said + f"line {last} is landed, the file has {all_lines}"
@@ -226,7 +227,7 @@ def _landed_otherwise(
 _ACCOUNTED = """
     with restored as (
         select * from ops.loads where table_name = $table and kind = 'restore'
-        order by finished_at desc, load_id limit 1
+        order by number desc, load_id limit 1
     ),
 
     brought as (
@@ -252,10 +253,10 @@ def _rows_follow(connection: Connection, table: Table) -> AuditCheck:
     loads, accounted = connection.execute(_ACCOUNTED, {"table": table.name}).fetchall()[0]
     rows, problems = count_rows(connection, table.name), []
     if rows != accounted:
-        problems.append(f"there are {rows} rows, the loads account for {int(accounted)}")
+        problems.append(f"it has {counted(rows, 'row')}, the loads account for {int(accounted):,}")
         if not loads:
             problems.append("no load is on record: the rows came before any, or past the gate")
-    return _check(f"rows of {table.name}", problems, f"{rows} rows")
+    return _check(f"rows of {table.name}", problems, counted(rows, "row"))
 
 
 def _rules_hold(connection: Connection, dictionary: Dictionary, table: Table) -> AuditCheck:
@@ -293,8 +294,8 @@ def _kept(table: Table) -> str:
 def _named(table: Table, broken: dict[str, Any]) -> str:
     ids = ", ".join(map(str, broken["first_ids"]))
     return (
-        f"{broken['count']} rows break {broken['rule']} of {broken['column']},"
-        f" first those with {table.primary_key} {ids}"
+        f"{counted(broken['count'], 'row')} {'breaks' if broken['count'] == 1 else 'break'}"
+        f" {broken['rule']} of {broken['column']}, first those with {table.primary_key} {ids}"
     )
 
 
@@ -307,7 +308,7 @@ def _backups_whole(dictionary: Dictionary, catalogue: Catalogue) -> AuditCheck:
         return _check("backups", [error.detail], "")
     for entry in entries:
         problems += [f"{entry.backup_id}: {each}" for each in _damage(dictionary, catalogue, entry)]
-    return _check("backups", problems, f"{len(entries)} backups")
+    return _check("backups", problems, counted(len(entries), "backup"))
 
 
 def _damage(dictionary: Dictionary, catalogue: Catalogue, entry: Entry) -> Sequence[str]:

@@ -1,20 +1,21 @@
 """What the service does by the clock: backups, their retention, and checks of old ones.
 
 Schedules (cron) are in UTC. A run that was missed, because the service was down or the clock was
-set, is made up for once.
+set, is made up for once. Where the clock has gone back behind the last run, the next one is due as
+if that had been when this was noticed.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from cronsim import CronSim
 
 from service.backups.retention import Keep
 from service.doors.backups import Backups
 from service.ops import trail
-from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger
 from service.runtime.metrics import Metrics
 from service.runtime.settings import NEVER, Settings
@@ -51,6 +52,7 @@ class Schedules:
         self._writer, self._metrics = writer, metrics
         self._began = datetime.now(UTC)
         self._tried: dict[str, datetime] = {}
+        self._went_back: dict[str, datetime] = {}  # when it was noticed, by job
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="schedules")
         self._jobs = [
@@ -103,8 +105,12 @@ class Schedules:
 
     def _reference(self, job: Job, now: datetime) -> datetime:
         """When it was last done or tried; never later than now: the clock may have been set."""
-        done = [each for each in (job.last(), self._tried.get(job.name)) if each]
-        return min(max(done, default=self._began), now)
+        done = self._tried.get(job.name) or job.last() or self._began
+        if done <= now:
+            self._went_back.pop(job.name, None)
+            return done
+        self._went_back[job.name] = min(now, self._went_back.get(job.name, now))
+        return self._went_back[job.name]
 
     def _last_backup(self) -> datetime | None:
         scheduled = (e for e in self._backups.catalogue.list() if e.kind == "scheduled")
@@ -112,7 +118,7 @@ class Schedules:
         return datetime.fromisoformat(newest.created_at) if newest else None
 
     def _last_check(self) -> datetime | None:
-        return max(self._backups.last_checks(ACTOR).values(), default=None)
+        return next(reversed(self._backups.last_checks(ACTOR).values()), None)
 
     def _back_up(self) -> None:
         """Backs every table up as one set, reads it again, and removes what is kept no longer."""
@@ -132,12 +138,12 @@ class Schedules:
         It ends when all were read, or after `verify_seconds`: the next run goes on from there.
         """
         catalogue, checked = self._backups.catalogue, self._backups.last_checks(ACTOR)
-        never = datetime.min.replace(tzinfo=UTC)
-        waiting = sorted(catalogue.list(), key=lambda e: checked.get(e.backup_id, never))
-        until = utc_now() + timedelta(seconds=self._settings.verify_seconds)
+        turns = {backup_id: turn for turn, backup_id in enumerate(checked)}
+        waiting = sorted(catalogue.list(), key=lambda e: turns.get(e.backup_id, -1))
+        until = time.monotonic() + self._settings.verify_seconds
         damaged = len(catalogue.unreadable())
         for entry in waiting:
-            if self._stop.is_set() or utc_now() > until:
+            if self._stop.is_set() or time.monotonic() > until:
                 break
             if not self._backups.check(entry, ACTOR):
                 damaged += 1

@@ -21,10 +21,13 @@ from service.warehouse.replays import Retries, entries, in_json
 
 @dataclass(frozen=True)
 class Idempotency:
-    """The client's key and a digest of what it asks for."""
+    """The client's key and a digest of what it asks for; and that of versions before, of path and
+    body only: the answers that they have kept are given again.
+    """
 
     key: str
     request: str
+    request_before: str = ""
 
 
 @dataclass
@@ -186,6 +189,6 @@ def first_ids(replay: Retries, verdict: Verdict) -> dict[tuple[str, int], str]:
 
 def stored_answer(before: records.AnswerRecord, asked: Idempotency) -> StoredAnswer | KeyReused:
     """The first answer under the same key, or the complaint that the request was another."""
-    if before.request != asked.request:
+    if before.request not in (asked.request, asked.request_before):
         return KeyReused("this Idempotency-Key came before with another request")
     return StoredAnswer(before)

@@ -31,7 +31,7 @@ def test_a_key_that_another_process_makes_or_revokes_is_known_at_once(path):
     held = keyring.find(secret)
     assert held
     assert (held.key.name, held.key.revoked_at) == ("boss", None)
-    keys_file.revoke(path, "boss", None)
+    keys_file.revoke(path, "boss", None, force=True)
     assert _is_configured(keyring)
     held = keyring.find(secret)
     assert held

@@ -4,6 +4,7 @@ import hashlib
 import json
 import multiprocessing
 import stat
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -50,7 +51,7 @@ def test_the_first_key_must_be_an_operators(path):
 
 def test_a_name_is_taken_for_ever(path):
     made(path)
-    assert keys_file.revoke(path, "boss", "other") is True
+    assert keys_file.revoke(path, "boss", "other", force=True) is True
     with pytest.raises(Conflict):
         made(path)
 
@@ -68,8 +69,8 @@ def test_a_key_that_would_have_expired_already_is_not_made(path):
 
 def test_a_revoked_key_stays_listed_with_who_revoked_it_first(path):
     made(path)
-    assert keys_file.revoke(path, "boss", "first") is True
-    assert keys_file.revoke(path, "boss", "second") is False
+    assert keys_file.revoke(path, "boss", "first", force=True) is True
+    assert keys_file.revoke(path, "boss", "second", force=True) is False
     (key,) = keys_file.read(path)
     assert key.revoked_by == "first"
     with pytest.raises(NotFound):
@@ -128,3 +129,34 @@ def test_processes_that_make_keys_at_the_same_time_lose_none(path):
     for process in processes:
         process.join()
     assert len(keys_file.read(path)) == 31
+
+
+@pytest.mark.parametrize(
+    ("others", "is_last"),
+    [
+        ([], True),
+        ([("app", "writer", None)], True),
+        ([("other", "operator", None)], False),
+        ([("other", "operator", timedelta(days=1))], False),
+        ([("other", "operator", timedelta(microseconds=1))], True),  # it expires at once
+        ([("other", "operator", "revoked")], True),
+    ],
+    ids=str,
+)
+def test_the_last_operators_key_is_revoked_only_if_that_is_meant(path, others, is_last):
+    keys_file.create(path, "boss", "operator", None, None)
+    for name, role, ends in others:
+        expires_at = datetime.now(UTC) + ends if isinstance(ends, timedelta) else None
+        with suppress(Unprocessable):  # it has expired already
+            keys_file.create(path, name, role, expires_at, None)
+        if ends == "revoked":
+            keys_file.revoke(path, name, None)
+    if not is_last:
+        assert keys_file.revoke(path, "boss", None)
+        return
+    before = keys_file.read(path)
+    with pytest.raises(keys_file.LastOperator, match="boss is the last operator's key"):
+        keys_file.revoke(path, "boss", None)
+    assert keys_file.read(path) == before
+    assert keys_file.revoke(path, "boss", None, force=True)
+    assert keys_file.revoke(path, "boss", None) is False  # once more changes nothing

@@ -12,7 +12,7 @@ from tests.support.contract import operations
 
 # Per call, the smallest role; all that are not here take a reader.
 WRITER = {"insert_rows", "insert_rows_of_many_tables", "load_file", "replay_rejection"}
-WRITER |= {"replay_rejections"}
+WRITER |= {"replay_rejections", "cancel_load"}
 OPERATOR = {
     "back_up_table", "back_up_all_tables", "verify_backup", "delete_backup", "restore_table",
     "restore_set", "build", "cancel_build", "copy_warehouse", "delete_copy", "dismiss_rejection",
@@ -23,7 +23,7 @@ OF_DICTIONARY = [
     "/v1/tables", "/v1/tables/jobs", "/v1/tables/jobs/schema", "/v1/dictionary", "/dictionary/",
     "/dictionary/jobs", "/schema",
 ]  # fmt: skip
-OPEN = {"is_live", "is_ready", "show_index", "read_static_file"}
+OPEN = {"is_live", "is_ready", "show_index", "show_login_page", "read_static_file"}
 
 
 @pytest.fixture
@@ -161,6 +161,10 @@ def test_keys_are_made_listed_and_revoked(keys, client, contract):
     assert is_problem(
         client.post("/v1/keys", json={"name": "app", "role": "reader"}), 409, "conflict"
     )
+    assert is_problem(client.delete("/v1/keys/the-operator"), 409, "last-operator")
+    assert client.get("/v1/keys").status_code == 200
+    assert client.delete("/v1/keys/the-operator?force=true").status_code == 204
+    assert is_problem(client.get("/v1/keys"), 401, "unauthorized")
 
 
 def test_a_repeated_request_for_a_key_makes_one_and_does_not_show_it_again(keys, client, settings):

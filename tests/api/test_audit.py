@@ -96,13 +96,13 @@ def test_all_is_well_after_a_build(settings):
 
 def test_a_row_that_was_deleted_is_missed(lived):
     (detail,) = after(lived, "delete from core.hired_employees where id = 90001").values()
-    assert "1924 rows" not in detail
+    assert "1,924 rows" not in detail
     assert "the loads account for" in detail
 
 
 def test_a_row_past_the_gate_is_one_too_many(settings):
     assert after(settings, ROWS) == {
-        "rows of hired_employees": "there are 1924 rows, the loads account for 1923"
+        "rows of hired_employees": "it has 1,924 rows, the loads account for 1,923"
     }
 
 
@@ -223,7 +223,7 @@ def test_an_attempt_that_was_deleted_is_missed(lived):
 def test_a_row_that_breaks_a_rule_is_named_with_the_rule(settings, row, rule):
     found = after(settings, f"insert into core.hired_employees values ({row})")
     detail = found["rules of hired_employees"]
-    assert detail.startswith(f"1 rows break {rule}, first those with id ")
+    assert detail.startswith(f"1 row breaks {rule}, first those with id ")
     assert "rows of hired_employees" in found
 
 

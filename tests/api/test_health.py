@@ -25,6 +25,7 @@ def test_a_service_that_works_is_live_and_ready(reader):
         "disk of the backups": True,
         "keys": True,
         "open files": True,
+        "last end": True,
     }
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.http.negotiation import OFFERED, NotAcceptable, chosen
+from service.api.http.negotiation import FORMATS, OFFERED, NotAcceptable, chosen
 from service.api.http.paging import cursor, key_of
 from service.errors import BadRequest
 from tests.support.answers import all_pages, is_problem
@@ -162,7 +162,7 @@ def test_caches_are_told_that_the_format_depends_on_accept(reader, form):
 def test_what_no_one_can_make_is_not_acceptable(reader):
     answer = reader.get(HIRES, headers={"Accept": "application/pdf"})
     assert is_problem(answer, 406, "not-acceptable")
-    assert answer.json()["offered"] == list(OFFERED)
+    assert answer.json()["offered"] == list(FORMATS.values())
 
 
 @pytest.mark.parametrize(

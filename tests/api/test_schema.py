@@ -33,6 +33,7 @@ def handlers(built):
         if isinstance(route, HTTPRoute)
         for handler in route.route_handlers
         for method in handler.http_methods - {"OPTIONS"}
+        if not description_of(handler).part
     ]
 
 
@@ -155,7 +156,12 @@ def test_every_call_answers_as_the_document_says(client, contract, document):
     contract.answered.clear()
     _ask_everything(client)
     succeeded = {name for name, status in contract.answered if status < 300}
-    assert succeeded == {operation["operationId"] for _, _, operation in operations(document)}
+    asked = {
+        operation["operationId"]
+        for _, _, operation in operations(document)
+        if operation["tags"] != ["pages"]  # they have tests of their own
+    }
+    assert asked - succeeded == set()
 
 
 def _ask_everything(client):
@@ -198,7 +204,7 @@ def _ask_everything(client):
     made = client.post("/v1/keys", json={"name": "boss", "role": "operator"}).json()
     client.headers["X-API-Key"] = made["key"]
     client.get("/v1/keys")
-    client.delete("/v1/keys/boss")
+    client.delete("/v1/keys/boss?force=true")
 
 
 def _ask_table(client, table):

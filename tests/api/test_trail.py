@@ -41,6 +41,7 @@ def test_everything_that_is_done_is_on_record_with_who_did_it(boss):
         ("boss", "build", build),
         ("boss", "backup.delete", one),
         ("boss", "load.restore", "jobs"),
+        ("boss", "restore", one),
         *(("boss", "backup.create", each["backup_id"]) for each in reversed(set_["backups"])),
         ("boss", "backup.create", one),
         ("boss", "rejection.dismiss", rejection["rejection_id"]),

@@ -110,6 +110,19 @@ def test_ids_sort_by_time_even_if_the_clock_is_set_back(catalogue: Catalogue):
     assert len({each.split("-")[0] for each in made}) == 5
 
 
+def test_the_newest_is_the_latest_even_if_the_clock_is_set_back_and_the_service_starts_anew(
+    catalogue: Catalogue,
+):
+    catalogue._latest_id = datetime.now(UTC) + timedelta(days=400)  # as if it had been later
+    before = make(catalogue)
+    with catalogue.writing("99999999T999999999999Z-departments-" + "0" * 12):
+        pass  # no such day
+    after = Catalogue(catalogue.store)
+    made = make(after)
+    assert after.latest("departments") == made
+    assert list(after.list("departments")) == [made, before]
+
+
 @pytest.mark.parametrize("name", ["", "..", "a/b", "dépts", "d" * 101, "first-name"])
 def test_a_table_with_a_name_that_is_no_file_name_is_an_error_of_the_dictionary(
     catalogue: Catalogue, name: str

@@ -7,8 +7,8 @@ import pytest
 from service.backups.catalogue import Catalogue
 from service.backups.copying import copy, not_copied
 from service.backups.entry import Entry
-from service.backups.pairing import Pairing
 from service.backups.paired_places import Places
+from service.backups.pairing import Pairing
 from service.backups.retention import Keep
 from service.errors import DamagedBackup, NotFound, StoreUnavailable, Unprocessable
 from service.runtime.locations import Location

@@ -16,7 +16,7 @@ def taken(moment, kind="scheduled", tables=("departments", "jobs")):
     set_id = f"set of {text}" if len(tables) > 1 else None
     return [
         Entry(
-            backup_id=f"{table} {kind} {text}",
+            backup_id=f"{text} {table} {kind}",
             table=table,
             rows=1,
             bytes=1,

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.support.answers import files_in
+
 
 def rows(asking, table):
     return {each["name"]: each["rows"] for each in asking("tables", "--json").json}[table]
@@ -21,10 +23,10 @@ def test_one_table_is_backed_up_changed_and_restored(asking, more_jobs):
     plan = asking("restore", "jobs", "--dry-run", "--json").json
     assert (plan["rows_before"], plan["rows_after"], plan["removed"]) == (185, 183, 2)
     assert rows(asking, "jobs") == 185
-    done = asking("restore", "jobs", made["backup_id"], "--json").json
+    done = asking("restore", "jobs", made["backup_id"], "--yes", "--json").json
     assert (done["backup_id"], done["removed"]) == (made["backup_id"], 2)
     assert rows(asking, "jobs") == 183
-    asking("restore", "jobs", done["safety_backup_id"])
+    asking("restore", "jobs", done["safety_backup_id"], "--yes")
     assert rows(asking, "jobs") == 185
 
 
@@ -35,7 +37,7 @@ def test_without_names_all_tables_are_backed_up_as_one_set_and_restored_as_one(a
     asking("insert", "jobs", more_jobs)
     assert asking("restore", "--set", made["set_id"], "--dry-run").code == 0
     assert rows(asking, "jobs") == 185
-    header, *lines = asking("restore", "--set", made["set_id"]).lines
+    header, *lines = asking("restore", "--set", made["set_id"], "--yes").lines
     assert header.startswith("table\tbackup id\trows before\trows after")
     assert len(lines) == 3
     assert rows(asking, "jobs") == 183
@@ -73,11 +75,27 @@ def test_a_restore_that_would_leave_dangling_rows_is_refused_with_a_hint(asking,
     (tmp_path / "hire.json").write_text(row)
     asking("insert", "jobs", tmp_path / "job.json")
     assert asking("insert", "hired_employees", tmp_path / "hire.json").code == 0
-    answer = asking("restore", "jobs", "latest")
+    answer = asking("restore", "jobs", "latest", "--yes")
     assert answer.code == 1
     assert answer.err.startswith("error: ")
-    assert "`gatehouse restore --set`" in answer.err
+    assert "`gatehouse restore --set SET_ID`" in answer.err
     assert rows(asking, "jobs") == 184
+
+
+DESTRUCTIVE = (
+    ["restore", "jobs"], ["restore", "--set", "any"], ["keys", "revoke", "any"],
+    ["recover", "--force"],
+)  # fmt: skip
+
+
+def test_without_a_terminal_what_cannot_be_undone_needs_a_yes(alone, settings):
+    before = files_in(settings.warehouse.parent)
+    for arguments in DESTRUCTIVE:
+        answer = alone(*arguments)
+        assert (answer.code, answer.out) == (2, "")
+        assert "there is no terminal to ask at, so `gatehouse " in answer.err
+        assert "needs --yes; nothing was changed" in answer.err
+    assert files_in(settings.warehouse.parent) == before
 
 
 @pytest.mark.parametrize("arguments", [[], ["jobs", "--set", "x"]])
@@ -90,5 +108,25 @@ def test_a_restore_is_of_a_table_or_of_a_set(asking, arguments):
 @pytest.mark.new_python
 def test_without_a_service_a_backup_is_restored_just_the_same(alone):
     assert alone("backup", "jobs").code == 0
-    assert alone("restore", "jobs", "latest", "--json").json["rows_after"] == 183
+    assert alone("restore", "jobs", "latest", "--yes", "--json").json["rows_after"] == 183
     assert alone("verify").code == 0
+
+
+def test_backups_of_another_warehouse_are_adopted_where_that_is_meant(alone, settings):
+    assert alone("backup", "jobs").code == 0
+    mark = settings.backups.path / "owner.json"
+    mark.write_text(
+        mark.read_text()
+        .replace(str(settings.warehouse), "/of/another")
+        .replace('"warehouse_id":"', '"warehouse_id":"another-')
+    )
+    for command in (["backups"], ["serve"], ["insert", "jobs", "-"]):
+        refused = alone(*command)
+        assert refused.code == 3
+        assert "are those of the warehouse /of/another; `gatehouse backups adopt`" in refused.err
+    adopted = alone("backups", "adopt")
+    assert adopted.code == 0
+    assert adopted.out.endswith("; they were those of /of/another\n")
+    (listed,) = alone("backups", "jobs", "--json").json
+    assert alone("backups", "list", "jobs", "--json").json == [listed]
+    assert alone("backups", "adopt", "--json").json["before"] == str(settings.warehouse)

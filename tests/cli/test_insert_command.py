@@ -62,9 +62,7 @@ def test_a_dry_run_writes_nothing(asking, file):
     for _ in range(2):
         answer = asking("insert", "jobs", path, "--dry-run")
         assert answer.code == 0
-        assert answer.lines == [
-            "jobs 1 rows (1 accepted, 0 rejected) (dry run: nothing is written)"
-        ]
+        assert answer.lines == ["jobs 1 row (1 accepted, 0 rejected) (dry run: nothing is written)"]
 
 
 def test_strict_takes_all_of_a_batch_or_none_and_stops(asking, file):
@@ -81,7 +79,7 @@ def test_what_went_in_before_an_error_is_told(asking, file):
     answer = asking("insert", "jobs", file("rows.ndjson", text))
     assert (answer.code, answer.out) == (1, "")
     first, second = answer.err.splitlines()
-    assert first == "before the error: jobs 1000 rows (1000 accepted, 0 rejected)"
+    assert first == "before the error: jobs 1,000 rows (1,000 accepted, 0 rejected)"
     assert "rows.ndjson, line 1501 is not JSON" in second
 
 

@@ -29,7 +29,7 @@ def test_a_key_is_printed_alone_so_that_a_variable_can_take_it(alone, settings):
 def test_keys_are_listed_and_revoked(alone):
     create(alone)
     create(alone, "app", "writer", "--expires", "90d")
-    assert alone("keys", "revoke", "app").code == 0
+    assert alone("keys", "revoke", "app", "--yes").code == 0
     header, boss, app = (line.split("\t") for line in alone("keys", "list").lines)
     assert header[:4] == ["name", "role", "created at", "created by"]
     assert boss[:2] == ["boss", "operator"]
@@ -39,6 +39,22 @@ def test_keys_are_listed_and_revoked(alone):
     left = datetime.fromisoformat(app[4]) - datetime.now(UTC)
     assert timedelta(days=89) < left <= timedelta(days=90)
     assert "gatehouse_" not in alone("keys", "list", "--json").out
+    refused = alone("keys", "revoke", "boss", "--yes")
+    assert refused.code == 1
+    assert "boss is the last operator's key" in refused.err
+    assert "HINT: --force" in refused.err
+    assert alone("keys", "revoke", "boss", "--force", "--yes").code == 0
+
+
+def test_keys_are_given_up_on_the_machine_and_only_if_that_is_meant(alone, settings):
+    create(alone)
+    refused = alone("keys", "disable")
+    assert refused.code == 2
+    assert "`gatehouse keys disable` needs --yes" in refused.err
+    assert settings.keys_file.exists()
+    assert alone("keys", "disable", "--yes").code == 0
+    assert not settings.keys_file.exists()
+    assert alone("trail", "--action", "key.disable", "--json").json[0]["outcome"] == "done"
 
 
 @pytest.mark.parametrize(
@@ -50,7 +66,7 @@ def test_keys_are_listed_and_revoked(alone):
         (["create", "boss"], 2, "--role"),
         (["create", "boss", "--role", "operator", "--expires", "soon"], 2, "neither 90d nor"),
         (["create", "boss", "--role", "operator", "--expires", "2020-01-01"], 1, "expired"),
-        (["revoke", "nobody"], 1, "there is no key of this name"),
+        (["revoke", "nobody", "--yes"], 1, "there is no key of this name"),
     ],
 )
 def test_what_cannot_be_done_is_told(alone, settings, arguments, code, said):
@@ -82,7 +98,7 @@ def test_commands_bring_the_key_that_is_set(asking, alone):
     assert "HINT: set GATEHOUSE_KEY to a key with a larger role" in refused.err
     listed = asking("keys", "list", "--json", GATEHOUSE_KEY=secret).json
     assert [key["created_by"] for key in listed][1] == "boss"
-    assert asking("keys", "revoke", "app", GATEHOUSE_KEY=secret).code == 0
+    assert asking("keys", "revoke", "app", "--yes", GATEHOUSE_KEY=secret).code == 0
     assert asking("tables", GATEHOUSE_KEY=reader).code == 1
 
 
@@ -99,7 +115,7 @@ def test_the_trail_says_who_did_what(alone, asking, settings):
     assert asking("backup", "jobs", GATEHOUSE_KEY=secret).code == 0
     answer = asking("trail", "--since", "1d", "--action", "backup", GATEHOUSE_KEY=secret)
     header, entry = (line.split("\t") for line in answer.lines)
-    assert header == ["happened at", "actor", "action", "subject", "detail"]
+    assert header == ["happened at", "actor", "action", "subject", "outcome", "detail"]
     assert entry[1:3] == ["boss", "backup.create"]
 
 

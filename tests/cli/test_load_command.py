@@ -48,7 +48,7 @@ def test_it_works_where_no_service_runs(alone, file):
     path = file("jobs.csv", "id,job\n9001,Smith\n")
     answer = alone("load", "jobs", path)
     assert (answer.code, answer.err) == (0, "")
-    assert answer.lines[-1] == "jobs 1 rows (1 accepted, 0 rejected, 0 already present)"
+    assert answer.lines[-1] == "jobs 1 row (1 accepted, 0 rejected, 0 already present)"
 
 
 def test_a_dry_run_lists_the_lines_that_would_be_kept_out(asking, file):

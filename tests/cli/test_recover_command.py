@@ -59,7 +59,7 @@ def test_a_damaged_warehouse_is_told_and_made_anew(alone, backed_up):
     assert (tried.code, tried.lines[-1]) == (0, "dry run: the warehouse is as it was")
     assert backed_up.warehouse.read_bytes() == content
     assert files_in(backed_up.warehouse.parent) == before
-    done = alone("recover")
+    done = alone("recover", "--yes")
     assert (done.code, done.lines[-1]) == (0, "the warehouse is made anew")
     kept, kept_log = sorted(backed_up.warehouse.parent.glob("gatehouse.duckdb.damaged-*"))
     assert (kept.read_bytes(), kept_log.read_bytes()) == (content, b"garbage")
@@ -75,7 +75,7 @@ def test_a_lost_warehouse_is_made_anew_from_the_newest_set_that_is_whole(alone, 
     with newest.open("r+b") as file:
         file.seek(-30, os.SEEK_END)
         file.write(b"damage")
-    done = alone("recover", "--json")
+    done = alone("recover", "--yes", "--json")
     assert done.code == 0
     assert {each["table"]: each["rows_after"] for each in done.json["restored"]} == {
         "departments": 12,
@@ -88,7 +88,7 @@ def test_a_lost_warehouse_is_made_anew_from_the_newest_set_that_is_whole(alone, 
 @pytest.mark.new_python
 def test_without_backups_there_is_the_history(alone, settings):
     lost(settings.warehouse)
-    done = alone("recover")
+    done = alone("recover", "--yes")
     assert (done.code, done.lines[-2:]) == (
         0,
         ["there is no whole backup", "the warehouse is made anew"],
@@ -100,7 +100,7 @@ def test_a_history_that_cannot_be_built_changes_nothing(alone, settings):
     truncated(settings.warehouse)
     (settings.seeds / "raw_jobs.csv").write_text("a,b,c\n")
     before = files_in(settings.warehouse.parent)
-    answer = alone("recover")
+    answer = alone("recover", "--yes")
     assert answer.code == 1
     assert "error: the history cannot be built: " in answer.err
     assert files_in(settings.warehouse.parent) == before

@@ -89,7 +89,7 @@ def test_an_export_goes_to_stdout_by_default(quiet, client):
     assert answer.code == 0
     (row,) = csv.DictReader(io.StringIO(answer.out))
     assert (row["_table"], row["id"], row["job"], row["department"]) == ("jobs", "901", "", "")
-    assert answer.err == "1 rows\n"
+    assert answer.err == "1 row\n"
 
 
 SPREADSHEETS = {
@@ -171,8 +171,8 @@ def test_rows_of_several_tables_come_back_in_one_file(quiet, client, tmp_path):
     answer = quiet("rejections", "replay", path)
     assert answer.code == 0, answer.out
     assert answer.lines == [
-        "departments 1 rows (1 accepted, 0 rejected, 0 already present)",
-        "hired_employees 1 rows (1 accepted, 0 rejected, 0 already present)",
+        "departments 1 row (1 accepted, 0 rejected, 0 already present)",
+        "hired_employees 1 row (1 accepted, 0 rejected, 0 already present)",
     ]
     assert quiet("rejections", "--summary").lines[0].startswith("0 open, 2 accepted, ")
 
@@ -210,7 +210,7 @@ def test_one_row_is_tried_again(quiet, client):
     assert answer.lines == [
         "rejection id\tcolumn\trule\tmessage",
         f"{first}\tdepartment_id\trelationships\tdepartments has no row with id 900",
-        "hired_employees 1 rows (0 accepted, 1 rejected, 0 already present)",
+        "hired_employees 1 row (0 accepted, 1 rejected, 0 already present)",
     ]
     client.post("/v1/tables/departments/rows", json=department(900))
     assert quiet("rejections", "replay", first, "--dry-run").code == 0

@@ -11,12 +11,13 @@ FOLLOWED = {"href", "src", "action", "formaction", "poster", "data", "srcset", "
 class Page(HTMLParser):
     """A page, read once; raises AssertionError where its elements do not nest.
 
-    `text` has its words with single spaces, `links` the values of attributes that lead elsewhere
-    with the element's name, `ids` its places.
+    `html` is the source, `text` has its words with single spaces, `links` the values of attributes
+    that lead elsewhere with the element's name, `ids` its places.
     """
 
     def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)
+        self.html = html
         self.open: list[str] = []
         self.pieces: list[str] = []
         self.links: list[tuple[str, str]] = []

@@ -4,7 +4,7 @@
 
     An argument is SQL, as text: an expression, a query, the name of a table as it is to be written. Where one
     is a plain value, a name or a mapping, it is said so. What is answered is SQL too, if nothing else is said;
-    a statement comes without a semicolon at its end, `add_columns` and `add_primary_key` with one, or as nothing.
+    a statement comes without a semicolon at its end, `add_columns`, `number_rows` and `add_primary_key` with one, or as nothing.
     `types` are those of the dictionary (varchar, integer, bigint, double, boolean, date, timestamp, and blob).
 
     Of dbt's own macros, an engine may bring get_table_columns_and_constraints too: the columns of a new table of
@@ -130,6 +130,11 @@
 
 {#- Adds those of the columns, names mapped to types, that a table has not. -#}
 {% macro add_columns(table, columns) -%}{{ return(adapter.dispatch('add_columns')(table, columns)) }}{%- endmacro %}
+
+{#- Gives the rows of a table a column `number`, by which they are in the order in which they came, whatever the clock
+    said: each row that is inserted gets the next one, of all tables together. Rows of before are in the order of
+    `moment`, a column, and below those that are to come. Nothing where the table has it. -#}
+{% macro number_rows(table, moment) -%}{{ return(adapter.dispatch('number_rows')(table, moment)) }}{%- endmacro %}
 
 {#- Gives a table (a relation) its primary key, a column's name, in the transaction that made it; nothing where it
     has its key, or the engine knows none. -#}

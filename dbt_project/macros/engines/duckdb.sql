@@ -163,6 +163,19 @@
     {%- endfor %}
 {%- endmacro %}
 
+{#- A default that is there already is left alone: to set it again would fail those who are just inserting. It is set
+    last, so that what a killed build has left is done again. Numbers of before lie below 0, by the time. -#}
+{% macro duckdb__number_rows(table, moment) -%}
+    {% set numbered = "select 1 from duckdb_columns() where column_name = 'number' and column_default is not null"
+        ~ " and database_name = current_database() and schema_name || '.' || table_name = '" ~ table ~ "'" %}
+    {%- if not run_query(numbered).rows %}
+    create sequence if not exists ops.numbers;
+    alter table {{ table }} add column if not exists number bigint;
+    update {{ table }} set number = epoch_us({{ moment }}) - 4000000000000000000 where number is null;
+    alter table {{ table }} alter column number set default nextval('ops.numbers');
+    {%- endif %}
+{%- endmacro %}
+
 {% macro duckdb__add_primary_key(table, column) -%}
     {% set key = "select 1 from duckdb_constraints() where constraint_type = 'PRIMARY KEY'"
         ~ " and schema_name = '" ~ table.schema ~ "' and table_name = '" ~ table.identifier ~ "'" %}
@@ -310,7 +323,7 @@
     ),
     {% if has_books %}
     loaded as (
-        select 'core' as table_schema, table_name, max(finished_at) as last_load from ops.loads group by table_name
+        select 'core' as table_schema, table_name, arg_max(finished_at, number) as last_load from ops.loads group by table_name
     ),
     kept_out as (
         select 'core' as table_schema, table_name, count(*) as open_rejections

@@ -43,7 +43,7 @@ where
                 where
                     restores.kind = 'restore'
                     and restores.table_name = '{{ name }}'
-                    and restores.finished_at >= ops.loads.finished_at
+                    and restores.number > ops.loads.number
             )
     )
 {%- endif %}
@@ -116,6 +116,6 @@ select
         )
         from ops.loads as restores
         where restores.table_name = '{{ name }}' and restores.kind = 'restore'
-        order by restores.finished_at desc, restores.load_id limit 1
+        order by restores.number desc, restores.load_id limit 1
     ), 0) as rows_accounted
 {%- endmacro %}

@@ -6,7 +6,7 @@
     {% if flags.EMPTY %}{{ return(none) }}{% endif %}
     {% set asked = run_query(
         "select load_id, path, source, shape, behind, is_trial, actor from ops.files"
-        ~ " where table_name = '" ~ table.name ~ "' and is_current order by asked_at limit 1"
+        ~ " where table_name = '" ~ table.name ~ "' and is_current order by number limit 1"
     ).rows %}
     {% for row in asked %}
         {{ return({

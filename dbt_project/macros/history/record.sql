@@ -101,6 +101,7 @@
                 or settled.resolution in (select load_id from ops.loads where kind = 'replay')
             )
     )
+    order by line
 {%- endmacro %}
 
 {#- Of history one record; a file's has been there since it was taken in, and is told when its last part is in. -#}

@@ -29,6 +29,8 @@
     'skipped_lines': 'bigint',
     'record_lines': 'bigint',
 }) }}
+-- number, here and below: what came later has a higher one, in any of the tables. Times are no order: clocks go back.
+{{ number_rows('ops.loads', 'started_at') }}
 
 -- One row per row that was kept out. payload is what was sent, untouched; violations is JSON.
 {{ make_table('ops.rejections', {
@@ -53,6 +55,7 @@
     'resolved_by': 'varchar',
     'resolution': 'varchar',
 }) }}
+{{ number_rows('ops.rejections', 'rejected_at') }}
 
 -- One row per rejected row and load of kind replay in which it was tried again. outcome is accepted, rejected or
 -- already_present; payload the corrected row, in JSON, NULL where the same row was tried again; violations NULL
@@ -67,6 +70,7 @@
     'replayed_at': 'timestamp not null',
     'actor': 'varchar',
 }) }};
+{{ number_rows('ops.replays', 'replayed_at') }}
 
 -- One row per file that the service is asked to load, until it has. `behind` is the last line that was
 -- judged; of a trial, which changes nothing else, `result` says what it found.
@@ -83,6 +87,7 @@
     'asked_at': 'timestamp not null',
     'result': 'varchar',
 }, key=['load_id']) }};
+{{ number_rows('ops.files', 'asked_at') }}
 
 -- One row per table in raw with lines of a file: the load that they are of. `state` is that of the history file and of
 -- the rules by which it was read, `columns` the names of those that the file has (a JSON list). The lines behind line
@@ -134,6 +139,17 @@
     'subject': 'varchar',
     'detail': 'varchar',
 }, key=['entry_id']) }};
+-- is_intent: whether it was written before it was done; then ops.outcomes says what came of it.
+{{ add_columns('ops.trail', {'is_intent': 'boolean'}) }}
+{{ number_rows('ops.trail', 'happened_at') }}
+
+-- One row per intent of the trail, when it has ended. outcome is done, failed or interrupted.
+{{ make_table('ops.outcomes', {
+    'entry_id': 'varchar not null',
+    'outcome': 'varchar not null',
+    'detail': 'varchar',
+    'ended_at': 'timestamp not null',
+}, key=['entry_id']) }};
 
 -- One row, whose only_row is true: the dictionary that this warehouse was last built by.
 {{ make_table('ops.dictionary', {
@@ -141,6 +157,14 @@
     'content': 'varchar not null',
     'saved_at': 'timestamp not null',
 }, key=['only_row']) }};
+
+-- One row, whose only_row is true: by what id the folder of the backups knows this warehouse.
+{{ make_table('ops.warehouse', {
+    'only_row': 'boolean not null check (only_row)',
+    'warehouse_id': 'varchar not null',
+}, key=['only_row']) }};
+insert into ops.warehouse (only_row, warehouse_id)
+select true, {{ new_id() }} where not exists (select 1 from ops.warehouse);
     {% endset %}
     {{ statements(body) }}
 {% endif %}

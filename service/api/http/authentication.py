@@ -10,13 +10,16 @@ from typing import Any, cast
 from litestar import Request
 from litestar.handlers.base import BaseRouteHandler
 
-from service.access.keyring import Keyring
+from service.access.keyring import Held, Keyring
 from service.access.roles import Role, may
 from service.api.http.describing import OPEN, Needs, description_of
 from service.errors import BadRequest, Forbidden, Unauthorized
 from service.runtime.settings import Settings
 
-CALLER = "gatehouse.caller"  # where the middleware leaves it in the scope
+# Where the middleware leaves things in the scope.
+CALLER = "gatehouse.caller"
+SESSION = "gatehouse.session"  # the id of the session; "" where no key is configured
+REFUSED = "gatehouse.refused"  # why someone was not let in, who sees a page that is open to all
 READS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -29,6 +32,7 @@ class Caller:
 
 
 ANYONE = Caller(None, "operator")  # where no key is configured
+NOBODY = Caller(None, "reader")  # who was not let in, and sees what is open to all
 
 
 def actor_of(request: Request[Any, Any, Any]) -> str | None:
@@ -64,7 +68,15 @@ def authenticated(keyring: Keyring, headers: Mapping[bytes, bytes], needs: Role)
         Forbidden: its role is too small.
         BadRequest: there are two keys, which are not the same.
     """
-    held = keyring.find(presented(headers))
+    return admitted(keyring, keyring.find(presented(headers)), needs)
+
+
+def admitted(keyring: Keyring, held: Held | None, needs: Role) -> Caller:
+    """Who has the key, if it counts and its role is large enough.
+
+    Raises:
+        Unauthorized, Forbidden: as `authenticated`.
+    """
     if held is None:
         raise Unauthorized("this is no key of this service", "invalid_token")
     key = held.key

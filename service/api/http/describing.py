@@ -88,7 +88,13 @@ class Described:
     role: Needs | None = None
     public: str | None = None
     leads_to: tuple[Link, ...] = ()  # calls that often come next
+    rows: bool = False  # whether it takes filters, an order and what else chooses rows
+    facets: bool = False  # the same filters, to count values by
+    endings: Media = field(default_factory=dict)  # the same path with .csv, say, after it
     unlogged: bool = False  # whether an answer that is no error has no line in the log
+    page: bool = False  # whether it is for people, whose sessions count beside keys
+    part: bool = False  # whether it is a form or a fragment of a page, and no call by itself
+    polled: bool = False  # whether pages ask for it by themselves, which keeps no session alive
 
 
 def described(**said: Any) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -18,9 +19,17 @@ from service.ops import records
 from service.runtime.clock import utc_now
 from service.warehouse.work import Idempotency, StoredAnswer, stored_answer
 
+# Headers that say what a request means; a body is compared as it is when it is decompressed.
+MEANING = ("content-type", "prefer")
+AS_SENT = (*MEANING, "content-encoding")  # where the body is compared as it was sent
 
-def asked_by(request: Request[Any, Any, Any], body: bytes) -> Idempotency | None:
-    """The request's Idempotency-Key and the SHA-256 of path and body; None without a key.
+
+def asked_by(
+    request: Request[Any, Any, Any], body: bytes, headers: Sequence[str] = MEANING
+) -> Idempotency | None:
+    """The request's Idempotency-Key and the SHA-256 of all that it means; None without a key.
+
+    That is its method, path, query (in any order), `headers` and body.
 
     Raises:
         BadRequest: the key is longer than 255 characters, or empty.
@@ -30,9 +39,17 @@ def asked_by(request: Request[Any, Any, Any], body: bytes) -> Idempotency | None
         return None
     if not 1 <= len(key) <= 255:
         raise BadRequest("an Idempotency-Key has 1 to 255 characters")
-    digest = hashlib.sha256(request.url.path.encode() + b"\0" + body)
+    path = request.url.path
+    sent = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    said = [(header(request, name) or "").replace(" ", "").lower() for name in headers]
+    head = msgspec.json.encode([request.method, path, sorted(sent), said])
     actor = actor_of(request)  # one client's answers are nothing to another
-    return Idempotency(f"{actor}/{key}" if actor else key, digest.hexdigest())
+    named = f"{actor}/{key}" if actor else key
+    return Idempotency(named, _digest(head, body), _digest(path.encode(), body))
+
+
+def _digest(head: bytes, body: bytes) -> str:
+    return hashlib.sha256(head + b"\0" + body).hexdigest()
 
 
 def kept(asked: Idempotency | None, response: Response[bytes]) -> records.AnswerRecord:
@@ -77,35 +94,49 @@ async def answered_once(
     request: Request[Any, Any, Any],
     body: bytes,
     answer: Callable[[], Awaitable[Response[bytes]]],
+    headers: Sequence[str] = MEANING,
 ) -> Response[bytes]:
     """For changes that the writer does not make: the stored answer, or what `answer` makes.
 
-    `body`, or a digest of it, tells the request from another under the same key.
+    `body`, or a digest of it, and `headers` tell the request from another under the same key.
 
     Raises:
         BadRequest: as `asked_by`.
         KeyReused: the key came before with another request.
     """
-    asked = asked_by(request, body)
+    asked = asked_by(request, body, headers)
     if asked is None:
         return await answer()
     async with request.app.state.under_way.lock(asked):
         return await _stored_or_made(gate_of(request.app.state), asked, answer)
 
 
+async def answered_before(gate: Gate, asked: Idempotency | None) -> Response[bytes] | None:
+    """The stored answer; None where there is none, or the request has no key.
+
+    Raises:
+        KeyReused: the key came before with another request.
+    """
+    if asked is None:
+        return None
+    key = asked.key
+
+    def look() -> records.AnswerRecord | None:
+        with gate.database.reading() as connection:
+            return records.answer_to(connection, key)
+
+    before = await asyncio.to_thread(look)
+    found = stored_answer(before, asked) if before else None
+    if isinstance(found, Problem):
+        raise found
+    return again(found) if found else None
+
+
 async def _stored_or_made(
     gate: Gate, asked: Idempotency, answer: Callable[[], Awaitable[Response[bytes]]]
 ) -> Response[bytes]:
-    def look() -> records.AnswerRecord | None:
-        with gate.database.reading() as connection:
-            return records.answer_to(connection, asked.key)
-
-    before = await asyncio.to_thread(look)
-    if before is not None:
-        found = stored_answer(before, asked)
-        if isinstance(found, Problem):
-            raise found
-        return again(found)
+    if (before := await answered_before(gate, asked)) is not None:
+        return before
     response = await answer()
     keep = gate.writer.run_once(lambda _: response, (), asked, lambda made: kept(asked, made))
     await asyncio.wrap_future(keep)

@@ -15,6 +15,7 @@ from service.errors import SlowBody, TooManyRequests, Unavailable
 from service.runtime.settings import Settings
 
 BODY = "gatehouse.body"  # where the middleware leaves it in the scope
+TIMER = "gatehouse.timer"  # and the time limit of a request that only reads
 MAX_KEYS = 10_000  # more than there are; so that they cannot fill the memory
 
 
@@ -171,3 +172,10 @@ class RequestBody:
 def body_of(request: Request[Any, Any, Any]) -> RequestBody:
     """The body of a request, for what becomes of it to be counted too."""
     return cast(Any, request.scope)[BODY]  # type: ignore[no-any-return]
+
+
+def without_limit(request: Request[Any, Any, Any]) -> None:
+    """Lets the answer to a reader take as long as it takes: it is sent piece by piece."""
+    timer: asyncio.Timeout | None = cast(Any, request.scope).get(TIMER)
+    if timer is not None:
+        timer.reschedule(None)

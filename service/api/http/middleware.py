@@ -1,17 +1,17 @@
 """Around every request that finds a route: authentication, authorization, limits."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from litestar import Request
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Send
 
-from service.api.http.authentication import ANYONE, CALLER, READS, Caller, authenticated, needs_of
-from service.api.http.describing import OPEN, Needs
-from service.api.http.hosts import Hosts, check_local, check_once
-from service.api.http.limits import BODY, Limits, RequestBody, in_time
-from service.gate import Gate
+from service.api.http.authentication import READS, needs_of
+from service.api.http.describing import Described, Needs, description_of
+from service.api.http.hosts import check_once
+from service.api.http.letting_in import Porter
+from service.api.http.limits import BODY, TIMER, Limits, RequestBody, in_time
 from service.runtime.settings import Settings
 
 
@@ -30,24 +30,23 @@ def header_of(headers: Iterable[tuple[bytes, bytes]], name: str) -> str | None:
 class RequestMiddleware(ASGIMiddleware):
     """Admits or refuses a request, and keeps it within its limits."""
 
-    def __init__(self, settings: Settings, limits: Limits, local: Caller | None = None) -> None:
-        """`local` makes all requests, where the app runs within a command."""
-        self._settings, self._limits, self._local = settings, limits, local
-        self._hosts = Hosts(settings)
-        self._needs: dict[tuple[int, str], Needs] = {}  # by route handler, which live as long
+    def __init__(self, settings: Settings, limits: Limits, porter: Porter) -> None:
+        self._settings, self._limits, self._porter = settings, limits, porter
+        # By route handler, which live as long.
+        self._known: dict[tuple[int, str], tuple[Needs, Described]] = {}
 
     async def handle(self, scope: Any, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Serves the request."""
         headers = dict(scope["headers"])
         if len(headers) < len(scope["headers"]):
             check_once(scope["headers"])
-        gate = scope["litestar_app"].state.gate
-        needs = self._needed(scope)
-        scope[CALLER] = self._local or self._admitted(scope, headers, gate, needs)
+        keyring = scope["litestar_app"].state.gate.keyring
+        needs, said = self._needed(scope)
+        self._porter.let_in(scope, headers, keyring, needs, said)
         # An operator's work takes as long as it takes.
         seconds = None if needs == "operator" else self._settings.request_seconds
         if scope["method"] in READS:
-            async with in_time(seconds):
+            async with in_time(seconds) as scope[TIMER]:
                 await next_app(scope, receive, send)
             return
         stays = scope["route_handler"].resolve_request_max_body_size() is not None
@@ -58,27 +57,11 @@ class RequestMiddleware(ASGIMiddleware):
             finally:
                 body.give_back()
 
-    def _needed(self, scope: Any) -> Needs:
+    def _needed(self, scope: Any) -> tuple[Needs, Described]:
+        """The role that the route needs, and what is said of it."""
         handler, method = scope["route_handler"], scope["method"]
-        needs = self._needs.get((id(handler), method))
-        if needs is None:
-            needs = needs_of(handler, method, self._settings)
-            self._needs[id(handler), method] = needs
-        return needs
-
-    def _admitted(
-        self, scope: Any, headers: Mapping[bytes, bytes], gate: Gate, needs: Needs
-    ) -> Caller:
-        """The caller; raises what `authenticated`, the checks of hosts and `take_turn` do."""
-        if needs == OPEN:  # whether it lives is told even where no key can be read
-            self._hosts.check(headers, keyed=True)
-            return ANYONE
-        keyed = gate.keyring.configured
-        self._hosts.check(headers, keyed)
-        if keyed:
-            caller = authenticated(gate.keyring, headers, needs)
-        else:
-            check_local(scope, headers)
-            caller = ANYONE
-        self._limits.take_turn(caller.name)
-        return caller
+        found = self._known.get((id(handler), method))
+        if found is None:
+            found = needs_of(handler, method, self._settings), description_of(handler)
+            self._known[id(handler), method] = found
+        return found

@@ -14,7 +14,10 @@ from service.warehouse.stored_rows import RowPage
 JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
 HTML = "text/html"  # pages for people
 MSGPACK = "application/msgpack"  # rows come in it, and do not go out
+PARQUET, ARROW = "application/vnd.apache.parquet", "application/vnd.apache.arrow.stream"
 OFFERED = (JSON, CSV, NDJSON)
+# What ``?format=`` and the ending of a path may say in place of ``Accept``.
+FORMATS = {"json": JSON, "csv": CSV, "ndjson": NDJSON, "parquet": PARQUET, "arrow": ARROW}
 _is_weight = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?").fullmatch
 _encoder = msgspec.json.Encoder()
 

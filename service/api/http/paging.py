@@ -31,10 +31,19 @@ def key_of(after: str, *types: Any) -> Sequence[Any]:
     Raises:
         BadRequest: it is not one of ours.
     """
+    return _decoded(after, tuple[types])  # type: ignore[valid-type]
+
+
+def key_of_any(after: str) -> Sequence[Any]:
+    """The same of a key whose types are not known yet."""
+    return _decoded(after, list[Any])
+
+
+def _decoded(after: str, kind: Any) -> Sequence[Any]:
     padded = after + "=" * (-len(after) % 4)
     try:
         text = base64.b64decode(padded, altchars=b"-_", validate=True)
-        key: Sequence[Any] = msgspec.json.decode(text, type=tuple[types])  # type: ignore[valid-type]
+        key: Sequence[Any] = msgspec.json.decode(text, type=kind)
         "".join(part for part in key if isinstance(part, str)).encode()  # no lone surrogates
     except (ValueError, binascii.Error, msgspec.DecodeError, RecursionError):
         raise BadRequest("after is not the next of a page") from None
@@ -45,6 +54,6 @@ def link(request: Request[Any, Any, Any], after: str | None) -> dict[str, str]:
     """The Link header to the next page, if there is one: the same request but for `after`."""
     if after is None:
         return {}
-    asked = {name: value for name, value in request.query_params.items() if name != "after"}
-    query = urlencode({**asked, "after": after})
+    asked = [item for item in request.query_params.multi_items() if item[0] != "after"]
+    query = urlencode([*asked, ("after", after)])
     return {"Link": f'<{quote(request.scope["path"])}?{query}>; rel="next"'}

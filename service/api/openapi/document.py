@@ -7,7 +7,7 @@ the reports. What a signature cannot say is said next to the handlers (api/http/
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from types import NoneType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 from litestar import Response
@@ -21,6 +21,13 @@ from service.api.http.describing import OPEN, Described, ProblemDocument, Schema
 from service.api.http.parameters import of_query
 from service.api.http.problems import CONTENT_TYPE as PROBLEM
 from service.api.openapi.places import Place, places, problem_statuses
+from service.api.openapi.row_parameters import (
+    FORMAT_OF,
+    count_header,
+    facet_parameters,
+    paging_parameters,
+    row_parameters,
+)
 from service.api.openapi.types import Schemas
 from service.dictionary import Dictionary
 from service.runtime.settings import Settings
@@ -125,11 +132,20 @@ class Document:
     def _parameters(self, place: Place, said: Described) -> Iterator[Json]:
         for name in place.in_path:
             kind = self._shapes.key(place.table) if place.table else str
+            if name == "ending":
+                kind = Literal[tuple(FORMAT_OF[each] for each in said.endings)]
             yield {"name": name, "in": "path", "required": True, "schema": self._schema(kind)}
         for name, field in of_query(place.handler).items():
             yield self._query_parameter(name, field)
         for name in place.report.parameters if place.report else ():
             yield {"name": name, "in": "query", "required": True, "schema": self._schema(int)}
+        if said.rows:
+            yield from paging_parameters()
+        if said.rows and place.table:
+            yield from row_parameters(place.table)
+            yield count_header()
+        if said.facets and place.table:
+            yield from facet_parameters(place.table)
         yield from _headers(said)
 
     def _query_parameter(self, name: str, field: FieldDefinition) -> Json:
@@ -145,7 +161,8 @@ class Document:
         return parameter
 
     def _responses(self, place: Place, said: Described) -> Iterator[tuple[str, Json]]:
-        for status, answer in (said.answers or _annotated(place.handler)).items():
+        answers = {200: said.endings} if place.is_file else said.answers
+        for status, answer in (answers or _annotated(place.handler)).items():
             media = answer if isinstance(answer, Mapping) else {"application/json": answer}
             response: Json = {"description": HTTPStatus(status).phrase}
             if answer is not NoneType:
@@ -264,7 +281,8 @@ def _answer_headers(said: Described, status: int) -> Json:
     names = {
         "Link": said.links and "Where the next page is, if there is one.",
         "Idempotency-Replayed": said.once and "`true` when this is the answer of the first time.",
-        "Preference-Applied": said.prefer and "How the rows were handled.",
+        "Preference-Applied": (said.prefer or said.rows) and "What was done as `Prefer` says.",
+        "X-Total-Count": said.rows and "How many rows fit, if asked; with + there are more.",
     }
     return {
         name: {"description": text, "schema": {"type": "string"}}

@@ -8,7 +8,7 @@ from typing import Any
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
-from service.api.http.describing import Described
+from service.api.http.describing import Described, description_of
 from service.api.http.parameters import of_query
 from service.dictionary import Dictionary, Report, Table
 
@@ -23,10 +23,13 @@ class Place:
     method: str
     table: Table | None = None
     report: Report | None = None
+    is_file: bool = False  # whether its path has an ending that says the format
 
     @property
     def operation_id(self) -> str:
         """Of the route, and the table or report."""
+        if self.is_file:
+            return f"{self.handler.operation_id}_as_file"
         of = self.table or self.report
         return f"{self.handler.operation_id}_{of.name}" if of else str(self.handler.operation_id)
 
@@ -47,9 +50,18 @@ def places(routes: list[Any], dictionary: Dictionary) -> Iterator[Place]:
             str(method): handler
             for handler in route.route_handlers
             for method in handler.http_methods - {"OPTIONS"}
+            if not description_of(handler).part
         }
         for method, handler in sorted(handlers.items(), key=lambda item: item[0]):
-            yield from _for_each(Place(path, route, handler, method), dictionary)
+            place = Place(path, route, handler, method)
+            if not description_of(handler).endings:
+                yield from _for_each(place, dictionary)
+            elif not _has_ending(path):
+                yield from _for_each(place, dictionary)
+                yield Place(f"{path}.{{ending}}", route, handler, method, is_file=True)
+
+
+_has_ending = re.compile(r"\.[a-z]+$").search
 
 
 def _for_each(place: Place, dictionary: Dictionary) -> Iterator[Place]:

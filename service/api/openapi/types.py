@@ -69,9 +69,25 @@ class Schemas:
         if schema is Schema.ROWS:
             return Annotated[list[row], self._number] | row
         assert schema is Schema.PAGE, schema
-        fields = [("rows", list[row]), ("next", str | None)]
+        fields: list[tuple[str, Any, Any] | tuple[str, Any]] = [
+            ("rows", list[self._selected(about)]),  # type: ignore[misc]
+            ("next", str | None),
+            ("count", int | UnsetType, UNSET),
+            ("count_exact", bool | UnsetType, UNSET),
+        ]
         doc = f"A page of {about.name}."
         return msgspec.defstruct(f"{_title(about.name)}Page", fields, namespace={"__doc__": doc})
+
+    def _selected(self, table: Table) -> Any:
+        """A row of which only some columns may have been asked for."""
+        fields = [
+            (each.name, each.type | UnsetType, UNSET)
+            for each in msgspec.structs.fields(self._rows[table.name])
+        ]
+        doc = f"A row of {table.name}; with `select`, of those columns alone."
+        return msgspec.defstruct(
+            f"{_title(table.name)}Selected", fields, namespace={"__doc__": doc}
+        )
 
     def _by_table(self) -> Any:
         fields = [

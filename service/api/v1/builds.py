@@ -1,5 +1,6 @@
 """Builds by dbt, inside the service."""
 
+import asyncio
 from datetime import datetime
 from typing import Any, Literal, cast
 
@@ -75,7 +76,7 @@ class BuildController(Controller):
 
         async def ask() -> Response[bytes]:
             build_id = gate.builds.ask(actor_of(request)).build_id
-            await log_action(request, "build", build_id)
+            await asyncio.wrap_future(gate.builds.on_record(build_id))
             href = f"/v1/builds/{build_id}"
             return Response(
                 encoded(BuildAsked(build_id, href)),
@@ -108,7 +109,7 @@ class BuildController(Controller):
 
         The tables that it had come to stay as it left them: each is built in one transaction.
         """
-        gate.builds.cancel(build_id)
+        gate.builds.cancel(build_id)  # before: one that hangs keeps the writer from writing
         await log_action(request, "build.cancel", build_id)
 
 

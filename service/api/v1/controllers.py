@@ -6,6 +6,7 @@ from service.api.v1.builds import BuildController
 from service.api.v1.copies import CopyController
 from service.api.v1.dictionary import DictionaryController
 from service.api.v1.docs_site import DocsSiteController
+from service.api.v1.facets import FacetController
 from service.api.v1.files import FileController
 from service.api.v1.health import HealthController
 from service.api.v1.inserts import InsertController
@@ -29,6 +30,7 @@ CONTROLLERS = [
     TableController,
     DictionaryController,
     RowController,
+    FacetController,
     FileController,
     LoadController,
     RejectionController,

@@ -2,13 +2,14 @@
 
 import asyncio
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 from litestar import Controller, Request, Response, delete, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from service.api.http.audit_log import log_action
+from service.api.http.audit_log import on_the_trail
 from service.api.http.describing import Link, described
 from service.api.http.idempotency import answered_once
 from service.api.http.parameters import only_known
@@ -53,8 +54,9 @@ class CopyController(Controller):
         """
 
         async def make() -> Response[bytes]:
-            made = await asyncio.to_thread(gate.copies.make)
-            await log_action(request, "copy.make", made.copy_id)
+            copy_id = str(uuid4())
+            async with on_the_trail(request, "copy.make", copy_id):
+                made = await asyncio.to_thread(gate.copies.make, copy_id)
             copy = Copy(made.copy_id, made.path, made.bytes, in_utc(made.taken_at))
             return Response(encoded(copy), status_code=201, media_type="application/json")
 
@@ -65,5 +67,5 @@ class CopyController(Controller):
         self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], copy_id: FromPath[str]
     ) -> None:
         """Deletes a copy."""
-        await asyncio.to_thread(gate.copies.remove, copy_id)
-        await log_action(request, "copy.delete", copy_id)
+        async with on_the_trail(request, "copy.delete", copy_id):
+            await asyncio.to_thread(gate.copies.remove, copy_id)

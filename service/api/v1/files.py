@@ -14,7 +14,7 @@ from service.api.http.app_state import limits_of
 from service.api.http.authentication import actor_of
 from service.api.http.bodies import media_type, streamed
 from service.api.http.describing import Link, ProblemDocument, described
-from service.api.http.idempotency import answered_once
+from service.api.http.idempotency import AS_SENT, answered_once
 from service.api.http.parameters import only_known
 from service.api.http.problems import CONTENT_TYPE
 from service.api.v1.answers import encoded
@@ -141,7 +141,9 @@ class FileController(Controller):
                 async def take() -> Response[bytes]:
                     return _taken(await asyncio.to_thread(gate.loads.take, path, upload))
 
-                return await answered_once(request, file.sha256.encode(), take)
+                if dry_run:  # it changes nothing, and must not be taken for the load that follows
+                    return await take()
+                return await answered_once(request, file.sha256.encode(), take, AS_SENT)
 
 
 def _check_type(request: Request[Any, Any, Any]) -> None:

@@ -14,6 +14,7 @@ from service.access.keyring import Keyring, KeysUnreadable
 from service.api.http.describing import Schema, described
 from service.engines.duckdb import DatabaseError
 from service.gate import Gate
+from service.runtime.wording import counted
 from service.warehouse import stored_rows
 
 FILES_FLOOR = 50  # descriptors: with fewer left, a backup or a build may fail
@@ -64,15 +65,14 @@ class HealthController(Controller):
         opt=described(answers={200: Readiness, 503: Readiness}, role="open"),
     )
     def is_ready(self, gate: NamedDependency[Gate]) -> Response[Readiness]:
-        """200 when it can do its work: warehouse, writer, disks, keys, open files; else 503."""
-        checks = [
-            _warehouse(gate),
-            _writer(gate),
-            *_disks(gate),
-            *_stores(gate),
-            _keys(gate),
-            _open_files(),
-        ]
+        """200 when it can do its work: warehouse, writer, disks, keys, open files; else 503.
+
+        `last end` tells, and is no reason for a 503, if the service before was killed or crashed;
+        nor are stores of backups and copies, without which rows come in and are read all the same.
+        """
+        checks = [_warehouse(gate), _writer(gate), *_disks(gate), *_stores(gate), _keys(gate)]
+        checks.append(_open_files())
+        checks.append(ReadinessCheck("last end", True, gate.died_before or "it was in order"))
         ok = all(check.ok for check in checks)
         answer = Readiness("ok" if ok else "unavailable", checks)
         return Response(answer, status_code=200 if ok else 503)
@@ -107,20 +107,17 @@ def _warehouse(gate: Gate) -> ReadinessCheck:
 
 def _writer(gate: Gate) -> ReadinessCheck:
     alive, waiting = gate.writer.alive, gate.writer.waiting
-    return ReadinessCheck(
-        "writer", alive, f"{waiting} requests wait" if alive else "it takes no more work"
-    )
+    said = f"{counted(waiting, 'request')} in the queue" if alive else "it takes no more work"
+    return ReadinessCheck("writer", alive, said)
 
 
 def _keys(gate: Gate) -> ReadinessCheck:
+    own = Keyring(gate.settings.keys_file)  # that of the gate has a thread
+    own.had_keys = gate.keyring.had_keys
     try:
-        keyed = Keyring(
-            gate.settings.keys_file
-        ).configured  # its own: that of the gate has a thread
+        keyed = own.configured
     except KeysUnreadable as error:
         return ReadinessCheck("keys", False, error.detail)
-    if gate.keyring.had_keys and not keyed:
-        return ReadinessCheck("keys", False, "there were some, and they are gone")
     return ReadinessCheck("keys", True, "they can be read" if keyed else "there are none")
 
 

@@ -25,6 +25,7 @@ from service.api.v1.answers import (
     status_of,
 )
 from service.doors.inserts import Answer, InsertOptions, RefusedRequest
+from service.runtime.wording import counted
 from service.warehouse.work import Outcome, StoredAnswer
 
 LOAD = Link("show_load", {"load_id": "/load_id"})
@@ -141,7 +142,7 @@ def _of_outcome(outcome: Outcome, handling: str, table: str | None) -> Response[
             encoded(answer), status_code=status, headers=headers, media_type="application/json"
         )
     kept_out = sum(each.rejected for each in tables.values())
-    detail = f"none of {kept_out} row{'s' if kept_out > 1 else ''} went in"
+    detail = f"none of {counted(kept_out, 'row')} went in"
     document = problem(
         422, "rows-rejected", "Rows rejected", detail, **msgspec.structs.asdict(answer)
     )

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, Request, Response, delete, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, QueryParameter
 
 from service.access import keys_file
 from service.access.keyring import KeysUnreadable
@@ -18,10 +18,9 @@ from service.api.http.bodies import json_body
 from service.api.http.describing import described
 from service.api.http.idempotency import answered_once
 from service.api.http.parameters import only_known
-from service.api.http.times import Timestamp, naive
+from service.api.http.times import Timestamp
 from service.api.v1.answers import encoded
 from service.gate import Gate
-from service.ops.records import TrailRecord
 
 
 class ShownKey(msgspec.Struct):
@@ -100,18 +99,32 @@ class KeyController(Controller):
             nonlocal secret
             with readable():
                 _, secret = await asyncio.to_thread(keys_file.create, *args)
+            await asyncio.to_thread(gate.key_memory.keep)
             return _response(asked, None)  # what is kept for a repeat: without the key
 
         answer = await answered_once(request, body, create)
         return answer if secret is None else _response(asked, secret)
 
-    @delete("/{name:str}", operation_id="revoke_key", opt=described(role="operator"))
+    @delete(
+        "/{name:str}",
+        operation_id="revoke_key",
+        opt=described(problems=(409,), role="operator"),
+    )
     async def revoke_key(
-        self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], name: FromPath[str]
+        self,
+        request: Request[Any, Any, Any],
+        gate: NamedDependency[Gate],
+        name: FromPath[str],
+        force: Annotated[bool, QueryParameter(description="Also the last operator's key.")] = False,
     ) -> None:
-        """Revokes a key: from now on it is of no use. It stays listed, and its name is taken."""
+        """Revokes a key: from now on it is of no use. It stays listed, and its name is taken.
+
+        The last operator's key is not revoked (409) unless that is meant.
+        """
+        path, actor = gate.keyring.path, actor_of(request)
         with readable():
-            await asyncio.to_thread(keys_file.revoke, gate.keyring.path, name, actor_of(request))
+            await asyncio.to_thread(keys_file.revoke, path, name, actor, force=force)
+        await asyncio.to_thread(gate.key_memory.keep)
 
 
 @contextmanager
@@ -129,17 +142,6 @@ def listed(gate: Gate) -> list[ShownKey]:
         keys = keys_file.read(gate.keyring.path)
     names = ShownKey.__struct_fields__
     return [ShownKey(**{name: getattr(key, name) for name in names}) for key in keys]
-
-
-def of_keys(gate: Gate) -> Iterator[TrailRecord]:
-    """What became of keys, for the trail: whoever made or revoked them, by whatever way."""
-    for key in listed(gate):
-        made, ended = naive(key.created_at), naive(key.revoked_at)
-        assert made is not None
-        subject = key.name
-        yield TrailRecord(f"{subject}/1", made, key.created_by, "key.create", subject, key.role)
-        if ended is not None:
-            yield TrailRecord(f"{subject}/2", ended, key.revoked_by, "key.revoke", subject)
 
 
 def _response(asked: KeyRequest, secret: str | None) -> Response[bytes]:

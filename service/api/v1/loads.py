@@ -1,20 +1,23 @@
 """What was ever brought in, and what became of it."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import PurePath
 from typing import Any, Literal, cast
 
 import msgspec
-from litestar import Controller, Request, Response, get
+from litestar import Controller, Request, Response, delete, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
+from service.api.http.audit_log import log_action
 from service.api.http.describing import described
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
 from service.api.http.times import Timestamp, in_utc
 from service.doors.file_load import FileLoad, LineRejected, Progress, RowRead, TrialResult
+from service.errors import Conflict
 from service.formats.csv.dialect import Dialect
 from service.gate import Gate
 from service.ops import queries, records
@@ -102,13 +105,13 @@ class LoadController(Controller):
     ) -> Response[LoadList]:
         """Lists loads, newest first."""
         name = None if table is None else gate.table(table).name
-        start: Any = None if after is None else key_of(after, datetime, str)
+        start: Any = None if after is None else key_of(after, int, str)
         with gate.database.reading() as connection:
             found = queries.loads(connection, limit, start, kind=kind, table=name, status=status)
         following = None
         if found.more:
-            last = found.entries[-1][0]
-            following = cursor(last.started_at, last.load_id)
+            last = found.entries[-1]
+            following = cursor(min(entry.number for entry in last), last[0].load_id)
         shown = [page_of(entries) for entries in found.entries]
         return Response(LoadList(shown, following), headers=link(request, following))
 
@@ -123,6 +126,28 @@ class LoadController(Controller):
         if long is not None and page.status == "running":
             page.progress = long.progress
         return page
+
+    @delete(
+        "/{load_id:str}",
+        operation_id="cancel_load",
+        opt=described(problems=(409,), role="writer"),
+    )
+    async def cancel_load(
+        self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], load_id: FromPath[str]
+    ) -> None:
+        """Has the load of a file, or a replay, end soon, as failed; 409 when it has ended.
+
+        Rows that it has brought in stay, and are counted.
+        """
+        if not (gate.loads.cancel(load_id) or gate.replays.cancel(load_id)):
+            await asyncio.to_thread(_say_that_it_has_ended, gate, load_id)
+        await log_action(request, "load.cancel", load_id)
+
+
+def _say_that_it_has_ended(gate: Gate, load_id: str) -> None:
+    with gate.database.reading() as connection:
+        queries.load(connection, load_id)
+    raise Conflict("the load has ended", load_id=load_id)
 
 
 def page_of_trial(load: FileLoad) -> Load:

@@ -134,7 +134,7 @@ class RejectionController(Controller):
     ) -> Response[RejectionList]:
         """Lists rejections, newest first; `rule` is any of those that the row broke."""
         only = {"table": None if table is None else gate.table(table).name, "rule": rule}
-        start: Any = None if after is None else key_of(after, datetime, int, str)
+        start: Any = None if after is None else key_of(after, int, int, str)
         with gate.database.reading() as connection:
             found = queries.rejections(
                 connection,
@@ -149,7 +149,7 @@ class RejectionController(Controller):
         following = None
         if found.more:
             last = found.entries[-1]
-            following = cursor(last.rejected_at, last.position, last.rejection_id)
+            following = cursor(last.number, last.position, last.rejection_id)
         shown = [page_of(entry) for entry in found.entries]
         return Response(RejectionList(shown, following), headers=link(request, following))
 

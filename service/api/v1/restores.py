@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from service.api.http.authentication import actor_of
 from service.api.http.bodies import json_body
 from service.api.http.describing import Link, described
-from service.api.http.idempotency import again, asked_by, kept
+from service.api.http.idempotency import again, answered_before, asked_by, kept
 from service.api.http.parameters import only_known
 from service.api.v1.answers import encoded
 from service.backups.paired_places import Found, Place
@@ -96,14 +96,14 @@ class RestoreController(Controller):
         """Makes a table exactly what one of its backups holds, in one transaction."""
         found = gate.table(table)
         body, asked = await json_body(request, RestoreRequest)
-        backup = await asyncio.to_thread(
-            gate.restores.backup_of, found.name, asked.backup_id, asked.place
-        )
+
+        def backups() -> Found:
+            return gate.restores.backup_of(found.name, asked.backup_id, asked.place)
 
         def response(results: Sequence[RestoreResult]) -> Response[bytes]:
             return _response(_restored(results[0]))
 
-        return await _restore(request, gate, body, backup, asked.dry_run, response)
+        return await _restore(request, gate, body, backups, asked.dry_run, response)
 
     @post(
         "/restore",
@@ -122,7 +122,9 @@ class RestoreController(Controller):
     ) -> Response[bytes]:
         """Makes every table of a set exactly what the set holds, in one transaction."""
         body, asked = await json_body(request, RestoreSetRequest)
-        backups = await asyncio.to_thread(gate.restores.set_of, asked.set_id, asked.place)
+
+        def backups() -> Found:
+            return gate.restores.set_of(asked.set_id, asked.place)
 
         def response(results: Sequence[RestoreResult]) -> Response[bytes]:
             return _response(RestoredSet(asked.set_id, [_restored(each) for each in results]))
@@ -134,13 +136,17 @@ async def _restore(
     request: Request[Any, Any, Any],
     gate: Gate,
     body: bytes,
-    found: Found,
+    found_by: Callable[[], Found],
     dry_run: bool,
     response: Callable[[Sequence[RestoreResult]], Response[bytes]],
 ) -> Response[bytes]:
     asked = asked_by(request, body)
     if dry_run:
+        found = await asyncio.to_thread(found_by)
         return response(await asyncio.to_thread(gate.restores.plan, found))
+    if (before := await answered_before(gate, asked)) is not None:  # its backup may be gone by now
+        return before
+    found = await asyncio.to_thread(found_by)
     begun = await asyncio.to_thread(
         gate.restores.begin,
         found,

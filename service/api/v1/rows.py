@@ -1,5 +1,6 @@
 """GET of rows: page after page, or one by its id."""
 
+from pathlib import PurePosixPath
 from typing import Any
 
 from litestar import Controller, Request, Response, get
@@ -7,17 +8,25 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from service.api.http.describing import Schema, described
-from service.api.http.negotiation import CSV, JSON, NDJSON, answer_with, negotiated
-from service.api.http.paging import After, Limit, cursor, key_of, link
+from service.api.http.negotiation import (
+    ARROW,
+    CSV,
+    JSON,
+    NDJSON,
+    PARQUET,
+    answer_with,
+    negotiated,
+)
 from service.api.http.parameters import only_known
-from service.dictionary import Column
+from service.api.v1.row_answers import ENDINGS, answer_rows
 from service.dictionary.column_types import Unreadable
-from service.errors import BadRequest, NotFound
+from service.errors import NotFound
 from service.gate import Gate
 from service.warehouse import stored_rows
 from service.warehouse.stored_rows import RowPage
 
-PAGE = {JSON: Schema.PAGE, CSV: Schema.TEXT, NDJSON: Schema.TEXT}
+FILES = {CSV: Schema.TEXT, NDJSON: Schema.TEXT, PARQUET: Schema.BYTES, ARROW: Schema.BYTES}
+PAGE = {JSON: Schema.PAGE, **FILES}
 ROW = {JSON: Schema.ROW, CSV: Schema.TEXT, NDJSON: Schema.TEXT}
 
 
@@ -28,34 +37,31 @@ class ReadController(Controller):
     tags = ("rows",)
 
     @get(
-        "/tables/{table:str}/rows",
+        ["/tables/{table:str}/rows", *(f"/tables/{{table:str}}/rows.{each}" for each in ENDINGS)],
         operation_id="list_rows",
-        sync_to_thread=True,
-        guards=[only_known],
-        opt=described(answers={200: PAGE}, problems=(406,), links=True),
+        opt=described(
+            answers={200: PAGE},
+            problems=(400, 406, 503),
+            links=True,
+            rows=True,
+            endings={JSON: Schema.ANY, **FILES},
+        ),
     )
-    def list_rows(
-        self,
-        request: Request[Any, Any, Any],
-        gate: NamedDependency[Gate],
-        table: FromPath[str],
-        limit: Limit = 100,
-        after: After = None,
-    ) -> Response[bytes]:
-        """Lists rows by primary key."""
-        found, form = gate.table(table), negotiated(request)
-        key = stored_rows.key_column(found)
-        start = None if after is None else _start(key, after)
-        with gate.database.reading() as connection:
-            rows = stored_rows.page(connection, found, start, limit)
-        place = found.column_names.index(key.name)
-        following = cursor(rows.values[-1][place]) if rows.more else None
-        return answer_with(
-            rows,
-            form,
-            lambda shown: {"rows": shown, "next": following},
-            link(request, following),
-        )
+    async def list_rows(
+        self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], table: FromPath[str]
+    ) -> Response[Any]:
+        """Lists the rows that fit filters, in an order: by primary key, where none is asked for.
+
+        A filter is ``column=operator.value``; several must all hold. Operators are eq, neq, gt,
+        gte, lt, lte, in.(a,b), is.null (true, false), like.a* and ilike.a*, with not. before them.
+        A column that is named like a parameter is written column.NAME. ``Prefer: count=exact`` or
+        ``count=estimated`` (up to 10 000) counts the rows that fit. With limit=all, and where the
+        path ends in .csv, .ndjson, .json, .parquet or .arrow, all rows come as one stream, of one
+        moment.
+        """
+        found = gate.table(table)
+        ending = PurePosixPath(request.scope["path"]).suffix.removeprefix(".")
+        return await answer_rows(request, gate, found, ending if ending in ENDINGS else None)
 
     @get(
         "/tables/{table:str}/rows/{row_id:str}",
@@ -83,12 +89,3 @@ class ReadController(Controller):
         if not rows.values:
             raise NotFound(f"{table} has no row {row_id!r}", table=table)
         return answer_with(rows, form, lambda shown: shown[0])
-
-
-def _start(key: Column, after: str) -> Any:
-    """The key that a page begins after."""
-    (value,) = key_of(after, Any)
-    try:
-        return key.type.read(value)
-    except Unreadable:
-        raise BadRequest("after is not the next of a page of this table") from None

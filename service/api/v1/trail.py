@@ -12,14 +12,17 @@ from service.api.http.describing import described
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
 from service.api.http.times import Timestamp, in_utc, naive
-from service.api.v1.keys import of_keys
 from service.gate import Gate
 from service.ops import trail
-from service.ops.trail import TrailFilter
+from service.ops.trail import Deed, Outcome, TrailFilter
 
 
 class TrailEntry(msgspec.Struct):
-    """Something that was done; `actor` is the name of a key, null where there were no keys."""
+    """Something that was done; `actor` is the name of a key, null where there were no keys.
+
+    `outcome` is `begun` until it has ended; `interrupted` if the service had ended before it could
+    say what came of it: then `detail` has what its next start found.
+    """
 
     entry_id: str
     happened_at: Timestamp
@@ -27,6 +30,7 @@ class TrailEntry(msgspec.Struct):
     action: str
     subject: str | None
     detail: str | None
+    outcome: Outcome
 
 
 class TrailList(msgspec.Struct):
@@ -63,16 +67,26 @@ class TrailController(Controller):
 
         `action` is a whole one (`backup.delete`) or a kind (`backup`).
         """
-        start: Any = None if after is None else key_of(after, datetime, str)
+        start: Any = None if after is None else key_of(after, int, str)
         wanted = TrailFilter(actor, action, naive(since), start)
+        gate.key_memory.keep()  # what was done to them on the machine
         with gate.database.reading() as connection:
-            found = trail.page(connection, limit, wanted, of_keys(gate))
+            found = trail.page(connection, limit, wanted)
         following = None
         if found.more:
             last = found.entries[-1]
-            following = cursor(last.happened_at, last.entry_id)
-        shown = [
-            TrailEntry(e.entry_id, in_utc(e.happened_at), e.actor, e.action, e.subject, e.detail)
-            for e in found.entries
-        ]
+            following = cursor(last.number, last.entry_id)
+        shown = [_shown(deed) for deed in found.entries]
         return Response(TrailList(shown, following), headers=link(request, following))
+
+
+def _shown(deed: Deed) -> TrailEntry:
+    return TrailEntry(
+        entry_id=deed.entry_id,
+        happened_at=in_utc(deed.happened_at),
+        actor=deed.actor,
+        action=deed.action,
+        subject=deed.subject,
+        detail=deed.detail,
+        outcome=deed.outcome,
+    )

@@ -3,6 +3,7 @@
 import click
 
 from service.cli import output
+from service.cli.interruptions import offering
 from service.cli.invocation import Run, command, segment
 
 COLUMNS = ["backup_id", "table", "rows", "bytes", "created_at", "set_id"]
@@ -13,7 +14,12 @@ COLUMNS = ["backup_id", "table", "rows", "bytes", "created_at", "set_id"]
 @command
 def backup(run: Run, tables: tuple[str, ...]) -> None:
     """Back tables up; without TABLE all of them, as one set of one moment."""
-    with run.connect() as client, output.progress("backing up", len(tables) or None) as step:
+    goes_on = "goes on; it will be whole or not there: `gatehouse backups` lists it"
+    with (
+        run.connect() as client,
+        offering("the backup", goes_on),
+        output.progress("backing up", len(tables) or None) as step,
+    ):
         answer = {"set_id": None, "backups": []} if tables else client.post("/v1/backups")
         for table in tables:
             answer["backups"].append(client.post(f"/v1/tables/{segment(table)}/backups"))

@@ -8,7 +8,7 @@ import click
 
 from service.cli import output
 from service.cli.failures import Failure
-from service.cli.invocation import Run, command, segment
+from service.cli.invocation import Run, command, is_of_subcommand, segment
 
 FORMATS = ("json-schema", "avro", "odcs")
 
@@ -30,10 +30,7 @@ def dictionary(run: Run) -> None:
 
     `gatehouse dictionary export` writes the contract of tables as files.
     """
-    context = click.get_current_context()
-    if context.invoked_subcommand:
-        given = {"as_json": run.as_json, "url": run.url}
-        context.default_map = dict.fromkeys(dictionary.commands, given)
+    if is_of_subcommand(run):
         return
     from service.cli import dictionary_texts
 

@@ -10,6 +10,7 @@ import click
 from service.cli import output
 from service.cli.failures import Failure, Refused
 from service.cli.invocation import Run, command, segment
+from service.runtime.wording import counted
 
 if TYPE_CHECKING:
     from service.cli.client import Client
@@ -125,8 +126,8 @@ def _show(run: Run, total: Sum) -> None:
 def _summary(total: Sum) -> str:
     would = " (dry run: nothing is written)" if total.dry_run else ""
     return (
-        f"{total.table} {total.received} rows "
-        f"({total.accepted} accepted, {total.rejected} rejected){would}"
+        f"{total.table} {counted(total.received, 'row')} "
+        f"({total.accepted:,} accepted, {total.rejected:,} rejected){would}"
     )
 
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from service.access.roles import ROLES
-from service.cli import output
+from service.cli import consent, output
 from service.cli.dates import date_option
-from service.cli.invocation import Run, command, segment
+from service.cli.failures import Failure
+from service.cli.invocation import Run, command, local_command, segment
 
 if TYPE_CHECKING:
     from service.access.keys_file import Key
@@ -44,7 +45,8 @@ def create(run: Run, name: str, role: Any, expires_at: datetime | None) -> None:
     """Make a key, and print it this once.
 
     A reader reads, a writer also inserts, an operator also makes and restores backups, builds,
-    deletes, and makes keys. The first key must be an operator's.
+    deletes, and makes keys. The first key must be an operator's. Where the file with the keys is
+    lost, this makes a new one, and keys of before are of no use.
     """
     if run.url:
         asked = {"name": name, "role": role, "expires_at": expires_at and expires_at.isoformat()}
@@ -86,19 +88,46 @@ def list_keys(run: Run) -> None:
 
 @keys.command()
 @click.argument("name")
+@click.option("--force", is_flag=True, help="Also the last operator's key.")
+@consent.yes_option
 @command
-def revoke(run: Run, name: str) -> None:
-    """Make a key of no use, from now on and for ever."""
+def revoke(run: Run, name: str, force: bool, yes: bool) -> None:
+    """Make a key of no use, from now on and for ever.
+
+    Without an operator's key, new keys can be made by this command on the machine alone.
+    """
+    consent.require(yes, f"gatehouse keys revoke {name}")
+    if not yes:
+        consent.confirm(f"Make the key {name} of no use, for ever?")
     if run.url:
         with run.connect() as client:
-            client.delete(f"/v1/keys/{segment(name)}")
+            client.delete(f"/v1/keys/{segment(name)}{'?force=true' if force else ''}")
     else:
         from service.access import keys_file
         from service.api.http.authentication import local_caller
 
         with _as_failure():
-            keys_file.revoke(run.settings.keys_file, name, local_caller().name)
+            keys_file.revoke(run.settings.keys_file, name, local_caller().name, force=force)
     output.note(f"the key {name} is of no use any more")
+
+
+@keys.command()
+@consent.yes_option
+@local_command
+def disable(run: Run, yes: bool) -> None:
+    """Need no keys any more: drop all of them, and serve only this machine.
+
+    It is for the machine on which the warehouse lies, while no service runs there. Where the file
+    with the keys is lost, it is one of two ways back in; to make a new operator's key is the other.
+    """
+    from service.cli.inside import disable_keys
+
+    which = "all keys" if run.settings.keys_file.exists() else "the keys whose file is gone"
+    consent.require(yes, "gatehouse keys disable")
+    if not yes:
+        consent.confirm(f"Drop {which}, so that whoever is on this machine may do everything?")
+    disable_keys(run.settings)
+    output.note("no key is needed any more; only this machine is served")
 
 
 def _shown(key: "Key") -> dict[str, Any]:
@@ -113,12 +142,13 @@ def _shown(key: "Key") -> dict[str, Any]:
 @contextmanager
 def _as_failure() -> Iterator[None]:
     """Turns an error of the key file into a failure of the command."""
-    from service.access.keys_file import DamagedKeys
-    from service.cli.failures import Failure
+    from service.access.keys_file import DamagedKeys, LastOperator
     from service.errors import Problem
 
     try:
         yield
+    except LastOperator as error:
+        raise Failure(error.detail, "--force revokes it all the same") from error
     except Problem as error:
         raise Failure(error.detail) from error
     except DamagedKeys as error:

@@ -9,7 +9,9 @@ import click
 
 from service.cli import output
 from service.cli.failures import Failure, WrongSettings
+from service.cli.interruptions import offering
 from service.cli.invocation import Run, command, segment
+from service.runtime.wording import counted
 
 if TYPE_CHECKING:
     from service.cli.client import Client
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 Load = dict[str, Any]
 CHUNK_BYTES = 1 << 20
 POLL_SECONDS = 0.25
-COUNTS = ("received", "accepted", "rejected", "already_present")
 
 
 @click.command()
@@ -68,7 +69,10 @@ def _load(
     run: Run, client: "Client", table: str, path: Path, options: dict[str, Any], explain: bool
 ) -> Load:
     """Uploads a file, shows its dialect, and waits until its load has ended."""
-    with output.progress(f"sending {path.name}", path.stat().st_size) as step:
+    with (
+        offering(f"{path.name} was on its way;", "`gatehouse loads` lists it if it had arrived"),
+        output.progress(f"sending {path.name}", path.stat().st_size) as step,
+    ):
         taken = client.send(
             "POST",
             f"/v1/tables/{segment(table)}/files",
@@ -104,7 +108,10 @@ def _followed(client: "Client", href: str, name: str) -> Load:
     """Polls the load until it has ended; returns it."""
     found: Load = client.get(href)
     total = found.get("progress", {}).get("of_bytes")
-    with output.progress(f"loading {name}", total) as step:
+    with (
+        offering(f"the load of {name}", _goes_on(client, href), lambda: client.delete(href)),
+        output.progress(f"loading {name}", total) as step,
+    ):
         read = 0
         while found["status"] == "running":
             time.sleep(POLL_SECONDS)
@@ -113,6 +120,12 @@ def _followed(client: "Client", href: str, name: str) -> Load:
             step(now - read)
             read = now
     return found
+
+
+def _goes_on(client: "Client", href: str) -> str:
+    load_id = href.rpartition("/")[2]
+    how = "with the next command or service here" if client.is_here else "at the service"
+    return f"goes on {how}: `gatehouse loads show {load_id}` says how far it is"
 
 
 def _explain(done: Load) -> None:
@@ -151,12 +164,8 @@ def _tell(done: Load, dry_run: bool) -> None:
             f"{done['source']} was not loaded: {done['detail']}",
             "what was there before is still there" if not done["received"] else None,
         )
-    received, accepted, rejected, present = (f"{done[name]:,}" for name in COUNTS)
     would = " (dry run: nothing is written)" if dry_run else ""
-    output.line(
-        f"{done['table']} {received} rows ({accepted} accepted, {rejected} rejected, "
-        f"{present} already present){would}"
-    )
+    output.line(output.count_line(done["table"], done) + would)
     if said := _lines(done):
         output.line(f"  lines: {said}")
     if done["detail"]:
@@ -169,6 +178,6 @@ def _tell(done: Load, dry_run: bool) -> None:
         ]
         output.table(broken, ["line", "column", "rule", "message"])
         if (listed := len(done["rejections"])) < done["rejected"]:
-            output.note(f"these are the first {listed} of {rejected} lines")
+            output.note(f"these are the first {listed} of {counted(done['rejected'], 'line')}")
     elif done["rejected"]:
         output.note(f"HINT: gatehouse rejections --load {done['load_id']}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.cli import output
+from service.cli import consent, output
 from service.cli.failures import Failure, Refused, Unreachable
 from service.cli.invocation import Run, local_command, segment
 
@@ -24,9 +24,10 @@ Restored = dict[str, Any]
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Try it all, and leave the warehouse as it is.")
+@consent.yes_option
 @click.option("--force", is_flag=True, help="Also where the warehouse can be opened.")
 @local_command
-def recover(run: Run, dry_run: bool, force: bool) -> int:
+def recover(run: Run, dry_run: bool, yes: bool, force: bool) -> int:
     """Make the warehouse anew, from the history and the newest backups that are whole.
 
     The file that is there is never deleted: it is kept under another name. Rows that came in
@@ -36,9 +37,13 @@ def recover(run: Run, dry_run: bool, force: bool) -> int:
 
     quieten(run.settings)
     _check_needed(run.settings, force)
+    if not dry_run:
+        consent.require(yes, "gatehouse recover")
     with _elsewhere(run.settings) as settings:
         _build(settings)
         restored = _restore(replace(run, settings=settings), _whole_backups(run))
+        if not (dry_run or yes):
+            consent.confirm("Put it in the place of the warehouse that is there?")
         kept = [] if dry_run else _put_in_place(run.settings, settings.warehouse)
     _tell(run, restored, kept, dry_run)
     return 0
@@ -61,7 +66,9 @@ def _elsewhere(settings: "Settings") -> "Iterator[Settings]":
     """The same settings with a temporary warehouse beside, removed after the block."""
     import msgspec
 
-    name = f"{settings.warehouse.stem}.recovering{settings.warehouse.suffix}"
+    from service.backups.ownership import RECOVERING
+
+    name = f"{settings.warehouse.stem}{RECOVERING}{settings.warehouse.suffix}"
     other = msgspec.structs.replace(settings, warehouse=settings.warehouse.with_name(name))
     try:
         _remove(other)

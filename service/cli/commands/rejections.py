@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from service.cli import output
-from service.cli.invocation import Run, command, segment
-from service.cli.replays import reason_of, replay_corrected, replay_one, show_replays
+from service.cli.invocation import Run, command, is_of_subcommand, segment
+from service.cli.replays import reason_of, replay_all, replay_corrected, replay_one
+from service.runtime.wording import counted
 
 if TYPE_CHECKING:
     from service.cli.client import Client
@@ -36,10 +37,7 @@ def filters(body: Callable[..., Any]) -> Callable[..., Any]:
 @command
 def rejections(run: Run, limit: int, summary: bool, **only: str | None) -> None:
     """List the rows that were kept out, and why."""
-    context = click.get_current_context()
-    if context.invoked_subcommand:
-        given = {"as_json": run.as_json, "url": run.url}
-        context.default_map = dict.fromkeys(rejections.commands, given)
+    if is_of_subcommand(run):
         return
     with run.connect() as client:
         if summary:
@@ -60,7 +58,7 @@ def _summarize(run: Run, client: "Client", only: dict[str, str | None]) -> None:
         raise click.UsageError(f"a summary is of a table or all, not by {', '.join(others)}")
     answer = client.get("/v1/rejections/summary", table=only["table"])
     if not run.as_json:
-        output.line(", ".join(f"{answer[name]} {name}" for name in STATUSES.choices))
+        output.line(", ".join(f"{answer[name]:,} {name}" for name in STATUSES.choices))
     run.show(answer, answer["counts"], ["rejections", "table", "column", "rule", "status"])
 
 
@@ -118,7 +116,7 @@ def export(run: Run, path: str, **only: str | None) -> None:
     if run.as_json and path != "-":
         output.print_json({"file": path, "rows": count})
     else:
-        output.note(f"{count} rows")
+        output.note(counted(count, "row"))
 
 
 @rejections.command()
@@ -139,8 +137,7 @@ def replay(run: Run, what: str | None, everything: bool, table: str | None, dry_
         raise click.UsageError("--dry-run is for one REJECTION_ID")
     with run.connect() as client:
         if everything:
-            parameters = {"table": table} if table else {}
-            return show_replays(run, client.post("/v1/rejections/replay", **parameters))
+            return replay_all(run, client, table)
         if is_file:
             from service.cli.corrections import read
 

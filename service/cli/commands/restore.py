@@ -1,17 +1,19 @@
 """`gatehouse restore`: puts tables back to what a backup holds."""
 
-import sys
 from typing import Any
 
 import click
 
-from service.cli import output
+from service.cli import consent, output
+from service.cli.interruptions import offering
 from service.cli.invocation import Run, command, segment
+from service.runtime.wording import counted
 
 COLUMNS = [
     "table", "backup_id", "rows_before", "rows_after", "added", "removed", "changed",
     "safety_backup_id",
 ]  # fmt: skip
+GOES_ON = "is all or nothing, and goes on: `gatehouse loads --kind restore` shows what comes of it"
 
 
 @click.command()
@@ -25,7 +27,7 @@ COLUMNS = [
     help="Read the backup there; without it, the copy only where the primary place fails.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@consent.yes_option
 @command
 def restore(
     run: Run,
@@ -39,16 +41,18 @@ def restore(
     """Put a table back to what a backup holds (the latest, if none is named).
 
     A backup of what was there is taken first. On a terminal you see what would change, and are
-    asked.
+    asked; without one it takes --yes.
     """
     if bool(table) == bool(set_id):
         raise click.UsageError("name either a TABLE or a --set")
+    if not dry_run:
+        consent.require(yes, f"gatehouse restore {table or f'--set {set_id}'}")
     path = f"/v1/tables/{segment(table)}/restore" if table else "/v1/restore"
     asked: dict[str, Any] = {"backup_id": backup_id or "latest"} if table else {"set_id": set_id}
     if place:
         asked["place"] = place
     with run.connect() as client:
-        if dry_run or (sys.stdin.isatty() and not yes):
+        if dry_run or not yes:
             plan = client.post(path, {**asked, "dry_run": True})
             if dry_run:
                 _show(run, plan)
@@ -56,16 +60,19 @@ def restore(
             _confirm(plan)
             if table:
                 asked["backup_id"] = plan["backup_id"]  # what was shown, should a newer one come
-        _show(run, client.post(path, {**asked, "dry_run": False}))
+        with offering("the restore", GOES_ON), output.progress("restoring"):
+            done = client.post(path, {**asked, "dry_run": False})
+        _show(run, done)
 
 
 def _confirm(plan: dict[str, Any]) -> None:
     for each in _tables(plan):
         output.note(
-            f"{each['table']}: {each['rows_before']} rows become {each['rows_after']} "
-            f"({each['added']} added, {each['removed']} removed, {each['changed']} changed)"
+            f"{each['table']}: {counted(each['rows_before'], 'row')} "
+            f"{'becomes' if each['rows_before'] == 1 else 'become'} {each['rows_after']:,} "
+            f"({each['added']:,} added, {each['removed']:,} removed, {each['changed']:,} changed)"
         )
-    click.confirm("Restore?", abort=True, err=True)
+    consent.confirm("Restore?")
 
 
 def _tables(answer: dict[str, Any]) -> list[dict[str, Any]]:

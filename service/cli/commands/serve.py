@@ -34,6 +34,7 @@ def serve(run: Run, host: str | None, port: int | None) -> None:
     if url := find(run.settings):
         raise Unreachable(f"a service has this warehouse already: {url}")
     _build_if_needed(run)
+    _check_backups(run)
     given = {"host": host, "port": port}
     changed = {name: value for name, value in given.items() if value is not None}
     _serve(replace(run, settings=msgspec.structs.replace(run.settings, **changed)))
@@ -45,6 +46,12 @@ def _build_if_needed(run: Run) -> None:
     if not is_built(run.settings):
         output.note(f"no warehouse at {run.settings.warehouse} yet; building it")
         build_and_tell(run)
+
+
+def _check_backups(run: Run) -> None:
+    from service.cli.inside import check_backups
+
+    check_backups(run.settings)
 
 
 def _serve(run: Run) -> None:

@@ -6,6 +6,7 @@ import click
 
 from service.cli import output
 from service.cli.invocation import Run, command, segment
+from service.runtime.wording import counted
 
 
 @click.command()
@@ -23,7 +24,7 @@ def tables(run: Run, table: str | None) -> None:
 
 def _show_table(run: Run, table: dict[str, Any]) -> None:
     if not run.as_json:
-        output.line(f"{table['name']}: {table['rows']} rows. {table['description']}")
+        output.line(f"{table['name']}: {counted(table['rows'], 'row')}. {table['description']}")
     columns = [
         {**column, "rules": ", ".join(map(_rule, column["rules"]))} for column in table["columns"]
     ]

@@ -21,4 +21,4 @@ def trail(
     filters = {"actor": actor, "action": action, "since": since and since.isoformat()}
     with run.connect() as client:
         found = client.pages("/v1/trail", "entries", limit, **filters)
-    run.show(found, found, ["happened_at", "actor", "action", "subject", "detail"])
+    run.show(found, found, ["happened_at", "actor", "action", "subject", "outcome", "detail"])

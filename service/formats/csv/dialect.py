@@ -4,6 +4,7 @@ import msgspec
 
 from service.dictionary import Table
 from service.errors import Unprocessable, shortened
+from service.runtime.wording import counted
 
 DELIMITERS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'", "^": "'^'", " ": "space"}
 QUOTES = {'"': "", "'": 'quotes "\'"', "": "no quotes"}
@@ -172,11 +173,6 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
 BY_NAME, BY_NORMAL_NAME = "by its name", "by its name, but for case and punctuation"
 BY_SYNONYM, BY_TYPE = "by a synonym", "by its type: no other column fits its values"
 BY_POSITION, AS_SAID = "by its position", "as said"
-
-
-def counted(number: int, noun: str) -> str:
-    """``one`` or more of something: ``1 line``, ``2,000 lines``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def expected_columns(table: Table) -> tuple[ExpectedColumn, ...]:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from service.dictionary.column_types import TYPES, Unreadable
-from service.formats.csv.dialect import FileField, counted
+from service.formats.csv.dialect import FileField
+from service.runtime.wording import counted
 
 TEXT = "varchar"
 

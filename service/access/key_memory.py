@@ -1,0 +1,89 @@
+"""What the warehouse knows of keys: the trail says what became of each, also when the file is lost.
+
+So a lost file does not open the doors: that there were keys is remembered (`had_keys`) until an
+operator says on the machine that none are needed any more (``key.disable``).
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from service.access import keys_file
+from service.access.keys_file import Key
+from service.engines.duckdb import Database
+from service.engines.engine import Connection
+from service.errors import Problem
+from service.ops import trail
+from service.ops.records import BEFORE_ALL, TrailRecord
+from service.runtime.logs import get_logger
+from service.warehouse.writer import Writer
+
+log = get_logger(__name__)
+DISABLE = "key.disable"
+_HAD_KEYS = """
+    select count(*) > 0 from ops.trail
+    where action = 'key.create' and number > (
+        select coalesce(max(number), ?) from ops.trail where action = ?
+    )
+"""
+
+
+class KeyMemory:
+    """Keeps the trail of keys, which others make and revoke in their file."""
+
+    def __init__(self, path: Path, database: Database, writer: Writer) -> None:
+        self._path, self._database, self._writer = path, database, writer
+        self._kept: set[str] = set()
+
+    def had_keys(self) -> bool:
+        """Whether keys are needed, as far as the warehouse knows."""
+        with self._database.reading() as connection:
+            ((had,),) = connection.execute(_HAD_KEYS, [BEFORE_ALL, DISABLE]).fetchall()
+        return bool(had)
+
+    def keep(self) -> None:
+        """Returns when it is on the trail what became of all keys in the file.
+
+        A file that cannot be read says nothing, and is told elsewhere.
+
+        Raises:
+            NoSpace, Unavailable: it cannot be written now.
+        """
+        try:
+            keys = keys_file.read(self._path)
+        except (OSError, keys_file.DamagedKeys):
+            return
+        if new := self._new(keys):
+            self._writer.run(lambda connection: trail.take_up(connection, new)).result()
+            self._kept |= {each.entry_id for each in new}
+
+    def keep_soon(self, keys: Sequence[Key]) -> None:
+        """The same of keys that were just read, without waiting."""
+        if not (new := self._new(keys)):
+            return
+
+        def take_up(connection: Connection) -> None:
+            trail.take_up(connection, new)
+
+        try:
+            self._writer.run(take_up)
+        except Problem as error:
+            log.warning("keys_not_on_the_trail_yet", error=type(error).__name__)
+
+    def _new(self, keys: Sequence[Key]) -> list[TrailRecord]:
+        return [each for each in deeds_of(keys) if each.entry_id not in self._kept]
+
+
+def deeds_of(keys: Sequence[Key]) -> Iterator[TrailRecord]:
+    """What became of keys: whoever made or revoked them, by whatever way."""
+    for key in keys:
+        made = _naive(key.created_at)
+        entry_id = f"key/{key.name}/{made.isoformat()}"
+        yield TrailRecord(entry_id, made, key.created_by, "key.create", key.name, key.role)
+        if key.revoked_at is not None:
+            ended = _naive(key.revoked_at)
+            yield TrailRecord(f"{entry_id}/revoked", ended, key.revoked_by, "key.revoke", key.name)
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,61 @@
+"""The parameters of calls that choose rows, for the document: handlers read them themselves."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from service.api.http.negotiation import FORMATS
+from service.dictionary import Column, Table
+from service.warehouse.row_filters import ESCAPE
+from service.warehouse.row_queries import RESERVED
+
+Json = dict[str, Any]
+FORMAT_OF = {media_type: name for name, media_type in FORMATS.items()}
+LIMIT = {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 10_000}, {"const": "all"}]}
+
+
+def paging_parameters() -> Iterator[Json]:
+    """Which rows of those that fit."""
+    yield _query("limit", LIMIT, "How many rows to answer with, at most.")
+    yield _query("after", {"type": "string"}, "Where the page begins: the `next` of the last one.")
+    yield _query("format", {"enum": [*FORMATS]}, "The format, in place of `Accept`.")
+
+
+def row_parameters(table: Table) -> Iterator[Json]:
+    """Filters by column, the order, and the columns to show."""
+    yield _query("order", {"type": "string"}, "Columns: name.desc,id; nulls last or .nullsfirst.")
+    yield _query("select", {"type": "string"}, "The columns to show: id,name.")
+    yield from map(_filter, table.columns)
+
+
+def facet_parameters(table: Table) -> Iterator[Json]:
+    """Whose values are counted, and of which rows."""
+    yield _query("column", {"type": "string"}, "The columns: department_id,job_id.")
+    limit = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 20}
+    yield _query("limit", limit, "How many values of each.")
+    yield from map(_filter, table.columns)
+
+
+def _filter(column: Column) -> Json:
+    name = f"{ESCAPE}{column.name}" if column.name in RESERVED else column.name
+    return _query(name, {"type": "string"}, f"A filter, such as eq.… ({column.type.name}).")
+
+
+def count_header() -> Json:
+    """``Prefer: count``."""
+    return {
+        "name": "Prefer",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string", "examples": ["count=exact", "count=estimated"]},
+        "description": "RFC 7240. Counts the rows that fit; an estimate ends at 10 000.",
+    }
+
+
+def _query(name: str, schema: Json, description: str) -> Json:
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "schema": schema,
+        "description": description,
+    }

@@ -1,0 +1,117 @@
+"""What a row refers to, and which rows refer to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from service.dictionary import Column, Dictionary, Rule, Table
+from service.engines.engine import Connection
+from service.engines.sql import core, quoted
+from service.errors import NotFound
+from service.warehouse.row_filters import as_parameter
+from service.warehouse.row_queries import COUNTED, shown
+from service.warehouse.stored_rows import shown_column
+
+FIRST = 10  # rows that refer to this one, by their keys
+
+
+@dataclass(frozen=True)
+class ParentRow:
+    """The row that a column refers to; both `value` and `row` are None where it has none."""
+
+    column: str
+    table: str
+    field: str
+    value: Any
+    key: Any  # primary key of the row
+    row: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class ChildRows:
+    """The rows of a table whose `column` refers to this row's `field`: how many, the first keys.
+
+    If not `is_exact`, there are more than `rows`.
+    """
+
+    table: str
+    column: str
+    field: str
+    value: Any
+    rows: int
+    is_exact: bool
+    first: Sequence[Any]
+
+
+@dataclass(frozen=True)
+class RowReferences:
+    """A row's references, both ways."""
+
+    parents: Sequence[ParentRow]
+    children: Sequence[ChildRows]
+
+
+def references(
+    connection: Connection, dictionary: Dictionary, table: Table, key: Any
+) -> RowReferences:
+    """The references of the row of that primary key, as its type reads it.
+
+    Raises:
+        NotFound: there is no such row.
+    """
+    found = _row(connection, table, table.column(table.primary_key), key)
+    if found is None:
+        raise NotFound(f"{table.name} has no row {key!r}", table=table.name)
+    parents = [
+        _parent(connection, dictionary, column, column.reference, found[column.name])
+        for column in table.columns
+        if column.reference
+    ]
+    children = [
+        _children(connection, child, column, column.reference, found)
+        for child, column in dictionary.children(table.name)
+        if column.reference
+    ]
+    return RowReferences(parents, children)
+
+
+def _row(connection: Connection, table: Table, column: Column, value: Any) -> dict[str, Any] | None:
+    found = connection.execute(
+        f"select {shown(table.columns)} from {core(table.name)} where {quoted(column.name)} = ?",
+        [as_parameter(column.type, value)],
+    ).fetchone()
+    return None if found is None else dict(zip(table.column_names, found, strict=True))
+
+
+def _parent(
+    connection: Connection, dictionary: Dictionary, column: Column, said: Rule, value: Any
+) -> ParentRow:
+    parent, field = dictionary.tables[said.args["parent"]], said.args["field"]
+    read = None if value is None else column.type.read(value)
+    row = None if value is None else _row(connection, parent, parent.column(field), read)
+    key = None if row is None else row[parent.primary_key]
+    return ParentRow(column.name, parent.name, field, value, key, row)
+
+
+def _children(
+    connection: Connection, child: Table, column: Column, said: Rule, row: dict[str, Any]
+) -> ChildRows:
+    field = said.args["field"]
+    value = row[field]
+    if value is None:
+        return ChildRows(child.name, column.name, field, None, 0, True, ())
+    wanted = as_parameter(column.type, column.type.read(value))
+    name, key = quoted(column.name), child.column(child.primary_key)
+    table = core(child.name)
+    [(rows,)] = connection.execute(
+        f"select count(*) from (select 1 from {table} where {name} = ? limit ?)",
+        [wanted, COUNTED + 1],
+    ).fetchall()
+    first = connection.execute(
+        f"select {shown_column(key.name, key.type.name)} from {table} as listed where {name} = ?"
+        f" order by listed.{quoted(key.name)} limit ?",
+        [wanted, FIRST],
+    ).fetchall()
+    keys = [each for (each,) in first]
+    exact = rows <= COUNTED
+    return ChildRows(child.name, column.name, field, value, min(rows, COUNTED), exact, keys)

@@ -1,0 +1,183 @@
+"""An order of rows, ``department_id.desc,name``, and the place in it that a page begins after."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from service.dictionary import Column, Table
+from service.dictionary.column_types import Unreadable
+from service.engines.sql import quoted
+from service.errors import BadRequest, shortened
+from service.warehouse.row_filters import as_parameter, split
+
+DIRECTIONS, NULLS = ("asc", "desc"), ("nullslast", "nullsfirst")
+LISTED = "listed"  # what a query that is ordered calls the table
+NO_CURSOR = "after is not the next of a page of this table"
+
+
+@dataclass(frozen=True)
+class OrderPart:
+    """One column of an order. Rows without a value come last, whichever way, unless said."""
+
+    column: Column
+    descending: bool = False
+    nulls_first: bool = False
+
+    @property
+    def text(self) -> str:
+        """As it is written: name.desc.nullsfirst."""
+        ends = (".desc" * self.descending, ".nullsfirst" * self.nulls_first)
+        return "".join((self.column.name, *ends))
+
+    def sql(self) -> str:
+        """As ``order by`` takes it; of the table: a timestamp is shown as a text of its name."""
+        direction = " desc" if self.descending else ""
+        nulls = "first" if self.nulls_first else "last"
+        return f"{LISTED}.{quoted(self.column.name)}{direction} nulls {nulls}"
+
+    def behind(self, value: Any) -> tuple[str, list[Any]]:
+        """The condition that a row comes later than one that has `value` here."""
+        name = quoted(self.column.name)
+        if value is None:
+            return (f"{name} is not null" if self.nulls_first else "false"), []
+        condition = f"{name} {'<' if self.descending else '>'} ?"
+        if not self.nulls_first and not self.column.required:
+            condition = f"({condition} or {name} is null)"
+        return condition, [value]
+
+    def same(self, value: Any) -> tuple[str, list[Any]]:
+        """The condition that a row has `value` here."""
+        name = quoted(self.column.name)
+        return (f"{name} is null", []) if value is None else (f"{name} = ?", [value])
+
+
+@dataclass(frozen=True)
+class RowOrder:
+    """An order in which no two rows have one place: it ends with the primary key."""
+
+    table: Table
+    parts: tuple[OrderPart, ...]
+
+    @classmethod
+    def read(cls, table: Table, text: str | None) -> "RowOrder":
+        """The order that a text says; None is that of the primary key.
+
+        Raises:
+            BadRequest: it names what is no column, or no direction.
+        """
+        parts: list[OrderPart] = []
+        for each in _listed(text):
+            part = _part(table, each)
+            if part.column.name in {other.column.name for other in parts}:
+                raise _wrong(f"order has {part.column.name} twice")
+            parts.append(part)
+        keys = [
+            number for number, part in enumerate(parts) if part.column.name == table.primary_key
+        ]
+        if keys:  # what stands behind it changes nothing
+            return cls(table, tuple(parts[: keys[0] + 1]))
+        return cls(table, (*parts, OrderPart(table.column(table.primary_key))))
+
+    @cached_property
+    def text(self) -> str:
+        """As it is written, in full; two texts of one order are the same here."""
+        return ",".join(part.text for part in self.parts)
+
+    @property
+    def is_by_key(self) -> bool:
+        """Whether it is the one that there is when none is asked for."""
+        return self.text == self.table.primary_key
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Those that it goes by."""
+        return tuple(part.column for part in self.parts)
+
+    def sql(self) -> str:
+        """As ``order by`` takes it."""
+        return ", ".join(part.sql() for part in self.parts)
+
+    def values_of(self, key: Sequence[Any]) -> list[Any]:
+        """The values of a place, as the engine takes them, of what a cursor says.
+
+        Raises:
+            BadRequest: it is no place of this order.
+        """
+        said = list(key)
+        if not self.is_by_key and (not said or said.pop(0) != f"{self.table.name} {self.text}"):
+            raise BadRequest("after is the next of a page in another order")
+        if len(said) != len(self.parts):
+            raise BadRequest(NO_CURSOR)
+        return [_read(part.column, value) for part, value in zip(self.parts, said, strict=True)]
+
+    def place_of(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        """What a cursor says of a row with these `values`, as they are shown."""
+        return tuple(values) if self.is_by_key else (f"{self.table.name} {self.text}", *values)
+
+    def behind(self, values: Sequence[Any]) -> tuple[str, list[Any]]:
+        """The condition that a row comes later than the place of these values."""
+        conditions: list[str] = []
+        parameters: list[Any] = []
+        same, of_same = ["true"], list[Any]()
+        for part, value in zip(self.parts, values, strict=True):
+            later, of_later = part.behind(value)
+            conditions.append(f"({' and '.join([*same, later])})")
+            parameters += [*of_same, *of_later]
+            equal, of_equal = part.same(value)
+            same.append(equal)
+            of_same += of_equal
+        return self._narrowed(values[0], f"({' or '.join(conditions)})", parameters)
+
+    def _narrowed(self, first: Any, condition: str, parameters: list[Any]) -> tuple[str, list[Any]]:
+        """The same, with what the engine can leave out blocks of rows by."""
+        part = self.parts[0]
+        if first is None or len(self.parts) == 1 or not part.column.required:
+            return condition, parameters
+        bound = f"{quoted(part.column.name)} {'<=' if part.descending else '>='} ?"
+        return f"{bound} and {condition}", [first, *parameters]
+
+
+def _listed(text: str | None) -> list[str]:
+    if text is None:
+        return []
+    listed = split(text)
+    if listed is None:
+        raise _wrong(f"order cannot be read: {shortened(text)!r}")
+    return listed
+
+
+def _part(table: Table, text: str) -> OrderPart:
+    name, ends = text, list[str]()
+    while name not in table.column_names:
+        name, _, end = name.rpartition(".")
+        if end not in (*DIRECTIONS, *NULLS):
+            raise _unknown(table, text)
+        ends.append(end)
+    if len({end in NULLS for end in ends}) < len(ends):
+        raise _wrong(f"order: {shortened(text)!r} says a direction twice")
+    return OrderPart(table.column(name), "desc" in ends, "nullsfirst" in ends)
+
+
+def _unknown(table: Table, text: str) -> BadRequest:
+    ways = ", ".join(f".{each}" for each in (*DIRECTIONS, *NULLS))
+    return _wrong(
+        f"order takes columns of {table.name}, each with {ways} where wanted, not"
+        f" {shortened(text)!r}; columns: {', '.join(table.column_names)}",
+        known=list(table.column_names),
+    )
+
+
+def _wrong(detail: str, **members: Any) -> BadRequest:
+    return BadRequest(detail, parameter="order", **members)
+
+
+def _read(column: Column, value: Any) -> Any:
+    """A value of a cursor, as the engine takes it."""
+    try:
+        read = None if value is None else column.type.read(value)
+    except Unreadable:
+        raise BadRequest(NO_CURSOR) from None
+    if read is None and column.required:
+        raise BadRequest(NO_CURSOR)
+    return as_parameter(column.type, read)

@@ -1,0 +1,49 @@
+"""Pages in Chromium: what a person sees and does, with mouse, keyboard, phone, or no scripts."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.browser import fits, serious, watched
+
+PAGES = ("/", "/dictionary/", "/dictionary/hired_employees", "/login", "/nothing")
+
+
+@pytest.fixture
+def page(browser, reader) -> Iterator:
+    """A page of a service that all tests share: they may look, and nothing else."""
+    with watched(browser, url_of(reader)) as context:
+        yield context.new_page()
+
+
+def url_of(client: httpx.Client) -> str:
+    return str(client.base_url).rstrip("/")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_a_serious_fault_or_is_wider_than_a_phone(browser, reader, scheme):
+    options = {"color_scheme": scheme, "viewport": {"width": 1280, "height": 900}}
+    with watched(browser, url_of(reader), **options) as context:
+        page = context.new_page()
+        for path in PAGES:
+            page.set_viewport_size({"width": 1280, "height": 900})
+            page.goto(path)
+            assert serious(page) == [], path
+            page.set_viewport_size({"width": 360, "height": 740})
+            assert fits(page), path
+            assert serious(page) == [], path
+
+
+def test_what_a_page_loads_is_small_and_is_not_asked_for_again(page):
+    answers: list[Any] = []
+    page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108 - playwright wraps it
+    page.goto("/", wait_until="networkidle")
+    for kind, most in ((".js", 50_000), (".css", 20_000)):
+        sizes = [len(each.body()) for each in answers if each.url.endswith(kind)]
+        assert sizes
+        assert sum(sizes) < most
+    page.goto("/dictionary/", wait_until="networkidle")
+    sent = page.evaluate("performance.getEntriesByType('resource').map(e => e.transferSize)")
+    assert set(sent) == {0}
