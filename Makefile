@@ -15,6 +15,9 @@ SEED ?= new
 BENCH := benchmarks/.venv
 EVALUATION := evaluation/.venv
 AZURITE := tests/support/azurite
+# What makes a TypeScript client of the OpenAPI document and lints it; without npm those tests are skipped.
+NODE_TOOLS := tests/clients/node_modules
+NPM := $(shell command -v npm)
 
 # Without bytecode each of its processes would compile all tests anew, which takes 6 s.
 TESTS := env -u PYTHONDONTWRITEBYTECODE $(VENV)/bin/python -m pytest
@@ -31,7 +34,7 @@ PIP_AUDIT := pip-audit==2.10.1
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-dev install-lake install-stores serve test fuzz soak lint evaluate format docs bench vendor seeds lock vulnerabilities clean
+.PHONY: help install install-dev install-lake install-stores serve test fuzz soak lint evaluate format docs bench screenshots vendor seeds lock vulnerabilities clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,7 +42,7 @@ help: ## this list
 install: $(VENV)/.installed ## install what the service needs into .venv
 	@:
 
-install-dev: $(VENV)/.installed-dev ## install the tools for tests and linting, too
+install-dev: $(VENV)/.installed-dev $(if $(NPM),$(NODE_TOOLS)/.installed) ## install the tools for tests and linting, too
 	@:
 
 install-lake: $(VENV)/.installed-lake ## install what object storage needs, too
@@ -83,6 +86,9 @@ docs: install ## make docs/rules.md again, and the docs sites as files in site/
 bench: install $(BENCH)/.installed ## measure, beside peers (what and how: make bench ARGS=--help)
 	@$(VENV)/bin/python -m benchmarks.run $(ARGS)
 
+screenshots: install-dev ## take the pictures of docs/console.md anew, by the system's Chromium
+	@$(VENV)/bin/python -m tests.screenshots
+
 vendor: install ## take what others made for pages (service/console/vendor.json) by npm anew
 	@$(VENV)/bin/python -m service.console.vendoring
 
@@ -109,7 +115,7 @@ vulnerabilities: $(VENV)/bin/python ## ask OSV whether any of what is locked is 
 	  $(addprefix -r ,$(wildcard requirements/*.txt))
 
 clean: ## remove what can be made again (never warehouse/ or backups/)
-	@rm -rf $(VENV) $(BENCH) $(EVALUATION) site target logs build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(BENCH) $(EVALUATION) $(NODE_TOOLS) site target logs build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find service seeds tests benchmarks -name __pycache__ -type d -exec rm -rf {} + 2>/dev/null || true
 
 # The first candidate that can make an environment and that every locked package has a wheel for
@@ -117,6 +123,7 @@ clean: ## remove what can be made again (never warehouse/ or backups/)
 $(VENV)/bin/python:
 	@for python in $(CANDIDATES); do \
 	  "$$python" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null || continue; \
+	  echo "making $(VENV) with $$("$$python" --version)"; \
 	  "$$python" -m venv $(VENV) && exit 0; \
 	  rm -rf $(VENV); \
 	done; \
@@ -124,20 +131,27 @@ $(VENV)/bin/python:
 	echo 'HINT: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12 (Debian, Ubuntu: apt install python3-venv)' >&2; \
 	exit 1
 
-# The locks name every package, so pip has nothing to resolve (--no-deps); `pip check` confirms it.
-# A stamp is touched last, so an interrupted installation starts again.
+# `pip check` confirms that the locks name every package. A stamp is touched last, so an
+# interrupted installation starts again.
 $(VENV)/.installed: requirements/build.txt requirements/runtime.txt pyproject.toml | $(VENV)/bin/python
-	@echo 'installing what the service needs into $(VENV) …'
-	@$(PIP) install --no-deps --require-hashes -r requirements/build.txt -r requirements/runtime.txt
+	@echo 'installing what the service needs into $(VENV) (once; a minute or two)'
+	@bash requirements/install $(VENV)/bin/python requirements/build.txt requirements/runtime.txt
+	@echo 'installing gatehouse itself'
 	@$(PIP) install --no-index --no-build-isolation --no-deps -e .
 	@$(PIP) check
+	@echo 'compiling it'
 	@$(VENV)/bin/python -m compileall -q service
 	@touch $@
 
 $(VENV)/.installed-dev: requirements/dev.txt $(VENV)/.installed
-	@echo 'installing the tools for tests and linting into $(VENV) …'
-	@$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
+	@echo 'installing the tools for tests and linting into $(VENV) (once)'
+	@bash requirements/install $(VENV)/bin/python requirements/dev.txt
 	@$(PIP) check
+	@touch $@
+
+$(NODE_TOOLS)/.installed: tests/clients/package-lock.json
+	@echo 'installing the tools for TypeScript and OpenAPI into $(NODE_TOOLS) …'
+	@cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
 $(VENV)/.installed-lake: requirements/lake.txt $(VENV)/.installed
@@ -148,7 +162,7 @@ $(VENV)/.installed-lake: requirements/lake.txt $(VENV)/.installed
 # Azure's storage emulator, by its lock; without it, those tests are passed over.
 $(AZURITE)/node_modules: $(AZURITE)/package-lock.json
 	@echo "installing Azure's storage emulator into $(AZURITE) …"
-	@npm ci --prefix $(AZURITE) --no-audit --no-fund --silent
+	@npm ci --prefix $(AZURITE) --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 # What judges the dbt project, with a dbt of its own: sqlfluff's part for dbt wants an older click.
@@ -162,8 +176,8 @@ $(EVALUATION)/.installed: requirements/evaluate.txt requirements/build.txt
 
 # What the peers of the benchmarks need; the service must not see it.
 $(BENCH)/.installed: requirements/bench.txt $(VENV)/.installed
-	@echo "installing what the benchmarks' peers need into $(BENCH) …"
+	@echo "installing what the benchmarks' peers need into $(BENCH) (once)"
 	@$(VENV)/bin/python -m venv $(BENCH)
-	@$(BENCH)/bin/python $(QUIET_PIP) install --no-deps --require-hashes -r requirements/bench.txt
+	@bash requirements/install $(BENCH)/bin/python requirements/bench.txt
 	@$(BENCH)/bin/python $(QUIET_PIP) check
 	@touch $@

@@ -1,5 +1,6 @@
 """The Litestar application."""
 
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -10,16 +11,18 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.plugins import PluginProtocol
 from litestar.plugins.core import MsgspecDIPlugin
+from litestar.routes import HTTPRoute
 
 from service.access.sessions import Sessions
 from service.api.http.access_log import recorded
 from service.api.http.app_state import gate_of
-from service.api.http.authentication import Caller
-from service.api.http.headers import add_headers
+from service.api.http.authentication import READS, Caller
+from service.api.http.headers import add_headers, allow
 from service.api.http.idempotency import RequestsUnderWay
 from service.api.http.letting_in import Porter
 from service.api.http.limits import Limits
 from service.api.http.middleware import RequestMiddleware
+from service.api.http.reads import ALLOWED, nowhere, read
 from service.api.v1.controllers import CONTROLLERS
 from service.console.drafts import Drafts
 from service.console.forms import form_of
@@ -35,10 +38,16 @@ class App(Litestar):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serves what ASGI brings: requests, whether they find a route or not, and the lifespan."""
-        if scope["type"] == "http":
-            await recorded(super().__call__, scope, receive, send)
+        serve = super().__call__
+        if scope["type"] != "http":
+            await serve(scope, receive, send)
+        elif "//" in scope["path"]:  # Litestar takes it for one slash
+            scope["litestar_app"] = self
+            await recorded(nowhere, scope, receive, send)
+        elif scope["method"] in READS:
+            await recorded(partial(read, serve), scope, receive, send)
         else:
-            await super().__call__(scope, receive, send)
+            await recorded(serve, scope, receive, send)
 
     @staticmethod
     def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
@@ -66,7 +75,7 @@ def create_app(settings: Settings, local: Caller | None = None) -> Litestar:
         "sessions": sessions,
         "drafts": Drafts(),
     }
-    return App(
+    app = App(
         route_handlers=[*CONTROLLERS, *PAGES],
         lifespan=[partial(_opened, settings, local)],
         state=State(kept, deep_copy=False),
@@ -81,6 +90,17 @@ def create_app(settings: Settings, local: Caller | None = None) -> Litestar:
         logging_config=None,  # logs.py has the say
         request_max_body_size=settings.max_body_bytes,
     )
+    app.state[ALLOWED] = _allowed(app)
+    return app
+
+
+def _allowed(app: Litestar) -> dict[str, str]:
+    """The Allow header of each path, by its template."""
+    methods: defaultdict[str, list[str]] = defaultdict(list)
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            methods[route.path_format] += route.methods
+    return {path: allow(names) for path, names in methods.items()}
 
 
 @asynccontextmanager

@@ -51,6 +51,7 @@ LIBRARIES = {
     "obstore": ["stores"],
     "multipart": ["console"],
     "litestar": ["api", "console", "app"],
+    "resvg_py": ["reports"],
     "prometheus_client": ["runtime.metrics"],
     "structlog": ["runtime.logs"],
     "uvicorn": ["api.http"],

@@ -22,7 +22,8 @@ from service.errors import Conflict, NotFound, Unprocessable
 from service.runtime.durable_files import TEMPORARY, HashingFile, make_folder, sync_folder
 
 PREFIX = "gatehouse_"  # by which people and scanners recognise a key
-Name: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
+# `$` alone would let a line end pass; in Python's `\Z` others see a letter.
+Name: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)")]
 Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
 
 

@@ -12,6 +12,7 @@ from service.cli.commands import (
     backups,
     build,
     builds,
+    completion,
     dbt,
     dictionary,
     insert,
@@ -69,5 +70,6 @@ for each in (
     verify.verify,
     restore.restore,
     recover.recover,
+    completion.completion,
 ):
     main.add_command(each)

@@ -85,7 +85,9 @@ def _here(settings: "Settings", on_node: Callable[[Result], None]) -> Result:
     quieten(settings)
     collect_less()  # dbt makes a million objects
     cancel = Cancel()
-    with passed_on(lambda: cancel.ask("cancelled: it was interrupted")):
+    stays = "was cancelled; the tables that it had come to stay as it left them"
+    why = "cancelled: it was interrupted"
+    with offering("the build", stays), passed_on(lambda: cancel.ask(why)):
         done = build_offline(settings, lambda node: on_node(msgspec.to_builtins(node)), cancel)
     if "Could not set lock on file" in (done.message or ""):
         raise Unreachable(f"another process has {settings.warehouse} open")

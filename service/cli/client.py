@@ -127,7 +127,8 @@ def _checked(answer: httpx.Response) -> httpx.Response:
         problem = None
     if not isinstance(problem, dict):
         problem = {"title": answer.reason_phrase or f"status {answer.status_code}"}
-    raise Refused(answer.status_code, problem)
+    is_repeated = "Idempotency-Replayed" in answer.headers
+    raise Refused(answer.status_code, problem, is_repeated)
 
 
 @contextmanager

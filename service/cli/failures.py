@@ -48,7 +48,8 @@ class Unreachable(Failure):
 class Refused(Failure):
     """The service answered with a problem document (RFC 9457)."""
 
-    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+    def __init__(self, status: int, problem: dict[str, Any], is_repeated: bool = False) -> None:
+        """`is_repeated` says whether it was the stored answer to an Idempotency-Key."""
         title = str(problem.get("title") or f"status {status}")
         # A title is ours, in capitals as one; a detail may begin with a name from outside.
         message = str(problem.get("detail") or title[:1].lower() + title[1:])
@@ -56,6 +57,7 @@ class Refused(Failure):
         super().__init__(message, HINTS.get(slug) or HINTS.get(str(status)))
         self.status = status
         self.problem = problem
+        self.is_repeated = is_repeated
 
     @property
     def exit_code(self) -> int:

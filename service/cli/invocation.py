@@ -65,7 +65,7 @@ def local_command(body: Callable[..., int | None]) -> Callable[..., None]:
     @functools.wraps(body)
     def run(as_json: bool, url: str | None = None, **arguments: Any) -> None:
         with told(as_json):
-            code = body(Run(_settings(), url, as_json), **arguments)
+            code = body(Run(current_settings(), url, as_json), **arguments)
         if code:
             sys.exit(code)
 
@@ -98,7 +98,8 @@ def _checked(_context: click.Context, _option: click.Parameter, url: str | None)
     return url or None
 
 
-def _settings() -> "Settings":
+def current_settings() -> "Settings":
+    """The settings of the environment; raises WrongSettings."""
     from service.runtime.settings import SettingsError, load_settings
 
     try:

@@ -11,6 +11,7 @@ from typing import BinaryIO
 import msgspec
 
 from service.cli.failures import Failure, WrongSettings
+from service.runtime.decoding_errors import in_words
 
 FORMATS = ("json", "ndjson", "csv")
 EXTENSIONS = {".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson", ".csv": "csv"}
@@ -65,7 +66,7 @@ def _json(path: str, file: BinaryIO, rows: int, size: int) -> Iterator[RowChunk]
     try:
         found = msgspec.json.decode(text, type=list[msgspec.Raw] | dict[str, msgspec.Raw])
     except msgspec.DecodeError as error:
-        raise Failure(f"{path} is not a JSON array of rows: {error}") from error
+        raise Failure(f"{path} is not a JSON array of rows: {in_words(error)}") from error
     records = [text] if isinstance(found, dict) else map(bytes, found)
     for first, part in _parts(records, rows, size):
         yield RowChunk(first, b"[" + b",".join(part) + b"]", "application/json")
@@ -80,7 +81,9 @@ def _ndjson(path: str, file: BinaryIO, rows: int, size: int) -> Iterator[RowChun
                 try:
                     msgspec.json.decode(text, type=msgspec.Raw)
                 except msgspec.DecodeError as error:
-                    raise Failure(f"{path}, line {number} is not JSON: {error}") from error
+                    raise Failure(
+                        f"{path}, line {number} is not JSON: {in_words(error)}"
+                    ) from error
                 yield text
 
     for first, part in _parts(records(), rows, size):

@@ -55,15 +55,22 @@ def url(path: str, /, **query: Any) -> str:
     return f"{path}?{urlencode(pairs, doseq=True)}" if pairs else path
 
 
-def moment(at: datetime | None) -> Markup:
+def moment(at: datetime | str | None) -> Markup:
     """A point in time for people, and for machines: <time> with both, in UTC."""
     if at is None:
         return Markup('<span class="none">—</span>')
-    utc = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    machine = utc.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Markup('<time datetime="{}">{}</time>').format(
-        machine, utc.strftime("%Y-%m-%d %H:%M:%S")
-    )
+    shown = written(at)
+    return Markup('<time datetime="{}Z">{}</time>').format(shown.replace(" ", "T"), shown)
+
+
+def written(at: datetime | str) -> str:
+    """A point in time in UTC, to the second; as a text it is ISO 8601."""
+    return _naive(at).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _naive(at: datetime | str) -> datetime:
+    moment = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
 def duration(began: datetime | None, ended: datetime | None) -> str:
@@ -77,6 +84,14 @@ def duration(began: datetime | None, ended: datetime | None) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s" if minutes else f"{rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def ago(at: datetime | str) -> str:
+    """How long ago it was, in one unit: 5 min, 3 h, 12 days."""
+    minutes = max(0, int((utc_now() - _naive(at)).total_seconds() // 60))
+    if minutes < 60:
+        return f"{minutes} min ago" if minutes else "just now"
+    return f"{minutes // 60} h ago" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days ago"
 
 
 def size(number_of_bytes: int) -> str:
@@ -101,6 +116,12 @@ def number(value: int) -> str:
 def as_written(value: Any) -> str:
     """A value as one writes it: text as it is, all else as JSON has it."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def sentence(text: str) -> str:
+    """What a message says, as a sentence: its first letter large, with a full stop."""
+    said = text.rstrip()
+    return f"{said[:1].upper()}{said[1:]}{'' if said.endswith(('.', '!', '?', '…')) else '.'}"
 
 
 def marked(text: str) -> Markup:
@@ -138,7 +159,7 @@ def _made() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    filters = (as_written, followed, marked, moment, number, segment, size)
+    filters = (ago, as_written, followed, marked, moment, number, segment, sentence, size, written)
     environment.filters.update({each.__name__: each for each in filters})
     environment.globals.update(
         duration=duration, now=utc_now, static=static_url, url=url, version=__version__

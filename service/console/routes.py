@@ -1,17 +1,39 @@
 """All that is for people, besides what is for programs (api/v1/controllers.py)."""
 
+from service.console.api_page import ApiPage
+from service.console.audit_pages import BookPages
+from service.console.backup_pages import BackupPages
+from service.console.builds_pages import BuildPages
+from service.console.correction_pages import CorrectionPages
 from service.console.dictionary_pages import DictionaryPages
 from service.console.insert_pages import InsertPages
+from service.console.key_pages import KeyPages
+from service.console.loads_pages import LoadPages
 from service.console.login_pages import LoginPages
-from service.console.start_page import StartPage
+from service.console.overview_page import OverviewPage
+from service.console.rejection_pages import RejectionPages
+from service.console.report_pages import ReportPages
+from service.console.restore_pages import RestorePages
+from service.console.row_pages import RowPages
 from service.console.static_files import StaticController
 from service.console.table_pages import TablePages
 
 PAGES = [
-    StartPage,
+    OverviewPage,
     TablePages,
+    RowPages,
+    RejectionPages,
+    CorrectionPages,
     InsertPages,
+    LoadPages,
+    BackupPages,
+    RestorePages,
+    BuildPages,
+    ReportPages,
     DictionaryPages,
+    ApiPage,
+    BookPages,
+    KeyPages,
     LoginPages,
     StaticController,
 ]

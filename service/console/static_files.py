@@ -6,19 +6,19 @@ of a key's limit, and no line in the log.
 
 import gzip
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import NoneType
 from typing import Any
 
 from litestar import Controller, Request, Response, get
 from litestar.params import FromPath
 
+from service.api.http.compression import accepts
 from service.api.http.describing import Schema, described
 from service.errors import NotFound
+from service.reports.chart_svg import STYLES
 
 FOLDER = Path(__file__).with_name("static")
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -43,7 +43,7 @@ def static_files() -> Mapping[str, StaticFile]:
             path.read_bytes(),
             gzip.compress(path.read_bytes(), mtime=0),
         )
-        for path in sorted(FOLDER.iterdir())
+        for path in sorted([*FOLDER.iterdir(), STYLES])
         if path.suffix in MEDIA_TYPES
     }
 
@@ -74,10 +74,8 @@ class StaticController(Controller):
         operation_id="read_static_file",
         sync_to_thread=False,
         opt=described(
-            answers={
-                200: dict.fromkeys(MEDIA_TYPES.values(), Schema.BYTES),
-                304: NoneType,
-            },
+            answers={200: dict.fromkeys(MEDIA_TYPES.values(), Schema.BYTES)},
+            problems=(404,),
             role="open",
             unlogged=True,
         ),
@@ -95,18 +93,7 @@ class StaticController(Controller):
             "Vary": "Accept-Encoding",
             "Cross-Origin-Resource-Policy": "same-origin",
         }
-        if f'"{version}"' in request.headers.get("if-none-match", ""):
-            return Response(b"", status_code=304, headers=headers)
         body = file.plain
-        if _takes_gzip(request.headers.get("accept-encoding", "")):
+        if accepts(request.headers.get("accept-encoding"), "gzip"):
             body, headers["Content-Encoding"] = file.gzipped, "gzip"
         return Response(body, media_type=file.media_type, headers=headers)
-
-
-def _takes_gzip(accepted: str) -> bool:
-    """Whether ``Accept-Encoding`` names gzip and does not refuse it (RFC 9110, section 12.5.3)."""
-    for each in accepted.lower().split(","):
-        name, _, weight = each.partition(";")
-        if name.strip() in ("gzip", "x-gzip"):
-            return not re.fullmatch(r"q=0(\.0*)?", weight.replace(" ", ""))
-    return False

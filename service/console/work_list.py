@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
+from zlib import crc32
 
 import msgspec
 
@@ -31,6 +32,11 @@ class WorkItem:
     def is_open(self) -> bool:
         """Whether it is still to be worked off."""
         return self.record.status == "open"
+
+    @property
+    def mark(self) -> str:
+        """The place of the row within a page: 8 hexadecimal digits."""
+        return f"{crc32(self.record.rejection_id.encode()):08x}"
 
     @property
     def place(self) -> str:

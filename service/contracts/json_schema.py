@@ -12,7 +12,6 @@ import msgspec
 
 from service.dictionary import Column, Table
 from service.dictionary.blank import BLANK
-from service.dictionary.column_types import DATE, TIMESTAMP
 from service.judge.row_struct import struct_of
 
 Json = dict[str, Any]
@@ -57,7 +56,7 @@ def _property(column: Column, shown: Json) -> Json:
     branches = shown.get("anyOf", [shown])
     said = next(branch for branch in branches if branch.get("type") != "null")
     words = {key: said[key] for key in ("description", "examples") if said.get(key)}
-    said = {key: value for key, value in said.items() if key not in (*words, "examples", "format")}
+    said = {key: value for key, value in said.items() if key not in (*words, "examples")}
     said = {**_WHOLE.get(column.type.name, {}), **said, **_of_text(column)}
     if not column.required:
         said["type"] = [said["type"], "null"]
@@ -72,19 +71,7 @@ def _of_text(column: Column) -> Json:
     if column.type.name == "varchar":
         seen = f"^[^\0]*[^{_literally(BLANK)}][^\0]*$"
         return {"pattern": seen if "not_blank" in kinds else _TEXT}
-    if column.type.name == "date":
-        return {"format": "date", "pattern": f"^{DATE}$"}
-    if column.type.name == "timestamp":
-        return _timestamp(in_utc="utc_datetime" in kinds)
     return {}
-
-
-def _timestamp(in_utc: bool) -> Json:
-    if not in_utc:  # the gate takes a space for the T, and no offset as UTC: more than date-time
-        return {"pattern": f"^{TIMESTAMP}$"}
-    day, _, rest = TIMESTAMP.partition("[Tt ]")
-    time = rest.partition("([Zz]|")[0]
-    return {"format": "date-time", "pattern": f"^{day}[Tt]{time}([Zz]|[+-]00:00)$"}
 
 
 def _literally(characters: str) -> str:

@@ -23,6 +23,8 @@ __all__ = [
     "MartColumn",
     "Owner",
     "Report",
+    "ReportChart",
+    "ReportParameter",
     "Rule",
     "Table",
 ]
@@ -170,17 +172,54 @@ class Exposure:
 
 
 @dataclass(frozen=True)
+class ReportParameter:
+    """What a report asks for: a value (or `several`) that `column` of its mart is compared with."""
+
+    name: str
+    type: str  # text, number, integer, date or year
+    column: str
+    compare: str = "eq"  # or gt, gte, lt, lte
+    description: str = ""
+    required: bool = True
+    several: bool = False
+    choices: tuple[Any, ...] = ()  # the only values it takes; (): any
+    lists_values: bool = False  # whether the values that the column has are shown to choose from
+
+
+@dataclass(frozen=True)
+class ReportChart:
+    """How a report is drawn: ``bars``, or a ``line`` over what `label` says.
+
+    `values` are numeric columns, each a part of a bar or a line of its own; or one, and `parts`
+    the column that names the parts. Rows of one label are summed. `mean` is a scalar.
+    """
+
+    kind: str
+    label: tuple[str, ...]
+    values: tuple[str, ...]
+    parts: str | None = None
+    mean: str | None = None
+    by_label: bool = False  # whether bars stand in the order of the rows, not the longest first
+
+
+@dataclass(frozen=True)
 class Report:
     """A question answered from a mart, as the mart's YAML says (``meta.reports``)."""
 
     name: str
     description: str
     model: str
-    parameters: tuple[str, ...]
+    takes: tuple[ReportParameter, ...]
     columns: tuple[str, ...]
     order_by: tuple[str, ...]
     where: str | None = None
     scalars: dict[str, Any] = field(default_factory=dict)  # name -> value when there are no rows
+    chart: ReportChart | None = None
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of what it takes."""
+        return tuple(each.name for each in self.takes)
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,11 @@ NUL, HAS_NUL = "\0", "has a NUL character, which no text may have"
 YEAR = r"(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})"
 DATE = YEAR + r"-[0-9]{2}-[0-9]{2}"
 TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
-# A date-time of RFC 3339, section 5.6, and what is written nearly so; utc_datetime asks for more.
-TIMESTAMP = (
-    DATE + r"[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6}0*)?"
-    r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?"
-)
-
+_TO_MICROSECONDS = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6}0*)?"
+# A date-time of RFC 3339, section 5.6, and what is written nearly so.
+TIMESTAMP = DATE + "[Tt ]" + _TO_MICROSECONDS + r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?"
+# What utc_datetime takes: each of RFC 3339 whose offset is zero.
+RFC3339_UTC = DATE + "[Tt]" + _TO_MICROSECONDS + r"([Zz]|[+-]00:00)"
 UTC_TIMESTAMP = DATE + "T" + TIME + "Z"
 
 _is_whole = re.compile(r"-?[0-9]+(\.0+)?").fullmatch
@@ -296,7 +295,7 @@ TYPES: dict[str, ColumnType] = {
             "date",
             "a date written like 2021-07-27",
             str,
-            {"extra_json_schema": {"format": "date"}},
+            {"extra_json_schema": {"format": "date", "pattern": f"^{DATE}$"}},
             pa.date32(),
             {"type": "int", "logicalType": "date"},
             _read_date,
@@ -308,7 +307,8 @@ TYPES: dict[str, ColumnType] = {
             "timestamp",
             "a date and time written like 2021-07-27T16:02:08Z",
             str,
-            {"extra_json_schema": {"format": "date-time"}},
+            # A space for the T, and no offset as UTC: more than `date-time` is.
+            {"extra_json_schema": {"pattern": f"^{TIMESTAMP}$"}},
             pa.timestamp("us"),
             {"type": "long", "logicalType": "timestamp-micros"},
             _read_timestamp,

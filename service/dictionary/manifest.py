@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from service.dictionary import Column, Dictionary, DictionaryError, Report, Rule, Table
+from service.dictionary import Column, Dictionary, DictionaryError, Rule, Table
 from service.dictionary.column_types import TYPES
 from service.dictionary.file_options import WrongOption, read_files
 from service.dictionary.mart_nodes import owner_of, read_exposure, read_mart
+from service.dictionary.report_nodes import read_report
 from service.dictionary.rules import KINDS
 
 # Data tests that are about a table as a whole and judge no row.
@@ -51,7 +52,7 @@ def read_dictionary(
     tables = {name: _table(*said, groups or {}) for name, said in core.items()}
     _check_references(tables)
     reports = {
-        name: _report(name, node["name"], said)
+        name: read_report(name, node["name"], said)
         for node in models.values()
         for name, said in node["config"]["meta"].get("reports", {}).items()
     }
@@ -194,16 +195,3 @@ def _parents_first(tables: Mapping[str, Table]) -> list[str]:
         raise DictionaryError(
             f"tables refer to each other in a circle: {' → '.join(error.args[1])}"
         ) from error
-
-
-def _report(name: str, model: str, said: Node) -> Report:
-    return Report(
-        name,
-        said.get("description", ""),
-        model,
-        tuple(said.get("parameters", ())),
-        tuple(said["columns"]),
-        tuple(said["order_by"]),
-        said.get("where"),
-        dict(said.get("scalars", {})),
-    )

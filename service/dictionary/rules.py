@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from service.dictionary.blank import is_blank
+from service.dictionary.column_types import RFC3339_UTC
 from service.dictionary.rule_words import Words
 from service.errors import shortened
 
@@ -268,6 +269,9 @@ KINDS: dict[str, Kind] = {
         says=lambda args: IN_UTC,
         message=lambda column, args, value: f"{column} must be {IN_UTC}",
         breaks=_not_written_in_utc,
+        meta=lambda args: {
+            "extra_json_schema": {"format": "date-time", "pattern": f"^{RFC3339_UTC}$"}
+        },
         judged_by_decoding=True,  # ColumnType.form lets no other text pass unread
         judges_writing=True,
         types=frozenset({"timestamp"}),

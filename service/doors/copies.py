@@ -28,6 +28,7 @@ class WarehouseCopies:
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._database, self._folder = database, settings.copies
+        self._made: dict[str, datetime] = {}  # by id; there are none from before the start
         self._name = settings.warehouse.name  # dbt calls the database after it
 
     def make(self, copy_id: str) -> WarehouseCopy:
@@ -42,10 +43,19 @@ class WarehouseCopies:
             path.parent.mkdir(parents=True)
             with one_at_a_time, self._database.all_cores():
                 self._database.copy_to(path)
-            return WarehouseCopy(copy_id, str(path), path.stat().st_size, taken_at)
+            self._made[copy_id] = taken_at
+            return self.get(copy_id)
         except Exception as error:
             shutil.rmtree(path.parent, ignore_errors=True)
             raise as_problem(error) from error
+
+    def get(self, copy_id: str) -> WarehouseCopy:
+        """A copy that is there; raises NotFound when there is none of that id."""
+        path = self._folder / _canonical(copy_id) / self._name
+        taken_at = self._made.get(path.parent.name)
+        if taken_at is None or not path.is_file():
+            raise NotFound("there is no such copy")
+        return WarehouseCopy(path.parent.name, str(path), path.stat().st_size, taken_at)
 
     def remove(self, copy_id: str) -> None:
         """Removes a copy; raises NotFound when there is none of that id."""
@@ -53,6 +63,7 @@ class WarehouseCopies:
         if not folder.is_dir():
             raise NotFound("there is no such copy")
         shutil.rmtree(folder)
+        self._made.pop(folder.name, None)
 
     def sweep(self) -> None:
         """Removes all of them: who asked for one before the service was started is gone."""

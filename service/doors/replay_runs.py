@@ -100,6 +100,7 @@ class ReplayResult:
     tables: dict[str, Tally] = field(default_factory=dict)
     failed: list[FailedReplay] = field(default_factory=list)
     not_tried: list[tuple[str, str]] = field(default_factory=list)
+    matched: int = 0  # rejections of the filter, where there was one
 
     def counts(self) -> dict[str, int]:
         """The sums over all tables: received, accepted, rejected and already_present."""
@@ -117,12 +118,18 @@ class ReplayRun:
         rulebook: Callable[[], Rulebook],
         tables: Sequence[str],
         actor: str | None,
+        is_trial: bool = False,
     ) -> None:
-        """`tables` are those that the load is of, whatever comes of their rows."""
+        """`tables` are those that the load is of, whatever comes of their rows.
+
+        A trial only judges: nothing is written, and there is no load.
+        """
         self._writer, self._metrics, self._rulebook = writer, metrics, rulebook
-        self._actor = actor
+        self._actor, self._is_trial = actor, is_trial
         self._load_id = str(uuid4())
-        self._result = ReplayResult(self._load_id, {name: Tally() for name in tables})
+        self._result = ReplayResult(
+            None if is_trial else self._load_id, {name: Tally() for name in tables}
+        )
         self.lists_failed = False  # whether the result names each row that fails
         self._is_cancelled = False
 
@@ -142,13 +149,12 @@ class ReplayRun:
             Unavailable: the writer had too much to do, again and again.
             Conflict: it was cancelled.
         """
+        if self._is_trial:
+            self._try_all(parts)
+            return self._result
         self._begin()
         try:
-            for table, part in parts:
-                if self._is_cancelled:
-                    break
-                for _, alike in groupby(part, key=lambda item: item.is_text):
-                    self._try(table, list(alike))
+            self._try_all(parts)
         except BaseException as error:
             log.exception("replay_failed", load_id=self._load_id)
             self._end("failed", f"it ended by {type(error).__name__}")
@@ -182,6 +188,13 @@ class ReplayRun:
 
         self._writer.run(begin).result()
 
+    def _try_all(self, parts: Iterable[Part]) -> None:
+        for table, part in parts:
+            if self._is_cancelled:
+                break
+            for _, alike in groupby(part, key=lambda item: item.is_text):
+                self._try(table, list(alike))
+
     def _try(self, table: str, items: list[ReplayItem]) -> None:
         """Tries rows in one transaction, without those that went in meanwhile."""
         for attempt in range(ATTEMPTS):
@@ -203,7 +216,9 @@ class ReplayRun:
     def _insert(self, table: str, items: Sequence[ReplayItem]) -> Outcome:
         batch = judged_again(self._rulebook().judges[table], items)
         retries = Retries([item.retry() for item in items], self._load_id)
-        insert = Insert([batch], kind="replay", actor=self._actor, replay=retries)
+        insert = Insert(
+            [batch], dry_run=self._is_trial, kind="replay", actor=self._actor, replay=retries
+        )
         outcome = self._writer.insert(insert).result()
         assert isinstance(outcome, Outcome)
         return outcome
@@ -221,7 +236,8 @@ class ReplayRun:
             if self.lists_failed:
                 failed = FailedReplay(items[position].stored.rejection_id, violations)
                 self._result.failed.append(failed)
-        self._metrics.judged(table, verdict.accepted.num_rows, len(verdict.rejected))
+        if not self._is_trial:
+            self._metrics.judged(table, verdict.accepted.num_rows, len(verdict.rejected))
 
     def _end(self, status: str, detail: str | None) -> None:
         now, load_id = utc_now(), self._load_id

@@ -6,8 +6,10 @@ Many are tried in small inserts, one after the other, so that others go on writi
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 
 from service.doors.inserts import InsertOptions
+from service.doors.replay_changes import Changes, ReplayTry, changed
 from service.doors.replay_runs import (
     Correction,
     Part,
@@ -21,7 +23,8 @@ from service.engines.duckdb import Database
 from service.errors import Conflict
 from service.formats.bodies.body_rows import rows_of
 from service.judge.rulebook import Rulebook
-from service.ops import stored_rejections
+from service.ops import rejection_filters, stored_rejections
+from service.ops.rejection_filters import RejectionFilter
 from service.ops.stored_rejections import StoredRejection
 from service.runtime.metrics import Metrics
 from service.warehouse.replays import Retries
@@ -82,15 +85,31 @@ class Replays:
         Raises:
             Conflict: someone does that already.
         """
+        return self.replay_filtered(RejectionFilter(table=table, status="open"), ReplayTry(actor))
+
+    def replay_filtered(self, wanted: RejectionFilter, asked: ReplayTry) -> ReplayResult:
+        """Tries the open rejections of a filter again: parents first, oldest first.
+
+        Raises:
+            Conflict: someone does that already, or there are not as many as are expected.
+        """
         if not self._all_under_way.acquire(blocking=False):
             raise Conflict("all open rejections are being tried again already")
         try:
-            names = [name for name in self._rulebook().judges if table in (None, name)]
             with self._database.reading() as connection:
                 until = stored_rejections.last_number(connection)  # what comes later is left out
-                with_open = stored_rejections.tables_with_open(connection)
-            parts = (part for name in names for part in self._open_parts(name, until))
-            return self._run([name for name in names if name in with_open], parts, actor)
+                matched = rejection_filters.count(connection, wanted)
+                with_open = stored_rejections.tables_with(connection, wanted)
+            rejection_filters.check_expected(matched, asked.expected)
+            names = [name for name in self._rulebook().judges if name in with_open]
+            parts = (
+                part
+                for name in names
+                for part in self._open_parts(replace(wanted, table=name), until, asked.changes)
+            )
+            result = self._run(names, parts, asked)
+            result.matched = matched
+            return result
         finally:
             self._all_under_way.release()
 
@@ -102,20 +121,25 @@ class Replays:
         return run is not None
 
     def replay_corrected(
-        self, corrections: Sequence[Correction], actor: str | None
+        self, corrections: Sequence[Correction], actor: str | None, dry_run: bool = False
     ) -> ReplayResult:
-        """Tries the rows of these rejections again, parents first; says of each that fails why."""
+        """Tries the rows of these rejections again, parents first; says of each that fails why.
+
+        A dry run only judges them.
+        """
         items, not_tried = self._matched(corrections)
         tables = {item.stored.table for item in items}
         names = [name for name in self._rulebook().judges if name in tables]
         parts = ((name, [item for item in items if item.stored.table == name]) for name in names)
-        result = self._run(names, parts, actor, lists_failed=True)
+        asked = ReplayTry(actor, dry_run=dry_run)
+        result = self._run(names, parts, asked, lists_failed=True)
         result.not_tried = not_tried + result.not_tried
         return result
 
-    def _open_parts(self, table: str, until: int) -> Iterator[Part]:
-        for part in stored_rejections.open_parts(self._database, table, until, PART):
-            yield table, [ReplayItem(each, Correction(each.rejection_id)) for each in part]
+    def _open_parts(self, wanted: RejectionFilter, until: int, changes: Changes) -> Iterator[Part]:
+        assert wanted.table is not None
+        for part in stored_rejections.open_parts(self._database, wanted, until, PART):
+            yield wanted.table, [ReplayItem(each, changed(each, changes)) for each in part]
 
     def _matched(
         self, corrections: Sequence[Correction]
@@ -147,12 +171,14 @@ class Replays:
         self,
         tables: Sequence[str],
         parts: Iterable[Part],
-        actor: str | None,
+        asked: ReplayTry,
         lists_failed: bool = False,
     ) -> ReplayResult:
         if not tables:
             return ReplayResult(None)
-        run = ReplayRun(self._writer, self._metrics, self._rulebook, tables, actor)
+        run = ReplayRun(
+            self._writer, self._metrics, self._rulebook, tables, asked.actor, asked.dry_run
+        )
         run.lists_failed = lists_failed
         self._running[run.load_id] = run
         try:

@@ -35,6 +35,8 @@ def _field(column: Column) -> Any:
             narrower = {"ge": max, "le": min, "max_length": min, "min_length": max}.get(limit)
             if narrower and limit in limits:
                 value = narrower(limits[limit], value)
+            if limit == "extra_json_schema":
+                value = {**limits.get(limit, {}), **value}
             limits[limit] = value
     examples = [] if column.example is None else [column.example]
     return Annotated[

@@ -11,11 +11,14 @@ from service.engines.engine import Connection
 from service.errors import Conflict, NotFound
 from service.ops import records
 from service.ops.records import LoadRecord, RejectionRecord, ReplayRecord, TrailRecord
+from service.ops.rejection_filters import RejectionFilter
 from service.runtime.clock import utc_now
 
 _SELECT_LOADS = f"select {', '.join(LoadRecord.__struct_fields__)} from ops.loads"
 _SELECT_REJECTIONS = f"select {', '.join(RejectionRecord.__struct_fields__)} from ops.rejections"
 _SELECT_REPLAYS = f"select {', '.join(ReplayRecord.__struct_fields__)} from ops.replays"
+ALL_REJECTIONS = RejectionFilter()
+SHAPE_OF_VIOLATIONS = '[{"column": "varchar", "rule": "varchar"}]'
 # By number, which tells what came later. The rest orders what is of before there were numbers: then
 # it is the time.
 _NEWEST_LOAD = "order by number desc, load_id desc, table_name"
@@ -70,13 +73,20 @@ def loads(
     kind: str | None = None,
     table: str | None = None,
     status: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> RecordPage:
-    """At most `limit` loads, each as the entries of its tables, from that after number and id."""
+    """At most `limit` loads, each as the entries of its tables, from that after number and id.
+
+    They were begun from `since` on (UTC), and before `until`.
+    """
     where = (
         _Conditions()
         .add("kind = ?", kind)
         .add("table_name = ?", table)
         .add("status = ?", status)
+        .add("started_at >= ?", since)
+        .add("started_at < ?", until)
         .after(("load_id",), after)
     )
     # A load has an entry for each of its tables, numbered one after the other: so many entries
@@ -116,29 +126,12 @@ def rejections(
     connection: Connection,
     limit: int,
     after: tuple[int, int, str] | None = None,
-    *,
-    table: str | None = None,
-    rule: str | None = None,
-    load_id: str | None = None,
-    status: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    wanted: RejectionFilter = ALL_REJECTIONS,
 ) -> RecordPage:
-    """At most `limit` rejections, from that after number, position and id.
-
-    `rule` is any of those that the row broke; `since` is the first moment (UTC), `until` the first
-    that is too late.
-    """
-    where = (
-        _Conditions()
-        .add("table_name = ?", table)
-        .add("load_id = ?", load_id)
-        .add("status = ?", status)
-        .add("rejected_at >= ?", since)
-        .add("rejected_at < ?", until)
-        .add("list_contains(json_extract_string(violations, '$[*].rule'), ?)", rule)
-        .after(("position", "rejection_id"), after)
-    )
+    """At most `limit` rejections of a filter, from that after number, position and id."""
+    sql, values = wanted.sql()
+    where = _Conditions().add(sql, *values)
+    where.after(("position", "rejection_id"), after)
     edge = _edge(connection, "ops.rejections", where, limit + 1)
     found = connection.execute(
         f"{_SELECT_REJECTIONS} where number >= ? and {where.sql} {_NEWEST_REJECTION} limit ?",
@@ -212,7 +205,7 @@ def summary(connection: Connection, limit: int, *, table: str | None = None) -> 
         select table_name, violation."column", violation.rule, status, count(*) as rejections
         from broken group by all order by rejections desc, 1, 2, 3, 4 limit ?
         """,
-        ['[{"column": "varchar", "rule": "varchar"}]', *where.values, limit],
+        [SHAPE_OF_VIOLATIONS, *where.values, limit],
     ).fetchall()
     return [Counted(*row) for row in found]
 

@@ -9,6 +9,7 @@ from service.engines.duckdb import Database, query_arrow
 from service.engines.engine import Connection
 from service.errors import NotFound
 from service.ops.records import BEFORE_ALL
+from service.ops.rejection_filters import RejectionFilter
 
 _SELECT = """
     select
@@ -59,10 +60,11 @@ def by_id(connection: Connection, rejection_id: str) -> StoredRejection:
     return found
 
 
-def tables_with_open(connection: Connection) -> set[str]:
-    """The names of the tables that have open rejections."""
+def tables_with(connection: Connection, wanted: RejectionFilter) -> set[str]:
+    """The names of the tables that have rejections of a filter."""
+    where, values = wanted.sql()
     rows = connection.execute(
-        "select distinct table_name from ops.rejections where status = 'open'"
+        f"select distinct table_name from ops.rejections where {where}", values
     ).fetchall()
     return {name for (name,) in rows}
 
@@ -75,20 +77,21 @@ def last_number(connection: Connection) -> int:
 
 
 def open_parts(
-    database: Database, table: str, until: int, size: int
+    database: Database, wanted: RejectionFilter, until: int, size: int
 ) -> Iterator[list[StoredRejection]]:
-    """The open rejections of a table up to number `until`, oldest first, at most `size` at a time.
+    """The rejections of a filter up to number `until`, oldest first, at most `size` at a time.
 
     Each part is read in a transaction of its own, so that what became of the last is seen.
     """
+    where, values = wanted.sql()
     after = (BEFORE_ALL, -1, "")
     while True:
         with database.reading() as connection:
             rows = connection.execute(
-                f"{_SELECT} where table_name = ? and status = 'open' and number <= ?"
+                f"{_SELECT} where {where} and number <= ?"
                 " and number >= ? and (number, position, rejection_id) > (?, ?, ?)"
                 " order by number, position, rejection_id limit ?",
-                [table, until, after[0], *after, size],
+                [*values, until, after[0], *after, size],
             ).fetchall()
         if not rows:
             return

@@ -1,24 +1,42 @@
 """Reports as the marts have them: scalars, and rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from service.dictionary import Report
+from service.dictionary import Report, ReportParameter
 from service.engines.duckdb import MISSING
 from service.engines.engine import Connection
 from service.engines.sql import quoted
 from service.errors import NotBuilt
-from service.warehouse.stored_rows import RowPage, shown_column
+from service.reports.arguments import Arguments
+from service.warehouse.row_filters import COMPARED
+from service.warehouse.stored_rows import RowPage, Value, shown_column
+
+MAX_CHOICES = 200
 
 # Groups of up to so many bits are counted in an array rather than a hash table (DuckDB's limit is
 # 12): years, months, departments and jobs take 18, in two thirds of the time.
 GROUP_BITS = 20
 
 
+@dataclass(frozen=True)
+class ReportPage:
+    """A report's scalars and rows; `following` is how many rows stand before the next page."""
+
+    scalars: dict[str, Any]
+    rows: RowPage
+    following: int | None = None
+
+
 def report(
-    connection: Connection, asked: Report, arguments: Mapping[str, int]
-) -> tuple[dict[str, Any], RowPage]:
-    """The report's scalars and its rows; `arguments` are by parameter.
+    connection: Connection,
+    asked: Report,
+    arguments: Arguments,
+    limit: int | None = None,
+    skipped: int = 0,
+) -> ReportPage:
+    """The report's scalars, and at most `limit` of its rows (None: all) after `skipped` of them.
 
     Raises:
         NotBuilt: there is no mart for it yet.
@@ -26,34 +44,63 @@ def report(
     types = report_types(connection, asked)
     connection.execute(f"set perfect_ht_threshold = {GROUP_BITS}")
     try:
-        return _report(connection, asked, arguments, types)
+        scalars, rows = _report(connection, asked, arguments, types)
     except MISSING as error:
         raise NotBuilt(f"what the report {asked.name} shows is not built yet") from error
+    end = len(rows) if limit is None else skipped + limit
+    more = len(rows) > end
+    shown = RowPage(asked.columns, rows[skipped:end], more)
+    return ReportPage(scalars, shown, end if more else None)
 
 
 def _report(
-    connection: Connection,
-    asked: Report,
-    arguments: Mapping[str, int],
-    types: Mapping[str, str],
-) -> tuple[dict[str, Any], RowPage]:
+    connection: Connection, asked: Report, arguments: Arguments, types: Mapping[str, str]
+) -> tuple[dict[str, Any], Sequence[Value]]:
     mart = f"marts.{quoted(asked.model)}"
-    equal = " and ".join(f"{quoted(name)} = ?" for name in asked.parameters) or "true"
-    values = [arguments[name] for name in asked.parameters]
+    where, values = _where(asked, arguments)
     columns = ", ".join(shown_column(name, types[name]) for name in asked.columns)
     order = ", ".join(asked.order_by)
     if not asked.scalars:
-        query = f"select {columns} from {mart} where {equal} and ({asked.where or 'true'})"
-        found = connection.execute(f"{query} order by {order}", values).fetchall()
-        return {}, RowPage(asked.columns, found)
+        query = f"select {columns} from {mart} where {where} and ({asked.where or 'true'})"
+        return {}, connection.execute(f"{query} order by {order}", values).fetchall()
     # Scalars are the same in every row, also in those that are not shown: one look at the mart.
     scalars = ", ".join(map(quoted, asked.scalars))
     query = f"select {scalars}, coalesce({asked.where or 'true'}, false), {columns} from {mart}"
-    found = connection.execute(f"{query} where {equal} order by {order}", values).fetchall()
+    found = connection.execute(f"{query} where {where} order by {order}", values).fetchall()
     width = len(asked.scalars)
     first = found[0][:width] if found else asked.scalars.values()
     shown = [row[width + 1 :] for row in found if row[width]]
-    return dict(zip(asked.scalars, first, strict=True)), RowPage(asked.columns, shown)
+    return dict(zip(asked.scalars, first, strict=True)), shown
+
+
+def _where(asked: Report, arguments: Arguments) -> tuple[str, list[Any]]:
+    conditions: list[str] = []
+    values: list[Any] = []
+    for each in asked.takes:
+        given = arguments.get(each.name, ())
+        if len(given) == 1:
+            conditions.append(f"{quoted(each.column)} {COMPARED[each.compare]} ?")
+        elif given:
+            conditions.append(f"{quoted(each.column)} in ({', '.join('?' for _ in given)})")
+        values += given
+    return " and ".join(conditions) or "true", values
+
+
+def choices_of(connection: Connection, asked: Report, parameter: ReportParameter) -> list[Any]:
+    """What there is to choose from: the parameter's own choices, or the values of its column.
+
+    Raises:
+        NotBuilt: there is no mart for it yet.
+    """
+    if not parameter.lists_values:
+        return list(parameter.choices)
+    types = report_types(connection, asked)
+    shown = shown_column(parameter.column, types[parameter.column])
+    found = connection.execute(
+        f"select {shown} from (select distinct {quoted(parameter.column)} from"
+        f" marts.{quoted(asked.model)}) order by 1 desc limit {MAX_CHOICES}"
+    ).fetchall()
+    return [value for (value,) in found if value is not None]
 
 
 def report_types(connection: Connection, asked: Report) -> dict[str, str]:
@@ -68,6 +115,7 @@ def report_types(connection: Connection, asked: Report) -> dict[str, str]:
         [asked.model],
     ).fetchall()
     types: dict[str, str] = dict(found)
-    if not types.keys() >= {*asked.columns, *asked.parameters, *asked.scalars}:
+    compared = (each.column for each in asked.takes)
+    if not types.keys() >= {*asked.columns, *compared, *asked.scalars}:
         raise NotBuilt(f"what the report {asked.name} shows is not built yet")
     return types

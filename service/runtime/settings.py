@@ -27,6 +27,12 @@ DEFAULT_WAREHOUSE = Path("warehouse/gatehouse.duckdb")
 MiB = 1024 * 1024
 
 SECRET = frozenset({"key", "backups_credentials", "backups_copy_credentials"})
+WORDS: dict[Any, str] = {  # what is said of a type, to who gave something else
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    Path: "a path",
+}
 NEVER = "never"  # a schedule without runs
 
 Count = Annotated[int, Meta(ge=1)]
@@ -361,15 +367,27 @@ def _read(where: str, setting: str, value: Any, folder: Path) -> Any:
             value, TYPES[setting], strict=False, dec_hook=partial(_placed, folder)
         )
     except msgspec.ValidationError as error:
-        said = "not usable" if Location in _types(setting) or setting in SECRET else repr(value)
-        raise SettingsError(f"{where} is {said}: {_expected(setting, error)}") from None
+        where_wrong = f"{where} is {_said(setting, value)}"
+        if Location in _types(setting):
+            raise SettingsError(f"{where_wrong}: {error}") from None
+        raise SettingsError(f"{where_wrong}, but takes {_taken(setting)}") from None
 
 
-def _expected(setting: str, error: msgspec.ValidationError) -> str:
-    kind = get_args(TYPES[setting])[0]
+def _taken(setting: str) -> str:
+    """What a setting takes, in words."""
+    kind, *said = get_args(TYPES[setting])
     if get_origin(kind) is Literal:
-        return f"expected {' or '.join(get_args(kind))}"
-    return str(error).split(", got")[0].replace("Expected", "expected")
+        return " or ".join(get_args(kind))
+    if get_origin(kind) is Annotated:  # a type with bounds of its own
+        kind, *bounds = get_args(kind)
+        said += bounds
+    meta = [each for each in said if isinstance(each, Meta)]
+    least = next((each.ge for each in meta if each.ge is not None), None)
+    most = next((each.le for each in meta if each.le is not None), None)
+    words = WORDS.get(kind, "text")
+    if least is not None and most is not None:
+        return f"{words} from {least} to {most}"
+    return words if least is None else f"{words}, {least:,} or more"
 
 
 def _types(setting: str) -> tuple[Any, ...]:
@@ -380,9 +398,15 @@ def _types(setting: str) -> tuple[Any, ...]:
 def _placed(folder: Path, kind: type, value: Any) -> Any:
     """A path or a place, from the text of a setting; a relative path starts at `folder`."""
     if not isinstance(value, str):
-        raise TypeError("expected a path")
+        raise TypeError("a path is text")
     place = Location(value)
     if place.url:
         return place
     path = folder / place.path.expanduser()
     return path if kind is Path else Location(path)
+
+
+def _said(setting: str, value: Any) -> str:
+    """The value, where it can have no secret in it."""
+    is_secret = setting in SECRET or Location in _types(setting)
+    return "not usable" if is_secret else repr(value)

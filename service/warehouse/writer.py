@@ -11,6 +11,7 @@ writing, and what is done when a group fails all hang on the one connection and 
 import asyncio
 import queue
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -82,6 +83,9 @@ class Writer:
         self.lock = threading.Lock()
         self.dictionary = dictionary
         self.keys = KeyIndex(dictionary)
+        # How often each table of record may have changed since the start: what was read while the
+        # number was another may be out of date.
+        self.versions: Counter[str] = Counter()
 
     def start(self) -> None:
         """Reads the keys and begins to write."""
@@ -146,6 +150,7 @@ class Writer:
     def may_have_grown(self, table: str) -> None:
         """Has the keys of `table` read anew if rows were added to it; call with `lock` held."""
         self._grown.add(table)
+        self.versions[table] += 1
 
     def adopt(self, dictionary: Dictionary) -> "Future[None]":
         """Judges by another dictionary from now on."""
@@ -280,6 +285,7 @@ class Writer:
     def _roll_back(self, error: Exception) -> None:
         with suppress(DatabaseError):  # there may be no transaction left
             self._connection.rollback()
+        self.versions.update(self.dictionary.tables.keys())  # who knows what was committed
         if isinstance(error, FatalError):
             self._database.has_failed(error)
             self._connection.close()
@@ -301,6 +307,8 @@ class Writer:
             records.write(self._connection, group.trail)
         self._connection.commit()  # the commit point: from here on it is so
         self.keys.absorb(group.keys)
+        for table in group.rows:
+            self.versions[table] += 1
         return answers
 
     def _answers(self, inserts: Sequence[Insert], group: Group) -> list[Answer]:
@@ -358,6 +366,7 @@ class Writer:
             future.set_exception(as_problem(error))
             return
         self._stale.update(run.touches)
+        self.versions.update(run.touches)
         with suppress(DatabaseError, Problem):  # it is done; the next one tries to read them again
             self._refresh()
         future.set_result(result)

@@ -14,6 +14,7 @@ from tests.support.contract import operations
 WRITER = {"insert_rows", "insert_rows_of_many_tables", "load_file", "replay_rejection"}
 WRITER |= {"replay_rejections", "cancel_load"}
 OPERATOR = {
+    "show_restore_page", "show_restore_set_page", "show_trail_page", "show_keys_page",
     "back_up_table", "back_up_all_tables", "verify_backup", "delete_backup", "restore_table",
     "restore_set", "build", "cancel_build", "copy_warehouse", "delete_copy", "dismiss_rejection",
     "list_keys", "create_key", "revoke_key", "list_trail",

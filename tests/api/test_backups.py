@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import shutil
 import threading
 
 import fastavro
@@ -10,6 +11,7 @@ import msgspec
 import pytest
 
 from tests.support.answers import all_pages, files_in, is_problem
+from tests.support.services import serving_by, settings_in
 
 AVRO = {"Content-Type": "application/avro"}
 JOBS = "/v1/tables/jobs/backups"
@@ -34,6 +36,67 @@ def test_a_backup_says_what_it_is_and_its_file_holds_the_rows(client):
     assert (backup["table"], backup["rows"], backup["codec"]) == ("jobs", len(rows), "deflate")
     assert (backup["kind"], backup["set_id"]) == ("manual", None)
     assert client.get(f"/v1/backups/{backup['backup_id']}").json() == backup
+
+
+@pytest.fixture(scope="module")
+def a_file(built, contract, tmp_path_factory):
+    """A client, the URL of a backup's file, and what is in it."""
+    own = settings_in(tmp_path_factory.mktemp("ranges"))
+    shutil.copy(built.warehouse, own.warehouse)
+    with serving_by(contract, own) as client:
+        url = f"/v1/backups/{client.post(JOBS).json()['backup_id']}/file"
+        yield client, url, client.get(url).content
+
+
+PARTS = {
+    "bytes=0-0": slice(0, 1),
+    "bytes=10-19": slice(10, 20),
+    "bytes=10-": slice(10, None),
+    "Bytes = 10 - 99999999": slice(10, None),
+    "bytes=-7": slice(-7, None),
+    "bytes=-99999999": slice(None),
+}
+HUGE = f"bytes=1{'0' * 99}-"
+WHOLE = ("bytes=0-1,5-6", "bytes=9-3", "bytes=-", "bytes=x-1", "lines=1-2", "", HUGE)
+
+
+@pytest.mark.parametrize("asked", PARTS)
+def test_a_part_of_a_backups_file_can_be_had(a_file, asked):
+    client, url, content = a_file
+    part = content[PARTS[asked]]
+    for method, body in (("GET", part), ("HEAD", b"")):
+        answer = client.request(method, url, headers={"Range": asked})
+        assert (answer.status_code, answer.content) == (206, body)
+        assert answer.headers["content-length"] == str(len(part))
+        places = range(len(content))[PARTS[asked]]
+        said = f"bytes {places[0]}-{places[-1]}/{len(content)}"
+        assert answer.headers["content-range"] == said
+
+
+@pytest.mark.parametrize("asked", WHOLE)
+def test_what_cannot_be_taken_for_one_part_is_answered_by_the_whole_file(a_file, asked):
+    client, url, content = a_file
+    answer = client.get(url, headers={"Range": asked})
+    assert (answer.status_code, answer.content) == (200, content)
+    assert answer.headers["accept-ranges"] == "bytes"
+
+
+def test_a_part_behind_the_end_of_the_file_is_a_problem_that_tells_its_size(a_file):
+    client, url, content = a_file
+    for asked in (f"bytes={len(content)}-", "bytes=-0"):
+        answer = client.get(url, headers={"Range": asked})
+        assert is_problem(answer, 416, "range-not-satisfiable")
+        assert answer.headers["content-range"] == f"bytes */{len(content)}"
+
+
+def test_a_part_is_sent_only_of_the_file_that_the_other_parts_were_of(a_file):
+    client, url, _ = a_file
+    tag = client.get(url).headers["etag"]
+    for if_range, status in ((tag, 206), (f"W/{tag}", 200), ('"x"', 200), ("yesterday", 200)):
+        answer = client.get(url, headers={"Range": "bytes=0-3", "If-Range": if_range})
+        assert answer.status_code == status
+    both = {"Range": "bytes=0-3", "If-None-Match": tag}
+    assert client.get(url, headers=both).status_code == 304
 
 
 def test_a_backup_may_choose_its_codec(client):

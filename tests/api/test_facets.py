@@ -27,9 +27,7 @@ def test_values_come_with_their_counts_the_most_frequent_first(reader, truth):
 def test_counts_are_of_the_rows_that_fit_but_for_the_columns_own_filter(reader, truth):
     asked = {"department_id": "eq.3", "job_id": "lt.40"}
     own = truth("select count(distinct department_id) from core.hired_employees where job_id < 40")
-    other = truth(
-        "select count(*) from core.hired_employees where job_id < 40 and department_id = 3"
-    )
+    other = truth("select count(*) from core.hired_employees where department_id = 3")
     assert [(len(facet_of(reader, "department_id", **asked)["values"]),)] == own
     jobs = facet_of(reader, "job_id", **asked, limit=1000)["values"]
     assert [(sum(each["rows"] for each in jobs),)] == other

@@ -322,7 +322,8 @@ def test_a_dry_run_says_what_would_be_and_writes_nothing(door: Door, kind, handl
     assert all(each["rejection_id"] is None for each in dry.json()["rejections"])
     wet = door.rows(rows, kind=kind, headers=headers)
     assert "idempotency-replayed" not in wet.headers
-    assert (dry.status_code, counts(dry), found(dry)) == (wet.status_code, counts(wet), found(wet))
+    status = {201: 200}.get(wet.status_code, wet.status_code)  # nothing was made
+    assert (dry.status_code, counts(dry), found(dry)) == (status, counts(wet), found(wet))
     assert dry.headers["preference-applied"] == wet.headers["preference-applied"]
     later = door.rows(rows, kind=kind, headers=headers, dry_run="true")  # its key is not looked at
     assert later.json()["load_id"] is None
@@ -334,7 +335,7 @@ def test_a_dry_run_of_several_tables_knows_the_parents_that_would_be(door: Door)
     parent, child = door.fresh(2)
     rows = {"hired_employees": [hire(child, parent)], "departments": [department(parent)]}
     before = door.everything()
-    assert door.tables(rows, dry_run="true").status_code == 201
+    assert door.tables(rows, dry_run="true").status_code == 200
     refused = door.tables({}, dry_run="true")
     assert is_problem(refused, 422, "wrong-number-of-rows")
     assert door.everything() == before

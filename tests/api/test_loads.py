@@ -155,3 +155,9 @@ def test_loads_of_an_unknown_table_are_not_found(reader):
 @pytest.mark.parametrize("load_id", ["x", "%00", "%FF", "'", "9" * 5000])
 def test_an_unknown_load_is_not_found(reader, load_id):
     assert is_problem(reader.get(f"/v1/loads/{load_id}"), 404, "not-found")
+
+
+def test_a_load_that_has_ended_cannot_be_cancelled(client):
+    load = client.post("/v1/tables/jobs/rows", json={"id": 9001, "job": "x"}).json()
+    assert client.delete(f"/v1/loads/{load['load_id']}").status_code == 409
+    assert client.delete("/v1/loads/nothing").status_code == 404

@@ -1,18 +1,29 @@
 """GET /v1/reports: the answers, as they are at this moment."""
 
+import base64
 import csv
+import hashlib
 import io
 import json
 from collections import Counter
+from xml.etree import ElementTree
 
 import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.support.answers import is_problem
 
 QUARTERS = "/v1/reports/hires_by_quarter"
 ABOVE = "/v1/reports/departments_above_mean"
-REPORTS = {"departments_above_mean", "hires_by_quarter", "rejections_by_rule_and_day"}
+TIME = "/v1/reports/hires_over_time"
+REPORTS = {
+    "departments_above_mean",
+    "hires_by_quarter",
+    "hires_over_time",
+    "rejections_by_rule_and_day",
+}
 
 
 def hires_in(truth, year):
@@ -75,7 +86,24 @@ def test_reports_are_listed_with_what_they_take_and_show(reader):
         "description": "Departments that hired more employees in one year than the mean"
         " of all departments.",
         "parameters": ["year"],
+        "takes": [
+            {
+                "name": "year",
+                "type": "year",
+                "description": "Year of the hires.",
+                "required": True,
+                "several": False,
+                "choices": [],
+            }
+        ],
         "columns": ["id", "department", "hired"],
+        "chart": {
+            "kind": "bars",
+            "label": ["department"],
+            "values": ["hired"],
+            "parts": None,
+            "mean": "mean",
+        },
         "href": ABOVE,
     }
     assert set(listed) == REPORTS
@@ -119,7 +147,7 @@ def test_an_unknown_report_is_told_with_the_known_ones(reader):
 
 
 def test_a_format_that_no_one_can_make_is_not_acceptable(reader):
-    answer = reader.get(f"{ABOVE}?year=2021", headers={"Accept": "image/png"})
+    answer = reader.get(f"{ABOVE}?year=2021", headers={"Accept": "application/pdf"})
     assert is_problem(answer, 406, "not-acceptable")
 
 
@@ -130,3 +158,93 @@ def test_a_warehouse_that_was_renamed_answers_its_reports(settings, serve):
         answer = client.get(ABOVE, params={"year": 2021})
     assert answer.status_code == 200
     assert answer.json()["rows"]
+
+
+def test_parameters_that_may_be_left_out_narrow_a_report(reader):
+    everything = reader.get(TIME).json()["rows"]
+    asked = {"since": "2021-03-01", "until": "2021-06-01", "department": ["Archives", "Workshops"]}
+    assert reader.get(TIME, params=asked).json()["rows"] == [
+        row
+        for row in everything
+        if "2021-03-01" <= row["month"] < "2021-06-01"
+        and row["department"] in ("Archives", "Workshops")
+    ]
+    assert reader.get(f"{TIME}?since=&until=&department=").json()["rows"] == everything
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"),
+    [
+        ("since=2021-02-30", "since"),
+        ("since=2021-01-01&since=2021-01-02", "since"),
+        ("limit=0", "limit"),
+        ("limit=all", "limit"),
+        ("limit=1&limit=2", "limit"),
+        ("format=xml", "format"),
+        ("department=%00", "department"),
+    ],
+)
+def test_a_value_of_another_type_is_named(reader, query, parameter):
+    answer = reader.get(f"{TIME}?{query}")
+    assert is_problem(answer, 400, "bad-request")
+    assert answer.json()["parameter"] == parameter
+
+
+@pytest.mark.parametrize("after", ["x", "WyJhIl0", "Wy0xXQ"])
+def test_a_cursor_of_another_kind_is_a_bad_request(reader, after):
+    assert is_problem(reader.get(f"{TIME}?after={after}"), 400, "bad-request")
+
+
+def test_the_pages_of_a_report_are_all_of_its_rows(reader):
+    found, answer = [], reader.get(f"{QUARTERS}?year=2021&limit=150")
+    while True:
+        found += answer.json()["rows"]
+        if "next" not in answer.links:
+            break
+        answer = reader.get(answer.links["next"]["url"])
+    assert "next" not in answer.json()
+    assert found == reader.get(f"{QUARTERS}?year=2021").json()["rows"]
+
+
+@pytest.mark.parametrize("ending", ["json", "csv", "ndjson", "parquet", "arrow"])
+def test_a_path_with_an_ending_is_a_file_of_the_rows(reader, ending):
+    rows = reader.get(f"{QUARTERS}?year=2021").json()["rows"]
+    body = reader.get(f"{QUARTERS}.{ending}?year=2021").content
+    found = read_file(ending, body)
+    assert [[str(v) for v in row.values()] for row in found] == [
+        [str(v) for v in row.values()] for row in rows
+    ]
+    assert read_file(ending, reader.get(f"{QUARTERS}.{ending}?year=1066").content) == []
+
+
+def read_file(ending, body):
+    if ending == "parquet":
+        return pq.read_table(io.BytesIO(body)).to_pylist()
+    if ending == "arrow":
+        return pa.ipc.open_stream(body).read_all().to_pylist()
+    if ending == "csv":
+        return list(csv.DictReader(io.StringIO(body.decode())))
+    return (
+        [json.loads(line) for line in body.splitlines()]
+        if ending == "ndjson"
+        else json.loads(body)["rows"]
+    )
+
+
+@pytest.mark.parametrize("name", sorted(REPORTS))
+def test_each_report_is_drawn(reader, name):
+    asked = "" if name == "hires_over_time" else "year=2021"
+    answer = reader.get(f"/v1/reports/{name}.svg?{asked}")
+    assert answer.headers["content-type"] == "image/svg+xml"
+    svg = ElementTree.fromstring(answer.content)
+    style = svg.findtext("{http://www.w3.org/2000/svg}style", "")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"'sha256-{digest}'" in answer.headers["content-security-policy"]
+    by_accept = reader.get(f"/v1/reports/{name}?{asked}", headers={"Accept": "image/png"})
+    assert by_accept.content == reader.get(f"/v1/reports/{name}.png?{asked}").content
+    assert by_accept.content.startswith(b"\x89PNG")
+
+
+def test_a_report_that_is_not_there_is_none_with_an_ending_either(reader):
+    assert is_problem(reader.get("/v1/reports/nope.csv"), 404, "not-found")
+    assert is_problem(reader.get("/v1/reports/hires_over_time.exe"), 404, "not-found")

@@ -1,5 +1,6 @@
 """GET /schema: the OpenAPI document says all, and nothing that is not so."""
 
+import re
 import warnings
 
 import pytest
@@ -46,17 +47,18 @@ def test_every_route_is_in_it_once_for_each_table_or_report(document, handlers):
     described = {(path, method) for path, method, _ in operations(document)}
     expected = set()
     for path, method, _ in handlers:
-        shown = path.replace(":str}", "}")
+        shown = re.sub(r"\{table}/rows\.\w+$", "{_}/rows.{ending}", path.replace(":str}", "}"))
         names: tuple[str, ...] = TABLES if "{table}" in shown else ("",)
         if shown == "/v1/reports/{name}":
             shown = "/v1/reports/{table}"
             names = REPORTS
         expected |= {(shown.replace("{table}", name), method.lower()) for name in names}
+    expected = {(path.replace("{_}", "{table}"), method) for path, method in expected}
     assert described == expected
 
 
 def test_every_route_has_a_name_of_its_own(document, handlers):
-    given = [handler.operation_id for _, _, handler in handlers]
+    given = [name for _, name in {(id(each), each.operation_id) for _, _, each in handlers}]
     shown = [operation["operationId"] for _, _, operation in operations(document)]
     assert None not in given
     assert len(set(given)) == len(given)
@@ -92,6 +94,29 @@ def test_every_post_that_writes_takes_an_idempotency_key(document):
         if method == "post" and not path.endswith("/verify"):
             names = [parameter["name"] for parameter in operation["parameters"]]
             assert "Idempotency-Key" in names, path
+
+
+def test_names_are_short_and_are_the_titles(document):
+    for name, schema in document["components"]["schemas"].items():
+        assert re.fullmatch("[A-Z][A-Za-z]*", name)
+        assert schema["title"] == name
+
+
+def test_each_subject_is_described_and_each_is_one_of_them(document):
+    described = [tag["name"] for tag in document["tags"]]
+    used = {name for _, _, operation in operations(document) for name in operation["tags"]}
+    assert sorted(described) == sorted(used)
+
+
+def test_of_several_formats_json_is_the_type_and_the_others_are_told(document):
+    """TypeScript has a union of all that `content` has, and then knows no field of `rows`."""
+    for path, method, operation in operations(document):
+        for status, response in operation["responses"].items():
+            media = response.get("content", {})
+            if "application/json" in media and "/schema" not in path:
+                assert list(media) == ["application/json"], (path, method, status)
+    rows = document["paths"]["/v1/tables/jobs/rows"]["get"]["responses"]["200"]
+    assert list(rows["x-other-formats"])[:2] == ["text/csv", "application/x-ndjson"]
 
 
 def test_a_link_to_the_next_page_is_announced_where_there_are_pages(document):
@@ -145,7 +170,7 @@ def test_a_row_that_the_schema_refuses_is_refused_by_the_service(client, contrac
 
 def test_reports_take_their_parameters_and_show_their_columns(document):
     report = document["paths"]["/v1/reports/departments_above_mean"]["get"]
-    (year,) = report["parameters"]
+    year, *_ = report["parameters"]
     assert (year["name"], year["in"], year["required"]) == ("year", "query", True)
     row = document["components"]["schemas"]["DepartmentsAboveMeanRow"]["properties"]
     assert list(row) == ["id", "department", "hired"]
@@ -199,11 +224,13 @@ def _ask_everything(client):
     client.get("/v1/builds")
     client.get("/dictionary/dbt")
     copy = client.post("/v1/copies").json()
+    client.get(f"/v1/copies/{copy['copy_id']}")
     client.delete(f"/v1/copies/{copy['copy_id']}")
     client.get("/v1/trail")
     made = client.post("/v1/keys", json={"name": "boss", "role": "operator"}).json()
     client.headers["X-API-Key"] = made["key"]
     client.get("/v1/keys")
+    client.get("/v1/keys/boss")
     client.delete("/v1/keys/boss?force=true")
 
 
@@ -216,7 +243,14 @@ def _ask_table(client, table):
     client.post(f"{path}/rows", json=[{**row, "id": 9999}, {}])
     names = [column["name"] for column in client.get(path).json()["columns"]]
     file = ",".join(names) + "\n" + ",".join(str(row[name]) for name in names) + "\n"
-    client.post(f"{path}/files", content=file, headers={"Content-Type": "text/csv"})
+    loads = [
+        client.post(f"{path}/files", content=file, headers={"Content-Type": "text/csv"}).json()
+        for _ in range(2)
+    ]
+    client.delete(loads[1]["href"])  # it waits for the first
+    client.get(f"{path}/rows.csv")
+    client.get(f"{path}/facets?column=id")
+    client.get(f"{path}/rows/{row['id']}/references")
     client.post(f"{path}/backups")
     client.get(f"{path}/backups")
     client.post(f"{path}/restore", json={"backup_id": "latest"})

@@ -8,14 +8,18 @@ from pathlib import Path
 import pytest
 
 from service.cli import commands, main
+from service.cli.commands.builds import builds
 from service.cli.commands.dictionary import dictionary
 from service.cli.commands.keys import keys
+from service.cli.commands.loads import loads
 from service.cli.commands.rejections import rejections
 
 EVERY = {
     **{name: command for name, command in main.commands.items() if command is not keys},
     **{f"rejections {name}": command for name, command in rejections.commands.items()},
     **{f"dictionary {name}": command for name, command in dictionary.commands.items()},
+    **{f"builds {name}": command for name, command in builds.commands.items()},
+    **{f"loads {name}": command for name, command in loads.commands.items()},
     **{f"keys {name}": command for name, command in keys.commands.items()},
 }
 
@@ -59,7 +63,7 @@ def test_every_command_says_what_it_does_and_speaks_json(name):
     assert EVERY[name].help
     options = {option for parameter in EVERY[name].params for option in parameter.opts}
     assert "--json" in options
-    assert ("--url" in options) == (name not in ("dbt", "serve", "recover"))
+    assert ("--url" in options) == (name not in ("completion", "dbt", "serve", "recover"))
 
 
 @pytest.mark.parametrize("module", ["service", "service.cli"])
@@ -74,7 +78,7 @@ def test_a_wrong_setting_is_named_and_exits_2(alone):
     answer = alone("tables", GATEHOUSE_PORT="http")
     assert (answer.code, answer.out) == (2, "")
     assert answer.err.splitlines() == [
-        "error: GATEHOUSE_PORT is 'http': expected `int`",
+        "error: GATEHOUSE_PORT is 'http', but takes a whole number from 0 to 65535",
         "HINT: docs/settings.md explains every setting",
     ]
 

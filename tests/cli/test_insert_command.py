@@ -1,8 +1,12 @@
 """Files of rows go in through the same door as everything else."""
 
+import itertools
 import json
 
 import pytest
+
+from service.cli.inserting import Sender
+from service.cli.row_files import RowChunk
 
 
 @pytest.fixture
@@ -83,6 +87,42 @@ def test_what_went_in_before_an_error_is_told(asking, file):
     assert "rows.ndjson, line 1501 is not JSON" in second
 
 
+def test_an_insert_that_broke_off_is_repeated_and_no_row_goes_in_twice(asking, file):
+    lines = [json.dumps(job(10_000 + i)) for i in range(2500)]
+    lines[500] = json.dumps(job(1))
+    broken = [*lines]
+    broken[2200] = "not json"
+    assert asking("insert", "jobs", file("rows.ndjson", "\n".join(broken))).code == 1
+    path = file("rows.ndjson", "\n".join(lines))
+    answer = asking("insert", "jobs", path)
+    assert answer.code == 1  # one row was kept out, then
+    assert answer.lines[-1] == "jobs 500 rows (500 accepted, 0 rejected, 2,000 sent before)"
+    assert answer.err == (
+        "2,000 rows had been sent before, and were not sent twice:"
+        " 1,999 were accepted, 1 rejected; --again judges them again\n"
+    )
+    assert asking("insert", "jobs", path, "--strict").lines[-1].startswith("jobs 1,000 rows (0")
+    told = asking("insert", "jobs", path, "--json").json
+    assert (told["received"], told["sent_before"], told["rejected_before"]) == (0, 2500, 1)
+    assert {table["name"]: table["rows"] for table in asking("tables", "--json").json}["jobs"] == (
+        183 + 2499
+    )
+
+
+def test_a_key_is_of_all_that_an_answer_depends_on():
+    bodies, types = (b"[1]", b"[2]"), ("text/csv", "application/json")
+    keys = [
+        Sender(table=table, strict=strict, dry_run=False, again=False).key_of(RowChunk(*batch))
+        for table in ("jobs", "departments")
+        for strict in (True, False)
+        for batch in itertools.product((0, 1000), bodies, types)
+    ]
+    assert len(set(keys)) == len(keys)
+    assert max(map(len, keys)) <= 255
+    sender = Sender(table="jobs", strict=True, dry_run=False, again=False)
+    assert sender.key_of(RowChunk(0, b"[1]", "text/csv")) == keys[0]
+
+
 def test_a_value_cannot_speak_to_the_terminal(asking, file):
     path = file("rows.json", [job(9001, **{"\x1b[2Jx\n": 1})])
     answer = asking("insert", "jobs", path)
@@ -112,4 +152,5 @@ def test_without_a_service_rows_go_in_just_the_same(alone, file):
     path = file("rows.json", [job(9001), job(9001)])
     answer = alone("insert", "jobs", path, "--json")
     assert (answer.code, answer.json["accepted"], answer.json["rejected"]) == (1, 1, 1)
-    assert alone("insert", "jobs", path).lines[-1] == "jobs 2 rows (0 accepted, 2 rejected)"
+    again = alone("insert", "jobs", path, "--again")
+    assert again.lines[-1] == "jobs 2 rows (0 accepted, 2 rejected)"

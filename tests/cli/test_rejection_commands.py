@@ -272,4 +272,4 @@ def test_rejections_are_listed_by_time(quiet, client):
     found = quiet("rejections", "--since", moment, "--json").json
     assert [each["rejection_id"] for each in found] == [first]
     assert quiet("rejections", "--until", "2020-01-01T00:00:00Z", "--json").json == []
-    assert quiet("rejections", "--since", "yesterday").code == 1
+    assert quiet("rejections", "--since", "yesterday").code == 2

@@ -344,7 +344,7 @@ def test_a_page_has_the_strict_policy_and_tells_where_its_forms_come_from(
         assert "unsafe" not in policy
         assert headers["referrer-policy"] == "same-origin"
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["vary"] == "Accept"
+        assert headers["vary"].split(", ")[0] == "Accept"
 
 
 @pytest.mark.parametrize(
@@ -361,7 +361,7 @@ def test_programs_get_json_and_people_pages(client: httpx.Client, accept: str, k
     for path in ("/", "/dictionary", "/dictionary/jobs", "/dictionary/hires_by_quarter"):
         answer = client.get(path, headers={"Accept": accept})
         assert answer.headers["content-type"] == kind
-        assert answer.headers["vary"] == "Accept"
+        assert answer.headers["vary"].split(", ")[0] == "Accept"
     assert is_problem(
         client.get("/dictionary", headers={"Accept": "text/csv"}), 406, "not-acceptable"
     )
@@ -390,7 +390,7 @@ def test_the_pages_are_small(client: httpx.Client) -> None:
 
 def test_index_and_api_lead_to_the_dictionary(client: httpx.Client) -> None:
     assert client.get("/").json()["links"]["dictionary"] == "/dictionary/"
-    assert client.get("/schema").json()["externalDocs"]["url"] == "/dictionary/"
+    assert "`/dictionary/`" in client.get("/schema").json()["info"]["description"]
     assert ("a", "/dictionary/") in page_of(client, "/").links
     assert httpx.get(f"{client.base_url}/dictionary/", headers=HTML).status_code == 200
 

@@ -8,7 +8,14 @@ import pytest
 
 from tests.support.browser import fits, serious, watched
 
-PAGES = ("/", "/dictionary/", "/dictionary/hired_employees", "/login", "/nothing")
+HIRES = "/tables/hired_employees"
+PAGES = (
+    *("/", "/loads", "/backups", "/builds", "/schema", "/audit", "/trail", "/keys"),
+    *("/dictionary/", "/dictionary/hired_employees", "/login", "/nothing"),
+    *("/tables", HIRES, f"{HIRES}/rows", f"{HIRES}/rows/3", f"{HIRES}/insert", "/rejections"),
+    *("/reports/", "/reports/hires_by_quarter", "/reports/departments_above_mean?year=2021"),
+    *("/reports/hires_over_time", "/reports/rejections_by_rule_and_day", "/reports/nothing"),
+)
 
 
 @pytest.fixture

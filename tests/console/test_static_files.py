@@ -8,17 +8,19 @@ import msgspec
 
 from service.access import keys_file
 from service.console.static_files import FOLDER, MEDIA_TYPES, static_files, static_url
+from service.reports.chart_svg import STYLES
 from tests.support.answers import is_problem
 from tests.support.log_lines import logging_to_lines
 from tests.support.services import Serve
 
 
 def test_every_file_is_there_as_it_lies_in_the_folder(reader: httpx.Client) -> None:
-    assert {path.name for path in FOLDER.iterdir()} == static_files().keys()
+    paths = {path.name: path for path in [*FOLDER.iterdir(), STYLES]}
+    assert paths.keys() == static_files().keys()
     for name, file in static_files().items():
         answer = reader.get(static_url(name))
         assert answer.status_code == 200
-        assert answer.content == file.plain == (FOLDER / name).read_bytes()
+        assert answer.content == file.plain == paths[name].read_bytes()
         assert answer.headers["content-type"].partition(";")[0] in MEDIA_TYPES.values()
         assert answer.headers["x-content-type-options"] == "nosniff"
 

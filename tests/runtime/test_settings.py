@@ -12,6 +12,8 @@ from tests.support import CHECKOUT
 ROOT = CHECKOUT
 DOCUMENTATION = (ROOT / "docs/settings.md").read_text("utf-8")
 
+PORT = "a whole number from 0 to 65535"
+
 
 @pytest.fixture
 def config(tmp_path):
@@ -60,10 +62,19 @@ def test_builds_of_two_warehouses_do_not_share_a_target(tmp_path):
 @pytest.mark.parametrize(
     ("environ", "said"),
     [
-        ({"GATEHOUSE_PORT": "http"}, "GATEHOUSE_PORT is 'http': expected `int`"),
-        ({"GATEHOUSE_PORT": "65536"}, "GATEHOUSE_PORT is '65536': expected `int` <= 65535"),
-        ({"GATEHOUSE_MAX_ROWS": "0"}, "GATEHOUSE_MAX_ROWS is '0': expected `int` >= 1"),
-        ({"GATEHOUSE_CODEC": "lzma"}, "GATEHOUSE_CODEC is 'lzma': expected deflate or zstandard"),
+        (
+            {"GATEHOUSE_PORT": "http"},
+            f"GATEHOUSE_PORT is 'http', but takes {PORT}",
+        ),
+        (
+            {"GATEHOUSE_PORT": "65536"},
+            f"GATEHOUSE_PORT is '65536', but takes {PORT}",
+        ),
+        (
+            {"GATEHOUSE_MAX_ROWS": "0"},
+            "is '0', but takes a whole number, 1 or more",
+        ),
+        ({"GATEHOUSE_CODEC": "lzma"}, "GATEHOUSE_CODEC is 'lzma', but takes deflate or zstandard"),
         ({"GATEHOUSE_PROT": "80"}, "GATEHOUSE_PROT: there is no such setting"),
         ({"GATEHOUSE_port": "80"}, "GATEHOUSE_port: there is no such setting"),
         ({"GATEHOUSE_CONFIG": "/nowhere.toml"}, "/nowhere.toml cannot be read: No such file"),
@@ -79,8 +90,8 @@ def test_a_wrong_setting_is_named(environ, said):
     ("text", "said"),
     [
         ("prot = 80", "prot in {path}: there is no such setting"),
-        ("port = true", "port in {path} is True: expected `int`"),
-        ("warehouse = 5", "warehouse in {path} is 5: expected a path"),
+        ("port = true", "port in {path} is True, but takes a whole number from 0 to 65535"),
+        ("warehouse = 5", "warehouse in {path} is 5, but takes a path"),
         ("port 80", "{path} cannot be read: Expected '='"),
     ],
 )

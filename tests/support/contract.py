@@ -9,7 +9,8 @@ import httpx
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 
 Json = dict[str, Any]
-OPEN = ("Problem", "InsertProblem")  # they may have members that the document does not name
+HEADERS = ("Link", "Idempotency-Replayed", "Preference-Applied", "ETag", "Location")
+OPEN = ("ProblemDocument", "InsertProblem")  # they may have members that the document does not name
 
 
 class Contract:
@@ -21,16 +22,17 @@ class Contract:
             if "properties" in schema and name not in OPEN:
                 schema.setdefault("additionalProperties", False)  # nothing is left unsaid
         self._operations = [
-            (re.compile(re.sub(r"{\w+}", "[^/]*", path)), method, operation)
+            (re.compile(re.sub(r"\\{\w+\\}", "[^/]*", re.escape(path))), method, operation)
             for path, item in document["paths"].items()
             for method, operation in item.items()
         ]
-        self._paths = {*document["paths"]}
         self.answered: set[tuple[str, int]] = set()  # operation ids and statuses
 
     def check(self, answer: httpx.Response) -> None:
         """Fails when an answer is not as announced; one of no known path has to be a problem."""
         answer.read()
+        if answer.request.method == "OPTIONS" and answer.status_code == 204:
+            return  # of each path, and of none of its operations
         operation = self._operation(answer.request)
         if operation is None:
             assert 400 <= answer.status_code < 500, f"{answer.request.url} is not in the document"
@@ -45,13 +47,13 @@ class Contract:
 
     def _operation(self, request: httpx.Request) -> Json | None:
         path = request.url.raw_path.decode().partition("?")[0]
-        if path.endswith("/") and path[:-1] in self._paths:  # which means the same
-            path = path[:-1]
+        path = path.removesuffix("/") or "/"  # which means the same
+        wanted = "get" if request.method == "HEAD" else request.method.lower()
         return next(
             (
                 operation
                 for pattern, method, operation in self._operations
-                if pattern.fullmatch(path) and method == request.method.lower()
+                if pattern.fullmatch(path) and method == wanted
             ),
             None,
         )
@@ -66,13 +68,17 @@ class Contract:
             assert answer.content == b""
             return
         name = answer.headers["content-type"].removesuffix("; charset=utf-8")
-        assert name in said["content"], f"{name} is not announced for {answer.request.url}"
-        schema = said["content"][name].get("schema")
+        announced = {**said["content"], **said.get("x-other-formats", {})}
+        assert name in announced, f"{name} is not announced for {answer.request.url}"
+        if answer.request.method == "HEAD":
+            assert answer.content == b""
+            return
+        schema = announced[name].get("schema")
         if schema is not None and "json" in name and "ndjson" not in name:
             self.validator(schema).validate(_sample(answer.json()))
 
     def _check_headers(self, answer: httpx.Response, said: Mapping[str, Any]) -> None:
-        for name in ("Link", "Idempotency-Replayed", "Preference-Applied"):
+        for name in HEADERS:
             if name in answer.headers and answer.status_code < 400:
                 assert name in said.get("headers", {}), f"{name} is not announced"
 

@@ -16,6 +16,7 @@ from service.errors import MalformedBody, TooLarge, UnsupportedFormat
 from service.formats.bodies.encodings import decompressed
 from service.formats.bodies.rows_protocol import decoding
 from service.formats.bodies.text_bodies import without_mark
+from service.runtime.decoding_errors import in_words
 from service.runtime.durable_files import HashingFile, disk_may_be_full, make_folder
 from service.runtime.settings import Settings
 
@@ -49,7 +50,7 @@ async def json_body(request: Request[Any, Any, Any], kind: type[T]) -> tuple[byt
             said = without_mark(body).strip() or b"{}"
             return body, msgspec.json.decode(said, type=kind)
     except msgspec.ValidationError as error:
-        raise MalformedBody(f"the body does not fit: {error}") from None
+        raise MalformedBody(f"the body does not fit: {in_words(error)}") from None
 
 
 async def read_body(request: Request[Any, Any, Any], settings: Settings) -> bytes:

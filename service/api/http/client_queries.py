@@ -8,6 +8,7 @@ from litestar import Request
 from litestar.response import Stream
 
 from service.api.http.limits import without_limit
+from service.api.http.reads import wants_no_body
 from service.engines.engine import Connection
 from service.errors import Unavailable
 from service.gate import Gate
@@ -71,8 +72,12 @@ async def streamed(
         stream.stop()
         raise
 
+    if wants_no_body(request.scope):
+        stream.stop()
+        return Stream(iter(()), media_type=media_type, headers=headers)
+
     async def sent() -> AsyncIterator[bytes]:
-        piece = first
+        piece = None if wants_no_body(request.scope) else first
         try:
             while piece is not None:
                 if piece:

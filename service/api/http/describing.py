@@ -58,8 +58,9 @@ class Link:
         said: dict[str, Any] = {"operationId": name}
         if self.parameters:
             said["parameters"] = _from_answer(self.parameters)
-        if self.body:
-            said["requestBody"] = _from_answer(self.body)
+        if self.body:  # an expression within an object is more than generators of clients know
+            taken = [f"`{name}`: `{pointer}`" for name, pointer in self.body.items()]
+            said["description"] = f"Of this answer its body takes {', '.join(taken)}."
         return said
 
 
@@ -84,6 +85,7 @@ class Described:
     once: bool = False  # whether an Idempotency-Key counts
     prefer: bool = False  # whether ``Prefer: handling`` counts
     encodings: bool = False  # whether Content-Encoding may be gzip or zstd
+    ranges: bool = False  # whether a Range of the answer can be asked for
     links: bool = False  # whether the next page is in a Link header
     role: Needs | None = None
     public: str | None = None

@@ -1,4 +1,6 @@
-"""Security headers on every response."""
+"""Headers: those of security on every response, and Allow."""
+
+from collections.abc import Iterable
 
 from litestar.types import Message, Scope
 
@@ -29,3 +31,9 @@ async def add_headers(message: Message, _scope: Scope) -> None:
     )
     added = [header for header in wanted if header[0] not in there]
     message["headers"] = [*message["headers"], *added]
+
+
+def allow(methods: Iterable[str]) -> str:
+    """The value of an Allow header: HEAD is wherever GET is."""
+    said = {each.strip() for each in methods} | {"OPTIONS"}
+    return ", ".join(sorted(said | {"HEAD"} if "GET" in said else said))

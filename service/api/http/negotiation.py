@@ -38,7 +38,7 @@ def chosen(accept: str, offered: Sequence[str] = OFFERED) -> str:
     """
     if not accept.strip():
         return offered[0]
-    ranges = dict(_ranges(accept))
+    ranges = dict(weights_of(accept))
     weights = {name: _weight(ranges, name) for name in offered}
     best = max(offered, key=weights.__getitem__)
     if not weights[best]:
@@ -46,8 +46,11 @@ def chosen(accept: str, offered: Sequence[str] = OFFERED) -> str:
     return best
 
 
-def _ranges(accept: str) -> Iterator[tuple[str, float]]:
-    """Media ranges with their weights; a weight that cannot be read counts as none."""
+def weights_of(accept: str) -> Iterator[tuple[str, float]]:
+    """What a header such as ``Accept`` names, in lower case, with its weight.
+
+    A weight that cannot be read counts as none said.
+    """
     for part in accept.lower().split(","):
         name, *parameters = (piece.strip() for piece in part.split(";"))
         said = dict(parameter.partition("=")[::2] for parameter in parameters)

@@ -7,8 +7,10 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
+from service.api.http.headers import allow
 from service.engines.duckdb import PASSING, DatabaseError, as_problem
 from service.errors import LONGEST, NoSpace, Problem, Unavailable, shortened
+from service.runtime.decoding_errors import in_words
 from service.runtime.logs import get_logger
 
 log = get_logger(__name__)
@@ -47,14 +49,17 @@ def of_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     members = {"errors": error.extra} if error.extra else {}
     slug = title.lower().replace(" ", "-")
     body = problem(error.status_code, slug, title, _detail(error) or title, **members)
-    return _response(error.status_code, body, error.headers)
+    headers = error.headers
+    if headers and "allow" in headers:  # Litestar's are those of handlers, in the order they came
+        headers = {**headers, "allow": allow(headers["allow"].split(","))}
+    return _response(error.status_code, body, headers)
 
 
 def _detail(error: HTTPException) -> str:
     """What is wrong with which parameter, where it says so; its own words repeat the whole URL."""
     if not isinstance(error.extra, list):
         return error.detail
-    return "; ".join(f"{each['key']}: {each['message']}" for each in error.extra)
+    return "; ".join(f"{each['key']}: {in_words(each['message'])}" for each in error.extra)
 
 
 def of_os_error(request: Request[Any, Any, Any], error: OSError) -> Response[bytes]:

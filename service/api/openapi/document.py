@@ -15,17 +15,21 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.typing import FieldDefinition
 from msgspec import Meta
 
-from service import __version__
 from service.api.http.authentication import needs_of
 from service.api.http.describing import OPEN, Described, ProblemDocument, Schema, description_of
+from service.api.http.negotiation import JSON
 from service.api.http.parameters import of_query
 from service.api.http.problems import CONTENT_TYPE as PROBLEM
+from service.api.openapi.general import SCHEMES, general
+from service.api.openapi.header_fields import answer_headers, request_headers
 from service.api.openapi.places import Place, places, problem_statuses
 from service.api.openapi.row_parameters import (
     FORMAT_OF,
     count_header,
     facet_parameters,
     paging_parameters,
+    report_paging,
+    report_parameter,
     row_parameters,
 )
 from service.api.openapi.types import Schemas
@@ -34,23 +38,6 @@ from service.runtime.settings import Settings
 
 Json = dict[str, Any]
 REF = "#/components/schemas/{name}"
-# Schemas that the document has always shown by another name than their class has now, and their
-# titles: clients that were generated from it know them by these.
-PUBLISHED = {
-    "ProblemDocument": ("Problem", "Problem"),
-    "ReadinessCheck": ("service.api.health.Check", "Check"),
-    "AuditCheck": ("service.auditing.Check", "Check"),
-    "ShownViolation": ("service.api.rejections.Reason", "Reason"),
-    "RuleTally": ("service.api.replaying.Reason", "Reason"),
-}
-ABOUT = (
-    "Rows come in by one rulebook, the dictionary: each that does not fit is kept out, with every "
-    "reason. Errors are problem documents (RFC 9457)."
-)
-SCHEMES = {
-    "bearer": {"type": "http", "scheme": "bearer"},
-    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-}
 
 
 class Document:
@@ -75,11 +62,7 @@ class Document:
             paths.setdefault(place.path, {})[place.method.lower()] = operation
         self.json = {
             "openapi": "3.1.0",
-            "info": {"title": "Gatehouse", "version": __version__, "description": ABOUT},
-            "externalDocs": {
-                "url": "/dictionary/",
-                "description": "The dictionary: tables, columns, each rule in words.",
-            },
+            **general(),
             "paths": paths,
             "components": {
                 "securitySchemes": SCHEMES,
@@ -101,11 +84,8 @@ class Document:
         kinds = [kind for kind, _ in self._wanted]
         schemas, components = msgspec.json.schema_components(kinds, ref_template=REF)
         for (_, place), schema in zip(self._wanted, schemas, strict=True):
-            place.update(_renamed(schema))
-        return {
-            PUBLISHED.get(name, (name, ""))[0]: _as_published(name, schema)
-            for name, schema in components.items()
-        }
+            place.update(schema)
+        return dict(components)
 
     def _operation(self, place: Place) -> Json:
         said = description_of(place.handler)
@@ -118,9 +98,8 @@ class Document:
             "responses": dict(self._responses(place, said)),
         }
         needs = needs_of(place.handler, place.method, self._settings)
-        open_to = "" if needs == OPEN else f"Takes a key with the role `{needs}`."
-        if more or open_to:
-            operation["description"] = " ".join([*more.split(), open_to]).strip()
+        takes = "Takes no key." if needs == OPEN else f"Takes a key with the role `{needs}`."
+        operation["description"] = " ".join([*more.split(), takes])
         operation["security"] = [] if needs == OPEN else [{name: []} for name in SCHEMES]
         if said.body:
             operation["requestBody"] = {
@@ -137,8 +116,9 @@ class Document:
             yield {"name": name, "in": "path", "required": True, "schema": self._schema(kind)}
         for name, field in of_query(place.handler).items():
             yield self._query_parameter(name, field)
-        for name in place.report.parameters if place.report else ():
-            yield {"name": name, "in": "query", "required": True, "schema": self._schema(int)}
+        if place.report:
+            yield from map(report_parameter, place.report.takes)
+            yield from report_paging()
         if said.rows:
             yield from paging_parameters()
         if said.rows and place.table:
@@ -146,7 +126,7 @@ class Document:
             yield count_header()
         if said.facets and place.table:
             yield from facet_parameters(place.table)
-        yield from _headers(said)
+        yield from request_headers(said, place.method)
 
     def _query_parameter(self, name: str, field: FieldDefinition) -> Json:
         said = field.kwarg_definition
@@ -166,15 +146,18 @@ class Document:
             media = answer if isinstance(answer, Mapping) else {"application/json": answer}
             response: Json = {"description": HTTPStatus(status).phrase}
             if answer is not NoneType:
-                response["content"] = self._content(media, place)
-            if headers := _answer_headers(said, status):
+                response |= self._answer_content(media, place)
+            if headers := answer_headers(said, place.method, status):
                 response["headers"] = headers
             if links := _links(place, said, status):
                 response["links"] = links
             yield str(status), response
+        if place.method == "GET":
+            headers = answer_headers(said, place.method, HTTPStatus.NOT_MODIFIED)
+            yield "304", {"description": HTTPStatus.NOT_MODIFIED.phrase, "headers": headers}
         statuses = problem_statuses(place, said)
-        if needs_of(place.handler, place.method, self._settings) != OPEN:
-            statuses |= {401, 403, 429}
+        is_open = needs_of(place.handler, place.method, self._settings) == OPEN
+        statuses |= {400} if is_open else {401, 403, 429}
         for problem in sorted(statuses - said.answers.keys()):
             phrase = HTTPStatus(problem).phrase
             name = phrase.title().replace(" ", "").replace("-", "")
@@ -183,12 +166,25 @@ class Document:
         self._problems["Problem"] = {"description": "Any other trouble"}
         yield "default", {"$ref": "#/components/responses/Problem"}
 
+    def _answer_content(self, media: Mapping[str, Any], place: Place) -> Json:
+        """What an answer may be. Of several formats `content` has JSON alone, and so its type:
+        clients that are generated would take it for JSON or text, and know the fields of neither.
+        """
+        if len(media) == 1 or JSON not in media:
+            return {"content": self._content(media, place)}
+        others = {name: kind for name, kind in media.items() if name != JSON}
+        return {
+            "description": f"OK. By `Accept` also as {' or '.join(others)}: see x-other-formats.",
+            "content": self._content({JSON: media[JSON]}, place),
+            "x-other-formats": self._content(others, place),
+        }
+
     def _content(self, media: Mapping[str, Any], place: Place) -> Json:
         return {name: self._medium(name, kind, place) for name, kind in media.items()}
 
     def _medium(self, name: str, kind: Any, place: Place) -> Json:
         if kind is Schema.BYTES:
-            return {}
+            return {"schema": {"type": "string", "format": "binary"}}
         if kind is Schema.ANY:
             return {"schema": {"type": "object"}}
         if kind is Schema.TEXT:
@@ -196,25 +192,6 @@ class Document:
         if isinstance(kind, Schema):
             kind = self._shapes.of(kind, place.table or place.report)
         return {"schema": self._schema(kind)}
-
-
-def _as_published(name: str, schema: Json) -> Json:
-    """A component by the title, and with the references, that the document has always had."""
-    if name in PUBLISHED:
-        schema = {**schema, "title": PUBLISHED[name][1]}
-    return {key: _renamed(value) for key, value in schema.items()}
-
-
-def _renamed(part: Any) -> Any:
-    """A part of a schema in which references name components as they are published."""
-    if isinstance(part, dict):
-        return {key: _renamed(value) for key, value in part.items()}
-    if isinstance(part, list):
-        return [_renamed(each) for each in part]
-    for name, (published, _) in PUBLISHED.items():
-        if part == REF.format(name=name):
-            return REF.format(name=published)
-    return part
 
 
 def _annotated(handler: HTTPRouteHandler) -> dict[int, Any]:
@@ -237,55 +214,10 @@ def _not_null(kind: Any) -> Any:
     return Union[tuple(each for each in get_args(kind) if each is not NoneType)]  # noqa: UP007
 
 
-def _headers(said: Described) -> Iterator[Json]:
-    if said.once:
-        yield _header(
-            "Idempotency-Key",
-            {"type": "string", "minLength": 1, "maxLength": 255},
-            "The same request under the same key is done once; its answer comes again.",
-        )
-    if said.prefer:
-        yield _header(
-            "Prefer",
-            {"type": "string", "examples": ["handling=lenient", "handling=strict"]},
-            "RFC 7240. Strict: one bad row, and nothing goes in.",
-        )
-    if said.encodings:
-        yield _header(
-            "Content-Encoding",
-            {"type": "string", "enum": ["gzip", "zstd", "identity"]},
-            "How the body is compressed.",
-        )
-
-
-def _header(name: str, schema: Json, description: str) -> Json:
-    return {
-        "name": name,
-        "in": "header",
-        "required": False,
-        "schema": schema,
-        "description": description,
-    }
-
-
 def _links(place: Place, said: Described, status: int) -> Json:
     table = place.table.name if place.table else None
     return {
         link.operation_id: link.shown(table)
         for link in said.leads_to
         if status == link.status or (link.status is None and status < 300)
-    }
-
-
-def _answer_headers(said: Described, status: int) -> Json:
-    names = {
-        "Link": said.links and "Where the next page is, if there is one.",
-        "Idempotency-Replayed": said.once and "`true` when this is the answer of the first time.",
-        "Preference-Applied": (said.prefer or said.rows) and "What was done as `Prefer` says.",
-        "X-Total-Count": said.rows and "How many rows fit, if asked; with + there are more.",
-    }
-    return {
-        name: {"description": text, "schema": {"type": "string"}}
-        for name, text in names.items()
-        if text and status < 400
     }

@@ -4,12 +4,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from service.api.http.negotiation import FORMATS
-from service.dictionary import Column, Table
+from service.dictionary import Column, ReportParameter, Table
+from service.reports.report_files import PICTURES
 from service.warehouse.row_filters import ESCAPE
 from service.warehouse.row_queries import RESERVED
 
 Json = dict[str, Any]
-FORMAT_OF = {media_type: name for name, media_type in FORMATS.items()}
+FORMAT_OF = {media_type: name for name, media_type in {**FORMATS, **PICTURES}.items()}
+_SCHEMAS: dict[str, Json] = {
+    "text": {"type": "string"},
+    "number": {"type": "number"},
+    "integer": {"type": "integer"},
+    "date": {"type": "string", "format": "date"},
+    "year": {"type": "integer"},
+}
 LIMIT = {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 10_000}, {"const": "all"}]}
 
 
@@ -33,6 +41,26 @@ def facet_parameters(table: Table) -> Iterator[Json]:
     limit = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 20}
     yield _query("limit", limit, "How many values of each.")
     yield from map(_filter, table.columns)
+
+
+def report_parameter(said: ReportParameter) -> Json:
+    """What a report asks for."""
+    schema: Json = dict(_SCHEMAS[said.type])
+    if said.choices:
+        schema["enum"] = list(said.choices)
+    if said.several:
+        schema = {"type": "array", "items": schema}
+    parameter = _query(said.name, schema, said.description or f"Compared with {said.column}.")
+    return {**parameter, "required": said.required}
+
+
+def report_paging() -> Iterator[Json]:
+    """Which rows of a report."""
+    limit = {"type": "integer", "minimum": 1, "maximum": 10_000}
+    yield _query("limit", limit, "How many rows to answer with, at most; else all.")
+    yield _query("after", {"type": "string"}, "Where the page begins: the `next` of the last one.")
+    formats = [*FORMATS, *PICTURES]
+    yield _query("format", {"enum": formats}, "The format, in place of `Accept`.")
 
 
 def _filter(column: Column) -> Json:

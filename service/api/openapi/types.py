@@ -106,7 +106,11 @@ class Schemas:
         row: Any = msgspec.defstruct(
             f"{_title(report.name)}Row", [(name, types[name] | None) for name in report.columns]
         )
-        fields = [*((name, types[name]) for name in report.scalars), ("rows", list[row])]
+        fields: list[tuple[str, Any, Any] | tuple[str, Any]] = [
+            *((name, types[name]) for name in report.scalars),
+            ("rows", list[row]),
+            ("next", str | UnsetType, UNSET),
+        ]
         doc = report.description
         return msgspec.defstruct(_title(report.name), fields, namespace={"__doc__": doc})
 

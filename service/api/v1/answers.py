@@ -98,10 +98,22 @@ def outcome_of_table(outcome: Outcome, verdict: Verdict) -> TableOutcome:
 
 
 def status_of(outcome: Outcome) -> int:
-    """201 when all rows went in, 207 when some did, 422 when none did."""
+    """201 when all rows went in, 207 when some did, 422 when none did; 200 for 201 on a dry run."""
     accepted = sum(map(outcome.accepted, outcome.verdicts))
     received = sum(verdict.batch.received for verdict in outcome.verdicts)
-    return 201 if accepted == received else 207 if accepted else 422
+    if accepted < received:
+        return 207 if accepted else 422
+    return 200 if outcome.load_id is None else 201
+
+
+def created(answer: Any, location: str) -> Response[bytes]:
+    """What was made, and where it is."""
+    return Response(
+        encoded(answer),
+        status_code=201,
+        media_type="application/json",
+        headers={"Location": location},
+    )
 
 
 # An answer in JSON; values that JSON does not know are written as text.

@@ -1,7 +1,7 @@
 """Backups: made, taken in from elsewhere, listed, read, checked and removed."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BufferedReader
 from typing import Annotated, Any, Literal, TypeAlias
 from uuid import uuid4
@@ -9,17 +9,21 @@ from uuid import uuid4
 import msgspec
 from litestar import Controller, Request, Response, delete, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Stream
 
 from service.api.http.app_state import limits_of
 from service.api.http.authentication import actor_of
 from service.api.http.bodies import json_body, media_type, streamed
+from service.api.http.byte_ranges import asked_range
 from service.api.http.describing import Link, Schema, described
+from service.api.http.etags import is_known, not_modified
 from service.api.http.idempotency import answered_once
+from service.api.http.middleware import header
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
-from service.api.v1.answers import encoded
+from service.api.http.reads import wants_no_body
+from service.api.v1.answers import created
 from service.backups.catalogue import Catalogue
 from service.backups.entry import Entry
 from service.backups.paired_places import Found, Place
@@ -107,7 +111,7 @@ class BackupController(Controller):
         async def make() -> Response[bytes]:
             backups, actor = gate.backups, actor_of(request)
             entry = await asyncio.to_thread(backups.back_up, found, actor, asked.codec)
-            return _created(shown(entry, gate))
+            return _created(entry, gate)
 
         return await answered_once(request, body, make)
 
@@ -134,7 +138,8 @@ class BackupController(Controller):
             backups, actor = gate.backups, actor_of(request)
             entries = await asyncio.to_thread(backups.back_up_all, actor, asked.codec)
             set_id = str(entries[0].set_id)
-            return _created(BackupSet(set_id, [shown(entry, gate) for entry in entries]))
+            made = BackupSet(set_id, [shown(entry, gate) for entry in entries])
+            return created(made, f"/v1/backups?set_id={set_id}")
 
         return await answered_once(request, body, make)
 
@@ -163,12 +168,17 @@ class BackupController(Controller):
         self,
         request: Request[Any, Any, Any],
         gate: NamedDependency[Gate],
+        set_id: FromQuery[str | None] = None,
         limit: Limit = 100,
         after: After = None,
         place: InPlace = None,
     ) -> Response[BackupList]:
-        """Lists all backups, newest first."""
-        return _page(request, gate, gate.places.find(place, Catalogue.list), limit, after)
+        """Lists backups, newest first: all of them, or those of one set."""
+
+        def those(catalogue: Catalogue) -> Sequence[Entry]:
+            return [each for each in catalogue.list() if set_id in (None, each.set_id)]
+
+        return _page(request, gate, gate.places.find(place, those), limit, after)
 
     @get("/backups/{backup_id:str}", operation_id="show_backup", sync_to_thread=True)
     def show_backup(self, gate: NamedDependency[Gate], backup_id: FromPath[str]) -> Backup:
@@ -179,17 +189,17 @@ class BackupController(Controller):
         "/backups/{backup_id:str}/file",
         operation_id="read_backup_file",
         sync_to_thread=True,
-        opt=described(answers={200: {AVRO: Schema.BYTES}}, problems=(422,)),
+        opt=described(
+            answers={200: {AVRO: Schema.BYTES}, 206: {AVRO: Schema.BYTES}},
+            problems=(416, 422),
+            ranges=True,
+        ),
     )
-    def read_backup_file(self, gate: NamedDependency[Gate], backup_id: FromPath[str]) -> Stream:
-        """The backup itself: an Avro object container file."""
-        entry = gate.catalogue.get(backup_id)
-        headers = {
-            "Content-Length": str(entry.bytes),
-            "Content-Disposition": f'attachment; filename="{entry.file}"',
-        }
-        pieces = _pieces(gate.catalogue.open(entry), entry.bytes)
-        return Stream(pieces, media_type=AVRO, headers=headers)
+    def read_backup_file(
+        self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], backup_id: FromPath[str]
+    ) -> Response[Any]:
+        """Reads the backup itself, an Avro object container file, or a part of it by `Range`."""
+        return file_of(request, gate, backup_id)
 
     @post(
         "/backups/{backup_id:str}/verify",
@@ -217,14 +227,40 @@ class BackupController(Controller):
         await asyncio.to_thread(gate.backups.remove, backup_id, actor_of(request))
 
 
+def file_of(request: Request[Any, Any, Any], gate: Gate, backup_id: str) -> Response[Any]:
+    """The file of a backup, or a part of it; raises NotFound."""
+    entry = gate.catalogue.get(backup_id)
+    tag = f'"{entry.sha256}"'
+    headers = {
+        "ETag": tag,
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": f'attachment; filename="{entry.file}"',
+    }
+    if is_known(header(request, "if-none-match"), tag):
+        return not_modified(headers)
+    asked, if_range = header(request, "range"), header(request, "if-range")
+    part = asked_range(asked, if_range, tag, entry.bytes)
+    if part is not None:
+        headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{entry.bytes}"
+    sent = range(entry.bytes) if part is None else part
+    headers["Content-Length"] = str(len(sent))
+    read = range(0) if wants_no_body(request.scope) else sent
+    return Stream(
+        _pieces(gate.catalogue.open(entry), read),
+        status_code=200 if part is None else 206,
+        media_type=AVRO,
+        headers=headers,
+    )
+
+
 def shown(entry: Entry, gate: Gate) -> Backup:
     """A backup, as clients see it."""
     copied = entry.backup_id in gate.pairing.copied if gate.pairing else None
     return Backup(**msgspec.structs.asdict(entry), copied=copied)
 
 
-def _created(answer: Any) -> Response[bytes]:
-    return Response(encoded(answer), status_code=201, media_type="application/json")
+def _created(entry: Entry, gate: Gate) -> Response[bytes]:
+    return created(shown(entry, gate), f"/v1/backups/{entry.backup_id}")
 
 
 async def _take_in(request: Request[Any, Any, Any], gate: Gate, table: Table) -> Response[bytes]:
@@ -238,7 +274,7 @@ async def _take_in(request: Request[Any, Any, Any], gate: Gate, table: Table) ->
             async def make() -> Response[bytes]:
                 take_in, actor = gate.backups.take_in, actor_of(request)
                 entry = await asyncio.to_thread(take_in, file.path, table, actor)
-                return _created(shown(entry, gate))
+                return _created(entry, gate)
 
             return await answered_once(request, file.sha256.encode(), make)
 
@@ -255,9 +291,11 @@ def _page(
     return Response(page, headers=link(request, following))
 
 
-def _pieces(file: BufferedReader, size: int) -> Iterator[bytes]:
-    """`size` bytes of the file, and none that were appended since: that many were announced."""
+def _pieces(file: BufferedReader, sent: range) -> Iterator[bytes]:
+    """Those bytes of the file, and none that were appended since: that many were announced."""
+    size = len(sent)
     with file:
+        file.seek(sent.start)
         while size > 0 and (piece := file.read(min(PIECE, size))):
             size -= len(piece)
             yield piece

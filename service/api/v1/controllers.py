@@ -17,7 +17,6 @@ from service.api.v1.replays import ReplayController
 from service.api.v1.reports import ReportController
 from service.api.v1.restores import RestoreController
 from service.api.v1.rows import ReadController
-from service.api.v1.schema import SchemaController
 from service.api.v1.tables import TableController
 from service.api.v1.trail import TrailController
 
@@ -44,6 +43,5 @@ CONTROLLERS = [
     KeyController,
     TrailController,
     HealthController,
-    SchemaController,
     DocsSiteController,
 ]

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import msgspec
-from litestar import Controller, Request, Response, delete, post
+from litestar import Controller, Request, Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
@@ -14,7 +14,8 @@ from service.api.http.describing import Link, described
 from service.api.http.idempotency import answered_once
 from service.api.http.parameters import only_known
 from service.api.http.times import Timestamp, in_utc
-from service.api.v1.answers import encoded
+from service.api.v1.answers import created
+from service.doors.copies import WarehouseCopy
 from service.gate import Gate
 
 
@@ -42,7 +43,9 @@ class CopyController(Controller):
             problems=(507,),
             once=True,
             role="operator",
-            leads_to=(Link("delete_copy", {"copy_id": "/copy_id"}),),
+            leads_to=tuple(
+                Link(call, {"copy_id": "/copy_id"}) for call in ("show_copy", "delete_copy")
+            ),
         ),
     )
     async def copy_warehouse(
@@ -57,10 +60,19 @@ class CopyController(Controller):
             copy_id = str(uuid4())
             async with on_the_trail(request, "copy.make", copy_id):
                 made = await asyncio.to_thread(gate.copies.make, copy_id)
-            copy = Copy(made.copy_id, made.path, made.bytes, in_utc(made.taken_at))
-            return Response(encoded(copy), status_code=201, media_type="application/json")
+            return created(_shown(made), f"/v1/copies/{made.copy_id}")
 
         return await answered_once(request, await request.body(), make)
+
+    @get(
+        "/{copy_id:str}",
+        operation_id="show_copy",
+        sync_to_thread=True,
+        opt=described(role="operator"),
+    )
+    def show_copy(self, gate: NamedDependency[Gate], copy_id: FromPath[str]) -> Copy:
+        """Shows a copy."""
+        return _shown(gate.copies.get(copy_id))
 
     @delete("/{copy_id:str}", operation_id="delete_copy", opt=described(role="operator"))
     async def delete_copy(
@@ -69,3 +81,7 @@ class CopyController(Controller):
         """Deletes a copy."""
         async with on_the_trail(request, "copy.delete", copy_id):
             await asyncio.to_thread(gate.copies.remove, copy_id)
+
+
+def _shown(copy: WarehouseCopy) -> Copy:
+    return Copy(copy.copy_id, copy.path, copy.bytes, in_utc(copy.taken_at))

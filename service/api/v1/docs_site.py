@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 
+from service.api.http.compression import accepts
 from service.api.http.describing import Schema, described
 from service.api.http.middleware import header
 from service.gate import Gate
@@ -22,7 +23,7 @@ class DocsSiteController(Controller):
         "/",
         operation_id="read_dbt_docs",
         opt=described(
-            answers={200: {HTML: Schema.BYTES}, 304: type(None)},
+            answers={200: {HTML: Schema.BYTES}},
             problems=(503,),
             public="public_dictionary",
         ),
@@ -41,19 +42,7 @@ class DocsSiteController(Controller):
             "Vary": "Accept-Encoding",
             "Content-Security-Policy": page.policy,
         }
-        known = header(request, "if-none-match") or ""
-        if page.etag in (each.strip().removeprefix("W/") for each in known.split(",")):
-            return Response(b"", status_code=304, headers=headers, media_type=HTML)
-        if not _takes_gzip(header(request, "accept-encoding") or ""):
+        if not accepts(header(request, "accept-encoding"), "gzip"):
             return Response(page.html, headers=headers, media_type=HTML)
         headers["Content-Encoding"] = "gzip"
         return Response(page.gzipped, headers=headers, media_type=HTML)
-
-
-def _takes_gzip(accepted: str) -> bool:
-    """Whether an Accept-Encoding has gzip without a weight of zero (RFC 9110, section 12.5.3)."""
-    for each in accepted.lower().split(","):
-        name, _, weight = each.partition(";")
-        if name.strip() in ("gzip", "*"):
-            return weight.replace(" ", "").rstrip("0.") != "q="
-    return False

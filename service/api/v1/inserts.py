@@ -51,7 +51,12 @@ class InsertController(Controller):
         operation_id="insert_rows",
         status_code=201,
         opt=described(
-            answers={201: InsertAnswer, 207: InsertAnswer, 422: {CONTENT_TYPE: InsertProblem}},
+            answers={
+                201: InsertAnswer,
+                200: InsertAnswer,
+                207: InsertAnswer,
+                422: {CONTENT_TYPE: InsertProblem},
+            },
             body={JSON: Schema.ROWS, NDJSON: Schema.TEXT, CSV: Schema.TEXT, MSGPACK: Schema.ROWS},
             leads_to=(LOAD, KEPT_OUT, Link("replay_rejection", FIRST, status=207)),
             **ROWS_IN,
@@ -80,6 +85,7 @@ class InsertController(Controller):
         opt=described(
             answers={
                 201: InsertManyAnswer,
+                200: InsertManyAnswer,
                 207: InsertManyAnswer,
                 422: {CONTENT_TYPE: InsertProblem},
             },
@@ -137,6 +143,8 @@ def _of_outcome(outcome: Outcome, handling: str, table: str | None) -> Response[
     )
     status = status_of(outcome)
     headers = {"Preference-Applied": f"handling={handling}"}
+    if status == 201:
+        headers["Location"] = f"/v1/loads/{outcome.load_id}"
     if status != 422:
         return Sent(
             encoded(answer), status_code=status, headers=headers, media_type="application/json"

@@ -19,7 +19,8 @@ from service.api.http.describing import described
 from service.api.http.idempotency import answered_once
 from service.api.http.parameters import only_known
 from service.api.http.times import Timestamp
-from service.api.v1.answers import encoded
+from service.api.v1.answers import created
+from service.errors import NotFound
 from service.gate import Gate
 
 
@@ -105,6 +106,19 @@ class KeyController(Controller):
         answer = await answered_once(request, body, create)
         return answer if secret is None else _response(asked, secret)
 
+    @get(
+        "/{name:str}",
+        operation_id="show_key",
+        sync_to_thread=True,
+        opt=described(role="operator"),
+    )
+    def show_key(self, gate: NamedDependency[Gate], name: FromPath[str]) -> ShownKey:
+        """Shows a key, without itself."""
+        found = next((key for key in listed(gate) if key.name == name), None)
+        if found is None:
+            raise NotFound(f"there is no key {name!r}")
+        return found
+
     @delete(
         "/{name:str}",
         operation_id="revoke_key",
@@ -146,4 +160,4 @@ def listed(gate: Gate) -> list[ShownKey]:
 
 def _response(asked: KeyRequest, secret: str | None) -> Response[bytes]:
     made = NewKey(asked.name, asked.role, asked.expires_at, secret)
-    return Response(encoded(made), status_code=201, media_type="application/json")
+    return created(made, f"/v1/keys/{asked.name}")

@@ -4,18 +4,18 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import PurePath
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 from litestar import Controller, Request, Response, delete, get
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from service.api.http.audit_log import log_action
 from service.api.http.describing import described
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
-from service.api.http.times import Timestamp, in_utc
+from service.api.http.times import Timestamp, in_utc, naive
 from service.doors.file_load import FileLoad, LineRejected, Progress, RowRead, TrialResult
 from service.errors import Conflict
 from service.formats.csv.dialect import Dialect
@@ -100,6 +100,10 @@ class LoadController(Controller):
         kind: FromQuery[Kind | None] = None,
         table: FromQuery[str | None] = None,
         status: FromQuery[Status | None] = None,
+        since: Annotated[
+            datetime | None, QueryParameter(description="Begun from then on: ISO 8601, in UTC.")
+        ] = None,
+        until: Annotated[datetime | None, QueryParameter(description="Begun before then.")] = None,
         limit: Limit = 100,
         after: After = None,
     ) -> Response[LoadList]:
@@ -107,7 +111,16 @@ class LoadController(Controller):
         name = None if table is None else gate.table(table).name
         start: Any = None if after is None else key_of(after, int, str)
         with gate.database.reading() as connection:
-            found = queries.loads(connection, limit, start, kind=kind, table=name, status=status)
+            found = queries.loads(
+                connection,
+                limit,
+                start,
+                kind=kind,
+                table=name,
+                status=status,
+                since=naive(since),
+                until=naive(until),
+            )
         following = None
         if found.more:
             last = found.entries[-1]
@@ -122,10 +135,7 @@ class LoadController(Controller):
         if long is not None and long.file.is_trial:
             return page_of_trial(long)
         with gate.database.reading() as connection:
-            page = page_of(queries.load(connection, load_id))
-        if long is not None and page.status == "running":
-            page.progress = long.progress
-        return page
+            return with_progress(gate, page_of(queries.load(connection, load_id)))
 
     @delete(
         "/{load_id:str}",
@@ -139,9 +149,22 @@ class LoadController(Controller):
 
         Rows that it has brought in stay, and are counted.
         """
-        if not (gate.loads.cancel(load_id) or gate.replays.cancel(load_id)):
-            await asyncio.to_thread(_say_that_it_has_ended, gate, load_id)
-        await log_action(request, "load.cancel", load_id)
+        await cancel(request, gate, load_id)
+
+
+async def cancel(request: Request[Any, Any, Any], gate: Gate, load_id: str) -> None:
+    """Has a load end soon, and puts that on record; raises NotFound, Conflict."""
+    if not (gate.loads.cancel(load_id) or gate.replays.cancel(load_id)):
+        await asyncio.to_thread(_say_that_it_has_ended, gate, load_id)
+    await log_action(request, "load.cancel", load_id)
+
+
+def with_progress(gate: Gate, page: Load) -> Load:
+    """The page of a load; with how far it is, if it is that of a file which is being loaded."""
+    long = gate.loads.get(page.load_id)
+    if long is not None and page.status == "running":
+        page.progress = long.progress
+    return page
 
 
 def _say_that_it_has_ended(gate: Gate, load_id: str) -> None:

@@ -2,26 +2,50 @@
 
 import asyncio
 from datetime import datetime
-from typing import Annotated, Any, Literal, cast, get_args
+from typing import Annotated, Any, Literal, TypeAlias, cast, get_args
 
 import msgspec
-from litestar import Controller, Request, Response, delete, get
+from litestar import Controller, Request, Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from service.api.http.authentication import actor_of
 from service.api.http.describing import Link, described
+from service.api.http.idempotency import answered_once
+from service.api.http.negotiation import JSON
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
 from service.api.http.times import Timestamp, in_utc, naive
+from service.api.v1.answers import encoded
+from service.engines.engine import Connection
 from service.gate import Gate
-from service.ops import queries, records
+from service.ops import queries, records, rejection_filters
+from service.ops.rejection_filters import RejectionFilter
 
 Status = Literal["open", "accepted", "dismissed"]
 FIRST_OF_LIST = tuple(
     Link(call, {"rejection_id": "/rejections/0/rejection_id"})
     for call in ("show_rejection", "replay_rejection", "dismiss_rejection")
 )
+Column: TypeAlias = Annotated[
+    str | None, QueryParameter(description="A column that broke the rule; empty: the whole row.")
+]
+Rules: TypeAlias = Annotated[
+    str | None, QueryParameter(description="One of these rules was broken: not_null,unique.")
+]
+Text: TypeAlias = Annotated[
+    str | None, QueryParameter(description="A part of what was sent, in letters of either case.")
+]
+Since: TypeAlias = Annotated[
+    datetime | None, QueryParameter(description="The first moment: ISO 8601, in UTC.")
+]
+Until: TypeAlias = Annotated[
+    datetime | None, QueryParameter(description="The first moment that is too late.")
+]
+Expected: TypeAlias = Annotated[
+    int | None,
+    QueryParameter(ge=0, description="How many rows are meant; where it is another number: 409."),
+]
 MAX_COUNTS = 10_000  # what clients sent can be the name of an unknown field
 
 
@@ -102,6 +126,29 @@ class Summary(msgspec.Struct):
     counts: list[RuleCount]
 
 
+class GroupCount(msgspec.Struct):
+    """How many rejections broke a rule of a column; null: a rule of the whole row."""
+
+    table: str
+    column: str | None
+    rule: str
+    rejections: int
+
+
+class RejectionGroups(msgspec.Struct):
+    """The rejections of a filter: how many rows, and how many of them broke which rule."""
+
+    rejections: int
+    groups: list[GroupCount]
+
+
+class Dismissal(msgspec.Struct):
+    """How many rows were meant, and how many were dismissed: none by a dry run."""
+
+    matched: int
+    dismissed: int
+
+
 class RejectionController(Controller):
     """Rejections."""
 
@@ -120,38 +167,89 @@ class RejectionController(Controller):
         request: Request[Any, Any, Any],
         gate: NamedDependency[Gate],
         table: FromQuery[str | None] = None,
-        rule: FromQuery[str | None] = None,
+        column: Column = None,
+        rule: Rules = None,
         load_id: FromQuery[str | None] = None,
         status: FromQuery[Status | None] = None,
-        since: Annotated[
-            datetime | None, QueryParameter(description="The first moment: ISO 8601, in UTC.")
-        ] = None,
-        until: Annotated[
-            datetime | None, QueryParameter(description="The first moment that is too late.")
-        ] = None,
+        text: Text = None,
+        since: Since = None,
+        until: Until = None,
         limit: Limit = 100,
         after: After = None,
     ) -> Response[RejectionList]:
         """Lists rejections, newest first; `rule` is any of those that the row broke."""
-        only = {"table": None if table is None else gate.table(table).name, "rule": rule}
+        wanted = filter_of(gate, table, column, rule, load_id, status, text, since, until)
         start: Any = None if after is None else key_of(after, int, int, str)
         with gate.database.reading() as connection:
-            found = queries.rejections(
-                connection,
-                limit,
-                start,
-                **only,
-                load_id=load_id,
-                status=status,
-                since=naive(since),
-                until=naive(until),
-            )
+            found = queries.rejections(connection, limit, start, wanted)
         following = None
         if found.more:
             last = found.entries[-1]
             following = cursor(last.number, last.position, last.rejection_id)
         shown = [page_of(entry) for entry in found.entries]
         return Response(RejectionList(shown, following), headers=link(request, following))
+
+    @get("/groups", operation_id="group_rejections", sync_to_thread=True)
+    def group_rejections(
+        self,
+        gate: NamedDependency[Gate],
+        table: FromQuery[str | None] = None,
+        column: Column = None,
+        rule: Rules = None,
+        load_id: FromQuery[str | None] = None,
+        status: FromQuery[Status | None] = None,
+        text: Text = None,
+        since: Since = None,
+        until: Until = None,
+    ) -> RejectionGroups:
+        """Counts the rejections of a filter by table, column and rule, the largest groups first."""
+        wanted = filter_of(gate, table, column, rule, load_id, status, text, since, until)
+        with gate.database.all_cores(), gate.database.reading() as connection:
+            found = rejection_filters.groups(connection, wanted, MAX_COUNTS)
+            number = rejection_filters.count(connection, wanted)
+        return RejectionGroups(number, [GroupCount(**vars(each)) for each in found])
+
+    @post(
+        "/dismiss",
+        operation_id="dismiss_rejections",
+        status_code=200,
+        opt=described(answers={200: Dismissal}, problems=(404, 409), once=True, role="operator"),
+    )
+    async def dismiss_rejections(
+        self,
+        request: Request[Any, Any, Any],
+        gate: NamedDependency[Gate],
+        table: FromQuery[str | None] = None,
+        column: Column = None,
+        rule: Rules = None,
+        load_id: FromQuery[str | None] = None,
+        text: Text = None,
+        since: Since = None,
+        until: Until = None,
+        reason: Annotated[str | None, QueryParameter(description="Why the rows stay out.")] = None,
+        dry_run: FromQuery[bool] = False,
+        expected: Expected = None,
+    ) -> Response[bytes]:
+        """Says that the open rows of a filter stay out; they remain listed.
+
+        It is all of them, or none where there are not as many as `expected`.
+        """
+        wanted = filter_of(gate, table, column, rule, load_id, "open", text, since, until)
+        actor = actor_of(request)
+
+        def dismiss(connection: Connection) -> int:
+            if dry_run:
+                matched = rejection_filters.count(connection, wanted)
+                rejection_filters.check_expected(matched, expected)
+                return matched
+            return rejection_filters.dismiss_all(connection, wanted, reason, actor, expected)
+
+        async def answer() -> Response[bytes]:
+            matched = await asyncio.wrap_future(gate.writer.run(dismiss))
+            said = Dismissal(matched, 0 if dry_run else matched)
+            return Response(encoded(said), status_code=200, media_type=JSON)
+
+        return await answered_once(request, await request.body(), answer)
 
     @get("/{rejection_id:str}", operation_id="show_rejection", sync_to_thread=True)
     def show_rejection(self, gate: NamedDependency[Gate], rejection_id: FromPath[str]) -> Rejection:
@@ -193,6 +291,34 @@ class RejectionController(Controller):
             lambda connection: queries.dismiss(connection, rejection_id, reason, actor)
         )
         await asyncio.wrap_future(done)
+
+
+def filter_of(
+    gate: Gate,
+    table: str | None,
+    column: str | None,
+    rule: str | None,
+    load_id: str | None,
+    status: str | None,
+    text: str | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> RejectionFilter:
+    """What the query of a request means.
+
+    Raises:
+        UnknownTable: there is no such table.
+    """
+    return RejectionFilter(
+        table=None if table is None else gate.table(table).name,
+        column=column,
+        rules=tuple(rule.split(",")) if rule is not None else (),
+        load_id=load_id,
+        status=status,
+        text=text,
+        since=naive(since),
+        until=naive(until),
+    )
 
 
 def _replay(entry: records.ReplayRecord) -> Replay:

@@ -20,19 +20,24 @@ from service.api.http.problems import CONTENT_TYPE, problem
 from service.api.v1.answers import (
     InsertAnswer,
     InsertProblem,
+    created,
     encoded,
     outcome_of_table,
     status_of,
 )
+from service.api.v1.rejections import Column, Expected, Rules, Since, Text, Until, filter_of
 from service.doors.inserts import InsertOptions, RefusedRequest
+from service.doors.replay_changes import Changes, ReplayTry
 from service.doors.replay_runs import Correction, ReplayResult, Tally
-from service.errors import BadRequest, MalformedBody, UnsupportedFormat
+from service.errors import BadRequest, MalformedBody, UnsupportedFormat, shortened
 from service.formats.bodies.body_rows import media_type
 from service.formats.bodies.rows_protocol import decoding
 from service.formats.bodies.text_bodies import without_mark
 from service.gate import Gate
 from service.judge.batch import Violation
 from service.judge.judge import check_number
+from service.ops.rejection_filters import RejectionFilter
+from service.runtime.decoding_errors import in_words
 from service.warehouse.work import Outcome, StoredAnswer
 
 MAX_REASONS = 100  # what clients sent can be the name of an unknown field
@@ -64,6 +69,12 @@ class _Corrected(msgspec.Struct, forbid_unknown_fields=True):
     rejection_id: str
     row: msgspec.Raw = NOTHING
     text: dict[str, str | None] | UnsetType = UNSET
+
+
+class SetValues(msgspec.Struct, forbid_unknown_fields=True):
+    """Values that all rows of a filter have, by column."""
+
+    set: dict[str, Any]
 
 
 class RuleTally(msgspec.Struct):
@@ -113,6 +124,7 @@ class ReplaySummary(msgspec.Struct):
     tables: dict[str, TableReplay]
     rejections: list[StillRejected] | UnsetType = UNSET
     not_tried: list[NotTried] | UnsetType = UNSET
+    matched: int | UnsetType = UNSET  # rejections of the filter
 
 
 class ReplayController(Controller):
@@ -176,7 +188,7 @@ class ReplayController(Controller):
         status_code=200,
         opt=described(
             answers={200: ReplaySummary},
-            body={JSON: list[Corrected]},
+            body={JSON: list[Corrected] | SetValues},
             body_required=False,
             problems=(404, 409, 413, 422),
             once=True,
@@ -189,29 +201,55 @@ class ReplayController(Controller):
         request: Request[Any, Any, Any],
         gate: NamedDependency[Gate],
         table: FromQuery[str | None] = None,
+        column: Column = None,
+        rule: Rules = None,
+        load_id: FromQuery[str | None] = None,
+        text: Text = None,
+        since: Since = None,
+        until: Until = None,
+        dry_run: FromQuery[bool] = False,
+        expected: Expected = None,
     ) -> Response[bytes]:
-        """Tries every open rejection again, of all tables or one; or the 1 to 1000 rows sent.
+        """Tries every open rejection of a filter again; or the 1 to 1000 rows sent.
 
-        Parents come first. It is one load of kind `replay`; others go on writing meanwhile.
+        With a body `{"set": {"department_id": 3}}` these columns have that value in all rows of the
+        filter, which then has to name the table. Where there are not as many as `expected`, none is
+        tried. Parents come first. It is one load of kind `replay`; others go on writing meanwhile.
         """
         body = await read_body(request, gate.settings)
-        actor = actor_of(request)
-        name = None if table is None else gate.table(table).name
-        sent = _corrections(body, header(request, "content-type") or "") if body.strip() else None
-        if sent is not None:
+        wanted = filter_of(gate, table, column, rule, load_id, "open", text, since, until)
+        sent = _sent(body, header(request, "content-type") or "")
+        if isinstance(sent, list):
             check_number(len(sent), gate.settings.max_rows)
-        if sent is not None and name is not None:
-            raise BadRequest("either a table or rows: rows say themselves what they are of")
+            if wanted != RejectionFilter(status="open") or dry_run or expected is not None:
+                raise BadRequest("either a filter or rows: rows say themselves what they are")
+        asked = ReplayTry(
+            actor_of(request),
+            _changes(gate, wanted, sent) if isinstance(sent, SetValues) else {},
+            dry_run,
+            expected,
+        )
 
         async def answer() -> Response[bytes]:
-            if sent is None:
-                result = await asyncio.to_thread(gate.replays.replay_all, name, actor)
+            if isinstance(sent, list):
+                replay = gate.replays.replay_corrected
+                result = await asyncio.to_thread(replay, sent, asked.actor)
             else:
-                result = await asyncio.to_thread(gate.replays.replay_corrected, sent, actor)
-            summary = _summary(result, lists_rows=sent is not None)
+                result = await asyncio.to_thread(gate.replays.replay_filtered, wanted, asked)
+            summary = _summary(result, lists_rows=isinstance(sent, list))
             return Response(encoded(summary), status_code=200, media_type=JSON)
 
         return await answered_once(request, body, answer)
+
+
+def _changes(gate: Gate, wanted: RejectionFilter, sent: SetValues) -> Changes:
+    if wanted.table is None or not sent.set:
+        raise BadRequest("to set values, name the table, and at least one of its columns")
+    known = gate.table(wanted.table).column_names
+    if unknown := [name for name in sent.set if name not in known]:
+        detail = f"{wanted.table} has no column {shortened(unknown[0])!r}; columns: "
+        raise BadRequest(f"{detail}{', '.join(known)}", known=list(known))
+    return sent.set
 
 
 def _response(outcome: Outcome | RefusedRequest) -> Response[bytes]:
@@ -221,6 +259,8 @@ def _response(outcome: Outcome | RefusedRequest) -> Response[bytes]:
     table, present = verdict.batch.table.name, len(verdict.present)
     answer = ReplayAnswer(outcome.load_id, table, **of_table, already_present=present)
     status = 200 if present else status_of(outcome)
+    if status == 201:
+        return created(answer, f"/v1/loads/{outcome.load_id}")
     if status != 422:
         return Response(encoded(answer), status_code=status, media_type=JSON)
     members = msgspec.structs.asdict(answer)
@@ -228,15 +268,18 @@ def _response(outcome: Outcome | RefusedRequest) -> Response[bytes]:
     return Response(body, status_code=422, media_type=CONTENT_TYPE)
 
 
-def _corrections(body: bytes, content_type: str) -> list[Correction]:
+def _sent(body: bytes, content_type: str) -> list[Correction] | SetValues | None:
+    """The rows to try, or the values to set; None where the body is empty."""
+    if not body.strip():
+        return None
     if media_type(content_type) != JSON:
         raise UnsupportedFormat(f"corrected rows come as {JSON}, not {media_type(content_type)}")
     try:
         with decoding():
-            found = msgspec.json.decode(without_mark(body), type=list[_Corrected])
+            found = msgspec.json.decode(without_mark(body), type=list[_Corrected] | SetValues)
     except msgspec.ValidationError as error:
-        raise MalformedBody(f"the body does not fit: {error}") from None
-    return [_correction(each) for each in found]
+        raise MalformedBody(f"the body does not fit: {in_words(error)}") from None
+    return found if isinstance(found, SetValues) else [_correction(each) for each in found]
 
 
 def _correction(sent: _Corrected) -> Correction:
@@ -251,6 +294,8 @@ def _summary(result: ReplayResult, lists_rows: bool) -> ReplaySummary:
     tables = {name: _of_table(tally) for name, tally in result.tables.items()}
     counts: dict[str, Any] = result.counts()
     summary = ReplaySummary(load_id=result.load_id, tables=tables, **counts)
+    if not lists_rows:
+        summary.matched = result.matched
     if lists_rows:
         summary.rejections = [
             StillRejected(each.rejection_id, each.violations) for each in result.failed

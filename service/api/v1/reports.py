@@ -1,31 +1,80 @@
 """Answers to the questions that the marts were made for."""
 
-from typing import Any
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, Literal, cast
 
 import msgspec
 from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from service.api.http.client_queries import asked
 from service.api.http.describing import Schema, described
-from service.api.http.negotiation import CSV, JSON, NDJSON, answer_with, negotiated
+from service.api.http.negotiation import (
+    ARROW,
+    CSV,
+    FORMATS,
+    JSON,
+    NDJSON,
+    PARQUET,
+    answer_with,
+    negotiated,
+)
+from service.api.http.paging import cursor, key_of, link
 from service.api.http.parameters import only_known
-from service.dictionary import Report
-from service.dictionary.column_types import TYPES, Unreadable
-from service.errors import BadRequest, NotFound
+from service.dictionary import Report, ReportChart, ReportParameter
+from service.engines.engine import Connection
+from service.errors import BadRequest, NotFound, shortened
+from service.formats.row_streams import TYPED
 from service.gate import Gate
 from service.reports import marts
+from service.reports.arguments import Arguments, read_arguments
+from service.reports.chart_data import Chart, chart_of
+from service.reports.marts import ReportPage
+from service.reports.report_files import PICTURES, picture, policy_of_svg, typed_file
 
-YEARS = TYPES["integer"]  # the type of every parameter
+MAX_LIMIT = 10_000
+PAGING = ("limit", "after", "format")
+FILES = {
+    CSV: Schema.TEXT,
+    NDJSON: Schema.TEXT,
+    PARQUET: Schema.BYTES,
+    ARROW: Schema.BYTES,
+    **dict.fromkeys(PICTURES.values(), Schema.BYTES),
+}
+
+
+class TakenParameter(msgspec.Struct):
+    """What a report asks for. `choices` are all that it takes, where there are any."""
+
+    name: str
+    type: Literal["text", "number", "integer", "date", "year"]
+    description: str
+    required: bool
+    several: bool
+    choices: list[Any]
+
+
+class ShownChart(msgspec.Struct):
+    """How a report is drawn: by which columns, and which of its scalars is a line across."""
+
+    kind: Literal["bars", "line"]
+    label: list[str]
+    values: list[str]
+    parts: str | None
+    mean: str | None
 
 
 class ReportSummary(msgspec.Struct):
-    """A report: which parameters it takes, and the columns of its rows."""
+    """A report: which parameters it takes, the columns of its rows, and how it is drawn."""
 
     name: str
     description: str
     parameters: list[str]
+    takes: list[TakenParameter]
     columns: list[str]
+    chart: ShownChart | None
     href: str
 
 
@@ -44,63 +93,178 @@ class ReportController(Controller):
     )
     def list_reports(self, gate: NamedDependency[Gate]) -> list[ReportSummary]:
         """Lists the reports."""
-        return [
-            ReportSummary(
-                name,
-                report.description,
-                list(report.parameters),
-                list(report.columns),
-                f"/v1/reports/{name}",
-            )
-            for name, report in gate.dictionary.reports.items()
-        ]
+        return [_summary(report) for report in gate.dictionary.reports.values()]
 
     @get(
         "/{name:str}",
         operation_id="show_report",
-        sync_to_thread=True,
         opt=described(
-            answers={200: {JSON: Schema.REPORT, CSV: Schema.TEXT, NDJSON: Schema.TEXT}},
-            problems=(400, 406),
+            answers={200: {JSON: Schema.REPORT, **FILES}},
+            endings={JSON: Schema.ANY, **FILES},
+            problems=(400, 406, 503),
+            links=True,
             public="public_reports",
         ),
     )
-    def show_report(
+    async def show_report(
         self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], name: FromPath[str]
     ) -> Response[bytes]:
-        """Shows a report as it is at this moment; in CSV and NDJSON its rows alone."""
-        report = _report(gate, name)
-        form, arguments = negotiated(request), _arguments(request, report)
-        with gate.database.all_cores(), gate.database.reading() as connection:
-            scalars, rows = marts.report(connection, report, arguments)
-        return answer_with(rows, form, lambda shown: {**scalars, "rows": shown})
+        """Shows a report as it is at this moment; in CSV and other files its rows alone.
+
+        Where the path ends in .csv, .ndjson, .parquet or .arrow it is such a file, in .svg or .png
+        its chart.
+        """
+        report, ending = _named(gate, name)
+        wanted = ReportAsked.read(request, report, ending)
+
+        def answer(connection: Connection) -> Response[bytes]:
+            found = marts.report(connection, report, wanted.arguments, wanted.limit, wanted.skipped)
+            return wanted.answer(request, found, marts.report_types(connection, report))
+
+        with gate.database.all_cores():
+            return await asked(request, gate, answer)
 
 
-def _report(gate: Gate, name: str) -> Report:
+@dataclass(frozen=True)
+class ReportAsked:
+    """What a request wants of a report; `form` is a name of a format, `limit` None for all rows."""
+
+    report: Report
+    arguments: Arguments
+    form: str
+    limit: int | None
+    skipped: int
+
+    @classmethod
+    def read(
+        cls, request: Request[Any, Any, Any], report: Report, ending: str | None
+    ) -> "ReportAsked":
+        """What the query and the headers say.
+
+        Raises:
+            BadRequest: a parameter is missing, not known, or of another type.
+            NotAcceptable: there is no such format.
+        """
+        paging: dict[str, str] = {}
+        given: list[tuple[str, str]] = []
+        for name, text in request.query_params.multi_items():
+            if name in PAGING and name in paging:
+                raise BadRequest(f"the parameter {name} is there twice", parameter=name)
+            if name in PAGING:
+                paging[name] = text
+            else:
+                given.append((name, text))
+        form = _format(request, report, ending or paging.get("format"))
+        arguments = read_arguments(report, given)
+        skipped = key_of(paging["after"], int)[0] if "after" in paging else 0
+        if skipped < 0:
+            raise BadRequest("after is not the next of a page", parameter="after")
+        return cls(report, arguments, form, _limit(paging.get("limit")), skipped)
+
+    def answer(
+        self, request: Request[Any, Any, Any], found: ReportPage, types: dict[str, str]
+    ) -> Response[bytes]:
+        """The rows, or the chart, in the format asked for."""
+        if self.form in PICTURES:
+            return self._picture(found)
+        following = None if found.following is None else cursor(found.following)
+        headers = link(request, following)
+        if self.form in TYPED:
+            name = f"{self.report.name}.{self.form}"
+            headers |= {
+                "Vary": "Accept",
+                "Content-Disposition": f'attachment; filename="{name}"',
+            }
+            body = typed_file(found.rows, types, self.form)
+            return Response(body, media_type=FORMATS[self.form], headers=headers)
+        members = {} if following is None else {"next": following}
+        return answer_with(
+            found.rows,
+            FORMATS[self.form],
+            lambda rows: {**found.scalars, "rows": rows, **members},
+            headers,
+        )
+
+    def chart(self, found: ReportPage) -> Chart | None:
+        """How the rows are drawn; None where the report has no chart."""
+        said = ", ".join(str(value) for values in self.arguments.values() for value in values)
+        return chart_of(self.report, found.rows, found.scalars, said)
+
+    def _picture(self, found: ReportPage) -> Response[bytes]:
+        chart = self.chart(found)
+        assert chart is not None  # no such format is offered for a report without a chart
+        headers = {"Vary": "Accept"}
+        if self.form == "svg":
+            headers["Content-Security-Policy"] = policy_of_svg()
+        return Response(picture(chart, self.form), media_type=PICTURES[self.form], headers=headers)
+
+
+def _format(request: Request[Any, Any, Any], report: Report, said: str | None) -> str:
+    """The name of the format: by the ending of the path, else ``?format=``, else ``Accept``."""
+    there = {**FORMATS, **PICTURES} if report.chart else FORMATS
+    if said is None:
+        media_type = negotiated(request, tuple(there.values()))
+        return next(name for name, each in there.items() if each == media_type)
+    if said not in there:
+        detail = f"{report.name} has no format {shortened(said)!r}; there are {', '.join(there)}"
+        raise BadRequest(detail, parameter="format", known=[*there])
+    return said
+
+
+def _limit(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= MAX_LIMIT):
+        detail = f"limit: it takes 1 to {MAX_LIMIT}, not {shortened(text)!r}"
+        raise BadRequest(detail, parameter="limit")
+    return int(text)
+
+
+def _summary(report: Report) -> ReportSummary:
+    return ReportSummary(
+        report.name,
+        report.description,
+        list(report.parameters),
+        [_taken(each) for each in report.takes],
+        list(report.columns),
+        None if report.chart is None else _chart(report.chart),
+        f"/v1/reports/{report.name}",
+    )
+
+
+def _taken(said: ReportParameter) -> TakenParameter:
+    return TakenParameter(
+        said.name,
+        cast(Any, said.type),
+        said.description,
+        said.required,
+        said.several,
+        list(said.choices),
+    )
+
+
+def _chart(said: ReportChart) -> ShownChart:
+    kind = cast(Any, said.kind)
+    return ShownChart(kind, list(said.label), list(said.values), said.parts, said.mean)
+
+
+def report_named(gate: Gate, name: str) -> Report:
+    """The report of that name.
+
+    Raises:
+        NotFound: there is none; it says which there are.
+    """
     known = gate.dictionary.reports
     if name not in known:
-        detail = f"there is no report {name!r}; there are {', '.join(known)}"
+        detail = f"there is no report {shortened(name)!r}; there are {', '.join(known)}"
         raise NotFound(detail, known=list(known))
     return known[name]
 
 
-def _arguments(request: Request[Any, Any, Any], report: Report) -> dict[str, int]:
-    """The query, which has to name every parameter of the report once, and nothing else."""
-    arguments: dict[str, int] = {}
-    for name, text in request.query_params.multi_items():
-        if name not in report.parameters:
-            raise _wrong(report, name, f"{report.name} has no parameter {name!r}")
-        if name in arguments:
-            raise _wrong(report, name, f"the parameter {name} is there twice")
-        try:
-            arguments[name] = YEARS.from_text(text)
-        except Unreadable:
-            raise _wrong(report, name, f"{name} is not {YEARS.reads}: {text[:40]!r}") from None
-    for name in report.parameters:
-        if name not in arguments:
-            raise _wrong(report, name, f"{report.name} needs the parameter {name}")
-    return arguments
-
-
-def _wrong(report: Report, name: str, detail: str) -> BadRequest:
-    return BadRequest(detail, parameter=name, known=list(report.parameters))
+def _named(gate: Gate, name: str) -> tuple[Report, str | None]:
+    """The report, and the ending of the path where it says the format."""
+    path = PurePosixPath(name)
+    ending = path.suffix.removeprefix(".")
+    if name not in gate.dictionary.reports and ending in {*FORMATS, *PICTURES}:
+        return report_named(gate, path.stem), ending
+    return report_named(gate, name), None

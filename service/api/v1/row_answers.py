@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any
 
 from litestar import Request, Response
 
 from service.api.http.client_queries import asked, streamed
+from service.api.http.etags import is_known, not_modified
 from service.api.http.middleware import header
 from service.api.http.negotiation import FORMATS, answer_with, negotiated, preference
 from service.api.http.paging import cursor, key_of_any, link
@@ -23,6 +25,8 @@ PAGING = ("limit", "after", "format")
 EVERYTHING, DEFAULT_LIMIT, MAX_LIMIT = "all", 100, 10_000
 COUNTS = ("none", "exact", "estimated")
 ENDINGS = tuple(FORMATS)
+START = token_hex(4)  # versions of tables count from here
+VARY = "Accept, Prefer, Accept-Encoding"
 
 
 @dataclass(frozen=True)
@@ -102,15 +106,18 @@ async def answer_rows(
         NotAcceptable: there is no such format.
     """
     form = _format(request, ending)
+    counts = preference(header(request, "prefer") or "", "count", COUNTS)
+    tag = _tag(gate, table, form, counts)
+    if is_known(header(request, "if-none-match"), tag):
+        return not_modified({"ETag": tag, "Vary": VARY})
     is_whole = ending is not None or form in TYPED
     items = request.query_params.multi_items()
     wanted = RowsAsked.read(table, items, None if is_whole else DEFAULT_LIMIT)
     if is_whole or wanted.limit is None:
-        return await _all_rows(request, gate, wanted, form, ending)
-    counts = preference(header(request, "prefer") or "", "count", COUNTS)
+        return await _all_rows(request, gate, wanted, form, ending, tag)
     found = await asked(request, gate, lambda connection: page_of_rows(connection, wanted, counts))
     members: dict[str, Any] = {"next": found.next}
-    headers = link(request, found.next)
+    headers = {"ETag": tag, "Vary": VARY, **link(request, found.next)}
     if found.count is not None:
         members |= {"count": found.count.rows, "count_exact": found.count.is_exact}
         more = "" if found.count.is_exact else "+"
@@ -121,12 +128,22 @@ async def answer_rows(
     return answer_with(found.rows, FORMATS[form], lambda rows: {"rows": rows, **members}, headers)
 
 
+def _tag(gate: Gate, table: Table, form: str, counts: str) -> str:
+    """Of whatever is asked of a table: it changes with that, and no row has to be read for it.
+
+    To be made before rows are read: what is committed meanwhile then has another one.
+    """
+    version = gate.writer.versions[table.name]
+    return f'W/"{START}.{version}.{table.fingerprint[:8]}.{form}.{counts}"'
+
+
 async def _all_rows(
     request: Request[Any, Any, Any],
     gate: Gate,
     wanted: RowsAsked,
     form: str,
     ending: str | None,
+    tag: str,
 ) -> Response[Any]:
     place = wanted.place
 
@@ -135,7 +152,7 @@ async def _all_rows(
         batches = row_stream.batches(connection, wanted.query, place, wanted.limit, is_typed)
         yield from STREAMS[form](batches)
 
-    headers = {"Vary": "Accept"}
+    headers = {"ETag": tag, "Vary": VARY}
     if ending is not None or form in TYPED:
         name = f"{wanted.query.table.name}.{form}"
         headers["Content-Disposition"] = f'attachment; filename="{name}"'

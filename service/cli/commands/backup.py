@@ -2,7 +2,7 @@
 
 import click
 
-from service.cli import output
+from service.cli import completing, output
 from service.cli.interruptions import offering
 from service.cli.invocation import Run, command, segment
 
@@ -10,7 +10,7 @@ COLUMNS = ["backup_id", "table", "rows", "bytes", "created_at", "set_id"]
 
 
 @click.command()
-@click.argument("tables", nargs=-1, metavar="[TABLE]...")
+@click.argument("tables", nargs=-1, metavar="[TABLE]...", shell_complete=completing.tables)
 @command
 def backup(run: Run, tables: tuple[str, ...]) -> None:
     """Back tables up; without TABLE all of them, as one set of one moment."""

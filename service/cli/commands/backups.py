@@ -2,7 +2,7 @@
 
 import click
 
-from service.cli import output
+from service.cli import completing, output
 from service.cli.invocation import Run, command, local_command, segment
 
 COLUMNS = ["backup_id", "table", "rows", "bytes", "created_at", "set_id"]
@@ -23,7 +23,7 @@ def backups() -> None:
 
 
 @backups.command("list")
-@click.argument("table", required=False)
+@click.argument("table", required=False, shell_complete=completing.tables)
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
 @click.option("--from", "place", type=click.Choice(["primary", "copy"]), help="List what is there.")
 @command

@@ -2,7 +2,7 @@
 
 import click
 
-from service.cli import output
+from service.cli import completing, output
 from service.cli.invocation import Run, command, is_of_subcommand, segment
 
 COLUMNS = ["build_id", "status", "started_at", "finished_at", "nodes", "actor", "message"]
@@ -21,7 +21,7 @@ def builds(run: Run) -> None:
 
 
 @builds.command()
-@click.argument("build_id")
+@click.argument("build_id", shell_complete=completing.builds)
 @command
 def show(run: Run, build_id: str) -> None:
     """Show how far a build is, and what dbt said of each model and test."""
@@ -35,7 +35,7 @@ def show(run: Run, build_id: str) -> None:
 
 
 @builds.command()
-@click.argument("build_id")
+@click.argument("build_id", shell_complete=completing.builds)
 @command
 def cancel(run: Run, build_id: str) -> None:
     """Have a build that waits or runs end soon, as failed.

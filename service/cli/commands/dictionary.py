@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from service.cli import output
+from service.cli import completing, output
 from service.cli.failures import Failure
 from service.cli.invocation import Run, command, is_of_subcommand, segment
 
@@ -67,7 +67,7 @@ def _show(
 
 
 @dictionary.command()
-@click.argument("tables", nargs=-1)
+@click.argument("tables", nargs=-1, shell_complete=completing.tables)
 @click.option(
     "--format", "formats", type=click.Choice(FORMATS), multiple=True, help="Default: all three."
 )

@@ -1,52 +1,32 @@
 """`gatehouse insert`: sends rows from files in batches."""
 
+import dataclasses
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from service.cli import output
-from service.cli.failures import Failure, Refused
-from service.cli.invocation import Run, command, segment
+from service.cli import completing, output
+from service.cli.failures import Failure
+from service.cli.inserting import InsertTotal, Sender
+from service.cli.interruptions import Interrupted, offering
+from service.cli.invocation import Run, command
 from service.runtime.wording import counted
 
 if TYPE_CHECKING:
-    from service.cli.client import Client
     from service.cli.row_files import RowChunk
 
 MAX_ROWS = 1000  # of one request, by the contract
+HOW_LONG = "within a day"  # the least that a service remembers Idempotency-Keys, by the contract
 RESERVE = 64 * 1024  # bytes of a body left free for a CSV header and brackets
 
 
-@dataclass
-class Sum:
-    """The answers to all batches, added up."""
-
-    table: str
-    dry_run: bool
-    received: int = 0
-    accepted: int = 0
-    rejected: int = 0
-    load_ids: list[str] = field(default_factory=list)
-    rejections: list[dict[str, Any]] = field(default_factory=list)
-
-    def add(self, file: str, first_row: int, answer: dict[str, Any]) -> None:
-        """Adds the answer to the batch whose first row is `first_row` of `file`."""
-        for count in ("received", "accepted", "rejected"):
-            setattr(self, count, getattr(self, count) + answer[count])
-        if answer.get("load_id"):
-            self.load_ids.append(answer["load_id"])
-        self.rejections += [
-            {"file": file, **rejection, "row": first_row + rejection["row"]}
-            for rejection in answer["rejections"]
-        ]
-
-
 @click.command()
-@click.argument("table")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...|-")
+@click.argument("table", shell_complete=completing.tables)
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...|-", type=click.Path(allow_dash=True)
+)
 @click.option(
     "--format", "form", type=click.Choice(["json", "ndjson", "csv"]), help="Default: by extension."
 )
@@ -54,29 +34,46 @@ class Sum:
     "--strict", is_flag=True, help="Of each batch all rows or none; stop at the first refused."
 )
 @click.option("--dry-run", is_flag=True, help="Only judge the rows.")
+@click.option("--again", is_flag=True, help="Also send batches that were sent before.")
 @command
 def insert(
-    run: Run, table: str, files: tuple[str, ...], form: str | None, strict: bool, dry_run: bool
+    run: Run,
+    table: str,
+    files: tuple[str, ...],
+    form: str | None,
+    strict: bool,
+    dry_run: bool,
+    again: bool,
 ) -> int:
     """Insert rows from files (a JSON array, NDJSON, CSV with a header; "-" is stdin).
 
     They are sent in batches of at most 1000. Rows are counted from 0, blank lines are not.
+
+    A batch has an Idempotency-Key made of its rows and their place: what was interrupted goes on
+    where it was when the command is repeated within a day, and no row goes in twice.
     """
-    total = Sum(table, dry_run)
-    with run.connect() as client, output.progress("inserting", _bytes(files)) as step:
+    total = InsertTotal(table, dry_run)
+    send = Sender(table=table, strict=strict, dry_run=dry_run, again=again)
+    resumable = f"is left where it is; the same command goes on after what is in ({HOW_LONG})"
+    with (
+        run.connect() as client,
+        offering(f"the insert into {table}", resumable),
+        output.progress("inserting", _bytes(files)) as step,
+    ):
         try:
             for file, batch in _batches(run, files, form):
-                answer = _send(client, table, batch, strict, dry_run)
+                answer = send(client, file, batch)
                 total.add(file, batch.first_row, answer)
                 step(len(batch.body))
                 if strict and answer["rejected"]:
                     break
-        except Failure:
-            if total.received:
-                output.note(f"before the error: {_summary(total)}")
+        except (Failure, Interrupted) as error:
+            if total.received or total.sent_before:
+                when = "interruption" if isinstance(error, Interrupted) else "error"
+                output.note(f"before the {when}: {total.summary()}")
             raise
     _show(run, total)
-    return int(total.rejected > 0)
+    return int(total.rejected > 0 or total.rejected_before > 0)
 
 
 def _batches(
@@ -90,28 +87,9 @@ def _batches(
             yield file, batch
 
 
-def _send(client: "Client", table: str, batch: "RowChunk", strict: bool, dry_run: bool) -> Any:
-    """Sends a batch; returns the answer of a 201, 207, or of a 422 that lists rejections."""
-    try:
-        return client.send(
-            "POST",
-            f"/v1/tables/{segment(table)}/rows",
-            content=batch.body,
-            params={"dry_run": "true"} if dry_run else {},
-            headers={
-                "Content-Type": batch.content_type,
-                "Prefer": f"handling={'strict' if strict else 'lenient'}",
-            },
-        ).json()
-    except Refused as refused:
-        if refused.status == 422 and refused.problem.get("rejections"):
-            return refused.problem
-        raise
-
-
-def _show(run: Run, total: Sum) -> None:
+def _show(run: Run, total: InsertTotal) -> None:
     if run.as_json:
-        output.print_json(vars(total))
+        output.print_json(dataclasses.asdict(total))
         return
     broken = [
         {"file": rejection["file"], "row": rejection["row"], **violation}
@@ -120,15 +98,13 @@ def _show(run: Run, total: Sum) -> None:
     ]
     if broken:
         output.table(broken, ["file", "row", "column", "rule", "message"])
-    output.line(_summary(total))
-
-
-def _summary(total: Sum) -> str:
-    would = " (dry run: nothing is written)" if total.dry_run else ""
-    return (
-        f"{total.table} {counted(total.received, 'row')} "
-        f"({total.accepted:,} accepted, {total.rejected:,} rejected){would}"
-    )
+    output.line(total.summary())
+    if total.sent_before:
+        was = f"{total.accepted_before:,} were accepted, {total.rejected_before:,} rejected"
+        output.note(
+            f"{counted(total.sent_before, 'row')} had been sent before, and were not sent twice:"
+            f" {was}; --again judges them again"
+        )
 
 
 def _bytes(files: tuple[str, ...]) -> int | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.cli import output
+from service.cli import completing, output
 from service.cli.failures import Failure, WrongSettings
 from service.cli.interruptions import offering
 from service.cli.invocation import Run, command, segment
@@ -22,8 +22,8 @@ POLL_SECONDS = 0.25
 
 
 @click.command()
-@click.argument("table")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("table", shell_complete=completing.tables)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
 @click.option("--dry-run", is_flag=True, help="Only judge the rows.")
 @click.option("--explain", is_flag=True, help="Tell how it is read, and why; write nothing.")
 @click.option("--delimiter", help=r"A character; tab, space, or any byte such as \x01.")

@@ -2,7 +2,7 @@
 
 import click
 
-from service.cli import output
+from service.cli import completing, output
 from service.cli.invocation import Run, command, is_of_subcommand, segment
 
 KINDS = ("history", "file", "batch", "replay", "restore")
@@ -10,7 +10,7 @@ STATUSES = ("running", "done", "refused", "failed")
 
 
 @click.group(invoke_without_command=True)
-@click.option("--table", help="Only loads of this table.")
+@click.option("--table", help="Only loads of this table.", shell_complete=completing.tables)
 @click.option("--kind", type=click.Choice(KINDS), help="Only loads of this kind.")
 @click.option("--status", type=click.Choice(STATUSES), help="Only loads that are so.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
@@ -33,7 +33,7 @@ def _told(load: output.Row) -> list[str]:
 
 
 @loads.command()
-@click.argument("load_id")
+@click.argument("load_id", shell_complete=completing.loads)
 @command
 def show(run: Run, load_id: str) -> None:
     """Show one load, and how far it is."""
@@ -53,7 +53,7 @@ def show(run: Run, load_id: str) -> None:
 
 
 @loads.command()
-@click.argument("load_id")
+@click.argument("load_id", shell_complete=completing.running_loads)
 @command
 def cancel(run: Run, load_id: str) -> None:
     """Have the load of a file, or a replay, end soon, as failed; rows that it brought in stay."""

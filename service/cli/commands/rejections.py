@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.cli import output
+from service.cli import completing, output
+from service.cli.dates import moment_option
 from service.cli.invocation import Run, command, is_of_subcommand, segment
 from service.cli.replays import reason_of, replay_all, replay_corrected, replay_one
 from service.runtime.wording import counted
@@ -19,11 +20,19 @@ STATUSES = click.Choice(["open", "accepted", "dismissed"])
 def filters(body: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say which rejections are meant."""
     for option in (
-        click.option("--until", help="Only rows rejected before this moment."),
-        click.option("--since", help="Only rows rejected from this moment on (ISO 8601, UTC)."),
-        click.option("--load", "load_id", help="Only rows of this load."),
-        click.option("--rule", help="Only rows that broke this rule."),
-        click.option("--table", help="Only rows of this table."),
+        click.option(
+            "--until", callback=moment_option, metavar="90d|DAY", help="Only rows rejected before."
+        ),
+        click.option(
+            "--since", callback=moment_option, metavar="90d|DAY", help="Only rows rejected since."
+        ),
+        click.option(
+            "--load", "load_id", help="Only rows of this load.", shell_complete=completing.loads
+        ),
+        click.option(
+            "--rule", help="Only rows that broke this rule.", shell_complete=completing.rules
+        ),
+        click.option("--table", help="Only rows of this table.", shell_complete=completing.tables),
     ):
         body = option(body)
     return body
@@ -63,7 +72,7 @@ def _summarize(run: Run, client: "Client", only: dict[str, str | None]) -> None:
 
 
 @rejections.command()
-@click.argument("rejection_id")
+@click.argument("rejection_id", shell_complete=completing.rejections)
 @command
 def show(run: Run, rejection_id: str) -> None:
     """Show one row as it was sent, with every reason, and what came of it since."""
@@ -81,7 +90,7 @@ def show(run: Run, rejection_id: str) -> None:
 
 
 @rejections.command()
-@click.argument("rejection_id")
+@click.argument("rejection_id", shell_complete=completing.rejections)
 @click.option("--reason", help="Why it stays out.")
 @command
 def dismiss(run: Run, rejection_id: str, reason: str | None) -> None:
@@ -122,7 +131,9 @@ def export(run: Run, path: str, **only: str | None) -> None:
 @rejections.command()
 @click.argument("what", required=False, metavar="[REJECTION_ID|FILE.csv]")
 @click.option("--all", "everything", is_flag=True, help="Try every open rejection again.")
-@click.option("--table", help="With --all: only rows of this table.")
+@click.option(
+    "--table", help="With --all: only rows of this table.", shell_complete=completing.tables
+)
 @click.option("--dry-run", is_flag=True, help="With REJECTION_ID: only judge the row.")
 @command
 def replay(run: Run, what: str | None, everything: bool, table: str | None, dry_run: bool) -> int:

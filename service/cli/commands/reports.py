@@ -4,12 +4,12 @@ from typing import Any
 
 import click
 
-from service.cli import output
+from service.cli import completing, output
 from service.cli.invocation import Run, command, segment
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completing.reports)
 @click.option("--year", type=int, default=2021, show_default=True)
 @command
 def reports(run: Run, name: str | None, year: int) -> None:

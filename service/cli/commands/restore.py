@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from service.cli import consent, output
+from service.cli import completing, consent, output
 from service.cli.interruptions import offering
 from service.cli.invocation import Run, command, segment
 from service.runtime.wording import counted
@@ -17,9 +17,19 @@ GOES_ON = "is all or nothing, and goes on: `gatehouse loads --kind restore` show
 
 
 @click.command()
-@click.argument("table", required=False)
-@click.argument("backup_id", required=False, metavar="[BACKUP_ID|latest]")
-@click.option("--set", "set_id", help="Restore every table of this set, instead of one table.")
+@click.argument("table", required=False, shell_complete=completing.tables)
+@click.argument(
+    "backup_id",
+    required=False,
+    metavar="[BACKUP_ID|latest]",
+    shell_complete=completing.backups_of_table,
+)
+@click.option(
+    "--set",
+    "set_id",
+    help="Restore every table of this set, instead of one table.",
+    shell_complete=completing.sets,
+)
 @click.option(
     "--from",
     "place",

@@ -4,13 +4,13 @@ from typing import Any
 
 import click
 
-from service.cli import output
+from service.cli import completing, output
 from service.cli.invocation import Run, command, segment
 from service.runtime.wording import counted
 
 
 @click.command()
-@click.argument("table", required=False)
+@click.argument("table", required=False, shell_complete=completing.tables)
 @command
 def tables(run: Run, table: str | None) -> None:
     """List the tables, or show the columns and rules of one."""

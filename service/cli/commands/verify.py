@@ -4,12 +4,12 @@ import sys
 
 import click
 
-from service.cli import output
+from service.cli import completing, output
 from service.cli.invocation import Run, command, segment
 
 
 @click.command()
-@click.argument("backup_ids", nargs=-1, metavar="[BACKUP_ID]...")
+@click.argument("backup_ids", nargs=-1, metavar="[BACKUP_ID]...", shell_complete=completing.backups)
 @command
 def verify(run: Run, backup_ids: tuple[str, ...]) -> int:
     """Read backups again and compare checksums; without BACKUP_ID all of them."""

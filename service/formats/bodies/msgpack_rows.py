@@ -9,6 +9,7 @@ from service.errors import MalformedBody
 from service.formats.bodies.fields import check_parts, fields_of_msgpack, not_too_deep
 from service.formats.bodies.repeated_fields import repeated
 from service.formats.bodies.rows_protocol import one_by_one
+from service.runtime.decoding_errors import in_words
 
 _in_msgpack = msgspec.msgpack.Encoder().encode
 
@@ -60,7 +61,7 @@ class MsgpackRows:
         try:
             return not_too_deep(msgspec.msgpack.decode(self._raws[position]))
         except msgspec.ValidationError as error:  # a time that no type has room for
-            raise MalformedBody(f"row {position} cannot be decoded: {error}") from None
+            raise MalformedBody(f"row {position} cannot be decoded: {in_words(error)}") from None
 
     def payload(self, position: int) -> bytes:
         return msgspec.json.encode(self.plain(position), enc_hook=repr)

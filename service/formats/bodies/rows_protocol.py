@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import msgspec
 
 from service.errors import MalformedBody
+from service.runtime.decoding_errors import in_words
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class decoding:  # noqa: N801 - reads as a statement
         if isinstance(error, RecursionError):
             raise MalformedBody("the body is nested too deeply") from None
         if isinstance(error, msgspec.DecodeError | UnicodeDecodeError):
-            raise MalformedBody(f"the body cannot be decoded: {error}") from None
+            raise MalformedBody(f"the body cannot be decoded: {in_words(error)}") from None
 
 
 def one_by_one(decode: Callable[[Any], Any], raws: Sequence[msgspec.Raw]) -> list[Any]:

@@ -1,0 +1,277 @@
+"""The rows of a table as a grid, and one of them with what it refers to and its history."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar import Controller, Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from service.api.http.client_queries import asked
+from service.api.http.describing import described
+from service.api.v1.row_answers import RowsAsked, RowsPage, answer_rows, page_of_rows
+from service.console.choices import choices_of
+from service.console.forms import see_other
+from service.console.judged_rows import as_text
+from service.console.pages import fragment, page, segment, url
+from service.console.row_grid import OPERATORS, Grid, field_name, kind_of, value_text
+from service.dictionary import Column, Table
+from service.dictionary.column_types import Unreadable
+from service.engines.engine import Connection
+from service.errors import BadRequest, NotFound
+from service.gate import Gate
+from service.warehouse import row_queries, stored_rows
+from service.warehouse.facets import Facet, facet
+from service.warehouse.references import ChildRows, ParentRow, references
+from service.warehouse.row_queries import RowCount
+
+PAGE = described(page=True, part=True)
+COUNTS, HISTORY = "_counts", "_history"  # parameters of the page: what else it shows at once
+FACET_VALUES = 12
+MAX_HISTORY = 50
+Asked: TypeAlias = Request[Any, Any, Any]
+Answer: TypeAlias = Response[Any]
+
+
+@dataclass(frozen=True)
+class FacetsView:
+    """How many rows there are, and how many of each value; `labels` by column and value."""
+
+    count: RowCount
+    facets: Sequence[Facet]
+    labels: Mapping[tuple[str, str], str]
+
+
+class RowPages(Controller):
+    """The rows of a table."""
+
+    path = "/tables/{name:str}"
+    tags = ("pages",)
+
+    @get("/rows", operation_id="show_rows_page", opt=PAGE)
+    async def show_rows_page(
+        self, request: Asked, gate: NamedDependency[Gate], name: FromPath[str]
+    ) -> Answer:
+        """Shows a page of rows; how many there are comes later, or at once by `_counts`."""
+        found, items = gate.table(name), _items(request)
+        own = [item for item in items if item[0] != COUNTS]
+        try:
+            wanted = RowsAsked.read(found, own)
+            rows = await asked(request, gate, lambda connection: page_of_rows(connection, wanted))
+        except BadRequest as problem:
+            return _refused(request, gate, found, problem)
+        grid = Grid(wanted.query, own)
+        facets = None
+        if len(own) < len(items):
+            facets = await asked(request, gate, lambda connection: _facets(connection, gate, grid))
+        return _grid_page(request, gate, grid, rows, wanted, facets=facets)
+
+    @get("/facets", operation_id="show_facets", opt=PAGE)
+    async def show_facets(
+        self, request: Asked, gate: NamedDependency[Gate], name: FromPath[str]
+    ) -> Answer:
+        """Shows how many rows there are, and how many of each value."""
+        items = _items(request)
+        grid = Grid(RowsAsked.read(gate.table(name), items).query, items)
+        facets = await asked(request, gate, lambda connection: _facets(connection, gate, grid))
+        return fragment(request, "_facets.html", grid=grid, facets=facets)
+
+    @get("/filter", operation_id="add_filter", sync_to_thread=False, opt=PAGE)
+    def add_filter(
+        self, request: Asked, gate: NamedDependency[Gate], name: FromPath[str]
+    ) -> Answer:
+        """Leads to the grid with the filter that the form says, besides those that hold."""
+        found, said = gate.table(name), request.query_params
+        items = parse_qsl(said.get("_to", ""), keep_blank_values=True)
+        grid = Grid(RowsAsked.read(found, items).query, items)
+        column = said.get("_column", "")
+        return see_other(
+            grid.with_filter(column, said.get("_operator", "eq"), said.get("_value", ""))
+        )
+
+    @get(["/rows.csv", "/rows.parquet"], operation_id="save_rows", opt=PAGE)
+    async def save_rows(
+        self, request: Asked, gate: NamedDependency[Gate], name: FromPath[str]
+    ) -> Answer:
+        """All rows of the grid as a file."""
+        ending = request.url.path.rpartition(".")[2]
+        return await answer_rows(request, gate, gate.table(name), ending)
+
+    @get("/rows/{row_id:str}", operation_id="show_row_page", opt=PAGE)
+    async def show_row_page(
+        self,
+        request: Asked,
+        gate: NamedDependency[Gate],
+        name: FromPath[str],
+        row_id: FromPath[str],
+    ) -> Answer:
+        """Shows one row, the rows that it refers to, and those that refer to it."""
+        found = gate.table(name)
+        key = _key(found, row_id)
+
+        def look(connection: Connection) -> dict[str, Any]:
+            rows = stored_rows.row(connection, found, key)
+            if not rows.values:
+                raise NotFound(f"{name} has no row {row_id!r}", table=name)
+            past = _history(connection, found, row_id) if HISTORY in request.query_params else None
+            return {
+                "values": _with_texts(found, rows.values[0]),
+                **_references(connection, gate, found, key),
+                "history": past,
+            }
+
+        shown = await asked(request, gate, look)
+        return page(request, "row_page.html", table=found, key=row_id, **shown)
+
+    @get("/rows/{row_id:str}/history", operation_id="show_row_history", opt=PAGE)
+    async def show_row_history(
+        self,
+        request: Asked,
+        gate: NamedDependency[Gate],
+        name: FromPath[str],
+        row_id: FromPath[str],
+    ) -> Answer:
+        """Shows how often a row of that key was kept out, and what came of it."""
+        found = gate.table(name)
+        past = await asked(request, gate, lambda connection: _history(connection, found, row_id))
+        return fragment(request, "_history.html", history=past)
+
+
+def _items(request: Asked) -> list[tuple[str, str]]:
+    """The query, in the order in which it was written."""
+    return parse_qsl(str(request.url.query), keep_blank_values=True)
+
+
+def _grid_page(
+    request: Asked,
+    gate: Gate,
+    grid: Grid,
+    rows: RowsPage,
+    wanted: RowsAsked,
+    *,
+    facets: FacetsView | None = None,
+    problem: str | None = None,
+) -> Answer:
+    base = str(request.base_url).rstrip("/")
+    return page(
+        request,
+        "rows.html",
+        400 if problem else 200,
+        table=grid.table,
+        grid=grid,
+        rows=_cells(gate, grid, rows),
+        next=rows.next,
+        limit=wanted.limit or 100,
+        is_later=wanted.after is not None,
+        filter_operators=OPERATORS,
+        curl=f"curl '{base}{grid.url(f'/v1{grid.path}')}'",
+        facets=facets,
+        problem=problem,
+    )
+
+
+def _refused(request: Asked, gate: Gate, table: Table, problem: BadRequest) -> Answer:
+    """The grid without rows, and what is wrong with its filters."""
+    wanted = RowsAsked.read(table, [])
+    empty = RowsPage(stored_rows.RowPage(wanted.query.names, ()), None)
+    facets = FacetsView(RowCount(0, is_exact=True), (), {})
+    grid = Grid(wanted.query, [])
+    return _grid_page(request, gate, grid, empty, wanted, facets=facets, problem=problem.detail)
+
+
+def _cells(
+    gate: Gate, grid: Grid, rows: RowsPage
+) -> list[list[tuple[str | None, str | None, str]]]:
+    """Of each value: its text, where it leads, and number, time or text."""
+    columns = grid.query.columns
+    return [
+        [
+            (text := as_text(value), _leads_to(gate, grid.table, column, text), kind_of(column))
+            for column, value in zip(columns, row, strict=True)
+        ]
+        for row in rows.rows.values
+    ]
+
+
+def _leads_to(gate: Gate, table: Table, column: Column, text: str | None) -> str | None:
+    """The page of the row that a value names: this one, or that of another table."""
+    if text is None:
+        return None
+    if column.name == table.primary_key:
+        return f"/tables/{segment(table.name)}/rows/{segment(text)}"
+    if column.reference is None:
+        return None
+    parent, field = gate.table(column.reference.args["parent"]), column.reference.args["field"]
+    if field == parent.primary_key:
+        return f"/tables/{segment(parent.name)}/rows/{segment(text)}"
+    return url(f"/tables/{segment(parent.name)}/rows", **{field_name(field): f"eq.{text}"})
+
+
+def _facets(connection: Connection, gate: Gate, grid: Grid) -> FacetsView:
+    count = row_queries.count(connection, grid.query, exact=False)
+    columns = grid.faceted()
+    found = [facet(connection, grid.query, column, FACET_VALUES) for column in columns]
+    labels = {
+        (column.name, value): label
+        for column in columns
+        for value, label in choices_of(connection, gate, column)
+    }
+    return FacetsView(count, found, labels)
+
+
+def _key(table: Table, row_id: str) -> Any:
+    try:
+        return stored_rows.key_column(table).type.from_text(row_id)
+    except Unreadable:
+        raise NotFound(f"{table.name} has no row {row_id!r}", table=table.name) from None
+
+
+def _with_texts(table: Table, row: Sequence[Any]) -> list[tuple[Any, str | None]]:
+    return [(column, as_text(value)) for column, value in zip(table.columns, row, strict=True)]
+
+
+def _references(connection: Connection, gate: Gate, table: Table, key: Any) -> dict[str, Any]:
+    """What the row refers to, by column, and which rows refer to it, each with where that leads."""
+    found = references(connection, gate.dictionary, table, key)
+    parents = {
+        each.column: (each.table, f"{_row_place(each.table, each.key)}", _first_text(gate, each))
+        for each in found.parents
+        if each.row is not None
+    }
+    children = [
+        (each, url(f"/tables/{segment(each.table)}/rows", **_only(each))) for each in found.children
+    ]
+    return {"parents": parents, "children": children}
+
+
+def _only(child: ChildRows) -> dict[str, str]:
+    return {field_name(child.column): f"eq.{value_text(child.value)}"}
+
+
+def _row_place(table: str, key: Any) -> str:
+    return f"/tables/{segment(table)}/rows/{segment(str(key))}"
+
+
+def _first_text(gate: Gate, parent: ParentRow) -> str:
+    """The first text of a row, which mostly says what it is."""
+    columns = gate.table(parent.table).columns
+    names = [each.name for each in columns if each.type.name == "varchar"]
+    return str((parent.row or {}).get(names[0]) or "") if names else ""
+
+
+def _history(connection: Connection, table: Table, key: str) -> list[dict[str, Any]]:
+    """The rejections whose rows had that key, the newest first."""
+    found = connection.execute(
+        "select rejection_id, rejected_at, violations, status, resolved_at, resolved_by"
+        " from ops.rejections where table_name = ?"
+        " and json_extract_string(payload, ?) = ? order by number desc limit ?",
+        [table.name, f'$."{table.primary_key}"', key, MAX_HISTORY],
+    ).fetchall()
+    names = ("rejection_id", "rejected_at", "violations", "status", "resolved_at", "resolved_by")
+    entries = [dict(zip(names, row, strict=True)) for row in found]
+    for each in entries:
+        each["messages"] = [said["message"] for said in msgspec.json.decode(each["violations"])]
+    return entries

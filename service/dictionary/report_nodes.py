@@ -1,0 +1,110 @@
+"""What the YAML of a mart says of its reports: parameters, rows, chart (``meta.reports``)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from service.dictionary import DictionaryError, Report, ReportChart, ReportParameter
+
+Said = Mapping[str, Any]
+TYPES_OF_PARAMETERS = ("text", "number", "integer", "date", "year")
+COMPARISONS = ("eq", "gt", "gte", "lt", "lte")
+CHARTS = ("bars", "line")
+# What every report takes: none of its own parameters may be called so.
+RESERVED_NAMES = ("limit", "after", "format")
+_REPORT = {
+    *("description", "parameters", "columns", "order_by", "where", "scalars", "chart"),
+}
+_PARAMETER = {
+    *("name", "type", "column", "compare", "description", "required", "several", "choices"),
+}
+_CHART = {"kind", "label", "values", "parts", "mean", "sort"}
+
+
+def read_report(name: str, model: str, said: Said) -> Report:
+    """A report of the mart `model`.
+
+    Raises:
+        DictionaryError: it says what makes no sense; names report and what it is.
+    """
+    where = f"{model}: report {name}"
+    _check_known(where, said, _REPORT)
+    takes = tuple(_parameter(where, each) for each in said.get("parameters", ()))
+    if len({each.name for each in takes}) < len(takes):
+        raise DictionaryError(f"{where} has a parameter twice")
+    columns, scalars = tuple(said["columns"]), dict(said.get("scalars", {}))
+    chart = said.get("chart")
+    return Report(
+        name,
+        said.get("description", ""),
+        model,
+        takes,
+        columns,
+        tuple(said["order_by"]),
+        said.get("where"),
+        scalars,
+        None if chart is None else _chart(f"{where}: chart", chart, {*columns}, {*scalars}),
+    )
+
+
+def _check_known(where: str, said: Said, known: set[str]) -> None:
+    if unknown := sorted(said.keys() - known):
+        raise DictionaryError(
+            f"{where} says {', '.join(unknown)}; it may say {', '.join(sorted(known))}"
+        )
+
+
+def _parameter(where: str, said: Any) -> ReportParameter:
+    """A name alone is that of a whole number, which has to be given."""
+    if isinstance(said, str):
+        said = {"name": said, "type": "integer"}
+    if not isinstance(said, Mapping) or "name" not in said:
+        raise DictionaryError(f"{where} has a parameter without a name")
+    name = said["name"]
+    where = f"{where}: parameter {name}"
+    _check_known(where, said, _PARAMETER)
+    if name in RESERVED_NAMES:
+        raise DictionaryError(f"{where}: every report takes one of that name")
+    kind, compare = said.get("type", "integer"), said.get("compare", "eq")
+    if kind not in TYPES_OF_PARAMETERS:
+        raise DictionaryError(f"{where}: type is one of {', '.join(TYPES_OF_PARAMETERS)}")
+    if compare not in COMPARISONS:
+        raise DictionaryError(f"{where}: compare is one of {', '.join(COMPARISONS)}")
+    choices, several = said.get("choices", ()), bool(said.get("several", False))
+    if several and compare != "eq":
+        raise DictionaryError(f"{where}: several values can only be compared by eq")
+    lists_values = choices == "values"
+    if not lists_values and not isinstance(choices, list | tuple):
+        raise DictionaryError(f"{where}: choices is a list, or `values` for those of the column")
+    return ReportParameter(
+        name,
+        kind,
+        said.get("column", name),
+        compare,
+        said.get("description", ""),
+        bool(said.get("required", True)),
+        several,
+        () if lists_values else tuple(choices),
+        lists_values,
+    )
+
+
+def _chart(where: str, said: Said, columns: set[str], scalars: set[str]) -> ReportChart:
+    _check_known(where, said, _CHART)
+    if said.get("kind") not in CHARTS:
+        raise DictionaryError(f"{where}: kind is one of {', '.join(CHARTS)}")
+    label, values = _names(said.get("label")), _names(said.get("values"))
+    parts, mean, sort = said.get("parts"), said.get("mean"), said.get("sort", "value")
+    named = {*label, *values, *([] if parts is None else [parts])}
+    if unknown := sorted(named - columns):
+        raise DictionaryError(f"{where}: the report has no column {', '.join(unknown)}")
+    if not label or not values or (parts is not None and len(values) != 1):
+        raise DictionaryError(f"{where} needs label and values; with parts, one value")
+    if mean is not None and mean not in scalars:
+        raise DictionaryError(f"{where}: the report has no scalar {mean}")
+    if sort not in ("value", "label"):
+        raise DictionaryError(f"{where}: sort is value or label")
+    return ReportChart(said["kind"], label, values, parts, mean, sort == "label")
+
+
+def _names(said: Any) -> tuple[str, ...]:
+    return (said,) if isinstance(said, str) else tuple(said or ())

@@ -1,0 +1,24 @@
+"""The last load of each table, for people who look at how things are."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from service.engines.engine import Connection
+
+
+@dataclass(frozen=True)
+class LatestLoad:
+    """The load of a table that was begun last; `started_at` is UTC without time zone."""
+
+    load_id: str
+    started_at: datetime
+    status: str
+
+
+def latest_loads(connection: Connection) -> dict[str, LatestLoad]:
+    """Those of each table that there was a load of, by its name."""
+    found = connection.execute(
+        "select table_name, arg_max(load_id, started_at), max(started_at),"
+        " arg_max(status, started_at) from ops.loads where table_name <> '' group by table_name"
+    ).fetchall()
+    return {table: LatestLoad(*said) for table, *said in found}

@@ -1,0 +1,64 @@
+"""What a request says of a report's parameters, as values of their types."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from service.dictionary import Report, ReportParameter
+from service.dictionary.column_types import TYPES, ColumnType, Unreadable
+from service.errors import BadRequest, shortened
+from service.warehouse.row_filters import parameter_of
+
+COLUMN_TYPES = {
+    "text": TYPES["varchar"],
+    "number": TYPES["double"],
+    "integer": TYPES["integer"],
+    "date": TYPES["date"],
+    "year": TYPES["integer"],
+}
+# By parameter, as the engine takes them; a parameter that was left out has none.
+Arguments = Mapping[str, tuple[Any, ...]]
+
+
+def type_of(parameter: ReportParameter) -> ColumnType:
+    """The type of a parameter's values."""
+    return COLUMN_TYPES[parameter.type]
+
+
+def read_arguments(report: Report, items: Iterable[tuple[str, str]]) -> dict[str, tuple[Any, ...]]:
+    """The values of the parameters, each once but where a report takes several.
+
+    Raises:
+        BadRequest: one is missing, unknown, there twice, or of another type; it names it.
+    """
+    takes = {each.name: each for each in report.takes}
+    found: dict[str, tuple[Any, ...]] = {}
+    for name, text in items:
+        if name not in takes:
+            raise _wrong(report, name, f"{report.name} has no parameter {shortened(name)!r}")
+        if name in found and not takes[name].several:
+            raise _wrong(report, name, f"the parameter {name} is there twice")
+        if not text and not takes[name].required:
+            continue  # as a form sends what was left empty
+        found[name] = (*found.get(name, ()), _read(report, takes[name], text))
+    for each in report.takes:
+        if each.required and each.name not in found:
+            raise _wrong(report, each.name, f"{report.name} needs the parameter {each.name}")
+    return found
+
+
+def _read(report: Report, parameter: ReportParameter, text: str) -> Any:
+    kind = type_of(parameter)
+    try:
+        value = parameter_of(kind, text)
+    except Unreadable:
+        detail = f"{parameter.name} is not {kind.reads}: {shortened(text, 40)!r}"
+        raise _wrong(report, parameter.name, detail) from None
+    choices = [parameter_of(kind, str(each)) for each in parameter.choices]
+    if choices and value not in choices:
+        listed = ", ".join(map(str, parameter.choices))
+        raise _wrong(report, parameter.name, f"{parameter.name} is one of {listed}")
+    return value
+
+
+def _wrong(report: Report, name: str, detail: str) -> BadRequest:
+    return BadRequest(detail, parameter=shortened(name), known=list(report.parameters))
