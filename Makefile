@@ -63,7 +63,7 @@ fuzz: install-dev ## hostile input by a new seed, 25 times as much (more: make f
 	  $(TESTS) -n auto --dist load --timeout 0 tests/hostile \
 	    tests/formats/csv/test_polluted_files.py tests/formats/csv/test_shapes.py $(ARGS)
 
-soak: install-dev ## kill the service at random moments, for hours (shorter: make soak ROUNDS=100)
+soak: install-dev ## kill the service at random moments, and tell what was found (shorter: make soak ROUNDS=100)
 	@GATEHOUSE_FAULTS_ROUNDS=$(ROUNDS) $(TESTS) -s tests/faults $(ARGS)
 
 lint: install-dev ## check Python (ruff, mypy) and SQL (sqlfluff)

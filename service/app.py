@@ -108,9 +108,9 @@ async def _opened(settings: Settings, local: Caller | None, app: Litestar) -> As
     app.state.gate = gate = Gate(settings, apart=local is None)
     gate.open()
     schedules = schedules_of(gate)
-    if local is None:  # a command ends before anything is due
+    if local is None and not gate.losses:  # a command ends before anything is due
         schedules.start()
-        gate.keep_house()  # copies that a service before has left over
+        gate.copy_soon()  # what a service before has left over
     try:
         yield
     finally:

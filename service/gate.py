@@ -19,7 +19,6 @@ from service.doors.files import FileLoads
 from service.doors.inserts import Inserts
 from service.doors.replays import Replays
 from service.doors.restores import Restores
-from service.engines.duckdb import Database
 from service.errors import NoSpace, NotFound, StoreUnavailable, Unavailable
 from service.judge.process.process_client import WorkerProcess
 from service.judge.rulebook import Rulebook
@@ -34,6 +33,8 @@ from service.runtime.running import death_before
 from service.runtime.settings import Settings
 from service.stores.kinds import open_store
 from service.warehouse.deeds import Deeds
+from service.warehouse.losses import HINT, Losses
+from service.warehouse.opened_warehouse import open_warehouse
 from service.warehouse.query_pool import QueryPool
 from service.warehouse.writer import Writer
 
@@ -56,6 +57,9 @@ class Gate:
         self.catalogue = self.places.primary
         self.pairing = _pairing_of(settings, self.places, self.metrics)
         self.keyring = Keyring(settings.keys_file)
+        self.died_before: str | None = (
+            None  # how the service before this one ended, if out of order
+        )
         self._worker = WorkerProcess(apart and settings.judging_process)
 
     def open(self) -> None:
@@ -70,11 +74,15 @@ class Gate:
         self._remember_keys()
         self._take_over_backups()
         self.copies.sweep()
+        if self.losses:  # nothing is written, or removed, before an operator has decided
+            log.error("rows_missing", found=self.losses.described(), hint=HINT)
+            return
         self.loads.resume()
         self.forget_old_answers()
         self.writer.run(lambda connection: end_interrupted(connection, utc_now())).result()
-        self._tell_of_death()
-        self.deeds.end_interrupted(self._found_of)
+        with suppress(NoSpace, Unavailable):  # the log has it, and so will the next start
+            self._tell_of_death()
+            self.deeds.end_interrupted(self._found_of)
 
     def _tell_of_death(self) -> None:
         """That the service before this one has not ended in order is no secret."""
@@ -97,21 +105,13 @@ class Gate:
             return None
         return "the backup is there"
 
-    def _sweep(self) -> None:
-        try:
-            self.catalogue.sweep()
-        except StoreUnavailable as error:  # rows come in all the same; the next start sweeps
-            log.error("backups_away", reason=error.detail)
-
     def _open_warehouse(self) -> None:
         settings = self.settings
-        self.database = Database(
-            settings.warehouse, settings.memory_bytes, settings.disk_floor_bytes
-        )
+        self.database, losses = open_warehouse(settings)
         try:
             self.rulebook = Rulebook.of(self.database.dictionary())
             self.writer = Writer(
-                self.database, self.dictionary, settings.queue_requests, settings.group_rows
+                self.database, self.dictionary, settings.queue_requests, settings.group_rows, losses
             )
             self.writer.start()
         except BaseException:
@@ -157,8 +157,7 @@ class Gate:
     def _remember_keys(self) -> None:
         """Has keys count that were there before, whatever became of their file."""
         self.key_memory = KeyMemory(self.keyring.path, self.database, self.writer)
-        with suppress(NoSpace, Unavailable):  # the next start, or the next change, does it
-            self.key_memory.keep()
+        self.key_memory.keep()
         self.keyring.had_keys |= self.key_memory.had_keys()
         self.keyring.on_read = self.key_memory.keep_soon
 
@@ -191,6 +190,11 @@ class Gate:
         self.database.close()
 
     @property
+    def losses(self) -> Losses | None:
+        """What is missing by the journal of commits; then it serves, and writes nothing."""
+        return self.writer.losses
+
+    @property
     def dictionary(self) -> Dictionary:
         """The dictionary of the last build."""
         return self.rulebook.dictionary
@@ -211,7 +215,11 @@ class Gate:
     def keep_house(self) -> None:
         """What is done every hour: forgets old answers, and looks for backups to copy."""
         self.forget_old_answers()
-        if self.pairing:
+        self.copy_soon()
+
+    def copy_soon(self) -> None:
+        """Has backups copied, unless rows are missing: then nothing is changed."""
+        if self.pairing and not self.losses:
             self.pairing.wake()
 
     def forget_old_answers(self) -> None:

@@ -156,6 +156,34 @@ def test_each_library_is_imported_in_one_place():
     assert elsewhere == []
 
 
+# What changes names in a folder, which is on the disk only when the folder is.
+NAMING = {
+    *("rename", "renames", "link", "hardlink_to", "symlink", "symlink_to", "move", "copytree"),
+    *("mkdir", "makedirs"),
+}
+
+
+def changes_names(node: ast.AST) -> bool:
+    """Whether it is a call of one of those; `replace` of a path has one argument, of texts two."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+        return False
+    is_of_path = len(node.args) == 1 and not node.keywords
+    named = node.func.attr
+    in_os = (
+        named == "replace" and isinstance(node.func.value, ast.Name) and node.func.value.id == "os"
+    )
+    return named in NAMING or in_os or (named == "replace" and is_of_path)
+
+
+def test_names_are_changed_in_one_place_which_has_them_on_the_disk():
+    places = {name for name, tree in parsed().items() if any(map(changes_names, ast.walk(tree)))}
+    assert places == {"runtime.durable_files"}
+    assert all(
+        changes_names(ast.parse(text, mode="eval").body)
+        for text in ("path.rename(to)", "os.replace(a, b)", "a.replace(b)", "path.mkdir()")
+    )
+
+
 def repeated(named: Iterator[tuple[str, str]]) -> dict[str, list[str]]:
     """What stands in several modules under one name."""
     places = defaultdict(list)

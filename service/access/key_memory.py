@@ -5,13 +5,13 @@ operator says on the machine that none are needed any more (``key.disable``).
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
 
 from service.access import keys_file
 from service.access.keys_file import Key
 from service.engines.duckdb import Database
-from service.engines.engine import Connection
 from service.errors import Problem
 from service.ops import trail
 from service.ops.records import BEFORE_ALL, TrailRecord
@@ -42,36 +42,39 @@ class KeyMemory:
         return bool(had)
 
     def keep(self) -> None:
-        """Returns when it is on the trail what became of all keys in the file.
+        """Returns when it is on the trail what became of all keys in the file, if it can be.
 
         A file that cannot be read says nothing, and is told elsewhere.
-
-        Raises:
-            NoSpace, Unavailable: it cannot be written now.
         """
         try:
             keys = keys_file.read(self._path)
         except (OSError, keys_file.DamagedKeys):
             return
-        if new := self._new(keys):
-            self._writer.run(lambda connection: trail.take_up(connection, new)).result()
-            self._kept |= {each.entry_id for each in new}
+        if (keeping := self.keep_soon(keys)) is not None:
+            keeping.exception()
 
-    def keep_soon(self, keys: Sequence[Key]) -> None:
-        """The same of keys that were just read, without waiting."""
-        if not (new := self._new(keys)):
-            return
+    def keep_soon(self, keys: Sequence[Key]) -> "Future[None] | None":
+        """The same of keys that were just read, without waiting; None where nothing is to be done.
 
-        def take_up(connection: Connection) -> None:
-            trail.take_up(connection, new)
+        What cannot be written now, the next time does.
+        """
+        new = [each for each in deeds_of(keys) if each.entry_id not in self._kept]
+        if not new:
+            return None
+
+        def kept(keeping: "Future[None]") -> None:
+            if (error := keeping.exception()) is None:
+                self._kept |= {each.entry_id for each in new}
+            else:
+                _tell(error)
 
         try:
-            self._writer.run(take_up)
+            keeping = self._writer.run(lambda connection: trail.take_up(connection, new))
         except Problem as error:
-            log.warning("keys_not_on_the_trail_yet", error=type(error).__name__)
-
-    def _new(self, keys: Sequence[Key]) -> list[TrailRecord]:
-        return [each for each in deeds_of(keys) if each.entry_id not in self._kept]
+            _tell(error)
+            return None
+        keeping.add_done_callback(kept)
+        return keeping
 
 
 def deeds_of(keys: Sequence[Key]) -> Iterator[TrailRecord]:
@@ -83,6 +86,10 @@ def deeds_of(keys: Sequence[Key]) -> Iterator[TrailRecord]:
         if key.revoked_at is not None:
             ended = _naive(key.revoked_at)
             yield TrailRecord(f"{entry_id}/revoked", ended, key.revoked_by, "key.revoke", key.name)
+
+
+def _tell(error: BaseException) -> None:
+    log.warning("keys_not_on_the_trail_yet", error=type(error).__name__)
 
 
 def _naive(moment: datetime) -> datetime:

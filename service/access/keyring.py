@@ -57,7 +57,7 @@ class Keyring:
         self._told = ""  # of what was wrong last
         # At some time, as this process has seen or the warehouse remembers; any thread may look.
         self.had_keys = False
-        self.on_read: Callable[[Sequence[Key]], None] = lambda keys: None  # told what was read
+        self.on_read: Callable[[Sequence[Key]], object] = lambda keys: None  # told what was read
         self._used: dict[str, float] = {}  # when, by name
         self._flushed = time.monotonic()
 

@@ -19,7 +19,7 @@ from msgspec import Meta
 
 from service.access.roles import Role
 from service.errors import Conflict, NotFound, Unprocessable
-from service.runtime.durable_files import TEMPORARY, HashingFile, make_folder, sync_folder
+from service.runtime.durable_files import TEMPORARY, HashingFile, make_folder, put_in_place
 
 PREFIX = "gatehouse_"  # by which people and scanners recognise a key
 # `$` alone would let a line end pass; in Python's `\Z` others see a letter.
@@ -204,11 +204,10 @@ def _replace(path: Path, text: bytes) -> None:
             file.write(text)
             _give_to_owner(temporary, path)
             file.settle()
-        temporary.replace(path)  # the commit point
+        put_in_place(temporary, path)  # the commit point
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
 
 
 def _give_to_owner(temporary: Path, path: Path) -> None:

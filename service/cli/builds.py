@@ -77,12 +77,15 @@ def _here(settings: "Settings", on_node: Callable[[Result], None]) -> Result:
     """Builds in this process, since no service runs."""
     import msgspec
 
-    from service.cli.inside import quieten
+    from service.cli.inside import losses_here, quieten
     from service.dbt.cancelling import Cancel
     from service.dbt.runner import build_offline
     from service.runtime.interpreter import collect_less
+    from service.warehouse.losses import HINT
 
     quieten(settings)
+    if losses := losses_here(settings):
+        raise Failure("; ".join(losses.described()), HINT)
     collect_less()  # dbt makes a million objects
     cancel = Cancel()
     stays = "was cancelled; the tables that it had come to stay as it left them"

@@ -95,17 +95,15 @@ class Client:
         try:
             return await self._http.request(method, path, **options)
         except httpx.ConnectError as error:
-            raise Unreachable(*_no_answer(self._http)) from error
+            hint = "`gatehouse serve` starts one; GATEHOUSE_URL or --url says where one is"
+            raise Unreachable(f"no service answers at {self._http.base_url}", hint) from error
         except httpx.TransportError as error:
-            raise _Lost(*_no_answer(self._http)) from error
+            hint = "it may have done what was asked: `gatehouse loads` and `trail` say what it did"
+            raise _Lost(f"{self._http.base_url} broke off before it answered", hint) from error
 
 
 class _Lost(Unreachable):
     """The connection broke before the answer came; the request may have been carried out."""
-
-
-def _no_answer(http: httpx.AsyncClient) -> tuple[str, str]:
-    return f"no service answers at {http.base_url}", "`gatehouse serve` starts one"
 
 
 def _is_busy(answer: httpx.Response) -> bool:
@@ -125,8 +123,9 @@ def _checked(answer: httpx.Response) -> httpx.Response:
         problem = answer.json()
     except ValueError:
         problem = None
-    if not isinstance(problem, dict):
-        problem = {"title": answer.reason_phrase or f"status {answer.status_code}"}
+    if not isinstance(problem, dict) or "title" not in problem:
+        why = f"{answer.status_code} {answer.reason_phrase}".rstrip()
+        problem = {"detail": f"{answer.url} answers {why}; is that a Gatehouse service?"}
     is_repeated = "Idempotency-Replayed" in answer.headers
     raise Refused(answer.status_code, problem, is_repeated)
 

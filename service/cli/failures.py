@@ -20,6 +20,15 @@ HINTS = {
     "damaged-backup": "`gatehouse verify` says which backups are whole",
     "too-large": "send fewer rows at once, or a whole file: `gatehouse load`",
 }
+# What lists the ids that there are, by what is said of one that is not there.
+LISTS = {
+    "there is no such rejection": "`gatehouse rejections` lists them",
+    "there is no backup of this id": "`gatehouse backups` lists them",
+    "there is no set of backups of this id": "`gatehouse backups` lists them",
+    "there is no such load": "`gatehouse loads` lists them",
+    "there is no such build": "`gatehouse builds` lists those since the service was started",
+    "there is no key of this name": "`gatehouse keys list` lists them",
+}
 
 
 class Failure(Exception):
@@ -54,10 +63,17 @@ class Refused(Failure):
         # A title is ours, in capitals as one; a detail may begin with a name from outside.
         message = str(problem.get("detail") or title[:1].lower() + title[1:])
         slug = str(problem.get("type", "")).rpartition("/")[2].rpartition(":")[2]
-        super().__init__(message, HINTS.get(slug) or HINTS.get(str(status)))
+        lists = LISTS.get(message) if slug == "not-found" else None
+        super().__init__(message, lists or HINTS.get(slug) or HINTS.get(str(status)))
         self.status = status
         self.problem = problem
         self.is_repeated = is_repeated
+
+    def of_file(self, name: str, path: str, place: str = "") -> "Refused":
+        """The same, of a file that the service calls by its `name`, and the user by its path."""
+        rest = self.message.removeprefix(f"{name}: ")
+        self.message = f"{path}{place}: {rest}"
+        return self
 
     @property
     def exit_code(self) -> int:

@@ -84,7 +84,7 @@ class Sender:
             if refused.status == 422 and refused.problem.get("rejections"):
                 return {**refused.problem, "sent_before": refused.is_repeated}
             if refused.status in OF_A_BATCH:
-                refused.message = f"{file}, from row {batch.first_row:,}: {refused.message}"
+                refused.of_file(file, file, f", from row {batch.first_row:,}")
             raise
         is_repeated = "Idempotency-Replayed" in response.headers
         return {**response.json(), "sent_before": is_repeated}

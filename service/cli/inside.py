@@ -24,6 +24,8 @@ from service.runtime import logs
 from service.runtime.durable_files import remove_durably
 from service.runtime.running import find
 from service.runtime.settings import Settings
+from service.warehouse.losses import Losses
+from service.warehouse.opened_warehouse import losses_of
 
 # httpx and Litestar each describe ASGI in types of their own.
 App = Any
@@ -77,7 +79,7 @@ def is_built(settings: Settings) -> bool:
     """
     with _told_as_unreachable(settings):
         try:
-            database = Database(settings.warehouse)
+            database = Database(settings.warehouse, read_only=True)
         except NotBuilt:
             return False
         try:
@@ -160,6 +162,17 @@ def damage(settings: Settings) -> str | None:
         raise
     except Unreachable as error:
         return error.message
+
+
+def losses_here(settings: Settings) -> Losses | None:
+    """What the warehouse lacks by its journal of commits.
+
+    Raises:
+        Locked: another process has it.
+        Unreachable: it cannot be read.
+    """
+    with _told_as_unreachable(settings):
+        return losses_of(settings)
 
 
 @asynccontextmanager

@@ -30,6 +30,7 @@ from service.dbt.runner import (
 )
 from service.dictionary import DictionaryError
 from service.runtime.clock import utc_now
+from service.runtime.durable_files import READABLE, make_folder, write_whole
 from service.runtime.settings import Settings, SettingsError, load_settings
 
 # What is compiled, and looked up in the warehouse: data tests are shown without their SQL.
@@ -171,8 +172,8 @@ def write_site(folder: Path, settings: Settings) -> Path:
             raise BuildFailed(built.message or "dbt reports a failure")
     page = generate(settings, NoLock(), Cancel())
     path = folder / "dictionary" / "dbt" / "index.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(page.html)
+    make_folder(path.parent, READABLE)
+    write_whole(path, page.html, 0o666)
     return path
 
 

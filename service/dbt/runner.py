@@ -24,6 +24,7 @@ from service.dictionary import Dictionary, DictionaryError
 from service.dictionary.manifest import read_dictionary
 from service.engines.duckdb import DatabaseError, open_bare
 from service.runtime.clock import utc_now
+from service.runtime.durable_files import READABLE, make_folder
 from service.runtime.settings import Settings
 
 LOCK_LINE = "gatehouse: take the writer's lock for "  # macros/history/judge.sql logs it
@@ -237,7 +238,7 @@ class BuildFailed(Exception):
 
 def _tell_dbt(settings: Settings) -> None:
     """profiles.yml and the macros read these; dbt knows no other way to be told."""
-    settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(settings.warehouse.parent, READABLE)
     os.environ["GATEHOUSE_WAREHOUSE"] = str(settings.warehouse)
     os.environ["GATEHOUSE_SEEDS"] = str(settings.seeds)
     os.environ["GATEHOUSE_MEMORY_BYTES"] = str(settings.memory_bytes)

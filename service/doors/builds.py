@@ -52,8 +52,10 @@ class Builds:
 
         Raises:
             Conflict: too many wait.
+            RowsMissing: nothing is written until an operator has decided.
             Unavailable: too many requests wait for the writer.
         """
+        self._writer.check()
         build = BuildResult(str(uuid4()), "queued", actor=actor)
         with self._asking:
             if self._queue.full():

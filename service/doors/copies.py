@@ -11,6 +11,7 @@ from service.dbt.runner import one_at_a_time
 from service.engines.duckdb import Database, as_problem
 from service.errors import NotFound
 from service.runtime.clock import utc_now
+from service.runtime.durable_files import make_folder
 from service.runtime.settings import Settings
 
 
@@ -40,7 +41,7 @@ class WarehouseCopies:
         taken_at = utc_now()
         path = self._folder / copy_id / self._name
         try:
-            path.parent.mkdir(parents=True)
+            make_folder(path.parent)
             with one_at_a_time, self._database.all_cores():
                 self._database.copy_to(path)
             self._made[copy_id] = taken_at

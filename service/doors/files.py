@@ -34,7 +34,7 @@ from service.formats.csv.opening import limit_of
 from service.ops import pending_files, records
 from service.ops.pending_files import PendingFile
 from service.runtime.clock import utc_now
-from service.runtime.durable_files import sync_folder
+from service.runtime.durable_files import put_in_place
 from service.runtime.logs import get_logger
 from service.runtime.settings import Settings
 from service.warehouse.build_lock import BuildLock
@@ -98,9 +98,8 @@ class FileLoads:
         dialect = self._dialect(received, upload)
         path = received.with_name(received.name.removesuffix(UNFINISHED))
         file = upload.pending(path, msgspec.json.encode(dialect).decode())
-        received.rename(path)
         try:
-            sync_folder(path.parent)  # the file is on the disk before it is on record
+            put_in_place(received, path)  # the file is on the disk before it is on record
             return self._accept(file)
         except BaseException:
             path.unlink(missing_ok=True)

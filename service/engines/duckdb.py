@@ -92,8 +92,13 @@ class Database:
     from then on. So the file is opened anew for the next connection; nothing is lost by that.
     """
 
-    def __init__(self, path: Path, memory_bytes: int = 0, floor_bytes: int = 0) -> None:
+    def __init__(
+        self, path: Path, memory_bytes: int = 0, floor_bytes: int = 0, *, read_only: bool = False
+    ) -> None:
         """Opens the file at `path`, which a build has made.
+
+        With `read_only`, neither it nor its log is changed: else what cannot be read of the log is
+        cut off.
 
         What takes more memory than `memory_bytes` (0: as DuckDB likes) goes into temporary files.
         After a full disk, nothing is written before `floor_bytes` are free.
@@ -106,13 +111,14 @@ class Database:
             raise NotBuilt(f"no warehouse at {path.name}; `gatehouse build` makes it")
         self.path = path
         self._memory, self._floor = memory_bytes, floor_bytes
+        self.read_only = read_only
         self._sharing, self._sharers = threading.Lock(), 0
         self._opening, self._given_up, self._was_full = threading.RLock(), False, False
         self._connections: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
         self._open()
 
     def _open(self) -> None:
-        self._root = duckdb.connect(str(self.path))
+        self._root = duckdb.connect(str(self.path), read_only=self.read_only)
         self._root.execute("set global TimeZone = 'UTC'")
         self._root.execute(f"set global checkpoint_threshold = '{WAL_BYTES} bytes'")
         self._root.execute(f"set global disabled_compression_methods = '{NOT_TRIED}'")

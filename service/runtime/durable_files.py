@@ -13,6 +13,7 @@ from typing import Self, TypeAlias
 
 from service.errors import DamagedBackup, NoSpace
 
+READABLE = 0o777  # the mode of a folder that is no secret; the umask takes away from it
 TEMPORARY = ".tmp"  # ends the name of a file that is still being written
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -42,14 +43,14 @@ def disk_may_be_full(what: str) -> Iterator[None]:
 class HashingFile:
     """A new file, open for writing, that keeps its SHA-256 and its size in bytes."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mode: int = 0o600) -> None:
         """Creates the file at `path`, readable by its owner only, since backups name people.
 
         Raises:
             FileExistsError: `path` exists.
         """
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._file = os.fdopen(os.open(path, flags, 0o600), "wb", buffering=1 << 20)
+        self._file = os.fdopen(os.open(path, flags, mode), "wb", buffering=1 << 20)
         self._hash = hashlib.sha256()
         self.path = path
         self.size = 0
@@ -103,20 +104,54 @@ def made_whole(path: Path) -> Iterator[HashingFile]:
             with file:
                 yield file
                 file.settle()
-            temporary.rename(path)  # the commit point of the file
-            sync_folder(path.parent)
+            put_in_place(temporary, path)  # the commit point of the file
         except BaseException:
             temporary.unlink(missing_ok=True)
             path.unlink(missing_ok=True)
             raise
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Path, mode: int = 0o700) -> None:
     """Creates `folder` and its parents, where missing, and fsyncs each parent."""
     if not folder.is_dir():
-        make_folder(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
+        make_folder(folder.parent, mode)
+        folder.mkdir(mode=mode, exist_ok=True)
         sync_folder(folder.parent)
+
+
+def put_in_place(made: Path, path: Path) -> None:
+    """Gives what is at `made` the name `path`, whatever has it now, and fsyncs both folders.
+
+    After a power cut there is what was there before, or what is there now.
+    """
+    made.replace(path)
+    sync_folder(path.parent)
+    if made.parent != path.parent:
+        sync_folder(made.parent)
+
+
+def keep_as(path: Path, other: Path) -> None:
+    """Gives the file at `path` a second name, durably."""
+    other.hardlink_to(path)
+    sync_folder(other.parent)
+
+
+def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Makes `content` what is in the file at `path`: after a power cut it is that, or as before.
+
+    Raises:
+        OSError: it cannot be written; what was there is as it was.
+    """
+    temporary = path.with_name(path.name + TEMPORARY)
+    temporary.unlink(missing_ok=True)  # of a process that was killed
+    try:
+        with HashingFile(temporary, mode) as file:
+            file.write(content)
+            file.settle()
+        put_in_place(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def sync_folder(folder: Path) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from service.errors import Conflict
+from service.runtime.durable_files import READABLE, make_folder
 from service.runtime.settings import Settings
 
 # Retries: `find` holds the lock for microseconds, and a service that has just taken it has not yet
@@ -55,7 +56,7 @@ def hold(settings: Settings, url: str | None = None) -> Iterator[None]:
         AlreadyRunning: another service has it.
     """
     path = _path(settings.warehouse)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent, READABLE)
     descriptor = _lock(path)
     try:
         died = _death(descriptor)

@@ -6,6 +6,7 @@ One module although it is long: two thirds are the list of settings, which is re
 import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -359,7 +360,9 @@ def _from_file(named: str | None, project: Path) -> Iterator[tuple[str, Any]]:
 def _read(where: str, setting: str, value: Any, folder: Path) -> Any:
     """Converts `value` to the type of `setting`; relative paths start at `folder`."""
     if setting not in TYPES:
-        raise SettingsError(f"{where}: there is no such setting; docs/settings.md lists them")
+        close = get_close_matches(setting, TYPES, 1)
+        meant = f"; is {close[0]} meant?" if close else ""
+        raise SettingsError(f"{where}: there is no such setting{meant}")
     if get_args(TYPES[setting])[0] == Names and isinstance(value, str):
         value = [name.strip() for name in value.split(",") if name.strip()]
     try:

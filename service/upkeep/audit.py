@@ -3,7 +3,7 @@
 Inserts go on meanwhile: everything in the warehouse is looked at in one snapshot.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,7 +16,9 @@ from service.engines.sql import core, count_rows, quoted
 from service.errors import NotFound, RulesBroken, StoreUnavailable
 from service.judge.findings import Findings
 from service.judge.relations import check_unique, dangling_rows
+from service.ops.stored_counts import stored_counts
 from service.runtime.wording import counted
+from service.warehouse.losses import Losses, missing
 
 MAX_NAMED = 10  # problems that a check names one by one
 ROWS = 100_000  # judged at once
@@ -37,9 +39,19 @@ class Audit(msgspec.Struct):
     checks: list[AuditCheck]
 
 
-def audit(connection: Connection, dictionary: Dictionary, catalogue: Catalogue) -> Audit:
-    """Checks everything that `connection`, in a transaction, sees, and all backups."""
-    checks = [_loads_add_up(connection), _rejections_on_record(connection)]
+def audit(
+    connection: Connection,
+    dictionary: Dictionary,
+    catalogue: Catalogue,
+    noted: Mapping[str, int] | Losses | None = None,
+) -> Audit:
+    """Checks everything that `connection`, in a transaction, sees, and all backups.
+
+    `noted` is what the journal of commits said before that transaction began, or what was found to
+    be missing when the warehouse was opened.
+    """
+    checks = [_what_was_acknowledged(connection, noted or {})]
+    checks += [_loads_add_up(connection), _rejections_on_record(connection)]
     checks.append(_lines_add_up(connection, dictionary))
     for table in dictionary.tables.values():
         checks.append(_rows_follow(connection, table))
@@ -53,6 +65,15 @@ def _check(name: str, problems: Sequence[str], fine: str) -> AuditCheck:
     if len(problems) > MAX_NAMED:
         named.append(f"and {len(problems) - MAX_NAMED} more")
     return AuditCheck(name, not problems, "; ".join(named) or fine)
+
+
+def _what_was_acknowledged(connection: Connection, noted: Mapping[str, int] | Losses) -> AuditCheck:
+    """All that the journal of commits says is there."""
+    lost = noted if isinstance(noted, Losses) else None
+    if not isinstance(noted, Losses) and (less := missing(noted, stored_counts(connection))):
+        lost = Losses(missing=less)
+    fine = "all that was noted is there" if noted else "there is no journal"
+    return _check("acknowledged rows", lost.described() if lost else [], fine)
 
 
 def _loads_add_up(connection: Connection) -> AuditCheck:

@@ -23,10 +23,13 @@ class BuildLock:
 
     def release(self, table: str | None) -> None:
         if self._held:
-            if table in self._writer.dictionary.tables:
-                self._writer.may_have_grown(str(table))
-            self._held = False
-            self._writer.lock.release()
+            try:
+                if table in self._writer.dictionary.tables:
+                    self._writer.may_have_grown(str(table))
+                self._writer.note_build()
+            finally:
+                self._held = False
+                self._writer.lock.release()
 
     def keeping_open(self, warehouse: Path) -> AbstractContextManager[object]:
         return nullcontext()  # the service has it open

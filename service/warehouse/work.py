@@ -15,6 +15,15 @@ from service.judge.admission import Verdict
 from service.judge.batch import Batch
 from service.judge.key_index import KeyIndex
 from service.ops import records
+from service.ops.stored_counts import (
+    ENDED,
+    LOADS,
+    RECEIVED,
+    REJECTIONS,
+    REPLAYS,
+    TRAIL,
+    name_of_table,
+)
 from service.runtime.clock import utc_now
 from service.warehouse.replays import Retries, entries, in_json
 
@@ -98,6 +107,21 @@ class Group:
     counted: list[records.LoadRecord] = field(default_factory=list)  # they join loads that are open
     trail: list[records.TrailRecord] = field(default_factory=list)
     settled: set[str] = field(default_factory=set)  # rejections whose rows go in
+
+    def counts(self) -> dict[str, int]:
+        """What it adds, for the journal of commits."""
+        rows = {
+            name_of_table(table): sum(part.num_rows for part in parts)
+            for table, parts in self.rows.items()
+        }
+        return rows | {
+            LOADS: len(self.loads),
+            ENDED: len(self.loads),
+            RECEIVED: sum(load.received for load in (*self.loads, *self.counted)),
+            REJECTIONS: len(self.rejections),
+            REPLAYS: len(self.replays),
+            TRAIL: len(self.trail),
+        }
 
     def take(self, insert: Insert, verdicts: Sequence[Verdict], refused: bool) -> Outcome:
         """Adds what an insert that is decided brings."""

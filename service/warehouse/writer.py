@@ -37,8 +37,11 @@ from service.judge.key_index import KeyIndex
 from service.judge.micro_batches import SMALL
 from service.ops import records
 from service.ops.replays import record
+from service.ops.stored_counts import stored_counts
 from service.runtime.logs import get_logger
 from service.warehouse.arrivals import Arrivals
+from service.warehouse.commit_journal import CommitJournal
+from service.warehouse.losses import Losses
 from service.warehouse.promise import Promise, resolve_all
 from service.warehouse.replays import find_present, settled
 from service.warehouse.work import (
@@ -65,10 +68,20 @@ class Writer:
     """Start it with `start`, hand it work with `insert` and `run`, end it with `stop`."""
 
     def __init__(
-        self, database: Database, dictionary: Dictionary, waiting: int, group_rows: int
+        self,
+        database: Database,
+        dictionary: Dictionary,
+        waiting: int,
+        group_rows: int,
+        losses: Losses | None = None,
     ) -> None:
-        """At most `waiting` requests wait; at most about `group_rows` rows share a commit."""
+        """At most `waiting` requests wait; at most about `group_rows` rows share a commit.
+
+        Where there are `losses`, it writes nothing.
+        """
         self._database = database
+        self.journal = CommitJournal(database.path)
+        self.losses = losses
         self._queue: queue.Queue[Work | None] = queue.Queue(waiting)
         self._group_rows = group_rows
         self._stale: set[str] = set()  # tables whose keys are to be read anew
@@ -76,6 +89,7 @@ class Writer:
         self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
         self._stopping = False
         self._lost = False  # whether the connection is of no use any more
+        self._uncounted = False  # whether more is committed than the journal has been told
         self._taking = threading.Lock()  # so that nothing is queued behind the end
         self._left_over: Work | None = None
         self._arrivals = Arrivals()
@@ -90,6 +104,8 @@ class Writer:
     def start(self) -> None:
         """Reads the keys and begins to write."""
         self._connection = self._database.connect()
+        if self.losses is None:
+            self.journal.begin(self._connection)
         with self._database.all_cores():
             self.keys.load(self._connection, self.dictionary.tables)
         self._thread.start()
@@ -101,6 +117,7 @@ class Writer:
         self._queue.put(None)
         self._thread.join()
         self._connection.close()
+        self.journal.close()
 
     @property
     def alive(self) -> bool:
@@ -147,10 +164,24 @@ class Writer:
         """As `run`, but a repeat under the same Idempotency-Key gets the first answer."""
         return self._run(WriterTask(function, tuple(touches), idempotency, render))
 
+    def check(self) -> None:
+        """Raises RowsMissing when nothing is to be written until an operator has decided."""
+        if self.losses:
+            raise self.losses.problem()
+
     def may_have_grown(self, table: str) -> None:
         """Has the keys of `table` read anew if rows were added to it; call with `lock` held."""
         self._grown.add(table)
         self.versions[table] += 1
+
+    def note_build(self) -> None:
+        """Notes what a build has committed; call with `lock` held."""
+        try:
+            with self._database.reading() as connection:
+                self.journal.note(stored_counts(connection))
+        except (DatabaseError, Problem):
+            log.exception("journal_failed")
+            self._uncounted = True
 
     def adopt(self, dictionary: Dictionary) -> "Future[None]":
         """Judges by another dictionary from now on."""
@@ -168,6 +199,7 @@ class Writer:
         return future
 
     def _submit(self, work: Insert | WriterTask, future: "Future[Any] | Promise") -> None:
+        self.check()
         with self._taking:
             if not self.alive:
                 raise Unavailable("the service is shutting down")
@@ -268,10 +300,17 @@ class Writer:
 
     def _refresh(self) -> None:
         self._database.check_room()
+        self.journal.make_room()
         if self._lost:
             self._connection = self._database.connect()
             self._lost = False
             self._stale.update(self.dictionary.tables)
+            self.losses = self.journal.compare(self._connection)
+            self._uncounted = True
+        self.check()
+        if self._uncounted:
+            self.journal.note(stored_counts(self._connection))
+            self._uncounted = False
         if self._grown:
             known = self.keys.counts()
             self._stale |= {
@@ -309,6 +348,8 @@ class Writer:
         self.keys.absorb(group.keys)
         for table in group.rows:
             self.versions[table] += 1
+        if problem := self.journal.add(group.counts()):
+            return [problem] * len(answers)
         return answers
 
     def _answers(self, inserts: Sequence[Insert], group: Group) -> list[Answer]:
@@ -367,9 +408,21 @@ class Writer:
             return
         self._stale.update(run.touches)
         self.versions.update(run.touches)
+        problem = self._note(run.touches)
         with suppress(DatabaseError, Problem):  # it is done; the next one tries to read them again
             self._refresh()
-        future.set_result(result)
+        if problem:
+            future.set_exception(problem)
+        else:
+            future.set_result(result)
+
+    def _note(self, touched: Iterable[str]) -> Exception | None:
+        try:
+            return self.journal.note(stored_counts(self._connection, touched))
+        except DatabaseError as error:
+            log.exception("journal_failed")
+            self._uncounted = True
+            return as_problem(error)
 
     def _once(self, run: WriterTask) -> Any:
         if run.idempotency is None or run.render is None:

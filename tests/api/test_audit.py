@@ -76,6 +76,7 @@ def test_all_is_well_after_inserts_replays_and_restores(client):
     found = audit(client)
     assert all(ok for ok, _ in found.values()), found
     assert list(found) == [
+        "acknowledged rows",
         "loads add up",
         "rejections on record",
         "lines add up",
@@ -95,7 +96,8 @@ def test_all_is_well_after_a_build(settings):
 
 
 def test_a_row_that_was_deleted_is_missed(lived):
-    (detail,) = after(lived, "delete from core.hired_employees where id = 90001").values()
+    noted, detail = after(lived, "delete from core.hired_employees where id = 90001").values()
+    assert noted.startswith("hired_employees lacks 1 row;")
     assert "1,924 rows" not in detail
     assert "the loads account for" in detail
 
@@ -207,7 +209,8 @@ def test_rejections_whose_load_was_deleted_are_named(lived):
 
 
 def test_an_attempt_that_was_deleted_is_missed(lived):
-    (detail,) = after(lived, "delete from ops.replays where outcome = 'accepted'").values()
+    noted, detail = after(lived, "delete from ops.replays where outcome = 'accepted'").values()
+    assert noted.startswith("missing: 1 row tried again")
     assert detail.startswith("replay ")
 
 

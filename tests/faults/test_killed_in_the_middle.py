@@ -4,11 +4,17 @@ By kill -9, and by SIGTERM, which has to end it in order and in time.
 
 GATEHOUSE_FAULTS_SEED repeats a run that failed, GATEHOUSE_FAULTS_ROUNDS says how long one is
 (`make soak`: 1,000). Both are taken out of the environment: they are no settings.
+
+Each warehouse has so many rounds, then the next begins with a new one: to look at all that there
+is takes the longer the more there is. What was done is told at the end of each part.
 """
 
 import os
+import shutil
 import signal
 import threading
+import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
@@ -17,14 +23,17 @@ import pytest
 
 from service.runtime.settings import Settings
 from tests.support.processes import Service
+from tests.support.services import copied
 from tests.support.workers import (
     FIRST,
+    LAST,
     Builder,
     Inserter,
     Keeper,
     Loader,
     Restorer,
     Worker,
+    ids_of,
 )
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
@@ -32,7 +41,10 @@ SEED = int(os.environ.pop("GATEHOUSE_FAULTS_SEED", "") or int.from_bytes(os.uran
 ROUNDS = int(os.environ.pop("GATEHOUSE_FAULTS_ROUNDS", "") or 6)
 IN_TIME = {"GATEHOUSE_SHUTDOWN_SECONDS": "5"}
 PARTS = 2  # in which the rounds are done, so that several processes may share them
-LONGEST = 3.0  # seconds until the kill
+LONGEST = 3.0  # seconds until the kill, in a few rounds
+LONGEST_OF_MANY = 1.5  # and in many, which see as much
+MANY = 50
+OF_A_WAREHOUSE = 20  # rounds
 IN_ORDER = 2  # rounds, after which the service, whole again, is ended in order
 # Parts of files small enough that a kill falls between, before and behind them.
 PROGRAM = """
@@ -60,18 +72,42 @@ def _workers() -> list[Worker]:
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_nothing_that_was_answered_is_lost_and_nothing_is_there_twice(
-    settings: Settings, part: int
+    built: Settings, tmp_path: Path, part: int
 ) -> None:
-    _rounds(settings, -(-ROUNDS // PARTS), signal.SIGKILL, part)
+    _all_rounds(built, tmp_path, -(-ROUNDS // PARTS), signal.SIGKILL, part)
 
 
-def test_told_to_end_it_answers_what_is_under_way_and_ends_in_time(settings: Settings) -> None:
-    _rounds(settings, max(1, ROUNDS // 20), signal.SIGTERM, PARTS)
+def test_told_to_end_it_answers_what_is_under_way_and_ends_in_time(
+    built: Settings, tmp_path: Path
+) -> None:
+    _all_rounds(built, tmp_path, max(1, ROUNDS // 20), signal.SIGTERM, PARTS)
 
 
-def _rounds(settings: Settings, rounds: int, sent: signal.Signals, part: int) -> None:
-    moments, workers = _moments(Random(f"{SEED} {part}"), rounds), _workers()
+def _all_rounds(
+    built: Settings, folder: Path, rounds: int, sent: signal.Signals, part: int
+) -> None:
+    moments = _moments(Random(f"{SEED} {part}"), rounds)
     print(f"GATEHOUSE_FAULTS_SEED={SEED}")
+    begun, told = time.monotonic(), Counter[str]()
+    for first in range(0, rounds, OF_A_WAREHOUSE):
+        place = folder / str(first)
+        place.mkdir()
+        settings = copied(built, place)
+        told += _rounds(settings, moments[first : first + OF_A_WAREHOUSE], sent, first)
+        shutil.rmtree(place)
+        _tell(part, sent, told, time.monotonic() - begun)
+
+
+def _tell(part: int, sent: signal.Signals, told: Counter[str], seconds: float) -> None:
+    counts = ", ".join(f"{number:,} {what}" for what, number in told.items())
+    print(f"part {part}: {counts}; {sent.name}, {seconds:,.0f} s", flush=True)
+
+
+def _rounds(
+    settings: Settings, moments: list[float], sent: signal.Signals, first: int
+) -> Counter[str]:
+    """Its rounds; how often the service was ended, and the rows that were answered and found."""
+    workers = _workers()
     service = Service(settings, PROGRAM, IN_TIME)
     try:
         for number, seconds in enumerate(moments):
@@ -82,17 +118,27 @@ def _rounds(settings: Settings, rounds: int, sent: signal.Signals, part: int) ->
             assert code == (-signal.SIGKILL if sent == signal.SIGKILL else 0)
             service = Service(settings, PROGRAM, IN_TIME)
             _check(service, workers)
+        found = _found(service)
         _end_in_order(settings, service)
     except BaseException as error:
-        error.add_note(f"round {number}, GATEHOUSE_FAULTS_SEED={SEED}")
+        error.add_note(f"round {first + number}, GATEHOUSE_FAULTS_SEED={SEED}")
         raise
     finally:
         service.kill()
+    acknowledged = sum(worker.acknowledged for worker in workers)
+    return Counter({"ended": len(moments), "rows acknowledged": acknowledged, "rows found": found})
+
+
+def _found(service: Service) -> int:
+    """The rows of the workers, among all."""
+    tables = ("departments", "jobs", "hired_employees")
+    return sum(len(ids_of(service.client, table, FIRST, LAST)) for table in tables)
 
 
 def _moments(chance: Random, rounds: int) -> list[float]:
     """When to kill: once in each of so many stretches of the time, in any order."""
-    moments = [(number + chance.random()) * LONGEST / rounds for number in range(rounds)]
+    longest = LONGEST if rounds < MANY else LONGEST_OF_MANY
+    moments = [(number + chance.random()) * longest / rounds for number in range(rounds)]
     chance.shuffle(moments)
     return moments
 
@@ -131,7 +177,7 @@ def _end_in_order(settings: Settings, service: Service) -> None:
     assert service.stop() == 0
     folder = settings.warehouse.parent
     names = {path.name for path in folder.iterdir()} - {"seeds", "backups", "gatehouse.dbt"}
-    assert names <= {"gatehouse.duckdb", "gatehouse.duckdb.files"}
+    assert names <= {"gatehouse.duckdb", "gatehouse.duckdb.journal", "gatehouse.duckdb.files"}
     assert _files(settings.spool) == []
     assert {path.suffix for path in _files(settings.backups.path)} <= {".avro", ".json"}
 

@@ -27,7 +27,7 @@ class Inner(msgspec.Struct, forbid_unknown_fields=True):
         (datetime, b'"x"', "it is no date and time such as 2021-07-27T16:02:08Z"),
         (int, b"", "it ends too soon"),
         (list[int], b"[", "it ends too soon"),
-        (int, b"nxll", "invalid character (byte 1)"),
+        (int, b"nxll", "invalid character (byte 4)"),
     ],
 )
 def test_no_type_of_python_is_named(kind, body, words):

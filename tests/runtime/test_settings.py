@@ -72,10 +72,10 @@ def test_builds_of_two_warehouses_do_not_share_a_target(tmp_path):
         ),
         (
             {"GATEHOUSE_MAX_ROWS": "0"},
-            "is '0', but takes a whole number, 1 or more",
+            "GATEHOUSE_MAX_ROWS is '0', but takes a whole",
         ),
         ({"GATEHOUSE_CODEC": "lzma"}, "GATEHOUSE_CODEC is 'lzma', but takes deflate or zstandard"),
-        ({"GATEHOUSE_PROT": "80"}, "GATEHOUSE_PROT: there is no such setting"),
+        ({"GATEHOUSE_PROT": "80"}, "GATEHOUSE_PROT: there is no such setting; is port meant?"),
         ({"GATEHOUSE_port": "80"}, "GATEHOUSE_port: there is no such setting"),
         ({"GATEHOUSE_CONFIG": "/nowhere.toml"}, "/nowhere.toml cannot be read: No such file"),
     ],

@@ -44,7 +44,12 @@ def built(shared: Path) -> Settings:
 @pytest.fixture
 def settings(built: Settings, tmp_path: Path) -> Settings:
     """Settings of a copy of the built warehouse, for this test alone."""
-    own = settings_in(tmp_path)
+    return copied(built, tmp_path)
+
+
+def copied(built: Settings, folder: Path) -> Settings:
+    """Settings of a copy of the built warehouse, within `folder`."""
+    own = settings_in(folder)
     shutil.copytree(built.seeds, own.seeds)
     shutil.copy(built.warehouse, own.warehouse)
     parsed.take_over(own)

@@ -16,6 +16,7 @@ from tests.support.rows import hire
 from tests.support.services import client_of
 
 FIRST = 1_000_000  # ids that the seeds do not have
+LAST = 10 * FIRST
 BATCH = 5
 LINES = 800  # two parts
 BROKEN = 20  # one of so many lines lacks its job
@@ -41,6 +42,11 @@ class Worker(ABC):
                     self.step(client)
             except Gone:
                 return
+
+    @property
+    def acknowledged(self) -> int:
+        """How many rows must be there since it was told so."""
+        return 0
 
     @abstractmethod
     def step(self, client: httpx.Client) -> None:
@@ -76,6 +82,10 @@ class Inserter(Worker):
         ids = [next(self._numbers) for _ in range(BATCH)]
         self._open = (f"insert {ids[0]}", ids)
         self._insert(client)
+
+    @property
+    def acknowledged(self) -> int:
+        return 2 * len(self.told)
 
     def _insert(self, client: httpx.Client) -> None:
         assert self._open
@@ -114,6 +124,10 @@ class Loader(Worker):
         self._open = next(self._numbers)
         load_id = self._send(client)
         self._wait(client, load_id)
+
+    @property
+    def acknowledged(self) -> int:
+        return len(self._done) * (LINES - LINES // BROKEN)
 
     def _send(self, client: httpx.Client) -> str:
         assert self._open is not None
@@ -225,6 +239,10 @@ class Restorer(Worker):
             self._insert(client)
         self._change(client, kept, "/v1/tables/jobs/restore", {"backup_id": backup["backup_id"]})
         self._insert(client)
+
+    @property
+    def acknowledged(self) -> int:
+        return len(self._now)
 
     def _insert(self, client: httpx.Client) -> None:
         ids = [next(self._numbers) for _ in range(BATCH)]

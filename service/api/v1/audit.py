@@ -19,9 +19,10 @@ class AuditController(Controller):
     def audit(self, gate: NamedDependency[Gate]) -> Audit:
         """Says whether the books are right: what is stored follows from what is on record.
 
-        Each load adds up; the rejections of each are on record; each table has the rows that its
-        loads, replays and restores account for, and each row passes every rule; every backup is
-        whole. It reads everything, and may take its time.
+        All that was acknowledged is there; each load adds up; the rejections of each are on record;
+        each table has the rows that its loads, replays and restores account for, and each row
+        passes every rule; every backup is whole. It reads everything, and may take its time.
         """
+        noted = gate.losses or dict(gate.writer.journal.counts)  # before the snapshot is taken
         with gate.database.all_cores(), gate.database.reading() as connection:
-            return audit(connection, gate.dictionary, gate.catalogue)
+            return audit(connection, gate.dictionary, gate.catalogue, noted)

@@ -65,14 +65,17 @@ class HealthController(Controller):
         opt=described(answers={200: Readiness, 503: Readiness}, role="open"),
     )
     def is_ready(self, gate: NamedDependency[Gate]) -> Response[Readiness]:
-        """200 when it can do its work: warehouse, writer, disks, keys, open files; else 503.
+        """200 when it can do its work, else 503.
 
-        `last end` tells, and is no reason for a 503, if the service before was killed or crashed;
-        nor are stores of backups and copies, without which rows come in and are read all the same.
+        Looked at are the warehouse, whether all is there that was acknowledged, the writer, disks,
+        keys and open files. `last end` tells, and is no reason for a 503, if the service before was
+        killed or crashed; nor are stores of backups and copies, without which rows come in.
         """
-        checks = [_warehouse(gate), _writer(gate), *_disks(gate), *_stores(gate), _keys(gate)]
-        checks.append(_open_files())
-        checks.append(ReadinessCheck("last end", True, gate.died_before or "it was in order"))
+        checks = [
+            *(_warehouse(gate), _acknowledged(gate), _writer(gate)),
+            *(*_disks(gate), *_stores(gate), _keys(gate), _open_files()),
+            ReadinessCheck("last end", True, gate.died_before or "it was in order"),
+        ]
         ok = all(check.ok for check in checks)
         answer = Readiness("ok" if ok else "unavailable", checks)
         return Response(answer, status_code=200 if ok else 503)
@@ -103,6 +106,11 @@ def _warehouse(gate: Gate) -> ReadinessCheck:
     except DatabaseError as error:
         return ReadinessCheck("warehouse", False, f"a query failed ({type(error).__name__})")
     return ReadinessCheck("warehouse", True, "it answers queries")
+
+
+def _acknowledged(gate: Gate) -> ReadinessCheck:
+    said = "; ".join(gate.losses.described()) if gate.losses else "nothing is missing"
+    return ReadinessCheck("acknowledged rows", gate.losses is None, said)
 
 
 def _writer(gate: Gate) -> ReadinessCheck:

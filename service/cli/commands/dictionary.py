@@ -103,11 +103,12 @@ def _files(client: Any, table: str, formats: Iterable[str]) -> Iterator[tuple[st
 
 
 def _write(folder: Path, name: str, content: bytes) -> dict[str, Any]:
-    path, unfinished = folder / name, folder / f"{name}.tmp"
+    from service.runtime.durable_files import READABLE, make_folder, write_whole
+
+    path = folder / name
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
+        make_folder(folder, READABLE)
+        write_whole(path, content, READABLE & 0o666)
     except OSError as error:
         raise Failure(f"{path} cannot be written: {error.strerror}") from error
     return {"file": str(path), "bytes": len(content)}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from service.cli import completing, output
-from service.cli.failures import Failure, WrongSettings
+from service.cli.failures import Failure, Refused, WrongSettings
 from service.cli.interruptions import offering
 from service.cli.invocation import Run, command, segment
 from service.runtime.wording import counted
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Load = dict[str, Any]
 CHUNK_BYTES = 1 << 20
 POLL_SECONDS = 0.25
+OF_A_FILE = (400, 413, 415, 422)  # what may be right in one, and wrong in the next
 
 
 @click.command()
@@ -73,13 +74,7 @@ def _load(
         offering(f"{path.name} was on its way;", "`gatehouse loads` lists it if it had arrived"),
         output.progress(f"sending {path.name}", path.stat().st_size) as step,
     ):
-        taken = client.send(
-            "POST",
-            f"/v1/tables/{segment(table)}/files",
-            headers={"Content-Type": "text/csv"},
-            params={"filename": path.name, **options},
-            content=FileContent(path, step),
-        ).json()
+        taken = _sent(client, table, path, options, step)
     if not run.as_json:
         output.line(f"{path.name}: {taken['found']}")
     done = _followed(client, taken["href"], path.name)
@@ -88,6 +83,24 @@ def _load(
             _explain(done)
         _tell(done, bool(options.get("dry_run")))
     return {"found": taken["found"], **done}
+
+
+def _sent(
+    client: "Client", table: str, path: Path, options: dict[str, Any], step: Callable[[int], None]
+) -> Load:
+    try:
+        taken: Load = client.send(
+            "POST",
+            f"/v1/tables/{segment(table)}/files",
+            headers={"Content-Type": "text/csv"},
+            params={"filename": path.name, **options},
+            content=FileContent(path, step),
+        ).json()
+    except Refused as refused:
+        if refused.status in OF_A_FILE:
+            raise refused.of_file(path.name, str(path)) from None
+        raise
+    return taken
 
 
 class FileContent:

@@ -1,0 +1,77 @@
+"""How much the warehouse has: rows of each table of record, entries of each book.
+
+Also, in ``ops.journal``, the journal that counts them outside of the warehouse.
+"""
+
+from collections.abc import Iterable
+
+from service.engines.engine import Connection
+from service.engines.sql import core
+
+LOADS, ENDED, RECEIVED = "ops.loads", "ops.loads.ended", "ops.loads.received"
+REJECTIONS, REPLAYS, TRAIL = "ops.rejections", "ops.replays", "ops.trail"
+# What is only ever added to: whatever changes a table of record adds to one of these.
+BOOKS = (LOADS, ENDED, RECEIVED, REJECTIONS, REPLAYS, TRAIL)
+_BOOKS = {
+    LOADS: (LOADS, "count(*)"),
+    ENDED: (LOADS, "count(finished_at)"),
+    RECEIVED: (LOADS, "coalesce(sum(received), 0)::bigint"),
+    REJECTIONS: (REJECTIONS, "count(*)"),
+    REPLAYS: (REPLAYS, "count(*)"),
+    TRAIL: (TRAIL, "count(*)"),
+}
+_CORE = "core."
+
+
+def name_of_table(table: str) -> str:
+    """What the rows of a table of record are counted under."""
+    return f"{_CORE}{table}"
+
+
+def table_of_name(name: str) -> str | None:
+    """The table of record whose rows are counted under that name; None if it is a book's."""
+    return name.removeprefix(_CORE) if name.startswith(_CORE) else None
+
+
+def stored_counts(connection: Connection, tables: Iterable[str] | None = None) -> dict[str, int]:
+    """The counts of the books and of `tables` (None: of all that there are), by name.
+
+    A book that is not there, since no build has made it, has nothing.
+    """
+    there = _tables(connection, "ops")
+    if tables is None:
+        tables = sorted(_tables(connection, "core"))
+    wanted = dict(_BOOKS) | {name_of_table(table): (core(table), "count(*)") for table in tables}
+    known = {
+        name: (place, what)
+        for name, (place, what) in wanted.items()
+        if name not in _BOOKS or place.removeprefix("ops.") in there
+    }
+    counted = [f"(select {what} from {place})" for place, what in known.values()]
+    row = connection.execute(f"select {', '.join(['0', *counted])}").fetchall()[0]
+    return dict.fromkeys(BOOKS, 0) | dict(zip(known, row[1:], strict=True))
+
+
+def _tables(connection: Connection, schema: str) -> set[str]:
+    found = connection.execute(
+        "select table_name from information_schema.tables"
+        " where table_schema = ? and table_type = 'BASE TABLE'",
+        [schema],
+    ).fetchall()
+    return {name for (name,) in found}
+
+
+def journal_of(connection: Connection) -> tuple[str, int] | None:
+    """The id of the warehouse's journal, and how often it was begun anew; None: it has none."""
+    there = "journal" in _tables(connection, "ops")
+    found = connection.execute("select id, number from ops.journal").fetchall() if there else []
+    return found[0] if found else None
+
+
+def set_journal(connection: Connection, id_: str, number: int) -> None:
+    """Says which journal is the warehouse's, in the open transaction."""
+    connection.execute(
+        "create table if not exists ops.journal (id varchar not null, number bigint not null)"
+    )
+    connection.execute("delete from ops.journal")
+    connection.execute("insert into ops.journal values (?, ?)", [id_, number])
