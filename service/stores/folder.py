@@ -12,11 +12,12 @@ from service.errors import DamagedBackup, NotFound
 from service.runtime.durable_files import (
     TEMPORARY,
     HashingFile,
+    disk_may_be_full,
     made_whole,
     make_folder,
     open_plain,
     remove_durably,
-    sync_folder,
+    write_whole,
 )
 from service.stores.store import AlreadyThere, Overtaken, Stored
 
@@ -78,7 +79,8 @@ class FolderStore:
                 with made_whole(path) as file:
                     file.write(data)
             else:
-                _replace(path, data)
+                with disk_may_be_full("backup"):
+                    write_whole(path, data)
         return _version(data)
 
     def remove(self, name: str) -> None:
@@ -130,16 +132,6 @@ def _version_at(path: Path) -> str | None:
     with suppress(DamagedBackup), open_plain(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
     return None
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """As `made_whole`, for a file that is there, and stays as it is if this fails."""
-    other = path.with_name(path.name + ".new")
-    other.unlink(missing_ok=True)  # a killed writer's: the lock is ours
-    with made_whole(other) as file:
-        file.write(data)
-    other.rename(path)  # the commit point
-    sync_folder(path.parent)
 
 
 @contextmanager
