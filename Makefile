@@ -14,6 +14,7 @@ CASES ?= 25
 SEED ?= new
 BENCH := benchmarks/.venv
 EVALUATION := evaluation/.venv
+AZURITE := tests/support/azurite
 # What makes a TypeScript client of the OpenAPI document and lints it; without npm those tests are skipped.
 NODE_TOOLS := tests/clients/node_modules
 NPM := $(shell command -v npm)
@@ -33,7 +34,7 @@ PIP_AUDIT := pip-audit==2.10.1
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-dev serve test fuzz soak lint evaluate format docs bench screenshots vendor seeds lock vulnerabilities clean
+.PHONY: help install install-dev install-lake install-stores serve test fuzz soak lint evaluate format docs bench screenshots vendor seeds lock vulnerabilities clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +43,12 @@ install: $(VENV)/.installed ## install what the service needs into .venv
 	@:
 
 install-dev: $(VENV)/.installed-dev $(if $(NPM),$(NODE_TOOLS)/.installed) ## install the tools for tests and linting, too
+	@:
+
+install-lake: $(VENV)/.installed-lake ## install what object storage needs, too
+	@:
+
+install-stores: install-dev $(AZURITE)/node_modules ## install what tests of object storage need (npm)
 	@:
 
 serve: install ## build the warehouse, then serve
@@ -93,6 +100,7 @@ lock: $(VENV)/bin/python ## make requirements/*.txt again (newest versions: ARGS
 	&& $(VENV)/bin/python -m venv "$$scratch" \
 	&& "$$scratch/bin/python" -m pip --disable-pip-version-check --quiet install '$(UV)' \
 	&& "$$scratch/bin/uv" $(COMPILE) pyproject.toml -o requirements/runtime.txt \
+	&& "$$scratch/bin/uv" $(COMPILE) pyproject.toml --extra lake -c requirements/runtime.txt -o requirements/lake.txt \
 	&& "$$scratch/bin/uv" $(COMPILE) --group build -o requirements/build.txt \
 	&& "$$scratch/bin/uv" $(COMPILE) --group dev -c requirements/runtime.txt -o requirements/dev.txt \
 	&& "$$scratch/bin/uv" $(COMPILE) pyproject.toml --group evaluate -o requirements/evaluate.txt \
@@ -144,6 +152,17 @@ $(VENV)/.installed-dev: requirements/dev.txt $(VENV)/.installed
 $(NODE_TOOLS)/.installed: tests/clients/package-lock.json
 	@echo 'installing the tools for TypeScript and OpenAPI into $(NODE_TOOLS) …'
 	@cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
+$(VENV)/.installed-lake: requirements/lake.txt $(VENV)/.installed
+	@$(PIP) install --no-deps --require-hashes -r requirements/lake.txt
+	@$(PIP) check
+	@touch $@
+
+# Azure's storage emulator, by its lock; without it, those tests are passed over.
+$(AZURITE)/node_modules: $(AZURITE)/package-lock.json
+	@echo "installing Azure's storage emulator into $(AZURITE) …"
+	@npm ci --prefix $(AZURITE) --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 # What judges the dbt project, with a dbt of its own: sqlfluff's part for dbt wants an older click.

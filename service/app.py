@@ -58,9 +58,7 @@ class App(Litestar):
 
 def schedules_of(gate: Gate) -> Schedules:
     """What the service does by the clock, with the parts that it needs."""
-    return Schedules(
-        gate.settings, gate.backups, gate.writer, gate.metrics, gate.forget_old_answers
-    )
+    return Schedules(gate.settings, gate.backups, gate.writer, gate.metrics, gate.keep_house)
 
 
 def create_app(settings: Settings, local: Caller | None = None) -> Litestar:
@@ -112,6 +110,7 @@ async def _opened(settings: Settings, local: Caller | None, app: Litestar) -> As
     schedules = schedules_of(gate)
     if local is None and not gate.losses:  # a command ends before anything is due
         schedules.start()
+        gate.copy_soon()  # what a service before has left over
     try:
         yield
     finally:

@@ -177,6 +177,12 @@ class Unavailable(TryLater):
     status, slug, title = 503, "unavailable", "Unavailable"
 
 
+class StoreUnavailable(TryLater):
+    """Object storage does not answer, or refuses; a message never says with which key."""
+
+    status, slug, title = 503, "store-unavailable", "The store cannot be used"
+
+
 class NoSpace(Problem):
     """The disk is full."""
 

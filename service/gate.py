@@ -7,6 +7,9 @@ from service.access.key_memory import KeyMemory
 from service.access.keyring import Keyring
 from service.backups.catalogue import Catalogue
 from service.backups.ownership import Ownership
+from service.backups.paired_places import Places
+from service.backups.pairing import Pairing
+from service.backups.retention import Keep
 from service.dictionary import Dictionary, Table
 from service.doors.backups import Backups
 from service.doors.builds import Builds
@@ -16,7 +19,7 @@ from service.doors.files import FileLoads
 from service.doors.inserts import Inserts
 from service.doors.replays import Replays
 from service.doors.restores import Restores
-from service.errors import NoSpace, NotFound, Unavailable
+from service.errors import NoSpace, NotFound, StoreUnavailable, Unavailable
 from service.judge.process.process_client import WorkerProcess
 from service.judge.rulebook import Rulebook
 from service.ops import records, trail
@@ -28,6 +31,7 @@ from service.runtime.logs import get_logger
 from service.runtime.metrics import Metrics
 from service.runtime.running import death_before
 from service.runtime.settings import Settings
+from service.stores.kinds import open_store
 from service.warehouse.deeds import Deeds
 from service.warehouse.losses import HINT, Losses
 from service.warehouse.opened_warehouse import open_warehouse
@@ -49,7 +53,9 @@ class Gate:
         self.settings = settings
         self.metrics = Metrics()
         self.violation_counts = ViolationCounts()
-        self.catalogue = Catalogue(settings.backups)
+        self.places = places_of(settings)
+        self.catalogue = self.places.primary
+        self.pairing = _pairing_of(settings, self.places, self.metrics)
         self.keyring = Keyring(settings.keys_file)
         self.died_before: str | None = (
             None  # how the service before this one ended, if out of order
@@ -66,8 +72,7 @@ class Gate:
         self._open_warehouse()
         self._open_doors()
         self._remember_keys()
-        self._claim_backups()
-        self.catalogue.sweep()
+        self._take_over_backups()
         self.copies.sweep()
         if self.losses:  # nothing is written, or removed, before an operator has decided
             log.error("rows_missing", found=self.losses.described(), hint=HINT)
@@ -96,6 +101,8 @@ class Gate:
             self.catalogue.get(deed.subject)
         except NotFound:
             return "the backup is not there"
+        except StoreUnavailable:
+            return None
         return "the backup is there"
 
     def _open_warehouse(self) -> None:
@@ -116,6 +123,9 @@ class Gate:
         codec = settings.codec
         self.deeds = deeds = Deeds(database, writer)
         self.ownership = Ownership(self.catalogue, database)
+        if self.places.second and self.pairing:
+            self.ownership_of_copies = Ownership(self.places.second, database)
+            self.places.second.before_change = self.ownership_of_copies.claim
 
         def current() -> Rulebook:
             return self.rulebook
@@ -127,18 +137,22 @@ class Gate:
         self.builds = Builds(settings, writer, deeds, self.reload, database.all_cores)
         self.copies = WarehouseCopies(settings, database)
         self.replays = Replays(database, writer, self.metrics, current)
-        self.restores = Restores(database, writer, deeds, self.catalogue, current, codec)
+        self.restores = Restores(database, writer, deeds, self.places, current, codec)
         self.backups = Backups(
-            database, writer, deeds, self.catalogue, self.metrics, current, codec
+            database, writer, deeds, self.places, self.pairing, self.metrics, current, codec
         )
 
-    def _claim_backups(self) -> None:
+    def _take_over_backups(self) -> None:
+        """Claims the backups, and sweeps them. Where they are away, rows come in all the same."""
+        self.catalogue.before_change = self.ownership.claim
         try:
             self.ownership.claim()
+            self.catalogue.sweep()
+        except StoreUnavailable as error:
+            log.error("backups_away", reason=error.detail)
         except BaseException:
             self.close()
             raise
-        self.catalogue.before_change = self.ownership.claim
 
     def _remember_keys(self) -> None:
         """Has keys count that were there before, whatever became of their file."""
@@ -155,6 +169,8 @@ class Gate:
         self.builds.cut_short()
         self.dbt_docs.cut_short()
         self.loads.cut_short()
+        if self.pairing:
+            self.pairing.cut_short()
         self.database.interrupt()
 
     def close(self) -> None:
@@ -163,10 +179,14 @@ class Gate:
         self.loads.stop()
         self.builds.stop()
         self.writer.stop()
+        if self.pairing:
+            self.pairing.stop()
         self.keyring.flush()
         self.inserts.close()
         self.queries.close()
         self.ownership.release()
+        if self.pairing:
+            self.ownership_of_copies.release()
         self.database.close()
 
     @property
@@ -192,7 +212,37 @@ class Gate:
         """The table of that name; UnknownTable when there is none."""
         return self.rulebook.table(name)
 
+    def keep_house(self) -> None:
+        """What is done every hour: forgets old answers, and looks for backups to copy."""
+        self.forget_old_answers()
+        self.copy_soon()
+
+    def copy_soon(self) -> None:
+        """Has backups copied, unless rows are missing: then nothing is changed."""
+        if self.pairing and not self.losses:
+            self.pairing.wake()
+
     def forget_old_answers(self) -> None:
         """Forgets the answers to requests with an Idempotency-Key that are old enough."""
         before = utc_now() - timedelta(hours=self.settings.idempotency_hours)
         self.writer.run(lambda connection: records.forget_answers(connection, before)).result()
+
+
+def places_of(settings: Settings) -> Places:
+    """Where backups are, and their copies; nothing is asked of either yet.
+
+    Raises:
+        StoreUnavailable: the credentials of one cannot be read, or the extra `lake` is missing.
+    """
+    primary = Catalogue(open_store(settings.backups, settings.backups_credentials))
+    if settings.backups_copy is None:
+        return Places(primary)
+    return Places(
+        primary, Catalogue(open_store(settings.backups_copy, settings.backups_copy_credentials))
+    )
+
+
+def _pairing_of(settings: Settings, places: Places, metrics: Metrics) -> Pairing | None:
+    if places.second is None:
+        return None
+    return Pairing(places.primary, places.second, Keep.of(settings), metrics)

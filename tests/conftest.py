@@ -23,6 +23,7 @@ pytest_plugins = [
     "tests.support.door",
     "tests.support.odd_things",
     "tests.support.services",
+    "tests.support.stores",
     "tests.support.writers",
 ]
 

@@ -17,6 +17,7 @@ CHECKOUT = Path(__file__).parents[1]
 ROOMS = (
     "errors",
     "runtime",
+    "stores",
     "dictionary",
     "formats",
     "engines",
@@ -47,6 +48,7 @@ LIBRARIES = {
     "fastavro": ["formats.avro"],
     "httpx": ["cli"],
     "jinja2": ["console"],
+    "obstore": ["stores"],
     "multipart": ["console"],
     "litestar": ["api", "console", "app"],
     "resvg_py": ["reports"],

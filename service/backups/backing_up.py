@@ -1,26 +1,30 @@
 """Takes backups, and takes in those that were made elsewhere."""
 
+import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BufferedReader, BytesIO
 from itertools import pairwise, repeat
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from service.backups.catalogue import MAX_LEFT_OUT, Catalogue, Entry, Kind
+from service.backups.catalogue import Catalogue
+from service.backups.entry import DATA, MAX_LEFT_OUT, Entry, Kind
 from service.dictionary import Rule, Table
 from service.engines.engine import Connection
 from service.engines.sql import core, count_rows, quoted
-from service.errors import shortened
+from service.errors import DamagedBackup, StoreUnavailable, shortened
 from service.formats.avro.avro_files import BATCH_ROWS, DEFAULT_CODEC, AvroFile, Written, write
 from service.judge.findings import FIRST_IDS, Breach, Findings, raise_if_broken
-from service.runtime.durable_files import HashingFile, Steps, made_whole, no_steps, open_plain
+from service.runtime.durable_files import Steps, no_steps, open_plain
+from service.stores.store import Writing
 
 PART_ROWS = 1 << 18  # sorted at once, about
 SAMPLED = 64  # rows of each part whose keys are looked at
@@ -60,9 +64,9 @@ def back_up(
     with _all_or_none(catalogue) as begun:
         for table, backup_id in zip(tables, backup_ids or repeat(None), strict=False):
             begun.append(backup_id or catalogue.new_id(table.name))
-            path = catalogue.new_path(begun[-1])
-            written = _write(connection, table, path, codec, taken)
-            entries.append(taken.entry(table, path, codec, written))
+            with catalogue.writing(begun[-1]) as file:
+                written = _write(connection, table, file, begun[-1], codec, taken)
+            entries.append(taken.entry(table, begun[-1], codec, written))
             steps(f"data {table.name}")
         _add(catalogue, set_id, entries, steps)
     return entries
@@ -83,8 +87,9 @@ def _all_or_none(catalogue: Catalogue) -> Iterator[list[str]]:
     try:
         yield begun
     except BaseException:
-        for backup_id in begun:
-            catalogue.discard(backup_id)
+        with suppress(StoreUnavailable):  # the next start sweeps; the first error says why
+            for backup_id in begun:
+                catalogue.discard(backup_id)
         raise
 
 
@@ -98,9 +103,9 @@ class _Taken:
     set_id: str | None = None
     set_size: int | None = None
 
-    def entry(self, table: Table, path: Path, codec: str, written: Written) -> Entry:
+    def entry(self, table: Table, backup_id: str, codec: str, written: Written) -> Entry:
         return Entry(
-            backup_id=path.stem,
+            backup_id=backup_id,
             table=table.name,
             rows=written.rows,
             bytes=written.bytes,
@@ -109,7 +114,7 @@ class _Taken:
             schema_fingerprint=written.schema_fingerprint,
             dictionary_version=self.dictionary_version,
             created_at=self.created_at,
-            file=path.name,
+            file=backup_id + DATA,
             set_id=self.set_id,
             kind=self.kind,
             set_size=self.set_size,
@@ -126,14 +131,16 @@ def _iso(timestamp: datetime) -> str:
     return timestamp.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
-def _write(connection: Connection, table: Table, path: Path, codec: str, taken: _Taken) -> Written:
+def _write(
+    connection: Connection, table: Table, file: Writing, backup_id: str, codec: str, taken: _Taken
+) -> Written:
     about = {
-        "gatehouse.backup_id": path.stem,
+        "gatehouse.backup_id": backup_id,
         "gatehouse.dictionary_version": taken.dictionary_version,
         "gatehouse.created_at": taken.created_at,
     }
     lacking = _lacking(connection, table)
-    return write(path, table, _batches(connection, table), codec, about, nullable=lacking)
+    return write(file, table, _batches(connection, table), codec, about, nullable=lacking)
 
 
 def _batches(connection: Connection, table: Table) -> Iterator[pa.RecordBatch]:
@@ -172,7 +179,7 @@ def _lacking(connection: Connection, table: Table) -> frozenset[str]:
 
 
 def import_file(
-    source: Path | BinaryIO,
+    source: Path | BytesIO,
     table: Table,
     catalogue: Catalogue,
     *,
@@ -190,28 +197,27 @@ def import_file(
         RulesBroken: a row does not fit the dictionary, or an id comes more than once.
         NoSpace: it does not fit on the disk.
     """
-    with _all_or_none(catalogue) as begun:
+    with _all_or_none(catalogue) as begun, _opened(source) as theirs:
         begun.append(backup_id or catalogue.new_id(table.name))
-        path = catalogue.new_path(begun[0])
-        with made_whole(path) as file:
-            _copy(source, file)
-            file.settle()
-            through = _read_through(file.path, table)
+        sha256 = hashlib.file_digest(theirs, "sha256").hexdigest()
+        theirs.seek(0)
+        through = _read_through(theirs, table)
+        theirs.seek(0)
+        with catalogue.writing(begun[0]) as file:
+            shutil.copyfileobj(theirs, file, 1 << 20)
+            if file.sha256 != sha256:
+                raise DamagedBackup("it was changed while it was read")
         steps(f"data {table.name}")
         taken = _Taken(dictionary_version, _iso(datetime.now(UTC)), kind="import")
         written = Written(through.rows, file.size, file.sha256, through.schema_fingerprint)
-        entry = taken.entry(table, path, through.codec, written)
+        entry = taken.entry(table, begun[0], through.codec, written)
         entry = msgspec.structs.replace(entry, left_out=through.left_out)
         catalogue.add(entry)
     return entry
 
 
-def _copy(source: Path | BinaryIO, file: HashingFile) -> None:
-    if isinstance(source, Path):
-        with open_plain(source) as opened:
-            shutil.copyfileobj(opened, file, 1 << 20)
-    else:
-        shutil.copyfileobj(source, file, 1 << 20)
+def _opened(source: Path | BytesIO) -> AbstractContextManager[BufferedReader]:
+    return open_plain(source) if isinstance(source, Path) else BufferedReader(source)
 
 
 @dataclass(frozen=True)
@@ -224,14 +230,13 @@ class _Through:
     left_out: tuple[str, ...]
 
 
-def _read_through(path: Path, table: Table) -> _Through:
+def _read_through(file: BufferedReader, table: Table) -> _Through:
     findings, keys, rows = Findings(table), list[pa.Array](), 0
-    with open_plain(path) as file:
-        avro = AvroFile(file, table)
-        for batch in avro.batches():
-            findings.look_at(batch)
-            keys.append(batch.column(table.primary_key))
-            rows += batch.num_rows
+    avro = AvroFile(file, table)
+    for batch in avro.batches():
+        findings.look_at(batch)
+        keys.append(batch.column(table.primary_key))
+        rows += batch.num_rows
     findings.raise_if_any()
     raise_if_broken(table, _repeated(table, keys))
     left_out = tuple(map(shortened, avro.left_out[:MAX_LEFT_OUT]))

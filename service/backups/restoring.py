@@ -12,6 +12,7 @@ import msgspec
 
 from service.backups.catalogue import Catalogue, Entry
 from service.backups.comparing import WHAT, staged
+from service.backups.paired_places import Place
 from service.backups.preparing import Prepared
 from service.backups.staging import check_references, drop_staged, stage
 from service.dictionary import Dictionary, Table
@@ -36,6 +37,7 @@ class RestoreResult(msgspec.Struct, frozen=True):
     changed: int
     load_id: str | None  # None after a dry run
     safety_backup_id: str | None = None  # of the table as it was before; None after a dry run
+    place: Place = "primary"  # where the backup was read
 
 
 def restore(

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Self
 
-from service.backups.catalogue import Entry
+from service.backups.entry import Entry
+from service.runtime.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,15 @@ class Keep:
     last: int
     daily: int
     weekly: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """As the settings say it."""
+        return cls(
+            last=settings.backup_keep_last,
+            daily=settings.backup_keep_daily,
+            weekly=settings.backup_keep_weekly,
+        )
 
 
 def expired(entries: Iterable[Entry], keep: Keep) -> list[Entry]:

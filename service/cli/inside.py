@@ -1,6 +1,6 @@
 """The app in this process, for commands when no service runs."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any
 
@@ -11,11 +11,14 @@ from service.access.key_memory import DISABLE, deeds_of
 from service.api.http.authentication import local_caller
 from service.app import create_app
 from service.backups.catalogue import Catalogue
-from service.backups.ownership import BackupsOwner, Ownership
+from service.backups.entry import Entry
+from service.backups.owner_mark import BackupsOwner
+from service.backups.ownership import Ownership
 from service.cli.failures import Unreachable
 from service.dictionary import DictionaryError
 from service.engines.duckdb import Database, DatabaseError, InUseError
-from service.errors import NotBuilt, Problem
+from service.errors import NotBuilt, Problem, StoreUnavailable
+from service.gate import places_of
 from service.ops import trail
 from service.runtime import logs
 from service.runtime.durable_files import remove_durably
@@ -47,11 +50,18 @@ class Damaged(Unreachable):
 def _way_out(settings: Settings) -> str:
     """A hint that names the last backup of each table."""
     newest: dict[str, str] = {}
-    for entry in Catalogue(settings.backups).list():
+    for entry in _listed(settings):
         newest.setdefault(entry.table, entry.created_at)
     there = ", ".join(f"{table} of {moment}" for table, moment in newest.items())
     backups = f"the last backups: {there}" if there else "there are no backups"
     return f"`gatehouse recover` makes it anew from the history and the backups; {backups}"
+
+
+def _listed(settings: Settings) -> Sequence[Entry]:
+    try:
+        return places_of(settings).find(None, Catalogue.list).entries
+    except StoreUnavailable:
+        return []
 
 
 def quieten(settings: Settings) -> None:
@@ -102,7 +112,7 @@ def alone(settings: Settings) -> Iterator[Database]:
 def check_backups(settings: Settings) -> None:
     """Raises Unreachable where the folder of the backups is another warehouse's."""
     with alone(settings) as database:
-        ownership = Ownership(Catalogue(settings.backups), database)
+        ownership = Ownership(places_of(settings).primary, database)
         ownership.claim()
         ownership.release()
 
@@ -114,13 +124,16 @@ def adopt_backups(settings: Settings) -> BackupsOwner | None:
         Unreachable: a service has this warehouse, or the one whose the backups are.
     """
     with alone(settings) as database, database.connect() as connection:
-        ownership = Ownership(Catalogue(settings.backups), database)
-        before = ownership.adopt()
-        detail = f"of the warehouse {before.warehouse}" if before else None
-        folder = settings.backups.name
-        trail.record(connection, local_caller().name, "backups.adopt", folder, detail)
-        ownership.release()
-        return before
+        places = places_of(settings)
+        before = []
+        for catalogue in filter(None, (places.primary, places.second)):
+            ownership = Ownership(catalogue, database)
+            before.append(ownership.adopt())
+            ownership.release()
+        detail = f"of the warehouse {before[0].warehouse}" if before[0] else None
+        name = str(settings.backups).rpartition("/")[2]
+        trail.record(connection, local_caller().name, "backups.adopt", name, detail)
+        return before[0]
 
 
 def disable_keys(settings: Settings) -> None:

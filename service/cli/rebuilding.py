@@ -38,9 +38,9 @@ def _build(settings: "Settings") -> None:
 
 def _whole_backups(run: Run) -> "list[list[Entry]]":
     """Complete sets of backups, then single backups; newest first."""
-    from service.backups.catalogue import Catalogue
+    from service.gate import places_of
 
-    catalogue = Catalogue(run.settings.backups)
+    catalogue = places_of(run.settings).primary
     entries = [entry for entry in catalogue.list() if entry.kind != "safety"]
     ids = dict.fromkeys(entry.set_id for entry in entries if entry.set_id)
     sets = [_complete(catalogue, set_id) for set_id in ids]

@@ -13,7 +13,7 @@ from service.api.http.describing import Schema, described
 from service.api.http.negotiation import HTML
 from service.api.http.parameters import only_known
 from service.api.v1.loads import page_of
-from service.backups.catalogue import Entry
+from service.backups.paired_places import Found
 from service.backups.restoring import RestoreResult
 from service.console.forms import Form, see_other
 from service.console.pages import page, url
@@ -56,7 +56,7 @@ class RestorePages(Controller):
     ) -> Response[Any]:
         """Shows what restoring a backup would change; of one that is done, what it changed."""
         table = gate.table(name).name
-        backups = gate.catalogue.list(table)
+        backups = gate.places.find(None, lambda catalogue: catalogue.list(table)).entries
         shown: dict[str, Any] = {
             "title": table,
             "word": table,
@@ -66,8 +66,8 @@ class RestorePages(Controller):
         action = f"/tables/{table}/restore"
         if done:
             return _done(request, gate, done, {table: undo} if undo else {}, shown, action)
-        entries = [gate.restores.backup_of(table, backup)] if backup else []
-        return _compared(request, gate, entries, shown, action)
+        found = gate.restores.backup_of(table, backup) if backup else None
+        return _compared(request, gate, found, shown, action)
 
     @get(
         "/restore",
@@ -82,9 +82,9 @@ class RestorePages(Controller):
         of: FromQuery[str],
     ) -> Response[Any]:
         """Shows what restoring the set `of` that id would change in every table."""
-        entries = gate.catalogue.of_set(of)
+        found = gate.restores.set_of(of)
         shown: dict[str, Any] = {"title": ALL, "word": ALL, "backups": [], "wanted": of}
-        return _compared(request, gate, entries, shown, "/restore")
+        return _compared(request, gate, found, shown, "/restore")
 
     @post("/tables/{name:str}/restore", operation_id="restore_by_form", opt=FORM)
     async def restore_by_form(
@@ -97,8 +97,8 @@ class RestorePages(Controller):
         """Restores a backup, once the name of its table was typed."""
         table = gate.table(name).name
         _check_word(form, table)
-        entry = await asyncio.to_thread(gate.restores.backup_of, table, form.text("backup"))
-        [result] = await _restore(request, gate, [entry])
+        found = await asyncio.to_thread(gate.restores.backup_of, table, form.text("backup"))
+        [result] = await _restore(request, gate, found)
         return see_other(_after(result))
 
     @post("/restore", operation_id="restore_set_by_form", opt=FORM)
@@ -112,8 +112,8 @@ class RestorePages(Controller):
         meant.
         """
         _check_word(form, ALL)
-        entries = await asyncio.to_thread(_entries, gate, form)
-        results = await _restore(request, gate, entries)
+        found = await asyncio.to_thread(_found, gate, form)
+        results = await _restore(request, gate, found)
         shown: dict[str, Any] = {"title": ALL, "word": ALL}
         undo = {each.table: each.safety_backup_id for each in results}
         return page(
@@ -121,9 +121,10 @@ class RestorePages(Controller):
         )
 
 
-def _entries(gate: Gate, form: Form) -> Sequence[Entry]:
-    named = [gate.catalogue.get(backup_id) for backup_id in form.all("each")]
-    return named or gate.catalogue.of_set(form.text("backup"))
+def _found(gate: Gate, form: Form) -> Found:
+    if not (ids := form.all("each")):
+        return gate.restores.set_of(form.text("backup"))
+    return gate.places.find(None, lambda catalogue: [catalogue.get(each) for each in ids])
 
 
 def _check_word(form: Form, word: str) -> None:
@@ -132,9 +133,9 @@ def _check_word(form: Form, word: str) -> None:
 
 
 async def _restore(
-    request: Request[Any, Any, Any], gate: Gate, entries: Sequence[Entry]
+    request: Request[Any, Any, Any], gate: Gate, found: Found
 ) -> list[RestoreResult]:
-    begun = await asyncio.to_thread(gate.restores.begin, entries, actor=actor_of(request))
+    begun = await asyncio.to_thread(gate.restores.begin, found, actor=actor_of(request))
     results = await asyncio.wrap_future(begun)
     assert isinstance(results, list)  # only a repeat by an Idempotency-Key gets a stored answer
     return results
@@ -149,7 +150,7 @@ def _after(result: RestoreResult) -> str:
 def _compared(
     request: Request[Any, Any, Any],
     gate: Gate,
-    entries: Sequence[Entry],
+    found: Found | None,
     shown: dict[str, Any],
     action: str,
 ) -> Response[Any]:
@@ -157,13 +158,13 @@ def _compared(
     results: Sequence[RestoreResult] = []
     problem: Problem | None = None
     try:
-        results = gate.restores.plan(entries) if entries else []
+        results = gate.restores.plan(found) if found else []
     except REASONS as reason:
         problem = reason
     return page(
         request,
         "restore.html",
-        entries=entries,
+        entries=found.entries if found else [],
         results=results,
         problem=problem,
         references=problem.members.get("references", []) if problem else [],

@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from service.backups.backing_up import back_up, import_file
-from service.backups.catalogue import Catalogue, Entry, Kind
+from service.backups.catalogue import Catalogue
+from service.backups.entry import Entry, Kind
+from service.backups.paired_places import Places
+from service.backups.pairing import Pairing
 from service.backups.retention import Keep, expired
 from service.backups.verifying import Verification, verify
 from service.dictionary import Table
@@ -32,16 +35,21 @@ class Backups:
         database: Database,
         writer: Writer,
         deeds: Deeds,
-        catalogue: Catalogue,
+        places: Places,
+        pairing: Pairing | None,
         metrics: Metrics,
         rulebook: Callable[[], Rulebook],
         codec: str,
     ) -> None:
-        """`rulebook` gives the current one; `codec` is that of backups that ask for none."""
+        """`rulebook` gives the current one; `codec` is that of backups that ask for none.
+
+        `pairing` copies what is backed up, where there is a second place.
+        """
         self._database, self._writer, self._metrics = database, writer, metrics
         self._deeds = deeds
         self._rulebook, self._codec = rulebook, codec
-        self.catalogue = catalogue
+        self._places, self._pairing = places, pairing
+        self.catalogue = places.primary
 
     def back_up(self, table: Table, actor: str | None, codec: str | None = None) -> Entry:
         """Backs one table up.
@@ -73,9 +81,11 @@ class Backups:
         version = self._rulebook().dictionary.version
         backup_id = self.catalogue.new_id(table.name)
         with self._deeds.doing(actor, "backup.import", [backup_id]):
-            return import_file(
+            entry = import_file(
                 source, table, self.catalogue, dictionary_version=version, backup_id=backup_id
             )
+        self._copy_soon()
+        return entry
 
     def verify(self, backup_id: str) -> Verification:
         """Reads a backup again, to its last row; not on record.
@@ -118,20 +128,28 @@ class Backups:
         return {subject: checked_at.replace(tzinfo=UTC) for subject, checked_at in found}
 
     def remove(self, backup_id: str, actor: str | None, why: str | None = None) -> None:
-        """Removes a backup and its file.
+        """Removes a backup and its file, and its copy before.
 
         Raises:
             NotFound: there is no such backup.
+            StoreUnavailable: a place is away.
         """
+        self._remove(backup_id, actor, why, self._places.second)
+
+    def _remove(
+        self, backup_id: str, actor: str | None, why: str | None, second: Catalogue | None = None
+    ) -> None:
         self.catalogue.get(backup_id)
         with self._deeds.doing(actor, "backup.delete", [backup_id], why, makes_room=True):
+            if second:
+                second.discard(backup_id)
             self.catalogue.remove(backup_id)
 
     def remove_expired(self, keep: Keep, tables: set[str], actor: str | None) -> None:
-        """Removes what `keep` keeps no longer, of these tables."""
+        """Removes what `keep` keeps no longer, of these tables; `pairing` does so of copies."""
         for entry in expired(self.catalogue.list(), keep):
             if entry.table in tables:
-                self.remove(entry.backup_id, actor, "kept for long enough")
+                self._remove(entry.backup_id, actor, "kept for long enough")
 
     def _back_up(
         self,
@@ -147,7 +165,7 @@ class Backups:
             self._database.all_cores(),
             self._database.reading() as connection,
         ):
-            return back_up(
+            entries = back_up(
                 connection,
                 tables,
                 self.catalogue,
@@ -157,6 +175,12 @@ class Backups:
                 kind=kind,
                 backup_ids=ids,
             )
+        self._copy_soon()
+        return entries
+
+    def _copy_soon(self) -> None:
+        if self._pairing:
+            self._pairing.wake()
 
     def _is_there(self, entry: Entry) -> bool:
         try:

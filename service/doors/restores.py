@@ -11,7 +11,9 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from service.backups.catalogue import Catalogue, Entry
+from service.backups.catalogue import Catalogue
+from service.backups.entry import Entry
+from service.backups.paired_places import Found, Place, Places
 from service.backups.preparing import Prepared
 from service.backups.restoring import RestoreResult, restore
 from service.backups.safety import Safety
@@ -36,31 +38,36 @@ class Restores:
         database: Database,
         writer: Writer,
         deeds: Deeds,
-        catalogue: Catalogue,
+        places: Places,
         rulebook: Callable[[], Rulebook],
         codec: str,
     ) -> None:
         """`rulebook` gives the current one; `codec` is that of safety backups."""
-        self._database, self._writer, self._catalogue = database, writer, catalogue
+        self._database, self._writer, self._places = database, writer, places
         self._deeds = deeds
         self._rulebook, self._codec = rulebook, codec
 
-    def backup_of(self, table: str, backup_id: str) -> Entry:
+    def backup_of(self, table: str, backup_id: str, place: Place | None = None) -> Found:
         """The backup of that id, or (``latest``) the newest one of the table.
 
         Raises:
             NotFound: there is none.
-            Unprocessable: it is one of another table.
+            Unprocessable: it is one of another table, or there is no such place.
+            StoreUnavailable: the place is away.
         """
-        if backup_id == "latest":
-            return self._catalogue.latest(table)
-        entry = self._catalogue.get(backup_id)
-        if entry.table != table:
-            detail = f"it is a backup of {entry.table}, not of {table}"
-            raise Unprocessable(detail, backup_id=backup_id, table=entry.table)
-        return entry
+        return self._places.find(place, lambda catalogue: [_backup(catalogue, table, backup_id)])
 
-    def plan(self, entries: Sequence[Entry]) -> Results:
+    def set_of(self, set_id: str, place: Place | None = None) -> Found:
+        """The backups that were taken together.
+
+        Raises:
+            NotFound: there is no such set.
+            Conflict: some of it are left.
+            Unprocessable, StoreUnavailable: as `backup_of`.
+        """
+        return self._places.find(place, lambda catalogue: catalogue.of_set(set_id))
+
+    def plan(self, found: Found) -> Results:
         """What a restore would do, found out beside the writer; nothing changes.
 
         Raises:
@@ -71,13 +78,16 @@ class Restores:
             try:
                 connection.execute("begin")
                 with self._database.all_cores():
-                    return restore(connection, dictionary, entries, self._catalogue, dry_run=True)
+                    results = restore(
+                        connection, dictionary, found.entries, found.catalogue, dry_run=True
+                    )
+                return _from(found.place, results)
             except DatabaseError as error:
                 raise as_problem(error) from error
 
     def begin(
         self,
-        entries: Sequence[Entry],
+        found: Found,
         actor: str | None = None,
         idempotency: Idempotency | None = None,
         render: Render | None = None,
@@ -89,13 +99,14 @@ class Restores:
         Raises:
             UnknownTable: the dictionary has a table no more.
             NoSpace: the backup of what is there does not fit on the disk.
+            StoreUnavailable: no place for it can be reached.
             Unavailable: too many requests wait for the writer.
         """
         rulebook = self._rulebook()
-        tables = [rulebook.table(entry.table) for entry in entries]
-        safety = Safety(tables, self._catalogue, self._codec, rulebook.dictionary.version)
-        run = RestoreRun(self._database, self._catalogue, self._rulebook, safety, entries, actor)
-        begun = self._deeds.begin(actor, "restore", [entry.backup_id for entry in entries])
+        tables = [rulebook.table(entry.table) for entry in found.entries]
+        safety = Safety(tables, self._places.to_write(), self._codec, rulebook.dictionary.version)
+        run = RestoreRun(self._database, self._rulebook, safety, found, actor)
+        begun = self._deeds.begin(actor, "restore", [entry.backup_id for entry in found.entries])
         try:
             run.prepare()
             run.on_trail = begun
@@ -122,15 +133,14 @@ class RestoreRun:
     def __init__(
         self,
         database: Database,
-        catalogue: Catalogue,
         rulebook: Callable[[], Rulebook],
         safety: Safety,
-        entries: Sequence[Entry],
+        found: Found,
         actor: str | None,
     ) -> None:
         """`safety` backs up what is there; it stays only if the restore is done."""
-        self._database, self._catalogue, self._rulebook = database, catalogue, rulebook
-        self._safety, self._entries, self._actor = safety, entries, actor
+        self._database, self._rulebook = database, rulebook
+        self._safety, self._found, self._actor = safety, found, actor
         self._prepared: Prepared | None = None
         self.on_trail: Sequence[str] = ()  # its entries there
         self._cleanup = ExitStack()
@@ -153,7 +163,7 @@ class RestoreRun:
         """
         dictionary = self._rulebook().dictionary
         try:
-            prepared = Prepared(beside, dictionary, self._entries, self._catalogue)
+            prepared = Prepared(beside, dictionary, self._found.entries, self._found.catalogue)
             beside.execute("commit")  # of temporary tables only
         except (Problem, DatabaseError):
             return None
@@ -166,7 +176,7 @@ class RestoreRun:
 
         It is not the writer's own: whoever waits for that would not wait for its callbacks.
         """
-        touched = [entry.table for entry in self._entries]
+        touched = [entry.table for entry in self._found.entries]
         try:
             written: Future[Any] = (
                 writer.run_once(self.apply, touched, idempotency, render)
@@ -187,14 +197,15 @@ class RestoreRun:
             results = restore(
                 connection,
                 self._rulebook().dictionary,
-                self._entries,
-                self._catalogue,
+                self._found.entries,
+                self._found.catalogue,
                 actor=self._actor,
                 prepared=self._prepared,
             )
         trail.end(connection, self.on_trail, "done")
         self._safety.needed = True  # should only the commit fail, it stays, and does no harm
         backups = {entry.table: entry.backup_id for entry in self._safety.entries}
+        results = _from(self._found.place, results)
         return [
             msgspec.structs.replace(each, safety_backup_id=backups[each.table]) for each in results
         ]
@@ -210,6 +221,20 @@ class RestoreRun:
         """Where nothing was restored, the tables still hold what the safety backup has."""
         if not self._safety.needed:
             self._safety.discard()
+
+
+def _backup(catalogue: Catalogue, table: str, backup_id: str) -> Entry:
+    if backup_id == "latest":
+        return catalogue.latest(table)
+    entry = catalogue.get(backup_id)
+    if entry.table != table:
+        detail = f"it is a backup of {entry.table}, not of {table}"
+        raise Unprocessable(detail, backup_id=backup_id, table=entry.table)
+    return entry
+
+
+def _from(place: Place, results: Results) -> Results:
+    return [msgspec.structs.replace(each, place=place) for each in results]
 
 
 def _pass_on(written: "Future[Any]", outcome: "Future[Any]") -> None:

@@ -51,6 +51,22 @@ class Metrics:
             "Backups that the last self-check found damaged.",
             registry=self.registry,
         )
+        self.backup_copies = Counter(
+            "gatehouse_backup_copies",
+            "Backups that were copied to the second place, and verified there.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.copies_waiting = Gauge(
+            "gatehouse_backup_copies_waiting",
+            "Backups that the second place has not yet.",
+            registry=self.registry,
+        )
+        self.copy_lag = Gauge(
+            "gatehouse_backup_copy_lag_seconds",
+            "For how long the oldest of them has been waiting.",
+            registry=self.registry,
+        )
 
         # Cached, since looking up a labelled series takes longer than counting in it.
         self._rows = lru_cache(1000)(self.rows.labels)

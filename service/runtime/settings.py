@@ -7,12 +7,15 @@ import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from cronsim import CronSim, CronSimError
 from msgspec import Meta
+
+from service.runtime.locations import Location
 
 PREFIX = "GATEHOUSE_"
 # Environment variables that are no settings, and what they are for.
@@ -24,6 +27,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 DEFAULT_WAREHOUSE = Path("warehouse/gatehouse.duckdb")
 MiB = 1024 * 1024
 
+SECRET = frozenset({"key", "backups_credentials", "backups_copy_credentials"})
 WORDS: dict[Any, str] = {  # what is said of a type, to who gave something else
     int: "a whole number",
     float: "a number",
@@ -47,7 +51,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     warehouse: Annotated[Path, Meta(description="The DuckDB file with everything in it.")] = (
         DEFAULT_WAREHOUSE
     )
-    backups: Annotated[Path, Meta(description="The folder of the Avro backups.")] = Path("backups")
+    backups: Annotated[
+        Location,
+        Meta(
+            description="Where the Avro backups are: a folder, or a URL (`abfss://`, `az://`,"
+            " `s3://`, `gs://`)."
+        ),
+    ] = Location("backups")
+    backups_credentials: Annotated[
+        str,
+        Meta(
+            description="How to get at that URL, where the environment does not say it: a"
+            " connection string, a shared access signature, or options such as"
+            " `access_key_id=…;secret_access_key=…`."
+        ),
+    ] = ""
+    backups_copy: Annotated[
+        Location | None,
+        Meta(description="A second place, which each backup is copied to; best in another region."),
+    ] = None
+    backups_copy_credentials: Annotated[
+        str, Meta(description="As `backups_credentials`, for the second place.")
+    ] = ""
     seeds: Annotated[
         Path,
         Meta(
@@ -241,7 +266,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 30
 
     def __post_init__(self) -> None:
-        for name in ("project", "warehouse", "backups", "seeds"):
+        for name in ("backups", "backups_copy"):
+            if (place := getattr(self, name)) is not None:
+                msgspec.structs.force_setattr(self, name, Location(place).within(self.project))
+        for name in ("project", "warehouse", "seeds"):
             # joining an absolute path leaves it as it is
             path = (self.project / getattr(self, name)).resolve()
             msgspec.structs.force_setattr(self, name, path)
@@ -251,8 +279,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise SettingsError("tls_key is set and tls_certificate is not")
 
     def __repr__(self) -> str:
-        """Leaves out the key, since settings end up in logs."""
-        said = {name: getattr(self, name) for name in self.__struct_fields__ if name != "key"}
+        """Leaves out what is secret, since settings end up in logs."""
+        said = {n: getattr(self, n) for n in self.__struct_fields__ if n not in SECRET}
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in said.items())})"
 
     @property
@@ -339,10 +367,13 @@ def _read(where: str, setting: str, value: Any, folder: Path) -> Any:
         value = [name.strip() for name in value.split(",") if name.strip()]
     try:
         return msgspec.convert(
-            value, TYPES[setting], strict=False, dec_hook=lambda _, path: _path(folder, path)
+            value, TYPES[setting], strict=False, dec_hook=partial(_placed, folder)
         )
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{where} is {value!r}, but takes {_taken(setting)}") from error
+        where_wrong = f"{where} is {_said(setting, value)}"
+        if Location in _types(setting):
+            raise SettingsError(f"{where_wrong}: {error}") from None
+        raise SettingsError(f"{where_wrong}, but takes {_taken(setting)}") from None
 
 
 def _taken(setting: str) -> str:
@@ -362,7 +393,23 @@ def _taken(setting: str) -> str:
     return words if least is None else f"{words}, {least:,} or more"
 
 
-def _path(folder: Path, value: Any) -> Path:
+def _types(setting: str) -> tuple[Any, ...]:
+    kind = get_args(TYPES[setting])[0]
+    return get_args(kind) or (kind,)
+
+
+def _placed(folder: Path, kind: type, value: Any) -> Any:
+    """A path or a place, from the text of a setting; a relative path starts at `folder`."""
     if not isinstance(value, str):
         raise TypeError("a path is text")
-    return folder / Path(value).expanduser()
+    place = Location(value)
+    if place.url:
+        return place
+    path = folder / place.path.expanduser()
+    return path if kind is Path else Location(path)
+
+
+def _said(setting: str, value: Any) -> str:
+    """The value, where it can have no secret in it."""
+    is_secret = setting in SECRET or Location in _types(setting)
+    return "not usable" if is_secret else repr(value)

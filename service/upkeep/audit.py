@@ -13,7 +13,7 @@ from service.backups.verifying import verify
 from service.dictionary import Dictionary, Table
 from service.engines.engine import Connection
 from service.engines.sql import core, count_rows, quoted
-from service.errors import NotFound, RulesBroken
+from service.errors import NotFound, RulesBroken, StoreUnavailable
 from service.judge.findings import Findings
 from service.judge.relations import check_unique, dangling_rows
 from service.ops.stored_counts import stored_counts
@@ -322,8 +322,11 @@ def _named(table: Table, broken: dict[str, Any]) -> str:
 
 def _backups_whole(dictionary: Dictionary, catalogue: Catalogue) -> AuditCheck:
     """Every backup on record is there, to its last row."""
-    problems = [f"{backup_id}: its entry is damaged" for backup_id in catalogue.unreadable()]
-    entries = catalogue.list()
+    try:
+        problems = [f"{backup_id}: its entry is damaged" for backup_id in catalogue.unreadable()]
+        entries = catalogue.list()
+    except StoreUnavailable as error:
+        return _check("backups", [error.detail], "")
     for entry in entries:
         problems += [f"{entry.backup_id}: {each}" for each in _damage(dictionary, catalogue, entry)]
     return _check("backups", problems, counted(len(entries), "backup"))

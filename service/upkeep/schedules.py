@@ -130,13 +130,7 @@ class Schedules:
 
     def _remove_expired(self, good: set[str]) -> None:
         """Removes what is kept no longer, of tables of which a `good` backup stays."""
-        settings = self._settings
-        keep = Keep(
-            last=settings.backup_keep_last,
-            daily=settings.backup_keep_daily,
-            weekly=settings.backup_keep_weekly,
-        )
-        self._backups.remove_expired(keep, good, ACTOR)
+        self._backups.remove_expired(Keep.of(self._settings), good, ACTOR)
 
     def _check(self) -> None:
         """Reads backups again, those first that were not checked for longest.

@@ -240,7 +240,7 @@ def damaged(client: httpx.Client, settings: Settings, damage: Callable[[Any], No
     """What the audit says of the backup of jobs after `damage` to its file."""
     made = client.post("/v1/tables/jobs/backups").json()
     assert wrong(client) == {}
-    damage(settings.backups / "jobs" / made["file"])
+    damage(settings.backups.path / "jobs" / made["file"])
     found = wrong(client)
     assert list(found) == ["backups"]
     assert found["backups"].startswith(made["backup_id"])

@@ -41,7 +41,7 @@ def test_too_little_room_on_the_disk_is_not_ready_and_still_live(settings, serve
 
 
 def test_a_folder_of_backups_that_is_not_there_yet_is_no_trouble(settings, serve):
-    shutil.rmtree(settings.backups)
+    shutil.rmtree(settings.backups.path)
     with serve(settings) as client:
         assert client.get("/health/ready").status_code == 200
 

@@ -6,6 +6,7 @@ from litestar.testing import TestClient
 
 from service.api.http.authentication import ANYONE
 from service.app import create_app
+from service.backups.paired_places import Found
 from tests.support.answers import files_in, is_problem
 
 JOBS = "/v1/tables/jobs"
@@ -19,7 +20,7 @@ def rows(client, table="jobs"):
 def state(client, settings):
     """All that a restore could change."""
     tables = [rows(client, name) for name in ("departments", "jobs", "hired_employees")]
-    return tables, client.get("/v1/loads").json(), files_in(settings.backups)
+    return tables, client.get("/v1/loads").json(), files_in(settings.backups.path)
 
 
 def insert(client, table, *new):
@@ -140,7 +141,7 @@ def test_a_dry_run_of_a_set_changes_nothing(client, settings):
 def test_a_damaged_backup_restores_nothing(client, settings):
     backup = client.post(f"{JOBS}/backups").json()
     insert(client, "jobs", {"id": 900, "job": "A"})
-    path = settings.backups / "jobs" / backup["file"]
+    path = settings.backups.path / "jobs" / backup["file"]
     content = bytearray(path.read_bytes())
     content[-20] ^= 1
     path.write_bytes(content)
@@ -241,9 +242,9 @@ def test_a_repeated_request_leaves_no_second_safety_backup(client, settings):
     client.post(f"{JOBS}/backups")
     again = {"headers": {"Idempotency-Key": "once"}, "json": {"backup_id": "latest"}}
     first = client.post(f"{JOBS}/restore", **again)
-    kept = files_in(settings.backups)
+    kept = files_in(settings.backups.path)
     assert client.post(f"{JOBS}/restore", **again).json() == first.json()
-    assert files_in(settings.backups) == kept
+    assert files_in(settings.backups.path) == kept
 
 
 def test_the_safety_backup_waits_for_no_writer_and_has_what_was_written_meanwhile(settings):
@@ -255,7 +256,7 @@ def test_the_safety_backup_waits_for_no_writer_and_has_what_was_written_meanwhil
         with gate.writer.lock:
             row = "insert into core.jobs (id, job) values (900, 'A')"
             gate.writer.run(lambda connection: connection.execute(row), ["jobs"])
-            done = gate.restores.begin([entry])
+            done = gate.restores.begin(Found([entry], gate.catalogue))
             (early,) = [each for each in gate.catalogue.list() if each.kind == "safety"]
         results = done.result()
         assert isinstance(results, list)
@@ -274,7 +275,7 @@ def test_the_backup_is_read_before_the_writer_has_to_wait(settings):
         gate = app.state.gate
         entry = gate.catalogue.latest("jobs")
         with gate.writer.lock:
-            done = gate.restores.begin([entry])
+            done = gate.restores.begin(Found([entry], gate.catalogue))
             gate.catalogue.discard(entry.backup_id)  # it could not be read any more
         results = done.result()
         assert isinstance(results, list)
@@ -294,7 +295,7 @@ def test_what_was_found_out_beside_the_writer_counts_no_more_once_rows_came_in(s
         with gate.writer.lock:
             row = "insert into core.jobs (id, job) values (901, 'B')"
             gate.writer.run(lambda connection: connection.execute(row), ["jobs"])
-            done = gate.restores.begin([entry])
+            done = gate.restores.begin(Found([entry], gate.catalogue))
         results = done.result()
         assert isinstance(results, list)
         (restored,) = results
@@ -304,7 +305,7 @@ def test_what_was_found_out_beside_the_writer_counts_no_more_once_rows_came_in(s
 
 def test_a_restore_that_cannot_be_prepared_leaves_no_safety_backup(client, settings, monkeypatch):
     client.post(f"{JOBS}/backups")
-    kept = files_in(settings.backups)
+    kept = files_in(settings.backups.path)
 
     def fail(*_):
         raise OSError(errno.EIO, "the disk is broken")
@@ -312,4 +313,4 @@ def test_a_restore_that_cannot_be_prepared_leaves_no_safety_backup(client, setti
     monkeypatch.setattr("service.backups.preparing.stage", fail)
     answer = client.post(f"{JOBS}/restore", json={"backup_id": "latest"})
     assert is_problem(answer, 500, "internal")
-    assert files_in(settings.backups) == kept
+    assert files_in(settings.backups.path) == kept

@@ -15,6 +15,7 @@ from service.dictionary import Dictionary
 from service.errors import DamagedBackup, RulesBroken
 from service.formats.avro.avro_files import CODECS
 from tests.support import world
+from tests.support.backups import folder_of, path_of
 from tests.support.foreign import field, foreign_file, rows_in
 from tests.support.world import DEPARTMENTS, HIRED, SAMPLES, Take, files, snapshot
 
@@ -27,7 +28,7 @@ def test_a_backup_is_catalogued_with_what_it_is(
 ):
     (entry,) = take("samples", codec=codec)
     assert catalogue.get(entry.backup_id) == entry
-    path = catalogue.path_of(entry)
+    path = path_of(catalogue, entry)
     assert (entry.rows, entry.bytes, entry.codec) == (4, path.stat().st_size, codec)
     assert (entry.kind, entry.set_id) == ("manual", None)
     assert (entry.file, entry.dictionary_version) == (path.name, dictionary.version)
@@ -80,11 +81,11 @@ def test_a_set_of_which_one_table_fails_leaves_nothing(
     warehouse: duckdb.DuckDBPyConnection, take: Take, catalogue: Catalogue
 ):
     take("departments")
-    before = files(catalogue.folder)
+    before = files(folder_of(catalogue))
     warehouse.execute("drop table core.samples")
     with pytest.raises(duckdb.CatalogException):
         take("departments", "jobs", "samples")
-    assert files(catalogue.folder) == before
+    assert files(folder_of(catalogue)) == before
 
 
 def test_rows_from_before_a_rule_are_kept_as_they_are(
@@ -114,7 +115,7 @@ def test_a_hundred_thousand_rows_are_kept(
 
 def test_verify_says_what_is_wrong(take: Take, catalogue: Catalogue):
     (entry,) = take("departments")
-    path = catalogue.path_of(entry)
+    path = path_of(catalogue, entry)
     whole = path.read_bytes()
     for at in range(0, len(whole), 7):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
@@ -148,7 +149,7 @@ def test_a_file_from_elsewhere_is_taken_in_as_it_is(
     source = BytesIO(path.read_bytes()) if streamed else path
     entry = import_file(source, DEPARTMENTS, catalogue, dictionary_version="v")
     assert (entry.kind, entry.rows, entry.codec) == ("import", 10, codec)
-    assert catalogue.path_of(entry).read_bytes() == path.read_bytes()
+    assert path_of(catalogue, entry).read_bytes() == path.read_bytes()
     assert catalogue.latest("departments") == entry
     assert verify(entry, DEPARTMENTS, catalogue).ok
 
@@ -160,7 +161,7 @@ def test_a_file_that_could_not_be_restored_is_not_taken_in(tmp_path: Path, catal
             import_file(BytesIO(data), DEPARTMENTS, catalogue, dictionary_version="v")
     with pytest.raises(DamagedBackup, match="no column name"):
         import_file(BytesIO(good), HIRED, catalogue, dictionary_version="v")
-    assert files(catalogue.folder) == {}
+    assert files(folder_of(catalogue)) == {}
     assert list(catalogue.list()) == []
 
 
@@ -187,7 +188,7 @@ def test_a_file_with_rows_that_break_rules_is_not_taken_in(tmp_path: Path, catal
         "not_null",
         1,
     )
-    assert files(catalogue.folder) == {}
+    assert files(folder_of(catalogue)) == {}
 
 
 @pytest.mark.parametrize("ids", [[1, 1], [3, 1, 2, 1, 3, 3], [*range(9_000), 17, 8_500]])
@@ -203,7 +204,7 @@ def test_a_file_with_an_id_that_comes_again_is_not_taken_in(
     assert error.value.members["violations"] == [
         {**said, "count": len(ids) - len(set(ids)), "first_ids": again}
     ]
-    assert files(catalogue.folder) == {}
+    assert files(folder_of(catalogue)) == {}
 
 
 def test_a_file_with_a_text_that_has_nul_is_not_taken_in(tmp_path: Path, catalogue: Catalogue):

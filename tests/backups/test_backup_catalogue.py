@@ -14,6 +14,7 @@ from service.backups.catalogue import Catalogue, Entry
 from service.dictionary import DictionaryError
 from service.errors import Conflict, DamagedBackup, NoSpace, NotFound
 from service.formats.avro.avro_files import write
+from tests.support.backups import folder_of, path_of
 from tests.support.world import DEPARTMENTS, files
 
 
@@ -27,8 +28,8 @@ def make(catalogue: Catalogue, **other: Any) -> Entry:
 def data(catalogue: Catalogue, table: str = "departments", **other: Any) -> Entry:
     """The data file of a backup, and the entry that would make it one."""
     backup_id = catalogue.new_id(table)
-    path = catalogue.new_path(backup_id)
-    written = write(path, DEPARTMENTS, iter([]))
+    with catalogue.writing(backup_id) as file:
+        written = write(file, DEPARTMENTS, iter([]))
     said = {
         "backup_id": backup_id,
         "table": table,
@@ -39,7 +40,7 @@ def data(catalogue: Catalogue, table: str = "departments", **other: Any) -> Entr
         "schema_fingerprint": written.schema_fingerprint,
         "dictionary_version": "v",
         "created_at": "2021-11-07T02:48:42.000001Z",
-        "file": path.name,
+        "file": f"{backup_id}.avro",
         "set_id": None,
         "kind": "manual",
     }
@@ -63,12 +64,12 @@ def test_backups_are_listed_newest_first(catalogue: Catalogue):
 def test_a_backup_is_found_by_its_id(catalogue: Catalogue):
     entry = make(catalogue)
     assert catalogue.get(entry.backup_id) == entry
-    assert catalogue.path_of(entry).read_bytes()[:4] == b"Obj\x01"
+    assert path_of(catalogue, entry).read_bytes()[:4] == b"Obj\x01"
 
 
 def test_the_entry_is_a_json_file_beside_the_data(catalogue: Catalogue):
     entry = make(catalogue)
-    path = catalogue.folder / "departments" / f"{entry.backup_id}.json"
+    path = folder_of(catalogue) / "departments" / f"{entry.backup_id}.json"
     assert msgspec.json.decode(path.read_bytes()) == msgspec.json.decode(msgspec.json.encode(entry))
     assert path.stat().st_mode & 0o077 == 0
 
@@ -114,8 +115,9 @@ def test_the_newest_is_the_latest_even_if_the_clock_is_set_back_and_the_service_
 ):
     catalogue._latest_id = datetime.now(UTC) + timedelta(days=400)  # as if it had been later
     before = make(catalogue)
-    catalogue.new_path("99999999T999999999999Z-departments-" + "0" * 12).touch()  # no such day
-    after = Catalogue(catalogue.folder)
+    with catalogue.writing("99999999T999999999999Z-departments-" + "0" * 12):
+        pass  # no such day
+    after = Catalogue(catalogue.store)
     made = make(after)
     assert after.latest("departments") == made
     assert list(after.list("departments")) == [made, before]
@@ -160,27 +162,27 @@ def test_a_table_with_a_name_that_is_no_file_name_is_an_error_of_the_dictionary(
 )
 def test_an_id_from_outside_that_is_not_ours_is_not_found(catalogue: Catalogue, evil: str):
     there = make(catalogue)
-    (catalogue.folder.parent / "departments.json").write_text("{}")
-    before = files(catalogue.folder.parent)
+    (folder_of(catalogue).parent / "departments.json").write_text("{}")
+    before = files(folder_of(catalogue).parent)
     backup_id = evil.format(there.backup_id)
-    for use in (catalogue.get, catalogue.remove, catalogue.discard, catalogue.new_path):
+    for use in (catalogue.get, catalogue.remove, catalogue.discard):
         with pytest.raises(NotFound) as error:
             use(backup_id)
-        assert str(catalogue.folder) not in str(error.value)
+        assert str(folder_of(catalogue)) not in str(error.value)
     with pytest.raises(NotFound):
         catalogue.of_set(backup_id)
     assert list(catalogue.list(backup_id)) == []
-    assert files(catalogue.folder.parent) == before
+    assert files(folder_of(catalogue).parent) == before
 
 
 def test_a_symbolic_link_is_never_followed(catalogue: Catalogue, tmp_path: Path):
     entry, linked = make(catalogue), make(catalogue)
     outside = tmp_path / "outside.avro"
-    catalogue.path_of(linked).rename(outside)
-    catalogue.path_of(linked).symlink_to(outside)
+    path_of(catalogue, linked).rename(outside)
+    path_of(catalogue, linked).symlink_to(outside)
     with pytest.raises(DamagedBackup, match="not a plain file"):
         catalogue.open(linked)
-    path = catalogue.path_of(entry).with_suffix(".json")
+    path = path_of(catalogue, entry).with_suffix(".json")
     path.rename(tmp_path / "outside.json")
     path.symlink_to(tmp_path / "outside.json")
     assert list(catalogue.list()) == [linked]
@@ -190,7 +192,7 @@ def test_a_symbolic_link_is_never_followed(catalogue: Catalogue, tmp_path: Path)
 
 def test_a_folder_that_is_a_symbolic_link_is_not_looked_into(catalogue: Catalogue, tmp_path: Path):
     entry = make(catalogue)
-    folder = catalogue.folder / "departments"
+    folder = folder_of(catalogue) / "departments"
     folder.rename(tmp_path / "elsewhere")
     folder.symlink_to(tmp_path / "elsewhere")
     before = files(tmp_path / "elsewhere")
@@ -205,11 +207,11 @@ def test_a_folder_that_is_a_symbolic_link_is_not_looked_into(catalogue: Catalogu
 
 def test_a_pipe_in_place_of_the_data_is_refused_at_once(catalogue: Catalogue):
     entry = make(catalogue)
-    catalogue.path_of(entry).unlink()
-    os.mkfifo(catalogue.path_of(entry))
+    path_of(catalogue, entry).unlink()
+    os.mkfifo(path_of(catalogue, entry))
     with pytest.raises(DamagedBackup, match="not a plain file"):
         catalogue.open(entry)
-    catalogue.path_of(entry).unlink()
+    path_of(catalogue, entry).unlink()
     with pytest.raises(DamagedBackup, match="missing"):
         catalogue.open(entry)
 
@@ -235,7 +237,7 @@ def test_a_damaged_entry_does_not_hide_the_others(
     catalogue: Catalogue, caplog: pytest.LogCaptureFixture, damage: Any
 ):
     good, bad = make(catalogue), make(catalogue)
-    path = catalogue.path_of(bad).with_suffix(".json")
+    path = path_of(catalogue, bad).with_suffix(".json")
     text = path.read_bytes()
     path.write_bytes(damage(text))
     assert path.read_bytes() != text
@@ -245,12 +247,12 @@ def test_a_damaged_entry_does_not_hide_the_others(
     with pytest.raises(NotFound):
         catalogue.get(bad.backup_id)
     catalogue.sweep()
-    assert catalogue.path_of(bad).exists()  # its data may still be of use to someone
+    assert path_of(catalogue, bad).exists()  # its data may still be of use to someone
 
 
 def test_an_entry_of_a_newer_version_that_says_more_is_read(catalogue: Catalogue):
     entry = make(catalogue)
-    path = catalogue.path_of(entry).with_suffix(".json")
+    path = path_of(catalogue, entry).with_suffix(".json")
     path.write_bytes(path.read_bytes().replace(b"{", b'{"more": 1,', 1))
     assert catalogue.get(entry.backup_id) == entry
 
@@ -259,7 +261,7 @@ def test_a_removed_backup_leaves_nothing(catalogue: Catalogue):
     kept, removed = make(catalogue), make(catalogue)
     catalogue.remove(removed.backup_id)
     assert list(catalogue.list()) == [kept]
-    assert len(files(catalogue.folder)) == 2
+    assert len(files(folder_of(catalogue))) == 2
     with pytest.raises(NotFound):
         catalogue.remove(removed.backup_id)
 
@@ -267,16 +269,16 @@ def test_a_removed_backup_leaves_nothing(catalogue: Catalogue):
 def test_sweeping_removes_what_a_killed_process_left_and_nothing_else(catalogue: Catalogue):
     kept = make(catalogue)
     half = data(catalogue)
-    folder = catalogue.folder / "departments"
+    folder = folder_of(catalogue) / "departments"
     for name in (f"{catalogue.new_id('departments')}.avro.tmp", f"{half.backup_id}.json.tmp"):
         (folder / name).write_bytes(b"half")
-    (catalogue.folder / f"{catalogue.new_set_id()}.pending.tmp").write_bytes(b"")
+    (folder_of(catalogue) / f"{catalogue.new_set_id()}.pending.tmp").write_bytes(b"")
     others = ["notes.txt", "mine.avro", "mine.avro.tmp", "x.json.tmp"]
     for name in others:
         (folder / name).write_bytes(b"not ours")
     swept = catalogue.sweep()
     assert len(swept) == 4
-    left = {Path(name).name for name in files(catalogue.folder)}
+    left = {Path(name).name for name in files(folder_of(catalogue))}
     assert left == {*others, f"{kept.backup_id}.avro", f"{kept.backup_id}.json"}
     assert list(catalogue.sweep()) == []
     assert list(catalogue.list()) == [kept]
@@ -288,7 +290,7 @@ def test_a_set_is_found_by_its_id(catalogue: Catalogue):
     catalogue.add_set(set_id, made)
     make(catalogue)
     assert sorted(catalogue.of_set(set_id), key=lambda entry: entry.table) == made
-    assert not list(catalogue.folder.glob("*.pending"))
+    assert not list(folder_of(catalogue).rglob("*.pending"))
 
 
 def test_a_set_of_which_a_backup_is_missing_cannot_be_had_as_a_set(catalogue: Catalogue):
@@ -323,7 +325,7 @@ def test_a_set_is_not_there_until_its_last_entry_is(catalogue: Catalogue):
 
 def test_a_set_that_fails_half_way_leaves_nothing(catalogue: Catalogue):
     kept = make(catalogue)
-    before = files(catalogue.folder)
+    before = files(folder_of(catalogue))
     set_id = catalogue.new_set_id()
     made = [data(catalogue, table=table, set_id=set_id) for table in ("departments", "jobs")]
 
@@ -333,5 +335,5 @@ def test_a_set_that_fails_half_way_leaves_nothing(catalogue: Catalogue):
 
     with pytest.raises(NoSpace):
         catalogue.add_set(set_id, made, fail)
-    assert files(catalogue.folder) == before
+    assert files(folder_of(catalogue)) == before
     assert list(catalogue.list()) == [kept]

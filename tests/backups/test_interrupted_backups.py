@@ -15,7 +15,7 @@ from service.backups.catalogue import Catalogue
 from service.backups.restoring import restore
 from service.dictionary import Dictionary
 from service.errors import DamagedBackup
-from service.formats.avro.avro_files import write
+from tests.support.backups import folder_of, path_of, write
 from tests.support.foreign import field, foreign_file
 from tests.support.nursery import nursery
 from tests.support.world import DEPARTMENTS, Take, batch, everything, files, writing
@@ -28,11 +28,12 @@ from service.backups.backing_up import back_up, import_file
 from service.backups.catalogue import Catalogue
 from service.backups.restoring import restore
 from service.errors import NoSpace
+from service.stores.folder import FolderStore
 from tests.support import world
 
 folder, argument = Path(sys.argv[1]), sys.argv[2]
 dictionary = world.dictionary()
-catalogue = Catalogue(folder / "backups")
+catalogue = Catalogue(FolderStore(folder / "backups"))
 root = duckdb.connect(folder / "warehouse.duckdb")
 tables = [dictionary.tables[name] for name in ("departments", "jobs", "hired_employees")]
 
@@ -68,14 +69,14 @@ def test_a_killed_backup_leaves_nothing_once_it_is_swept(
     step: str,
 ):
     (kept,) = take("departments")
-    before = files(catalogue.folder)
+    before = files(folder_of(catalogue))
     warehouse.close()
     assert run(tmp_path, "take(die_at)", step) == 9
-    assert files(catalogue.folder) != before
-    after_the_kill = Catalogue(catalogue.folder)
+    assert files(folder_of(catalogue)) != before
+    after_the_kill = Catalogue(catalogue.store)
     assert list(after_the_kill.list()) == [kept]  # even before the sweep
     assert after_the_kill.sweep() or step.startswith("entry")
-    assert files(catalogue.folder) == before
+    assert files(folder_of(catalogue)) == before
 
 
 def test_a_backup_that_is_not_killed_is_whole(
@@ -84,9 +85,9 @@ def test_a_backup_that_is_not_killed_is_whole(
     warehouse.close()
     assert run(tmp_path, "take(die_at)", "nowhere") == 0
     assert len(catalogue.list()) == 3
-    before = files(catalogue.folder)
+    before = files(folder_of(catalogue))
     assert list(catalogue.sweep()) == []
-    assert files(catalogue.folder) == before
+    assert files(folder_of(catalogue)) == before
 
 
 KILLED_WHILE_WRITING = """
@@ -94,8 +95,8 @@ from service.formats.avro.avro_files import write
 def batches():
     yield world.batch(world.DEPARTMENTS, *((i, f"department {i}") for i in range(200_000)))
     os._exit(9)
-path = catalogue.new_path(catalogue.new_id("departments"))
-write(path, world.DEPARTMENTS, batches())
+with catalogue.writing(catalogue.new_id("departments")) as file:
+    write(file, world.DEPARTMENTS, batches())
 """
 
 
@@ -104,11 +105,11 @@ def test_a_file_that_was_being_written_when_the_process_was_killed_is_swept(
 ):
     warehouse.close()
     assert run(tmp_path, KILLED_WHILE_WRITING, "") == 9
-    (left,) = files(catalogue.folder)
+    (left,) = files(folder_of(catalogue))
     assert left.endswith(".avro.tmp")
     assert list(catalogue.list()) == []
     assert len(catalogue.sweep()) == 1
-    assert files(catalogue.folder) == {}
+    assert files(folder_of(catalogue)) == {}
 
 
 FULL = """
@@ -130,11 +131,11 @@ def test_a_full_disk_leaves_nothing_wherever_it_fills_up(
         "insert into core.jobs select i, repeat('j', 40) || i from range(9, 5000) r(i)"
     )
     take("departments")
-    before = files(catalogue.folder)
+    before = files(folder_of(catalogue))
     warehouse.close()
     endings = {size: run(tmp_path, FULL, str(size)) for size in (0, 300, 500, 2000, 1 << 20)}
     assert endings == {0: 9, 300: 9, 500: 9, 2000: 9, 1 << 20: 0}
-    after = files(catalogue.folder)
+    after = files(folder_of(catalogue))
     assert {name: after[name] for name in before} == before
     assert len(after) == len(before) + 6  # of the last run alone
 
@@ -158,7 +159,7 @@ def test_an_import_onto_a_full_disk_leaves_nothing(
     warehouse.close()
     for limit in (0, size // 2, size - 1):
         assert run(tmp_path, FULL_IMPORT, str(limit)) == 9
-        assert files(catalogue.folder) == {}
+        assert files(folder_of(catalogue)) == {}
     assert run(tmp_path, FULL_IMPORT, str(size)) == 0
     assert len(catalogue.list()) == 1
 
@@ -213,12 +214,12 @@ def test_a_killed_restore_leaves_everything_as_it_was(
 ):
     take("departments", "jobs", "hired_employees")
     spoil(warehouse)
-    tables, kept = everything(warehouse), files(catalogue.folder)
+    tables, kept = everything(warehouse), files(folder_of(catalogue))
     warehouse.close()
     assert run(tmp_path, RESTORE, step) == 9
     with duckdb.connect(tmp_path / "warehouse.duckdb") as again:
         assert everything(again) == tables
-    assert files(catalogue.folder) == kept
+    assert files(folder_of(catalogue)) == kept
     assert run(tmp_path, RESTORE, "nowhere") == 0
     with duckdb.connect(tmp_path / "warehouse.duckdb") as again:
         assert everything(again) != tables
@@ -234,7 +235,7 @@ def test_a_restore_that_fails_anywhere_leaves_everything_as_it_was(
 ):
     entries = take("departments", "jobs", "hired_employees")
     spoil(warehouse)
-    tables, kept = everything(warehouse), files(catalogue.folder)
+    tables, kept = everything(warehouse), files(folder_of(catalogue))
 
     def fail(at: str) -> None:
         if at == step:
@@ -243,7 +244,7 @@ def test_a_restore_that_fails_anywhere_leaves_everything_as_it_was(
     with pytest.raises(OSError, match="it failed"), writing(warehouse) as connection:
         restore(connection, dictionary, entries, catalogue, dry_run=False, steps=fail)
     assert everything(warehouse) == tables
-    assert files(catalogue.folder) == kept
+    assert files(folder_of(catalogue)) == kept
 
 
 def test_a_damaged_table_of_a_set_leaves_the_whole_set_as_it_was(
@@ -255,7 +256,7 @@ def test_a_damaged_table_of_a_set_leaves_the_whole_set_as_it_was(
     entries = take("departments", "jobs", "hired_employees")
     spoil(warehouse)
     tables = everything(warehouse)
-    path = catalogue.path_of(entries[2])
+    path = path_of(catalogue, entries[2])
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(DamagedBackup), writing(warehouse) as connection:
         restore(connection, dictionary, entries, catalogue, dry_run=False)

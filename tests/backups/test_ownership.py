@@ -6,7 +6,7 @@ import duckdb
 import msgspec
 import pytest
 
-from service.backups.ownership import OWNER, NotOurBackups
+from service.backups.owner_mark import OWNER, NotOurBackups
 from service.cli.inside import adopt_backups, check_backups
 from service.gate import Gate
 from tests.support.services import settings_in
@@ -22,7 +22,7 @@ def warehouse(built, tmp_path):
         own = msgspec.structs.replace(
             settings_in(folder), backups=tmp_path / "backups", seeds=built.seeds
         )
-        own.backups.mkdir(exist_ok=True)
+        own.backups.path.mkdir(exist_ok=True)
         shutil.copy(built.warehouse, own.warehouse)
         with duckdb.connect(str(own.warehouse)) as connection:
             connection.execute("update ops.warehouse set warehouse_id = ?", [warehouse_id])
@@ -89,7 +89,7 @@ def test_no_one_adopts_what_is_in_use(warehouse, opened):
 
 def test_a_folder_of_before_is_whoever_made_all_that_is_in_it(warehouse):
     first, second = warehouse("first", "1"), warehouse("second", "2")
-    mark = first.backups / OWNER
+    mark = first.backups.path / OWNER
     back_up(first)
     mark.unlink()  # no version before has made one
     with pytest.raises(NotOurBackups, match="1 of 1 backups were not made by this warehouse"):
@@ -113,7 +113,7 @@ def test_a_copy_of_the_warehouse_is_another_one_and_one_that_was_moved_is_not(wa
         back_up(copy)
     first.warehouse.unlink()
     back_up(copy)
-    assert str(copy.warehouse) in (copy.backups / OWNER).read_text()
+    assert str(copy.warehouse) in (copy.backups.path / OWNER).read_text()
 
 
 def test_one_that_is_made_anew_in_its_place_takes_it_over(warehouse):
@@ -124,7 +124,7 @@ def test_one_that_is_made_anew_in_its_place_takes_it_over(warehouse):
 def test_a_folder_that_is_gone_is_made_and_claimed_again(warehouse, opened):
     first, second = warehouse("first", "1"), warehouse("second", "2")
     gate = opened(first)
-    shutil.rmtree(first.backups)
+    shutil.rmtree(first.backups.path)
     gate.backups.back_up(gate.table("jobs"), None)
     gate.backups.back_up(gate.table("jobs"), None)
     with pytest.raises(NotOurBackups):
@@ -135,7 +135,7 @@ def test_where_it_became_anothers_meanwhile_nothing_is_written_or_removed(wareho
     first, second = warehouse("first", "1"), warehouse("second", "2")
     gate = opened(first)
     entry = gate.backups.back_up(gate.table("jobs"), None)
-    (first.backups / OWNER).unlink()
+    (first.backups.path / OWNER).unlink()
     adopt_backups(second)
     with pytest.raises(NotOurBackups):
         gate.backups.back_up(gate.table("jobs"), None)

@@ -19,6 +19,7 @@ from service.errors import (
     Unprocessable,
 )
 from tests.support import world
+from tests.support.backups import path_of
 from tests.support.foreign import field, foreign_file
 from tests.support.world import (
     DEPARTMENTS,
@@ -196,7 +197,7 @@ def test_a_flipped_byte_anywhere_is_refused(
     (entry,) = take("samples")
     change(warehouse)
     before = everything(warehouse)
-    path = catalogue.path_of(entry)
+    path = path_of(catalogue, entry)
     whole = path.read_bytes()
     for at in range(0, len(whole), 17):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
@@ -223,7 +224,7 @@ def test_no_message_says_where_the_files_are(
     take: Take, put: Put, catalogue: Catalogue, tmp_path: Path
 ):
     (entry,) = take("departments")
-    path = catalogue.path_of(entry)
+    path = path_of(catalogue, entry)
     for damage in (lambda: path.write_bytes(b""), path.unlink, lambda: path.symlink_to("x")):
         damage()
         with pytest.raises(Problem) as error:

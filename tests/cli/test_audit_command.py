@@ -14,7 +14,7 @@ def test_an_audit_of_a_sound_warehouse_exits_0(alone):
 
 def test_whatever_is_wrong_is_named_and_exits_1(alone, settings):
     made = alone("backup", "jobs", "--json").json["backups"][0]
-    (settings.backups / "jobs" / made["file"]).unlink()
+    (settings.backups.path / "jobs" / made["file"]).unlink()
     with duckdb.connect(str(settings.warehouse)) as connection:
         connection.execute("delete from core.departments where id = 1")
         connection.execute("update ops.loads set received = 0 where table_name = 'jobs'")

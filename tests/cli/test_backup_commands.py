@@ -57,7 +57,7 @@ def test_every_backup_is_verified_and_a_damaged_one_exits_1(asking, settings):
         asking("backup", table, "--json").json["backups"][0] for table in ("jobs", "departments")
     )
     assert asking("verify").code == 0
-    (damaged,) = settings.backups.rglob(bad["file"].rpartition("/")[2])
+    (damaged,) = settings.backups.path.rglob(bad["file"].rpartition("/")[2])
     damaged.write_bytes(damaged.read_bytes()[:-3])
     answer = asking("verify", "--json")
     assert answer.code == 1
@@ -114,7 +114,7 @@ def test_without_a_service_a_backup_is_restored_just_the_same(alone):
 
 def test_backups_of_another_warehouse_are_adopted_where_that_is_meant(alone, settings):
     assert alone("backup", "jobs").code == 0
-    mark = settings.backups / "owner.json"
+    mark = settings.backups.path / "owner.json"
     mark.write_text(
         mark.read_text()
         .replace(str(settings.warehouse), "/of/another")

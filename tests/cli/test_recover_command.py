@@ -71,7 +71,7 @@ def test_a_damaged_warehouse_is_told_and_made_anew(alone, backed_up):
 
 def test_a_lost_warehouse_is_made_anew_from_the_newest_set_that_is_whole(alone, backed_up):
     lost(backed_up.warehouse)
-    newest = max((backed_up.backups / "jobs").glob("*.avro"))
+    newest = max((backed_up.backups.path / "jobs").glob("*.avro"))
     with newest.open("r+b") as file:
         file.seek(-30, os.SEEK_END)
         file.write(b"damage")

@@ -205,11 +205,11 @@ def test_a_folder_of_backups_that_may_only_be_read_is_told(
 def test_a_folder_of_backups_that_is_gone_is_made_anew(settings: Settings, serve):
     with serve(settings) as client:
         made = client.post("/v1/backups").json()
-        shutil.rmtree(settings.backups)
+        shutil.rmtree(settings.backups.path)
         gone = client.get(f"/v1/backups/{made['backups'][0]['backup_id']}")
         assert is_problem(gone, 404, "not-found")
         assert client.post("/v1/backups").status_code == 201
-        shutil.rmtree(settings.backups)
-        settings.backups.write_text("something else in its place")
+        shutil.rmtree(settings.backups.path)
+        settings.backups.path.write_text("something else in its place")
         assert is_problem(client.post("/v1/backups"), 503, "unavailable")
         assert client.get("/health/ready").status_code == 503

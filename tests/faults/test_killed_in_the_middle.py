@@ -179,7 +179,7 @@ def _end_in_order(settings: Settings, service: Service) -> None:
     names = {path.name for path in folder.iterdir()} - {"seeds", "backups", "gatehouse.dbt"}
     assert names <= {"gatehouse.duckdb", "gatehouse.duckdb.journal", "gatehouse.duckdb.files"}
     assert _files(settings.spool) == []
-    assert {path.suffix for path in _files(settings.backups)} <= {".avro", ".json"}
+    assert {path.suffix for path in _files(settings.backups.path)} <= {".avro", ".json"}
 
 
 def _files(folder: Path) -> list[Path]:

@@ -14,6 +14,7 @@ import pytest
 from service.backups.catalogue import Catalogue
 from service.engines.duckdb import Database
 from service.runtime.settings import Settings
+from service.stores.folder import FolderStore
 from service.upkeep.audit import Audit, audit
 from tests.support import dying
 from tests.support.processes import Service
@@ -144,7 +145,9 @@ def _landed_once(settings: Settings, table: str, lines: int, exceptions: int) ->
 def _audited(settings: Settings) -> Audit:
     database = Database(settings.warehouse)
     with closing(database), database.reading() as connection:
-        return audit(connection, database.dictionary(), Catalogue(settings.backups))
+        return audit(
+            connection, database.dictionary(), Catalogue(FolderStore(settings.backups.path))
+        )
 
 
 def _query(settings: Settings, sql: str) -> list[tuple[Any, ...]]:

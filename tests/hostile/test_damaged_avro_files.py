@@ -28,7 +28,9 @@ from service.backups.restoring import restore
 from service.backups.verifying import verify
 from service.errors import Problem
 from service.formats.avro import container
+from service.stores.folder import FolderStore
 from tests.support import world
+from tests.support.backups import folder_of
 from tests.support.chance import cases, chance, done, repeat
 from tests.support.foreign import SYNC, block, encoded, field, header
 from tests.support.strings import EVERY
@@ -48,7 +50,7 @@ def kept(tmp_path: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, Catalogue]
     root = duckdb.connect(tmp_path / "warehouse.duckdb")
     world.create(root, DEPARTMENTS)
     root.execute("insert into core.departments select range, 'kept' from range(1, 9)")
-    yield root, Catalogue(tmp_path / "backups")
+    yield root, Catalogue(FolderStore(tmp_path / "backups"))
     root.close()
 
 
@@ -150,7 +152,7 @@ def taken(warehouse: duckdb.DuckDBPyConnection, catalogue: Catalogue, path: Path
         entry = import_file(path, DEPARTMENTS, catalogue, dictionary_version="1")
     except Problem as problem:
         refused(problem, path)
-        assert world.files(catalogue.folder) == {}
+        assert world.files(folder_of(catalogue)) == {}
         return "refused"
     assert verify(entry, DEPARTMENTS, catalogue).ok
     try:
@@ -179,11 +181,11 @@ def test_a_catalogue_that_was_changed_is_refused_or_restored_exactly(kept, tmp_p
         (entry,) = back_up(connection, [DEPARTMENTS], catalogue, dictionary_version="1")
     warehouse.execute("delete from core.departments where id > 4")
     good, before = tmp_path / "good", world.everything(warehouse)
-    shutil.copytree(catalogue.folder, good)
+    shutil.copytree(folder_of(catalogue), good)
     for number in range(cases(CATALOGUES)):
-        shutil.rmtree(catalogue.folder)
-        shutil.copytree(good, catalogue.folder)
-        change = spoiled(random, catalogue.folder / "departments" / entry.backup_id, tmp_path)
+        shutil.rmtree(folder_of(catalogue))
+        shutil.copytree(good, folder_of(catalogue))
+        change = spoiled(random, folder_of(catalogue) / "departments" / entry.backup_id, tmp_path)
         with repeatable("catalogue", number, change.encode("utf-8", "replace")):
             seen[tried(warehouse, catalogue, entry.backup_id)] += 1
             assert world.everything(warehouse) == before
@@ -241,7 +243,7 @@ def tried(warehouse: duckdb.DuckDBPyConnection, catalogue: Catalogue, backup_id:
             connection.rollback()
             connection.close()
     except Problem as problem:
-        refused(problem, catalogue.folder / "any")
+        refused(problem, folder_of(catalogue) / "any")
         return "refused"
 
 
@@ -249,13 +251,13 @@ def tried(warehouse: duckdb.DuckDBPyConnection, catalogue: Catalogue, backup_id:
 def test_a_name_that_is_no_id_is_no_backup_and_no_file_is_touched(kept, name: str):
     _, catalogue = kept
     done["names of backups"] += 1
-    before = world.files(catalogue.folder.parent)
-    for call in (catalogue.get, catalogue.remove, catalogue.new_path, catalogue.of_set):
+    before = world.files(folder_of(catalogue).parent)
+    for call in (catalogue.get, catalogue.remove, catalogue.discard, catalogue.of_set):
         with pytest.raises(Problem) as error:
             call(name)
         assert error.value.status == 404
     assert not catalogue.list(name)
-    assert world.files(catalogue.folder.parent) == before
+    assert world.files(folder_of(catalogue).parent) == before
 
 
 @pytest.mark.parametrize("codec", CODECS[1:])

@@ -28,7 +28,7 @@ def config(tmp_path):
 def test_without_environment_everything_lies_in_the_checkout():
     settings = load_settings({})
     assert settings.warehouse == ROOT / "warehouse/gatehouse.duckdb"
-    assert (settings.backups, settings.seeds) == (ROOT / "backups", ROOT / "seeds")
+    assert (settings.backups.path, settings.seeds) == (ROOT / "backups", ROOT / "seeds")
     assert settings.url == "http://127.0.0.1:8000"
 
 

@@ -11,7 +11,12 @@ from service.backups.backing_up import back_up
 from service.backups.catalogue import Catalogue, Entry
 from service.backups.restoring import RestoreResult, restore
 from service.dictionary import Dictionary
+from service.formats.avro import avro_files
+from service.formats.avro.avro_files import Written
+from service.runtime.durable_files import made_whole
+from service.stores.folder import FolderStore
 from tests.support import world
+from tests.support.stores import place_of
 
 
 @pytest.fixture
@@ -30,8 +35,33 @@ def warehouse(tmp_path: Path, dictionary: Dictionary) -> Iterator[duckdb.DuckDBP
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path) -> Catalogue:
-    return Catalogue(tmp_path / "backups")
+def store_kind(request: pytest.FixtureRequest) -> str:
+    """The kind of store that backups are in; tests/backups/conftest.py asks for each."""
+    return str(getattr(request, "param", "folder"))
+
+
+@pytest.fixture
+def catalogue(store_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Catalogue:
+    if store_kind == "folder":
+        return Catalogue(FolderStore(tmp_path / "backups"))
+    return Catalogue(place_of(store_kind, request, tmp_path).open())
+
+
+def folder_of(catalogue: Catalogue) -> Path:
+    """The folder of a catalogue that is in one."""
+    assert isinstance(catalogue.store, FolderStore)
+    return catalogue.store.folder
+
+
+def path_of(catalogue: Catalogue, entry: Entry) -> Path:
+    """The data of a backup, in a folder."""
+    return folder_of(catalogue) / entry.table / entry.file
+
+
+def write(path: Path, *what: Any, **how: Any) -> Written:
+    """Writes an Avro file, there whole or not at all."""
+    with made_whole(path) as file:
+        return avro_files.write(file, *what, **how)
 
 
 @pytest.fixture

@@ -173,11 +173,14 @@ def _serve(control: socket.socket) -> None:
 def _build_once() -> None:
     """A build of the shipped history; of its threads, only Arrow's stay, which knows of forks."""
     from service.dbt.runner import build_offline
+    from service.runtime.locations import Location
     from service.runtime.settings import Settings
 
     with TemporaryDirectory() as name:
         folder = Path(name)
-        settings = Settings(project=CHECKOUT, warehouse=folder / "gatehouse.duckdb", backups=folder)
+        settings = Settings(
+            project=CHECKOUT, warehouse=folder / "gatehouse.duckdb", backups=Location(folder)
+        )
         parsed.take_over(settings)
         build = build_offline(settings)
         assert build.status == "done", build.message

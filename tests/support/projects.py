@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from service.dbt.runner import BuildResult, NoLock, build_offline, run
+from service.runtime.locations import Location
 from service.runtime.settings import Settings
 from tests.support import CHECKOUT, parsed
 from tests.support.nursery import nursery
@@ -52,7 +53,7 @@ class Project:
         self.settings = Settings(
             project=folder,
             warehouse=folder / "gatehouse.duckdb",
-            backups=folder / "backups",
+            backups=Location(folder / "backups"),
             seeds=self.seeds,
             port=0,
         )

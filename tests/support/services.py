@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from service.dbt.runner import build_offline
+from service.runtime.locations import Location
 from service.runtime.settings import Settings
 from tests.support import CHECKOUT, parsed
 from tests.support.contract import Contract
@@ -61,7 +62,7 @@ def settings_in(folder: Path, **other: object) -> Settings:
     return Settings(
         project=CHECKOUT,
         warehouse=folder / "gatehouse.duckdb",
-        backups=folder / "backups",
+        backups=Location(folder / "backups"),
         seeds=folder / "seeds",
         port=0,
         verify_schedule="never",

@@ -9,6 +9,7 @@ from service.app import schedules_of
 from service.backups.backing_up import back_up
 from service.gate import Gate
 from service.runtime.settings import SettingsError, load_settings
+from tests.support.backups import folder_of, path_of
 
 DAILY = "0 2 * * *"
 
@@ -56,14 +57,14 @@ def taken(gate, moment, kind="scheduled"):
             kind=kind,
         )
     for entry in entries:
-        path = gate.catalogue.path_of(entry).with_suffix(".json")
+        path = path_of(gate.catalogue, entry).with_suffix(".json")
         dated = msgspec.structs.replace(entry, created_at=f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z")
         path.write_bytes(msgspec.json.encode(dated))
     return entries
 
 
 def damage(gate, entry):
-    path = gate.catalogue.path_of(entry)
+    path = path_of(gate.catalogue, entry)
     content = bytearray(path.read_bytes())
     content[-20] ^= 1
     path.write_bytes(content)
@@ -149,14 +150,14 @@ def test_nothing_is_removed_while_the_new_backup_is_not_good(opened, monkeypatch
 
 def test_a_backup_that_fails_is_told_and_tried_again_at_its_next_moment(opened):
     gate, schedules = opened(backup_schedule=DAILY)
-    gate.catalogue.folder.rmdir()
-    gate.catalogue.folder.write_text("no folder")
+    folder_of(gate.catalogue).rmdir()
+    folder_of(gate.catalogue).write_text("no folder")
     schedules.run_due(tomorrow())
     assert [action for action, _, _ in trail(gate)] == ["backup.failed"]
     assert 'runs_total{job="backup",outcome="failed"} 1.0' in gate.metrics.text().decode()
     schedules.run_due(tomorrow())
     assert len(trail(gate)) == 1
-    gate.catalogue.folder.unlink()
+    folder_of(gate.catalogue).unlink()
     schedules.run_due(tomorrow(days=2))
     assert len(scheduled(gate)) == 3
 

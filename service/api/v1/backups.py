@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from io import BufferedReader
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
+from uuid import uuid4
 
 import msgspec
 from litestar import Controller, Request, Response, delete, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Stream
 
 from service.api.http.app_state import limits_of
@@ -24,7 +25,9 @@ from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
 from service.api.http.reads import wants_no_body
 from service.api.v1.answers import created
-from service.backups.catalogue import Entry
+from service.backups.catalogue import Catalogue
+from service.backups.entry import Entry
+from service.backups.paired_places import Found, Place
 from service.backups.verifying import Verification
 from service.dictionary import Table
 from service.errors import UnsupportedFormat
@@ -32,6 +35,10 @@ from service.gate import Gate
 from service.runtime.durable_files import TEMPORARY
 
 AVRO = "application/avro"
+InPlace: TypeAlias = Annotated[
+    Place | None,
+    QueryParameter(description="Where: the primary place, or among the copies."),
+]
 PIECE = 1 << 18  # bytes of a file that are sent at once
 OF_ITSELF = tuple(
     Link(call, {"backup_id": "/backup_id"})
@@ -43,15 +50,19 @@ RESTORE = Link("restore_table", body={"backup_id": "/backup_id"}, of_table=True)
 class Backup(Entry, frozen=True):
     """A backup; `bytes` and `sha256` are those of its file, `created_at` the snapshot's moment.
 
-    `left_out` are columns of a file from elsewhere that the table has not.
+    `left_out` are columns of a file from elsewhere that the table has not; `copied` says whether
+    a second place has a verified copy, and is null where there is no such place.
     """
+
+    copied: bool | None = None
 
 
 class BackupList(msgspec.Struct):
-    """A page of backups, newest first."""
+    """A page of backups, newest first, and where they are."""
 
     backups: list[Backup]
     next: str | None
+    place: Place = "primary"
 
 
 LISTED = described(answers=lists(BackupList), problems=(406,), links=True)
@@ -104,7 +115,7 @@ class BackupController(Controller):
         async def make() -> Response[bytes]:
             backups, actor = gate.backups, actor_of(request)
             entry = await asyncio.to_thread(backups.back_up, found, actor, asked.codec)
-            return _created(entry)
+            return _created(entry, gate)
 
         return await answered_once(request, body, make)
 
@@ -131,7 +142,7 @@ class BackupController(Controller):
             backups, actor = gate.backups, actor_of(request)
             entries = await asyncio.to_thread(backups.back_up_all, actor, asked.codec)
             set_id = str(entries[0].set_id)
-            made = BackupSet(set_id, [shown(entry) for entry in entries])
+            made = BackupSet(set_id, [shown(entry, gate) for entry in entries])
             return created(made, f"/v1/backups?set_id={set_id}")
 
         return await answered_once(request, body, make)
@@ -149,9 +160,12 @@ class BackupController(Controller):
         table: FromPath[str],
         limit: Limit = 100,
         after: After = None,
+        place: InPlace = None,
     ) -> Response[bytes]:
         """Lists the backups of a table, newest first."""
-        return _page(request, gate.catalogue.list(gate.table(table).name), limit, after)
+        name = gate.table(table).name
+        found = gate.places.find(place, lambda catalogue: catalogue.list(name))
+        return _page(request, gate, found, limit, after)
 
     @get(
         "/backups",
@@ -166,17 +180,19 @@ class BackupController(Controller):
         set_id: FromQuery[str | None] = None,
         limit: Limit = 100,
         after: After = None,
+        place: InPlace = None,
     ) -> Response[bytes]:
         """Lists backups, newest first: all of them, or those of one set."""
-        entries = [
-            entry for entry in gate.catalogue.list() if set_id is None or entry.set_id == set_id
-        ]
-        return _page(request, entries, limit, after)
+
+        def those(catalogue: Catalogue) -> Sequence[Entry]:
+            return [each for each in catalogue.list() if set_id in (None, each.set_id)]
+
+        return _page(request, gate, gate.places.find(place, those), limit, after)
 
     @get("/backups/{backup_id:str}", operation_id="show_backup", sync_to_thread=True)
     def show_backup(self, gate: NamedDependency[Gate], backup_id: FromPath[str]) -> Backup:
         """Shows one backup."""
-        return shown(gate.catalogue.get(backup_id))
+        return shown(gate.catalogue.get(backup_id), gate)
 
     @get(
         "/backups/{backup_id:str}/file",
@@ -246,40 +262,42 @@ def file_of(request: Request[Any, Any, Any], gate: Gate, backup_id: str) -> Resp
     )
 
 
-def shown(entry: Entry) -> Backup:
+def shown(entry: Entry, gate: Gate) -> Backup:
     """A backup, as clients see it."""
-    return Backup(**msgspec.structs.asdict(entry))
+    copied = entry.backup_id in gate.pairing.copied if gate.pairing else None
+    return Backup(**msgspec.structs.asdict(entry), copied=copied)
 
 
-def _created(entry: Entry) -> Response[bytes]:
-    return created(shown(entry), f"/v1/backups/{entry.backup_id}")
+def _created(entry: Entry, gate: Gate) -> Response[bytes]:
+    return created(shown(entry, gate), f"/v1/backups/{entry.backup_id}")
 
 
 async def _take_in(request: Request[Any, Any, Any], gate: Gate, table: Table) -> Response[bytes]:
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise UnsupportedFormat("an Avro file comes as it is: it is compressed within")
-    path = gate.catalogue.new_path(gate.catalogue.new_id(table.name))
-    unfinished, limit = path.with_name(path.name + TEMPORARY), gate.settings.max_import_bytes
+    unfinished = gate.settings.spool / f"{table.name}-{uuid4()}.avro{TEMPORARY}"
+    limit = gate.settings.max_import_bytes
     with limits_of(request).upload():
         async with streamed(request, unfinished, limit, "backup") as file:
 
             async def make() -> Response[bytes]:
                 take_in, actor = gate.backups.take_in, actor_of(request)
                 entry = await asyncio.to_thread(take_in, file.path, table, actor)
-                return _created(entry)
+                return _created(entry, gate)
 
             return await answered_once(request, file.sha256.encode(), make)
 
 
 def _page(
-    request: Request[Any, Any, Any], entries: Sequence[Entry], limit: int, after: str | None
+    request: Request[Any, Any, Any], gate: Gate, found: Found, limit: int, after: str | None
 ) -> Response[bytes]:
+    entries = found.entries
     if after is not None:
         (before,) = key_of(after, str)
         entries = [entry for entry in entries if entry.backup_id < before]
     following = cursor(entries[limit - 1].backup_id) if len(entries) > limit else None
-    page = [shown(entry) for entry in entries[:limit]]
-    envelope = BackupList(page, following)
+    page = [shown(entry, gate) for entry in entries[:limit]]
+    envelope = BackupList(page, following, found.place)
     return answer_with_entries(request, Backup, page, envelope, link(request, following))
 
 

@@ -69,11 +69,11 @@ class HealthController(Controller):
 
         Looked at are the warehouse, whether all is there that was acknowledged, the writer, disks,
         keys and open files. `last end` tells, and is no reason for a 503, if the service before was
-        killed or crashed.
+        killed or crashed; nor are stores of backups and copies, without which rows come in.
         """
         checks = [
             *(_warehouse(gate), _acknowledged(gate), _writer(gate)),
-            *(*_disks(gate), _keys(gate), _open_files()),
+            *(*_disks(gate), *_stores(gate), _keys(gate), _open_files()),
             ReadinessCheck("last end", True, gate.died_before or "it was in order"),
         ]
         ok = all(check.ok for check in checks)
@@ -89,6 +89,9 @@ class HealthController(Controller):
     def read_metrics(self, gate: NamedDependency[Gate]) -> Response[bytes]:
         """The counters, in the text format of Prometheus."""
         gate.metrics.waiting.set(gate.writer.waiting)
+        if gate.pairing:
+            gate.metrics.copies_waiting.set(gate.pairing.state.waiting or 0)
+            gate.metrics.copy_lag.set(gate.pairing.lag())
         with gate.database.reading() as connection:
             rows = stored_rows.counts(connection, gate.dictionary.tables)
         for table, count in rows.items():
@@ -137,11 +140,28 @@ def _open_files() -> ReadinessCheck:
 
 
 def _disks(gate: Gate) -> list[ReadinessCheck]:
-    folders = {"warehouse": gate.settings.warehouse.parent, "backups": gate.settings.backups}
+    folders = {"warehouse": gate.settings.warehouse.parent}
+    if gate.settings.backups.folder:
+        folders["backups"] = gate.settings.backups.folder
     return [
         _disk(f"disk of the {name}", folder, gate.settings.disk_floor_bytes)
         for name, folder in folders.items()
     ]
+
+
+def _stores(gate: Gate) -> list[ReadinessCheck]:
+    """What is known of object storage and of copies; rows come in and are read without them."""
+    checks = []
+    if gate.settings.backups.url:
+        trouble = gate.catalogue.store.trouble
+        checks.append(ReadinessCheck("store of the backups", True, trouble or "no request failed"))
+    if gate.pairing:
+        state = gate.pairing.state
+        waiting = "not looked at yet" if state.waiting is None else f"{state.waiting} wait"
+        since = f" since {state.since}" if state.since else ""
+        failure = f"; {state.failure}" if state.failure else ""
+        checks.append(ReadinessCheck("copies of the backups", True, waiting + since + failure))
+    return checks
 
 
 def _disk(name: str, folder: Path, floor: int) -> ReadinessCheck:

@@ -15,31 +15,37 @@ from service.api.http.describing import Link, described
 from service.api.http.idempotency import again, answered_before, asked_by, kept
 from service.api.http.parameters import only_known
 from service.api.v1.answers import encoded
-from service.backups.catalogue import Entry
+from service.backups.paired_places import Found, Place
 from service.backups.restoring import RestoreResult
 from service.gate import Gate
 from service.warehouse.work import StoredAnswer
 
 
 class RestoreRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """Which backup; ``latest`` is the newest of the table that was not taken by a restore."""
+    """Which backup; ``latest`` is the newest of the table that was not taken by a restore.
+
+    `place` is where to read it: without it the primary place or, where that is away or has lost
+    it, among the copies.
+    """
 
     backup_id: str
     dry_run: bool = False
+    place: Place | None = None
 
 
 class RestoreSetRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """Which set of backups."""
+    """Which set of backups, and where to read it; see RestoreRequest."""
 
     set_id: str
     dry_run: bool = False
+    place: Place | None = None
 
 
 class Restored(msgspec.Struct):
     """What a restore did to a table, or would do.
 
     `safety_backup_id` is the backup that was taken of it before; it and `load_id` are null after
-    a dry run.
+    a dry run. `place` is where the backup was read.
     """
 
     table: str
@@ -51,6 +57,7 @@ class Restored(msgspec.Struct):
     changed: int
     safety_backup_id: str | None
     load_id: str | None
+    place: Place
 
 
 class RestoredSet(msgspec.Struct):
@@ -90,13 +97,13 @@ class RestoreController(Controller):
         found = gate.table(table)
         body, asked = await json_body(request, RestoreRequest)
 
-        def entries() -> Sequence[Entry]:
-            return [gate.restores.backup_of(found.name, asked.backup_id)]
+        def backups() -> Found:
+            return gate.restores.backup_of(found.name, asked.backup_id, asked.place)
 
         def response(results: Sequence[RestoreResult]) -> Response[bytes]:
             return _response(_restored(results[0]))
 
-        return await _restore(request, gate, body, entries, asked.dry_run, response)
+        return await _restore(request, gate, body, backups, asked.dry_run, response)
 
     @post(
         "/restore",
@@ -116,33 +123,33 @@ class RestoreController(Controller):
         """Makes every table of a set exactly what the set holds, in one transaction."""
         body, asked = await json_body(request, RestoreSetRequest)
 
-        def entries() -> Sequence[Entry]:
-            return gate.catalogue.of_set(asked.set_id)
+        def backups() -> Found:
+            return gate.restores.set_of(asked.set_id, asked.place)
 
         def response(results: Sequence[RestoreResult]) -> Response[bytes]:
             return _response(RestoredSet(asked.set_id, [_restored(each) for each in results]))
 
-        return await _restore(request, gate, body, entries, asked.dry_run, response)
+        return await _restore(request, gate, body, backups, asked.dry_run, response)
 
 
 async def _restore(
     request: Request[Any, Any, Any],
     gate: Gate,
     body: bytes,
-    entries_of: Callable[[], Sequence[Entry]],
+    found_by: Callable[[], Found],
     dry_run: bool,
     response: Callable[[Sequence[RestoreResult]], Response[bytes]],
 ) -> Response[bytes]:
     asked = asked_by(request, body)
     if dry_run:
-        entries = await asyncio.to_thread(entries_of)
-        return response(await asyncio.to_thread(gate.restores.plan, entries))
+        found = await asyncio.to_thread(found_by)
+        return response(await asyncio.to_thread(gate.restores.plan, found))
     if (before := await answered_before(gate, asked)) is not None:  # its backup may be gone by now
         return before
-    entries = await asyncio.to_thread(entries_of)
+    found = await asyncio.to_thread(found_by)
     begun = await asyncio.to_thread(
         gate.restores.begin,
-        entries,
+        found,
         actor=actor_of(request),
         idempotency=asked,
         render=lambda results: kept(asked, response(results)),

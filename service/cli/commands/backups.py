@@ -25,19 +25,21 @@ def backups() -> None:
 @backups.command("list")
 @click.argument("table", required=False, shell_complete=completing.tables)
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--from", "place", type=click.Choice(["primary", "copy"]), help="List what is there.")
 @command
-def list_backups(run: Run, table: str | None, limit: int) -> None:
+def list_backups(run: Run, table: str | None, limit: int, place: str | None) -> None:
     """List the backups, newest first; with TABLE those of one table."""
     with run.connect() as client:
         path = f"/v1/tables/{segment(table)}/backups" if table else "/v1/backups"
-        found = client.pages(path, "backups", limit)
-    run.show(found, found, COLUMNS)
+        found = client.pages(path, "backups", limit, place=place)
+    copies = any(each["copied"] is not None for each in found)
+    run.show(found, found, [*COLUMNS, "copied"] if copies else COLUMNS)
 
 
 @backups.command()
 @local_command
 def adopt(run: Run) -> None:
-    """Make the folder of the backups this warehouse's, whoever's it was.
+    """Make the place of the backups this warehouse's, whoever's it was; that of copies, too.
 
     For a folder that was copied or moved here, or whose warehouse is no more. The one whose it was
     is refused it from then on. No service may run on either of them.

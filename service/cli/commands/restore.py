@@ -30,6 +30,12 @@ GOES_ON = "is all or nothing, and goes on: `gatehouse loads --kind restore` show
     help="Restore every table of this set, instead of one table.",
     shell_complete=completing.sets,
 )
+@click.option(
+    "--from",
+    "place",
+    type=click.Choice(["primary", "copy"]),
+    help="Read the backup there; without it, the copy only where the primary place fails.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @consent.yes_option
 @command
@@ -38,6 +44,7 @@ def restore(
     table: str | None,
     backup_id: str | None,
     set_id: str | None,
+    place: str | None,
     dry_run: bool,
     yes: bool,
 ) -> None:
@@ -52,6 +59,8 @@ def restore(
         consent.require(yes, f"gatehouse restore {table or f'--set {set_id}'}")
     path = f"/v1/tables/{segment(table)}/restore" if table else "/v1/restore"
     asked: dict[str, Any] = {"backup_id": backup_id or "latest"} if table else {"set_id": set_id}
+    if place:
+        asked["place"] = place
     with run.connect() as client:
         if dry_run:
             _show(run, client.post(path, {**asked, "dry_run": True}))
@@ -81,4 +90,6 @@ def _tables(answer: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _show(run: Run, answer: dict[str, Any]) -> None:
+    if any(each["place"] == "copy" for each in _tables(answer)):
+        output.note("read from the copy of the backups")
     run.show(answer, _tables(answer), COLUMNS)

@@ -7,7 +7,6 @@ what is held at a time is a block, and the rows of one batch.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from io import BufferedReader, BytesIO
-from pathlib import Path
 from secrets import token_bytes
 from typing import Any
 
@@ -29,8 +28,8 @@ from service.formats.avro.avro_schema import (
 from service.formats.avro.decoding import Odd, Window
 from service.formats.avro.encoding import encoded
 from service.formats.avro.layouts import kept_bytes
-from service.runtime.durable_files import made_whole
 from service.runtime.prefetch import in_order
+from service.stores.store import Writing
 
 __all__ = ["CODECS", "DEFAULT_CODEC", "AvroFile", "Written", "schema_of", "write"]
 
@@ -57,7 +56,7 @@ class Written:
 
 
 def write(
-    path: Path,
+    file: Writing,
     table: Table,
     batches: Iterator[pa.RecordBatch],
     codec: str = DEFAULT_CODEC,
@@ -65,7 +64,7 @@ def write(
     *,
     nullable: frozenset[str] = frozenset(),
 ) -> Written:
-    """Writes `batches` of the table's columns as a file that is there whole or not at all.
+    """Writes `batches` of the table's columns into `file`, which the caller makes whole.
 
     `metadata` goes into the header; `nullable` names required columns that lack values all the
     same, which the file must be able to keep.
@@ -80,13 +79,12 @@ def write(
     def block(part: pa.RecordBatch) -> tuple[int, bytes]:
         return part.num_rows, _payload(codec, encoded(part, types))
 
-    with made_whole(path) as file:
-        text = msgspec.json.encode(schema)
-        file.write(container.written_header(text, codec, dict(metadata or {}), sync))
-        parts = (part for batch in batches for part in _parts(batch))
-        for count, payload in in_order(block, parts):
-            file.write(container.written_block(count, payload, sync))
-            rows += count
+    text = msgspec.json.encode(schema)
+    file.write(container.written_header(text, codec, dict(metadata or {}), sync))
+    parts = (part for batch in batches for part in _parts(batch))
+    for count, payload in in_order(block, parts):
+        file.write(container.written_block(count, payload, sync))
+        rows += count
     return Written(rows, file.size, file.sha256, fingerprint_of(schema))
 
 

@@ -14,8 +14,9 @@ import zstandard
 
 from service.errors import DamagedBackup
 from service.formats.avro import container
-from service.formats.avro.avro_files import AvroFile, write
+from service.formats.avro.avro_files import AvroFile
 from tests.support import CHECKOUT
+from tests.support.backups import write
 from tests.support.foreign import SYNC, block, encoded, field, foreign_file, header
 from tests.support.world import DEPARTMENTS, HIRED, SAMPLES, batch
 

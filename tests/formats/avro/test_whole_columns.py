@@ -19,12 +19,13 @@ from service.backups.catalogue import Catalogue, Entry
 from service.backups.restoring import restore
 from service.dictionary import Dictionary
 from service.errors import DamagedBackup
-from service.formats.avro.avro_files import AvroFile, write
+from service.formats.avro.avro_files import AvroFile
 from service.formats.avro.avro_schema import Schema, read_schema, schema_of
 from service.formats.avro.decoding import Window
 from service.formats.avro.encoding import encoded
 from tests.formats.avro.test_avro_files import ANY_ROW
 from tests.support import foreign
+from tests.support.backups import write
 from tests.support.foreign import field, foreign_file
 from tests.support.world import SAMPLES, batch, rows, writing
 
