@@ -1,5 +1,6 @@
 """What is done by the clock: backups, retention, self-checks. The clock is an argument."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -150,7 +151,7 @@ def test_nothing_is_removed_while_the_new_backup_is_not_good(opened, monkeypatch
 
 def test_a_backup_that_fails_is_told_and_tried_again_at_its_next_moment(opened):
     gate, schedules = opened(backup_schedule=DAILY)
-    folder_of(gate.catalogue).rmdir()
+    shutil.rmtree(folder_of(gate.catalogue))
     folder_of(gate.catalogue).write_text("no folder")
     schedules.run_due(tomorrow())
     assert [action for action, _, _ in trail(gate)] == ["backup.failed"]
