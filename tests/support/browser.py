@@ -27,7 +27,11 @@ TIMEOUT = 20_000  # milliseconds
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    """The browser; where there is none, the test is skipped, or fails in CI."""
+    """The browser; where there is none, the test is skipped, or fails in CI.
+
+    Of a file's tests and no longer: while playwright is there, its event loop runs in the thread of
+    the tests, and others could not run their own.
+    """
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         missing = f"there is no {' or '.join(NAMES)}"
