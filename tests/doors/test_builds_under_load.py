@@ -201,7 +201,7 @@ def test_a_build_waits_until_the_writer_lets_it_write(project: Project):
     try:
         with lock:
             builds = [gate.builds.ask() for _ in range(8)]
-            assert lock.waited_for.wait(60)
+            assert lock.tried_for.wait(60)
             with pytest.raises(Conflict):  # one runs, seven wait; there is room for one more
                 [gate.builds.ask() for _ in range(2)]
             assert builds[0].status == "running"
