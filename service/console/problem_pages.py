@@ -31,7 +31,7 @@ def _for_people(answer: Handler) -> Handler:
 
 
 def _is_of_people(request: Request[Any, Any, Any]) -> bool:
-    if request.url.path.startswith(OF_PROGRAMS):
+    if request.scope["path"].startswith(OF_PROGRAMS):
         return False
     try:
         return negotiated(request, (JSON, HTML)) == HTML
@@ -58,9 +58,9 @@ def _to_login(request: Request[Any, Any, Any], is_fragment: bool) -> Response[An
     """To the login, and back from there. A page that a link of another site has led to is asked
     for once more, since its cookie is not sent with such a link.
     """
-    here = str(request.url.path)
-    if request.url.query:
-        here += f"?{request.url.query}"
+    here, query = request.scope["path"], request.scope["query_string"].decode("latin-1")
+    if query:
+        here += f"?{query}"
     if is_fragment:
         return Response(b"", headers={"HX-Redirect": "/login"}, media_type=HTML)
     if request.method not in READS:

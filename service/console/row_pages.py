@@ -97,7 +97,7 @@ class RowPages(Controller):
         self, request: Asked, gate: NamedDependency[Gate], name: FromPath[str]
     ) -> Answer:
         """All rows of the grid as a file."""
-        ending = request.url.path.rpartition(".")[2]
+        ending = request.scope["path"].rpartition(".")[2]
         return await answer_rows(request, gate, gate.table(name), ending)
 
     @get("/rows/{row_id:str}", operation_id="show_row_page", opt=PAGE)

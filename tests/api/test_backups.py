@@ -10,7 +10,7 @@ import fastavro
 import msgspec
 import pytest
 
-from tests.support.answers import all_pages, files_in, is_problem
+from tests.support.answers import all_pages, backups_in, is_problem
 from tests.support.services import serving_by, settings_in
 
 AVRO = {"Content-Type": "application/avro"}
@@ -166,7 +166,7 @@ def test_a_removed_backup_is_gone_with_its_file(client, settings):
     assert client.get(path).status_code == 404
     assert client.get(JOBS).json()["backups"] == []
     assert client.delete(path).status_code == 404
-    assert files_in(settings.backups.path) == set()
+    assert backups_in(settings.backups.path) == set()
 
 
 def test_a_file_from_elsewhere_becomes_a_backup_as_it_is(client):
@@ -213,7 +213,7 @@ def test_a_file_that_could_not_be_restored_is_not_taken_in(client, settings):
         answer = client.post(JOBS, content=content, headers=AVRO)
         assert is_problem(answer, 422, slug), content
         assert client.get("/v1/backups").json()["backups"] == []
-        assert files_in(settings.backups.path) == set()
+        assert backups_in(settings.backups.path) == set()
 
 
 @pytest.mark.parametrize("announced", [True, False])
@@ -225,7 +225,7 @@ def test_a_file_that_is_too_large_is_refused_and_leaves_nothing(settings, serve,
         answer = client.post(JOBS, content=body, headers=AVRO)
         assert is_problem(answer, 413, "too-large")
         assert answer.json()["limit"] == 1000
-    assert files_in(settings.backups.path) == set()
+    assert backups_in(settings.backups.path) == set()
 
 
 def test_a_file_may_be_larger_than_other_bodies(settings, serve):
@@ -252,7 +252,7 @@ def test_a_body_that_asks_for_no_backup_makes_none(client, settings):
     for headers, content, status in UNCLEAR:
         answer = client.post(JOBS, content=content, headers=headers)
         assert answer.status_code == status, answer.text
-        assert files_in(settings.backups.path) == set()
+        assert backups_in(settings.backups.path) == set()
 
 
 def test_what_another_tool_wrote_is_taken_in_and_what_is_left_out_is_told(client):
@@ -363,7 +363,7 @@ def test_an_imported_file_is_taken_in_once_under_one_key(client, settings):
     first, second = (client.post(JOBS, content=content, headers=headers) for _ in range(2))
     assert second.json() == first.json()
     assert second.headers["idempotency-replayed"] == "true"
-    assert len(files_in(settings.backups.path)) == 2  # the backup and its entry
+    assert len(backups_in(settings.backups.path)) == 2  # the backup and its entry
 
 
 def test_two_requests_under_one_key_at_once_make_one_backup(client):

@@ -44,6 +44,7 @@ class Service:
             "replay_rejection": (f"/v1/rejections/{one}/replay", JSON, b'{"id": null}'),
             "replay_rejections": ("/v1/rejections/replay", JSON, corrected),
             "replay_rejections of a table": ("/v1/rejections/replay?table=jobs", {}, b""),
+            "dismiss_rejections": ("/v1/rejections/dismiss?table=departments", {}, b""),
             "back_up_table": (f"{JOBS}/backups", JSON, b'{"codec": "deflate"}'),
             "back_up_table by a file": (f"{JOBS}/backups", AVRO, self.avro),
             "back_up_all_tables": ("/v1/backups", JSON, b'{"codec": "deflate"}'),

@@ -182,7 +182,7 @@ def test_what_is_no_http_is_told_behind_the_answer_that_is_under_way(client, wro
     with wired(client) as wire:
         wire.send(insert(200) + wrong)
         answers = wire.answers()
-        assert [each.status for each in answers] == [201]
+        assert [each.status for each in answers] == [200]
     with wired(client) as wire:
         wire.send(wrong)
         (answer,) = wire.answers()

@@ -80,6 +80,7 @@ def test_a_proxy_that_is_trusted_says_who_asks(settings, serve):
     [
         *("localhost:80@evil.example", "evil@localhost", "localhost, evil.example", "local host"),
         *("localhost/", "localhost:80:90", "[::1", "::1", "localhost:x", "localhost#", "l\u00f6l"),
+        *("localhost:65536", "[127.0.0.1]", "[1.2]"),
     ],
 )
 def test_what_is_no_name_of_a_host_is_refused(client, host):

@@ -7,7 +7,7 @@ from litestar.testing import TestClient
 from service.api.http.authentication import ANYONE
 from service.app import create_app
 from service.backups.paired_places import Found
-from tests.support.answers import files_in, is_problem
+from tests.support.answers import backups_in, is_problem
 
 JOBS = "/v1/tables/jobs"
 HIRE = {"name": "A", "datetime": "2021-01-01T00:00:00Z", "department_id": 1, "job_id": 1}
@@ -20,7 +20,7 @@ def rows(client, table="jobs"):
 def state(client, settings):
     """All that a restore could change."""
     tables = [rows(client, name) for name in ("departments", "jobs", "hired_employees")]
-    return tables, client.get("/v1/loads").json(), files_in(settings.backups.path)
+    return tables, client.get("/v1/loads").json(), backups_in(settings.backups.path)
 
 
 def insert(client, table, *new):
@@ -242,9 +242,9 @@ def test_a_repeated_request_leaves_no_second_safety_backup(client, settings):
     client.post(f"{JOBS}/backups")
     again = {"headers": {"Idempotency-Key": "once"}, "json": {"backup_id": "latest"}}
     first = client.post(f"{JOBS}/restore", **again)
-    kept = files_in(settings.backups.path)
+    kept = backups_in(settings.backups.path)
     assert client.post(f"{JOBS}/restore", **again).json() == first.json()
-    assert files_in(settings.backups.path) == kept
+    assert backups_in(settings.backups.path) == kept
 
 
 def test_the_safety_backup_waits_for_no_writer_and_has_what_was_written_meanwhile(settings):
@@ -305,7 +305,7 @@ def test_what_was_found_out_beside_the_writer_counts_no_more_once_rows_came_in(s
 
 def test_a_restore_that_cannot_be_prepared_leaves_no_safety_backup(client, settings, monkeypatch):
     client.post(f"{JOBS}/backups")
-    kept = files_in(settings.backups.path)
+    kept = backups_in(settings.backups.path)
 
     def fail(*_):
         raise OSError(errno.EIO, "the disk is broken")
@@ -313,4 +313,4 @@ def test_a_restore_that_cannot_be_prepared_leaves_no_safety_backup(client, setti
     monkeypatch.setattr("service.backups.preparing.stage", fail)
     answer = client.post(f"{JOBS}/restore", json={"backup_id": "latest"})
     assert is_problem(answer, 500, "internal")
-    assert files_in(settings.backups.path) == kept
+    assert backups_in(settings.backups.path) == kept

@@ -40,7 +40,7 @@ let after: string | undefined;
 do {
   const query = { limit: 100, after };
   const page = given(await client.GET("/v1/tables/jobs/rows", { params: { query } }));
-  names.push(...page.rows.map((each) => each.job));
+  names.push(...page.rows.map((each) => each.job ?? ""));
   after = page.next ?? undefined;
 } while (after !== undefined);
 

@@ -30,6 +30,10 @@ CONFIG = """
 expected-statuses = [
     "202", "207", "400", "401", "403", "404", "405", "406", "409", "413", "415", "422", "503"
 ]
+# Where a page is, its forms are sent: that is no call of programs, nor of the document.
+[[operations]]
+include-tag = "pages"
+checks.unsupported_method.enabled = false
 """
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx
 
+from service.backups.owner_mark import OWNER
+
 
 def all_pages(client: httpx.Client, path: str, member: str, **parameters: Any) -> list[Any]:
     """Everything in a paged list, by its links."""
@@ -21,6 +23,11 @@ def all_pages(client: httpx.Client, path: str, member: str, **parameters: Any) -
 def files_in(folder: Path) -> set[str]:
     """The names of all files in and below a folder."""
     return {path.name for path in folder.rglob("*") if path.is_file()}
+
+
+def backups_in(folder: Path) -> set[str]:
+    """The names of all files in a folder of backups, but the mark that says whose it is."""
+    return files_in(folder) - {OWNER}
 
 
 def is_problem(answer: httpx.Response, status: int, slug: str) -> bool:

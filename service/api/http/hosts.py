@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -69,9 +70,10 @@ class Hosts:
             raise WrongHost("the service is not known by this name; see allowed_hosts")
 
     def _is_known(self, host: bytes) -> bool:
-        if not _is_host(host):
+        text = host.decode("latin-1")
+        if not _is_host(host) or not _is_in_urls(text):
             raise BadRequest("Host is no name or number of a host")
-        name = name_of(host.decode("latin-1"))
+        name = name_of(text)
         # A number is no one's to lead elsewhere.
         return name in self._names or is_address(name)
 
@@ -95,6 +97,14 @@ def check_once(lines: Iterable[tuple[bytes, bytes]]) -> None:
         if name in ONCE and name in seen:
             raise BadRequest(f"the header {name.decode()} is there twice")
         seen.add(name)
+
+
+def _is_in_urls(host: str) -> bool:
+    """Whether a URL can have it: its port is not too large, what is in brackets is of IPv6."""
+    try:
+        return urlsplit(f"//{host}").port != -1
+    except ValueError:
+        return False
 
 
 def name_of(host: str) -> str:

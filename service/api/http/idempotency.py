@@ -39,7 +39,7 @@ def asked_by(
         return None
     if not 1 <= len(key) <= 255:
         raise BadRequest("an Idempotency-Key has 1 to 255 characters")
-    path = request.url.path
+    path = request.scope["path"]
     sent = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
     said = [(header(request, name) or "").replace(" ", "").lower() for name in headers]
     head = msgspec.json.encode([request.method, path, sorted(sent), said])

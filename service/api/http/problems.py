@@ -67,10 +67,10 @@ def of_os_error(request: Request[Any, Any, Any], error: OSError) -> Response[byt
     if error.errno in NoSpace.ERRNOS:
         return of_problem(request, NoSpace("the disk is full; nothing was changed"))
     if error.errno in NO_FILES:
-        log.error("too_many_open_files", path=request.url.path)
+        log.error("too_many_open_files", path=request.scope["path"])
         return of_problem(request, Unavailable("too many files are open; try again", retry_after=5))
     if error.errno in NO_FOLDER:
-        log.error("folder_failed", path=request.url.path, error=str(error))
+        log.error("folder_failed", path=request.scope["path"], error=str(error))
         detail = "a folder of the service cannot be written; nothing was changed"
         return of_problem(request, Unavailable(detail, retry_after=60))
     return of_anything(request, error)
@@ -79,7 +79,7 @@ def of_os_error(request: Request[Any, Any, Any], error: OSError) -> Response[byt
 def of_database_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The disk is full, or DuckDB has given the warehouse up, which is then opened anew."""
     if isinstance(error, PASSING):
-        log.error("warehouse_failed", path=request.url.path, error=type(error).__name__)
+        log.error("warehouse_failed", path=request.scope["path"], error=type(error).__name__)
         found = as_problem(error)
         if isinstance(found, Problem):
             return of_problem(request, found)
@@ -88,7 +88,7 @@ def of_database_error(request: Request[Any, Any, Any], error: Exception) -> Resp
 
 def of_anything(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """A fault of ours: logged in full, told without any of it."""
-    log.error("request_failed", path=request.url.path, exc_info=error)
+    log.error("request_failed", path=request.scope["path"], exc_info=error)
     title = "Something went wrong here"
     body = problem(500, "internal", title, "the service's log says more; nothing was changed")
     return _response(500, body)

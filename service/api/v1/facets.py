@@ -23,6 +23,7 @@ from service.warehouse.row_queries import RESERVED, RowQuery
 COLUMN, LIMIT = "column", "limit"
 DEFAULT_VALUES, MAX_VALUES = 20, 1000
 Value = Annotated[Any, msgspec.Meta(description="As rows show it.")]
+Key = Annotated[Any, msgspec.Meta(description="A primary key, as rows show it.")]
 
 
 class ValueCount(msgspec.Struct):
@@ -72,7 +73,7 @@ class ReferringRows(msgspec.Struct):
     column: str
     rows: int
     exact: bool
-    first: list[Any]
+    first: list[Key]
     href: str
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 from litestar import Controller, Request, Response, get
@@ -43,6 +43,7 @@ FILES = {
     ARROW: Schema.BYTES,
     **dict.fromkeys(PICTURES.values(), Schema.BYTES),
 }
+Choice = Annotated[Any, msgspec.Meta(description="As the parameter takes it.")]
 
 
 class TakenParameter(msgspec.Struct):
@@ -53,7 +54,7 @@ class TakenParameter(msgspec.Struct):
     description: str
     required: bool
     several: bool
-    choices: list[Any]
+    choices: list[Choice]
 
 
 class ShownChart(msgspec.Struct):
