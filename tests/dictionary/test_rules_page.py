@@ -12,7 +12,7 @@ import yaml  # type: ignore[import-untyped]
 from service.dictionary import Column, Dictionary, Rule, Table
 from service.dictionary.column_types import TYPES
 from service.dictionary.rule_words import ROW_VIOLATIONS, Words
-from service.dictionary.rules import KINDS
+from service.dictionary.rules import KINDS, fault_of
 from service.dictionary.rules_page import TABLE, example_yaml, page
 from service.formats.bodies.body_rows import rows_of
 from service.formats.csv.detection import detect_dialect
@@ -34,6 +34,13 @@ ID = Column("id", TYPES["integer"], "", (Rule("not_null", "id"), Rule("unique", 
 
 def test_the_page_is_what_the_code_says():
     assert (ROOT / "docs/rules.md").read_text("utf-8") == page(), "make docs"
+
+
+def test_each_fault_has_few_words_of_its_own():
+    faults = [fault_of(name) for name in ALL_WORDS]
+    assert len(set(faults)) == len(faults)
+    assert all(0 < len(fault) <= 30 for fault in faults)
+    assert fault_of("of_an_old_project") == "of an old project"
 
 
 @pytest.mark.parametrize("name", ALL_WORDS)

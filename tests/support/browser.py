@@ -1,7 +1,6 @@
 """A real Chromium, that of the system, which looks at pages of a service.
 
-One is started for all tests of a module; each test has a context of its own. It ends with them, as
-Playwright's loop runs in the thread of the tests, where others run loops of their own. What a page
+One is started for the tests of a file; each test has a context of its own. Whatever a page
 complains of fails the test: an error or warning in the console, a violation of the policy, a
 request to another host, an answer that says that the service failed.
 """
