@@ -20,6 +20,7 @@ from service.api.http.negotiation import HTML
 from service.console.forms import TOKEN
 from service.console.static_files import static_url
 from service.console.viewer import OPERATORS, Viewer
+from service.dictionary.rules import fault_of
 from service.runtime.clock import utc_now
 
 FOLDER_OF_TEMPLATES = Path(__file__).with_name("templates")
@@ -160,7 +161,7 @@ def _made() -> Environment:
         auto_reload=False,
     )
     filters = (ago, as_written, followed, marked, moment, number, segment, sentence, size, written)
-    environment.filters.update({each.__name__: each for each in filters})
+    environment.filters.update({each.__name__: each for each in filters}, fault=fault_of)
     environment.globals.update(
         duration=duration, now=utc_now, static=static_url, url=url, version=__version__
     )

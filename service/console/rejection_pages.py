@@ -196,29 +196,10 @@ def back_of(said: Mapping[str, str]) -> str:
     return back if back == PLACE or back.startswith(f"{PLACE}?") else PLACE
 
 
-def reason_words(rule: str) -> str:
-    """A rule in words, as a heading has it."""
-    return REASON_WORDS.get(rule, rule.replace("_", " "))
-
-
-REASON_WORDS = {
-    "not_null": "missing",
-    "unique": "there twice",
-    "relationships": "refers to no row",
-    "type": "of another type",
-    "not_blank": "blank",
-    "max_length": "too long",
-    "in_range": "out of range",
-    "accepted_values": "not an accepted value",
-    "utc_datetime": "not in UTC",
-}
-
-
 def _words(gate: Gate, filters: RejectionFilters) -> dict[str, Any]:
     return {
         "filters": filters,
         "link": filters.to_url,
-        "reason_words": reason_words,
         "several": filters.table is None and len(gate.dictionary.tables) > 1,
     }
 

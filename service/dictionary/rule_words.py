@@ -16,6 +16,7 @@ class Words:
     in JSON, but for those that only a CSV file can have.
     """
 
+    fault: str  # a few words, after a column's name
     demands: str  # of a value, or of a row; sentences
     remedy: str  # what mends a row that breaks it
     column: str  # the example's
@@ -39,6 +40,7 @@ ROW_VIOLATIONS: Mapping[str, RowViolation] = {
     "type": RowViolation(
         "grade is not a whole number of 32 bits",
         Words(
+            fault="of another type",
             demands="A value can be read as its column's type, and a row is an object. What could"
             " not be read is not judged by the column's rules.",
             remedy="Send a value of the column's `data_type`, or leave it out where the column is"
@@ -52,6 +54,7 @@ ROW_VIOLATIONS: Mapping[str, RowViolation] = {
     "unknown_field": RowViolation(
         "nmae is not a column of employees",
         Words(
+            fault="not a column",
             demands="A row has no fields but the columns of its table; a line of CSV has no more"
             " fields than columns.",
             remedy="Correct the field's name, or leave the field out. In a line of CSV, put quotes"
@@ -65,6 +68,7 @@ ROW_VIOLATIONS: Mapping[str, RowViolation] = {
     "repeated_field": RowViolation(
         "name stands more than once in the row",
         Words(
+            fault="more than once in a row",
             demands="A row has each field once, so that nobody has to guess which of two values"
             " is meant.",
             remedy="Leave out all but one of the fields of that name.",
@@ -77,6 +81,7 @@ ROW_VIOLATIONS: Mapping[str, RowViolation] = {
     "malformed_line": RowViolation(
         "the line cannot be read: a quote is not closed at the end of its field",
         Words(
+            fault="a line that cannot be read",
             demands="A line of CSV can be read, and in one way: each quote that is opened is closed"
             " at the end of its field, no line within a quoted text would be a record by itself, no"
             " field is missing, and the line is of the file's encoding. In a batch of CSV it costs"

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from service.dictionary.blank import is_blank
 from service.dictionary.column_types import RFC3339_UTC
-from service.dictionary.rule_words import Words
+from service.dictionary.rule_words import ROW_VIOLATIONS, Words
 from service.errors import shortened
 
 TEXT = frozenset({"varchar"})
@@ -174,6 +174,7 @@ KINDS: dict[str, Kind] = {
         breaks=lambda args, read, written: pc.is_null(read),
         judged_by_decoding=True,
         words=Words(
+            fault="missing",
             demands="A row has a value in the column: not null, and in CSV not an empty field.",
             remedy="Send a value. If rows without one are right, take the rule off the column.",
             column="name",
@@ -189,6 +190,7 @@ KINDS: dict[str, Kind] = {
         meta=lambda args: {"min_length": 1},
         types=TEXT,
         words=Words(
+            fault="blank",
             demands="A text has at least one character that is seen: no white space, and none of"
             " those that only steer what is shown, as a zero-width space or a soft hyphen does.",
             remedy="Send a text that says something, or no value where the column may lack one.",
@@ -208,6 +210,7 @@ KINDS: dict[str, Kind] = {
         lacks=_lacks_length,
         types=TEXT,
         words=Words(
+            fault="too long",
             demands="A text has at most `length` characters (Unicode code points, not bytes).",
             remedy="Shorten the text, or raise `length`.",
             column="code",
@@ -228,6 +231,7 @@ KINDS: dict[str, Kind] = {
         lacks=_lacks_bounds,
         types=NUMBERS,
         words=Words(
+            fault="out of range",
             demands="A number is not below `min` and not above `max`; the bounds themselves fit.",
             remedy="Correct the number, or widen the range.",
             column="grade",
@@ -252,6 +256,7 @@ KINDS: dict[str, Kind] = {
         lacks=_lacks_values,
         types=TEXT | WHOLE,
         words=Words(
+            fault="not an accepted value",
             demands="A value is one of a list, written exactly so.",
             remedy="Send one of the values, or add the new one to the list.",
             column="shift",
@@ -276,6 +281,7 @@ KINDS: dict[str, Kind] = {
         judges_writing=True,
         types=frozenset({"timestamp"}),
         words=Words(
+            fault="not in UTC",
             demands="A timestamp is written in UTC as RFC 3339 has it: date, `T`, time, and `Z` or"
             " `+00:00`; of a second there may be fractions, to the microsecond.",
             remedy="Convert the time to UTC, and write it with `T` and `Z`.",
@@ -290,6 +296,7 @@ KINDS: dict[str, Kind] = {
         message=lambda column, args, value: f"{column} {shortened(value)} is taken by another row",
         types=TEXT | WHOLE,
         words=Words(
+            fault="there twice",
             demands="No two rows have the same value. It belongs to the row that is in the table,"
             " else to the first row of the request or file that breaks no rule of another kind.",
             remedy="Send another value. To change the row that has this one is not an insert.",
@@ -308,6 +315,7 @@ KINDS: dict[str, Kind] = {
         arguments=frozenset({"to", "field", "parent"}),
         types=TEXT | WHOLE,
         words=Words(
+            fault="refers to no row",
             demands="Another table has a row with the value: the row is referred to by it.",
             remedy="Insert the row that is referred to first (or in the same request, which may"
             " bring rows of several tables), or correct the value; then replay the rejected row.",
@@ -324,3 +332,12 @@ KINDS: dict[str, Kind] = {
         ),
     ),
 }
+
+
+def fault_of(rule: str) -> str:
+    """What is wrong with what breaks a rule, in a few words: to be read after a column's name.
+
+    A rule that is no longer known, as an old rejection may have it, is told by its name.
+    """
+    known = KINDS.get(rule) or ROW_VIOLATIONS.get(rule)
+    return known.words.fault if known else rule.replace("_", " ")

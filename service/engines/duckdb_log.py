@@ -18,9 +18,10 @@ _FRAME = struct.Struct("<QQ")
 _BEGIN = b"d\x00"  # of each entry
 # The entry that ends a transaction.
 _FLUSHED = bytes.fromhex("0500000000000000e7fe7d722fed3d5e640064ffff")
-FLUSH, USE_TABLE, INSERT, ROW_GROUPS = 100, 25, 26, 29
-# What only adds rows, and so does not depend on where the rows before it stand.
-ADDING = frozenset({FLUSH, USE_TABLE, INSERT, ROW_GROUPS})
+FLUSH, SEQUENCE_VALUE, USE_TABLE, INSERT, ROW_GROUPS = 100, 10, 25, 26, 29
+# What only adds rows, and so does not depend on where the rows before it stand. The numbers that it
+# took of a sequence stand with it: how far the sequence was then, whatever was before.
+ADDING = frozenset({FLUSH, SEQUENCE_VALUE, USE_TABLE, INSERT, ROW_GROUPS})
 _KIND = _FRAME.size + 2  # where an entry says it
 MOST_BYTES = 1 << 31  # of an entry
 

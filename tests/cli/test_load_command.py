@@ -107,9 +107,10 @@ def test_marks_are_passed_on_and_refused_by_name(asking, file):
 
 
 def test_a_file_that_makes_no_sense_is_refused_with_a_hint(asking, file):
-    answer = asking("load", "jobs", file("jobs.csv", "a b c\nd e f\n"))
+    path = file("jobs.csv", "a b c\nd e f\n")
+    answer = asking("load", "jobs", path)
     assert answer.code == 1
-    assert "error: jobs.csv: it has 3 columns where 2 are needed (id, job)" in answer.err
+    assert f"error: {path}: it has 3 columns where 2 are needed (id, job)" in answer.err
     assert "HINT: `gatehouse load --help`" in answer.err
 
 

@@ -192,7 +192,7 @@ def test_pasted_rows_go_the_same_way(client, write: Callable[[int], str], first:
         (b"PK\x03\x04 a workbook", "Excel workbook"),
         (b"", "choose a file"),
         (b"[1, 2", "It cannot be read"),
-        (b"[]", "1 to 1000 rows"),
+        (b"[]", "1 to 1,000 rows"),
     ],
 )
 def test_what_cannot_be_read_is_told(client, content: bytes, words: str):

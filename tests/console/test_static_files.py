@@ -75,7 +75,8 @@ def test_it_takes_no_key_no_turn_and_no_line_in_the_log(settings, serve: Serve) 
 
 
 def test_the_styles_are_small_and_ask_for_nothing_from_elsewhere() -> None:
-    styles = static_files()["app.css"].plain.decode()
+    """Both files, as the pages of rows load them."""
+    styles = "".join(static_files()[name].plain.decode() for name in ("app.css", "grid.css"))
     assert len(styles) < 20_000
     assert not re.search(r"url\(|@import|//[a-z]", styles)
     for needed in ("prefers-color-scheme: dark", "@media print", "max-width"):

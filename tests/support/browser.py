@@ -1,6 +1,7 @@
 """A real Chromium, that of the system, which looks at pages of a service.
 
-One is started for all tests of a process; each test has a context of its own. Whatever a page
+One is started for all tests of a module; each test has a context of its own. It ends with them, as
+Playwright's loop runs in the thread of the tests, where others run loops of their own. What a page
 complains of fails the test: an error or warning in the console, a violation of the policy, a
 request to another host, an answer that says that the service failed.
 """
@@ -24,9 +25,13 @@ FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--force-co
 TIMEOUT = 20_000  # milliseconds
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    """The browser; where there is none, the test is skipped, or fails in CI."""
+    """The browser; where there is none, the test is skipped, or fails in CI.
+
+    Of a file's tests and no longer: while playwright is there, its event loop runs in the thread of
+    the tests, and others could not run their own.
+    """
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         missing = f"there is no {' or '.join(NAMES)}"

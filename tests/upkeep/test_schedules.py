@@ -1,5 +1,6 @@
 """What is done by the clock: backups, retention, self-checks. The clock is an argument."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -150,13 +151,17 @@ def test_nothing_is_removed_while_the_new_backup_is_not_good(opened, monkeypatch
 
 def test_a_backup_that_fails_is_told_and_tried_again_at_its_next_moment(opened):
     gate, schedules = opened(backup_schedule=DAILY)
-    folder_of(gate.catalogue).rmdir()
+    shutil.rmtree(folder_of(gate.catalogue))
     folder_of(gate.catalogue).write_text("no folder")
     schedules.run_due(tomorrow())
-    assert [action for action, _, _ in trail(gate)] == ["backup.failed"]
+    told = ["backup.create"] * 3 + ["backup.failed"]
+    assert [action for action, _, _ in trail(gate)] == told
+    with gate.database.reading() as connection:
+        ends = connection.execute("select outcome from ops.outcomes").fetchall()
+    assert ends == [("failed",)] * 3
     assert 'runs_total{job="backup",outcome="failed"} 1.0' in gate.metrics.text().decode()
     schedules.run_due(tomorrow())
-    assert len(trail(gate)) == 1
+    assert len(trail(gate)) == len(told)
     folder_of(gate.catalogue).unlink()
     schedules.run_due(tomorrow(days=2))
     assert len(scheduled(gate)) == 3
