@@ -10,9 +10,10 @@ from litestar.params import FromPath
 from markupsafe import Markup
 
 from service.api.http.client_queries import asked
-from service.api.http.describing import Schema, described
+from service.api.http.describing import ProblemDocument, Schema, described
 from service.api.http.negotiation import HTML
 from service.api.http.parameters import only_known
+from service.api.http.problems import CONTENT_TYPE as PROBLEM
 from service.api.v1.reports import report_named
 from service.console.pages import page
 from service.dictionary import Report, ReportParameter
@@ -82,7 +83,7 @@ class ReportPages(Controller):
         "/{name:str}",
         operation_id="show_report_page",
         opt=described(
-            answers={200: {HTML: Schema.TEXT}, 400: {HTML: Schema.TEXT}},
+            answers={200: {HTML: Schema.TEXT}, 400: {HTML: Schema.TEXT, PROBLEM: ProblemDocument}},
             page=True,
             problems=(503,),
             public="public_reports",

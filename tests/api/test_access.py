@@ -12,7 +12,7 @@ from tests.support.contract import operations
 
 # Per call, the smallest role; all that are not here take a reader.
 WRITER = {"insert_rows", "insert_rows_of_many_tables", "load_file", "replay_rejection"}
-WRITER |= {"replay_rejections", "cancel_load"}
+WRITER |= {"replay_rejections", "cancel_load", "show_insert_page"}
 OPERATOR = {
     "show_restore_page", "show_restore_set_page", "show_trail_page", "show_keys_page",
     "back_up_table", "back_up_all_tables", "verify_backup", "delete_backup", "restore_table",

@@ -93,7 +93,7 @@ def test_every_other_answer_is_a_problem_document(document):
             response = document["components"]["responses"].get(name, said)
             media = ["application/problem+json"]
             if operation["tags"] == PAGES and "content" in said:  # a form that is shown again
-                media = ["text/html"]
+                media = ["text/html", *media]
             assert list(response["content"]) == media, (path, method)
 
 
@@ -108,6 +108,15 @@ def test_names_are_short_and_are_the_titles(document):
     for name, schema in document["components"]["schemas"].items():
         assert re.fullmatch("[A-Z][A-Za-z]*", name)
         assert schema["title"] == name
+
+
+def test_what_generators_of_clients_stumble_over_is_not_there(document):
+    """An array of who knows what, and what may be left out of a request yet has a default."""
+    for name, schema in document["components"]["schemas"].items():
+        is_request = schema.get("additionalProperties") is False
+        for member, said in schema.get("properties", {}).items():
+            assert ("items" in said) == (said.get("type") == "array"), (name, member)
+            assert not (is_request and "default" in said), (name, member)
 
 
 def test_each_subject_is_described_and_each_is_one_of_them(document):

@@ -1,9 +1,21 @@
-"""How schemathesis writes bodies that it does not know of itself; it loads this module."""
+"""How schemathesis reads the document, and writes bodies that it does not know of itself.
+
+It loads this module.
+"""
 
 from typing import Any
 
 import msgspec
 import schemathesis
+
+
+@schemathesis.hook
+def before_load_schema(_: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
+    """What is had by `Accept` alone is told beside `content`, for the sake of other generators."""
+    for methods in raw_schema["paths"].values():
+        for operation in methods.values():
+            for said in operation["responses"].values():
+                said.get("content", {}).update(said.get("x-other-formats", {}))
 
 
 @schemathesis.serializer("application/msgpack")

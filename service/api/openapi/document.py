@@ -85,6 +85,9 @@ class Document:
         schemas, components = msgspec.json.schema_components(kinds, ref_template=REF)
         for (_, place), schema in zip(self._wanted, schemas, strict=True):
             place.update(schema)
+        for component in components.values():
+            if component.get("additionalProperties") is False:
+                _leave_out_defaults(component)
         return dict(components)
 
     def _operation(self, place: Place) -> Json:
@@ -118,6 +121,7 @@ class Document:
             yield self._query_parameter(name, field)
         if place.report:
             yield from map(report_parameter, place.report.takes)
+        if place.report or (place.is_file and not said.rows):
             yield from report_paging()
         if said.rows:
             yield from paging_parameters()
@@ -212,6 +216,15 @@ def _not_null(kind: Any) -> Any:
     if NoneType not in get_args(kind):
         return kind
     return Union[tuple(each for each in get_args(kind) if each is not NoneType)]  # noqa: UP007
+
+
+def _leave_out_defaults(schema: Json) -> None:
+    """What a request may leave out has no `default`: clients that are generated would want it."""
+    for member in schema["properties"].values():
+        if "default" in member:
+            value = msgspec.json.encode(member.pop("default")).decode()
+            words = [member["description"]] if "description" in member else []
+            member["description"] = " ".join([*words, f"Left out, it is {value}."])
 
 
 def _links(place: Place, said: Described, status: int) -> Json:
