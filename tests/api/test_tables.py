@@ -100,7 +100,8 @@ def test_an_unknown_table_is_told_with_the_known_ones(reader):
 def test_a_parameter_that_no_one_asked_for_is_refused_with_the_known_ones(reader):
     answer = reader.get("/v1/loads?tabel=jobs")
     assert is_problem(answer, 400, "bad-request")
-    assert answer.json()["known"] == ["kind", "table", "status", "limit", "after"]
+    known = ["kind", "table", "status", "since", "until", "limit", "after"]
+    assert answer.json()["known"] == known
 
 
 def test_a_parameter_that_is_there_twice_is_refused(reader):

@@ -59,6 +59,7 @@ def tried(url: str, key: str, folder: Path) -> dict[str, Any]:
     )
     command = (sys.executable, "-m", "schemathesis.cli", "run", url, "--no-color")
     amount = ("--seed", str(chance.SEED), "--max-examples", str(cases(EXAMPLES)))
+    patience = ("--request-timeout", "60")  # a copy waits for a build that runs
     # Who revokes the key that asks can ask no more.
     access = ("--header", f"Authorization: Bearer {key}", "--exclude-operation-id", "revoke_key")
     kept = ("--report", "json", "--report-json-path", "report.json")
