@@ -66,7 +66,7 @@ def tried(url: str, key: str, folder: Path) -> dict[str, Any]:
     none = ("--generation-database", "none", "--suppress-health-check", "all", "--warnings", "off")
     with (folder / "said").open("wb") as said:
         subprocess.run(
-            (*command, "--continue-on-failure", *amount, *access, *kept, *none),
+            (*command, "--continue-on-failure", *amount, *patience, *access, *kept, *none),
             cwd=folder,
             stdout=said,
             stderr=said,
