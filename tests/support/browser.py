@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # it takes long to import, and most processes of a run need n
     from playwright.sync_api import Browser, BrowserContext, Page
 
 # Set where a missing browser is a failure: in CI.
-REQUIRED = "GATEHOUSE_TESTS_NEED_BROWSER"
+REQUIRED = "BROWSER_REQUIRED"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 # A machine of tests has no sandbox for root, and little shared memory.
 FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--force-color-profile=srgb")
