@@ -94,6 +94,7 @@ def _one_of_everything(client: httpx.Client) -> Any:
         name = "departments_above_mean" if is_report else name
         query = "?year=2021" if is_report and "hires_over" not in path else ""
         query = "?column=id" if path.endswith("/facets") else query
+        query = f"?of={created[4].json()['set_id']}" if path == "/restore" else query
         url = path.format(**known, name=name, version="") + query
         paths[path] = static_url("app.css") if path.startswith("/static") else url
         methods.setdefault(path, set()).add(method.upper())
