@@ -68,7 +68,7 @@ def test_every_call_takes_the_role_that_the_document_says(settings, keys, client
 
 def _asked_by_each(client, keys, method, path, role):
     """Ids, bodies and parameters are of no use: who may not is told before they are looked at."""
-    url = path.replace("{", "").replace("}", "") + "?unknown=1"
+    url = path.replace("{ending}", "csv").replace("{", "").replace("}", "") + "?unknown=1"
     content, kind = (None, {}) if method == "get" else (b"?", {"Content-Type": "text/none"})
 
     def status(key=None):

@@ -29,7 +29,8 @@ async def only_known(
     Raises:
         BadRequest: a parameter is not one of the handler's, is there twice, or is `null`.
     """
-    if not connection.scope["query_string"]:
+    scope: Any = connection.scope
+    if not scope["query_string"] or scope["method"] == "OPTIONS":  # which has none of its own
         return
     known = of_query(handler)
     seen: set[str] = set()
