@@ -41,8 +41,9 @@ class EntryIndex:
 
         None, too, where there is none.
         """
-        if not self._store.exists(name):
-            return None
+        return self._read_one(name) if self._store.exists(name) else None
+
+    def _read_one(self, name: str) -> Entry | None:
         try:
             text, _ = self._store.read(name, MAX_ENTRY_BYTES)
             return read_entry(name, text)
@@ -58,7 +59,7 @@ class EntryIndex:
         """
         versions = {each.name: each.version for each in listed if each.version is not None}
         if len(versions) < len(listed):
-            return {each.name: self.one(each.name) for each in listed}
+            return {each.name: self._read_one(each.name) for each in listed}
         if not self._looked and self._lacking(versions):
             self._look()
         self._read(self._lacking(versions))
@@ -78,7 +79,7 @@ class EntryIndex:
         if lacking:
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 for (name, version), entry in zip(
-                    lacking.items(), pool.map(self.one, lacking), strict=True
+                    lacking.items(), pool.map(self._read_one, lacking), strict=True
                 ):
                     self._known[name] = _Known(version, entry)
 

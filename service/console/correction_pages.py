@@ -24,6 +24,7 @@ from service.console.forms import TOKEN, Form, see_other
 from service.console.group_changes import GroupAsked, dismissed, set_and_tried, tried_again
 from service.console.list_filters import PLACE, RejectionFilters
 from service.console.pages import fragment, url
+from service.console.problem_pages import FRAGMENT
 from service.console.rejection_pages import GroupPreview, back_of, list_page, one_page
 from service.console.row_form import PREFIX
 from service.console.row_grid import kind_of
@@ -47,7 +48,6 @@ from service.ops.records import RejectionRecord
 
 WRITER = described(page=True, part=True, role="writer")
 OPERATOR = described(page=True, part=True, role="operator")
-FRAGMENT = "hx-request"
 PART = 1000  # rows that are tried in one load
 Asked: TypeAlias = Request[Any, Any, Any]
 Answer: TypeAlias = Response[Any]

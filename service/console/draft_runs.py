@@ -34,14 +34,16 @@ DELIMITERS = (
 
 async def look(gate: Gate, draft: Draft) -> None:
     """Begins a dry run of a draft by its options; what cannot be read becomes its `problem`."""
-    draft.trial = draft.outcome = draft.rows = draft.problem = None
+    trial = outcome = problem = None
     try:
         if draft.kind == "csv":
-            draft.trial = await asyncio.to_thread(_take, gate, draft, is_trial=True)
+            trial = await asyncio.to_thread(_take, gate, draft, is_trial=True)
         else:
-            draft.outcome = await _insert(gate, draft, dry_run=True)
-    except Problem as problem:
-        draft.problem = problem
+            outcome = await _insert(gate, draft, dry_run=True)
+    except Problem as found:
+        problem = found
+    # At once: its page may be asked for while it is looked at again.
+    draft.trial, draft.outcome, draft.rows, draft.problem = trial, outcome, None, problem
 
 
 async def load(gate: Gate, draft: Draft) -> str:

@@ -1,7 +1,8 @@
 """Drafts: files that someone has dropped or pasted, kept while they look at what would go in.
 
-A draft lives until it is loaded, an hour has passed, or the service ends. Its file lies in the
-folder of files that wait; what a killed service leaves there, the next one removes.
+A draft lives until the service ends, or the next one comes and it is an hour old or there are 20
+newer ones. Its file lies in the folder of files that wait; what a killed service leaves there, the
+next one removes.
 """
 
 import threading
@@ -65,7 +66,8 @@ class Drafts:
             drafts, now = [*self._drafts.values()], time.monotonic()
             gone = [each for each in drafts if now - each.made_at > KEPT_SECONDS]
             for each in {each.draft_id: each for each in (*gone, *drafts[:-KEPT])}.values():
-                self._drop(each)
+                del self._drafts[each.draft_id]
+                each.path.unlink(missing_ok=True)
 
     def get(self, draft_id: str, table: str, actor: str | None) -> Draft:
         """The draft of that id, if it is of that table and was made by `actor`.
@@ -77,12 +79,3 @@ class Drafts:
         if found is None or (found.table, found.actor) != (table, actor):
             raise NotFound("this file is not kept any more; choose it again", table=table)
         return found
-
-    def drop(self, draft: Draft) -> None:
-        """Forgets a draft, and removes its file."""
-        with self._lock:
-            self._drop(draft)
-
-    def _drop(self, draft: Draft) -> None:
-        self._drafts.pop(draft.draft_id, None)
-        draft.path.unlink(missing_ok=True)

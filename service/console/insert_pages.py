@@ -84,12 +84,16 @@ class InsertPages(Controller):
         path = drafts.new_path(gate.settings)
         with limits_of(request).upload():
             form = await received_form(request, path, gate.settings.max_file_bytes)
-        check_form(request.scope, sessions_of(request), form.fields.pop(TOKEN, ""))
-        kind = await asyncio.to_thread(_kind, path, form.size, gate.settings.max_body_bytes)
-        source = form.file_name or PASTED
-        draft = Draft(found.name, path, source, kind, actor_of(request), options=form.fields)
+        try:
+            check_form(request.scope, sessions_of(request), form.fields.pop(TOKEN, ""))
+            kind = await asyncio.to_thread(_kind, path, form.size, gate.settings.max_body_bytes)
+            source = form.file_name or PASTED
+            draft = Draft(found.name, path, source, kind, actor_of(request), options=form.fields)
+            await draft_runs.look(gate, draft)
+        except BaseException:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+            raise
         drafts.add(draft)
-        await draft_runs.look(gate, draft)
         return see_other(f"{_place(found)}/{draft.draft_id}")
 
     @get("/{draft_id:str}", operation_id="show_draft", sync_to_thread=True, opt=WRITER)

@@ -36,12 +36,6 @@ class JudgedRow:
     messages: Sequence[str] = ()
     raw: str | None = None
 
-    @property
-    def is_wrong(self) -> bool:
-        """Whether anything was complained of."""
-        cells = (*self.cells, *self.surplus)
-        return bool(self.messages or self.raw) or any(cell.is_wrong for cell in cells)
-
 
 class Reason(NamedTuple):
     """Why rows are kept out: how many `rows` break the rule of the column (None: of the row)."""

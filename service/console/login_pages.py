@@ -22,7 +22,7 @@ from service.gate import Gate
 
 FORM = {"role": "open", "page": True, "part": True}
 # A path of ours: another host would begin with two slashes, which may be backslashes, too.
-_is_path = re.compile(r"/(?![/\\])[^\x00-\x1f\x7f\\]*").fullmatch
+_is_path = re.compile(r"/(?![/\\])[!-\[\]-~]*").fullmatch
 
 
 class LoginPages(Controller):

@@ -5,6 +5,7 @@ Programs, and all of `/v1`, get problem documents as ever.
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
+from urllib.parse import quote
 
 import msgspec
 from litestar import Request, Response
@@ -58,7 +59,7 @@ def _to_login(request: Request[Any, Any, Any], is_fragment: bool) -> Response[An
     """To the login, and back from there. A page that a link of another site has led to is asked
     for once more, since its cookie is not sent with such a link.
     """
-    here, query = request.scope["path"], request.scope["query_string"].decode("latin-1")
+    here, query = quote(request.scope["path"]), request.scope["query_string"].decode("latin-1")
     if query:
         here += f"?{query}"
     if is_fragment:

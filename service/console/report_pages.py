@@ -14,7 +14,7 @@ from service.api.http.describing import ProblemDocument, Schema, described
 from service.api.http.negotiation import HTML
 from service.api.http.parameters import only_known
 from service.api.http.problems import CONTENT_TYPE as PROBLEM
-from service.api.v1.reports import report_named
+from service.api.v1.reports import answer_report, report_named
 from service.console.pages import page
 from service.dictionary import Report, ReportParameter
 from service.engines.engine import Connection
@@ -100,12 +100,27 @@ class ReportPages(Controller):
         items = [*request.query_params.multi_items()]
 
         def find(connection: Connection) -> ReportShown:
-            return _shown(connection, report, items)
+            with gate.database.all_cores():
+                return _shown(connection, report, items)
 
-        with gate.database.all_cores():
-            shown = await asked(request, gate, find)
+        shown = await asked(request, gate, find)
         status = 400 if shown.wrong else 200
         return page(request, "report.html", status, shown=shown, title=titled(report.name))
+
+    @get(
+        "/{name:str}/file/{ending:str}",
+        operation_id="save_report",
+        opt=described(page=True, part=True, public="public_reports"),
+    )
+    async def save_report(
+        self,
+        request: Request[Any, Any, Any],
+        gate: NamedDependency[Gate],
+        name: FromPath[str],
+        ending: FromPath[str],
+    ) -> Response[Any]:
+        """The report as a file, for those who are logged in: a session counts for pages alone."""
+        return await answer_report(request, gate, report_named(gate, name), ending)
 
 
 def _shown(connection: Connection, report: Report, items: list[tuple[str, str]]) -> ReportShown:

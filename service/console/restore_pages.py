@@ -20,6 +20,7 @@ from service.console.pages import page, url
 from service.errors import (
     DamagedBackup,
     DanglingReferences,
+    NotFound,
     Problem,
     RulesBroken,
     Unprocessable,
@@ -184,6 +185,8 @@ def _done(
 ) -> Response[Any]:
     with gate.database.reading() as connection:
         load = page_of(queries.load(connection, load_id))
+    if load.kind != "restore" or load.table != shown["word"]:
+        raise NotFound(f"there is no restore of {shown['word']} by that id")
     for table, backup_id in undo.items():
         gate.restores.backup_of(table, backup_id)  # it is there, and of this table
     return page(request, "restored.html", load=load, undo=undo, action=action, **shown)

@@ -11,6 +11,7 @@ from service.dbt.cancelling import Cancel
 from service.dbt.runner import BuildResult, one_at_a_time, run, small_sweeps
 from service.errors import Conflict, NotFound
 from service.ops.trail import Ended
+from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger
 from service.runtime.settings import Settings
 from service.warehouse.build_lock import BuildLock
@@ -47,8 +48,8 @@ class Builds:
         self._thread: threading.Thread | None = None
 
     def ask(self, actor: str | None = None) -> BuildResult:
-        """Asks for a build in someone's name; what is to be written of that comes first, but is not
-        waited for: the build before may be writing.
+        """Asks for a build in someone's name. It begins when that is on record, which is not waited
+        for here: the build before may be writing.
 
         Raises:
             Conflict: too many wait.
@@ -121,6 +122,7 @@ class Builds:
             lock, cancel = BuildLock(self._writer), self._cancels[build.build_id]
             try:
                 with one_at_a_time, small_sweeps(), self._all_cores():
+                    self.on_record(build.build_id).result()
                     run(
                         self._settings,
                         build,
@@ -131,6 +133,8 @@ class Builds:
                     )
             except Exception as error:
                 log.exception("build_failed", build_id=build.build_id)
+                if build.status == "queued":  # that it was asked for could not be written
+                    build.status, build.finished_at = "failed", utc_now()
                 build.message = build.message or f"the build ended by {type(error).__name__}"
             finally:
                 del self._cancels[build.build_id]

@@ -79,14 +79,6 @@ class Replays:
         )
         return self._writer.insert(insert)
 
-    def replay_all(self, table: str | None, actor: str | None) -> ReplayResult:
-        """Tries every open rejection again, of all tables or one: parents first, oldest first.
-
-        Raises:
-            Conflict: someone does that already.
-        """
-        return self.replay_filtered(RejectionFilter(table=table, status="open"), ReplayTry(actor))
-
     def replay_filtered(self, wanted: RejectionFilter, asked: ReplayTry) -> ReplayResult:
         """Tries the open rejections of a filter again: parents first, oldest first.
 

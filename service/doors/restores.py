@@ -94,7 +94,8 @@ class Restores:
     ) -> "Future[Results | StoredAnswer]":
         """Prepares a restore, and has the writer do it; done after the commit.
 
-        It is on the trail from before it begins; what came of it, in the transaction that does it.
+        It is on the trail before anything of it is written; what came of it, in the transaction
+        that does it.
 
         Raises:
             UnknownTable: the dictionary has a table no more.
@@ -108,7 +109,7 @@ class Restores:
         run = RestoreRun(self._database, self._rulebook, safety, found, actor)
         # What is there is backed up beside the writer, who writes this before it does the restore.
         ids = [entry.backup_id for entry in found.entries]
-        begun, _ = self._deeds.begin_soon(actor, "restore", ids)
+        begun, run.on_record = self._deeds.begin_soon(actor, "restore", ids)
         try:
             run.prepare()
             run.on_trail = begun
@@ -145,6 +146,7 @@ class RestoreRun:
         self._safety, self._found, self._actor = safety, found, actor
         self._prepared: Prepared | None = None
         self.on_trail: Sequence[str] = ()  # its entries there
+        self.on_record: Future[None] | None = None  # done when they are
         self._cleanup = ExitStack()
         self._outcome: Future[Results | StoredAnswer] = Future()
 
@@ -194,6 +196,8 @@ class RestoreRun:
 
     def apply(self, connection: Connection) -> Results:
         """Restores, in the writer's transaction; what has changed since `prepare` is done anew."""
+        if self.on_record is not None:
+            self.on_record.result()  # the writer has come to it before; if it failed, so does this
         self._safety.renew(connection)
         with self._database.all_cores():
             results = restore(

@@ -62,15 +62,31 @@ def log_of(warehouse: Path) -> Path:
     return warehouse.with_name(f"{warehouse.name}.wal")
 
 
+def log_beside(warehouse: Path) -> Path:
+    """Where DuckDB logs what is committed while a checkpoint is made.
+
+    It reads that log where the other one says that the checkpoint had begun.
+    """
+    return warehouse.with_name(f"{warehouse.name}.wal.checkpoint")
+
+
 def read_log(warehouse: Path) -> ReadLog:
-    """The log of the warehouse at a path; whole and empty where there is none."""
+    """The log of the warehouse at a path; whole and empty where there is none.
+
+    It is not whole, either, where the one beside it is damaged.
+    """
+    read, beside = _read_at(log_of(warehouse)), _read_at(log_beside(warehouse))
+    read.is_whole &= beside.is_whole
+    read.unreadable += beside.unreadable
+    return read
+
+
+def _read_at(path: Path) -> ReadLog:
     try:
-        content = log_of(warehouse).read_bytes()
+        content = path.read_bytes()
     except FileNotFoundError:
         return ReadLog()
-    if not content:
-        return ReadLog()
-    return _read(content)
+    return _read(content) if content else ReadLog()
 
 
 def _read(content: bytes) -> ReadLog:

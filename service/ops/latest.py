@@ -18,7 +18,7 @@ class LatestLoad:
 def latest_loads(connection: Connection) -> dict[str, LatestLoad]:
     """Those of each table that there was a load of, by its name."""
     found = connection.execute(
-        "select table_name, arg_max(load_id, started_at), max(started_at),"
-        " arg_max(status, started_at) from ops.loads where table_name <> '' group by table_name"
+        "select table_name, arg_max(load_id, number), arg_max(started_at, number),"
+        " arg_max(status, number) from ops.loads where table_name <> '' group by table_name"
     ).fetchall()
     return {table: LatestLoad(*said) for table, *said in found}

@@ -41,7 +41,7 @@ class CommitJournal:
         """Of the warehouse at that path."""
         self.path = path_of_journal(warehouse)
         self._warehouse = warehouse
-        self._log: int | None = None  # its inode
+        self._log: tuple[int | None, int] = None, 0  # its inode and its bytes
         self.counts: dict[str, int] = {}  # of the last entry
         self._file: JournalFile | None = None
 
@@ -136,28 +136,34 @@ class CommitJournal:
 
     def note(self, changed: Mapping[str, int]) -> NotNoted | None:
         """Notes what is there after a commit, durably; the problem, if it could not."""
-        counts = {**self.counts, **changed}
-        if counts == self.counts or self._file is None:
+        if self._file is None:
             return None
-        self.counts = counts
+        counts = {**self.counts, **changed}
+        is_news, self.counts = counts != self.counts, counts
         try:
             self._settle_log()
-            self._take_names()
-            self._file.append(self._entry())
+            if is_news:
+                self._take_names()
+                self._file.append(self._entry())
         except OSError:
             log.exception("journal_failed")
             return NotNoted("it was written; but the journal, which proves it, could not be")
         return None
 
     def _settle_log(self) -> None:
-        """Fsyncs the folder when DuckDB has made its log anew: it does not itself."""
+        """Fsyncs the folder when DuckDB has made its log anew: it does not itself.
+
+        A log that has become smaller is another one, though it may have the inode of the last.
+        """
         try:
-            log = log_of(self._warehouse).stat().st_ino
+            found = log_of(self._warehouse).stat()
+            inode, size = found.st_ino, found.st_size
         except FileNotFoundError:  # a checkpoint was made
-            log = None
-        if log not in (None, self._log):
+            inode, size = None, 0
+        before, size_before = self._log
+        if inode is not None and (inode != before or size < size_before):
             sync_folder(self.path.parent)
-        self._log = log
+        self._log = inode, size
 
     def add(self, added: Mapping[str, int]) -> NotNoted | None:
         """As `note`, of what a commit has added."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.engines.duckdb import Database
-from service.engines.duckdb_log import log_of, read_log
+from service.engines.duckdb_log import log_beside, log_of, read_log
 from service.engines.engine import Connection
 from service.ops import trail
 from service.ops.stored_counts import stored_counts, table_of_name
@@ -22,9 +22,11 @@ class Attempt:
     log: bytes
 
     def make(self, warehouse: Path, copy: Path) -> None:
-        """Writes the copy, its log and its journal beside each other."""
+        """Writes the copy, its logs and its journal beside each other."""
         shutil.copyfile(warehouse, copy)
         log_of(copy).write_bytes(self.log)
+        if log_beside(warehouse).exists():
+            shutil.copyfile(log_beside(warehouse), log_beside(copy))
         journal = CommitJournal(warehouse).path
         if journal.exists():
             shutil.copyfile(journal, CommitJournal(copy).path)

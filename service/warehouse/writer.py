@@ -40,7 +40,7 @@ from service.ops.replays import record
 from service.ops.stored_counts import stored_counts
 from service.runtime.logs import get_logger
 from service.warehouse.arrivals import Arrivals
-from service.warehouse.commit_journal import CommitJournal
+from service.warehouse.commit_journal import CommitJournal, NotNoted
 from service.warehouse.losses import Losses
 from service.warehouse.promise import Promise, resolve_all
 from service.warehouse.replays import find_present, settled
@@ -349,7 +349,7 @@ class Writer:
         for table in group.rows:
             self.versions[table] += 1
         if problem := self.journal.add(group.counts()):
-            return [problem] * len(answers)
+            return [problem if _has_written(answer) else answer for answer in answers]
         return answers
 
     def _answers(self, inserts: Sequence[Insert], group: Group) -> list[Answer]:
@@ -416,13 +416,13 @@ class Writer:
         else:
             future.set_result(result)
 
-    def _note(self, touched: Iterable[str]) -> Exception | None:
+    def _note(self, touched: Iterable[str]) -> NotNoted | None:
         try:
             return self.journal.note(stored_counts(self._connection, touched))
-        except DatabaseError as error:
+        except DatabaseError:
             log.exception("journal_failed")
             self._uncounted = True
-            return as_problem(error)
+            return NotNoted("it was written; but what is there now could not be counted")
 
     def _once(self, run: WriterTask) -> Any:
         if run.idempotency is None or run.render is None:
@@ -454,6 +454,12 @@ def _tell(group: Sequence[Work], answers: Sequence[Answer]) -> None:
             future.set_result(answer)
     if promised:
         resolve_all(promised)
+
+
+def _has_written(answer: Answer) -> bool:
+    """Whether something that was committed is told by it."""
+    is_trial = isinstance(answer, Outcome) and answer.load_id is None
+    return not (is_trial or isinstance(answer, Problem))
 
 
 def _rows(work: Work) -> int:

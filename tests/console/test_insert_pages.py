@@ -32,6 +32,7 @@ def client(built, tmp_path_factory) -> Iterator[httpx.Client]:
     shutil.copy(built.warehouse, own.warehouse)
     parsed.take_over(own)
     with serving(own) as client:
+        client.spool = own.spool  # type: ignore[attr-defined]
         yield client
 
 
@@ -205,6 +206,7 @@ def test_what_cannot_be_read_is_told(client, content: bytes, words: str):
 
 def test_a_file_without_the_token_or_with_two_contents_is_refused_and_not_kept(client):
     files = {"file": ("x.csv", HEADER.encode())}
+    before = {*client.spool.iterdir()}
     refused = client.post(f"{INSERT}/file", data={"pasted": ""}, files=files, headers=HTML)
     assert refused.status_code == 403
     data = {"token": token_of(client), "pasted": "id\n1"}
@@ -214,6 +216,7 @@ def test_a_file_without_the_token_or_with_two_contents_is_refused_and_not_kept(c
         headers = {**HTML, "Content-Type": content_type}
         refused = client.post(f"{INSERT}/file", content=b"--y\r\n", headers=headers)
         assert refused.status_code in (400, 415)
+    assert {*client.spool.iterdir()} == before
 
 
 def test_a_draft_that_is_not_there_any_more_is_told(client):

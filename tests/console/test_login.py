@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
 import httpx
@@ -106,13 +107,39 @@ def test_a_login_that_fails_says_why_and_begins_nothing(keyed):
 
 
 @pytest.mark.parametrize(
-    "to", ["//evil.example", "/\\evil.example", "https://evil.example", "x", "/a\nb", "/a\\b", ""]
+    "to",
+    [
+        "//evil.example",
+        "/\\evil.example",
+        "https://evil.example",
+        "x",
+        "/a\nb",
+        "/a\\b",
+        "/日本",
+        "",
+    ],
 )
 def test_the_login_leads_to_pages_of_this_service_alone(keyed, to):
     client, keys = keyed
     answer = client.post("/login", data={"key": keys["reader"], "to": to}, headers=OWN)
     assert answer.headers["location"] == "/"
     client.cookies.clear()
+
+
+def test_who_is_logged_in_is_led_to_nothing_that_takes_a_key(visit):
+    """Links of pages, and what they let people save."""
+    browser = visit()
+    for path in (
+        *("/reports/hires_by_quarter", "/reports/departments_above_mean", "/dictionary/"),
+        *("/dictionary/jobs", "/tables/jobs", "/tables/jobs/rows", "/tables/jobs/rows/1"),
+    ):
+        answer = browser.get(path, headers=HTML)
+        assert answer.status_code == 200, path
+        links = re.findall(r'<a [^>]*href="(/[^"#]*)', answer.text)
+        assert len(links) > 5, path
+        assert [link for link in links if link.startswith("/v1/")] == [], path
+        for saved in re.findall(r'href="([^"]+)" download', answer.text):
+            assert browser.get(unescape(saved)).status_code == 200, saved
 
 
 def test_a_session_counts_for_pages_alone(visit):

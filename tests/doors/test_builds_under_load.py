@@ -22,7 +22,6 @@ from tests.support.answers import is_problem
 from tests.support.projects import Project
 from tests.support.rows import hire
 from tests.support.services import serving
-from tests.support.tables import WatchedLock
 from tests.support.workers import PAUSE
 
 pytestmark = pytest.mark.slow
@@ -192,21 +191,42 @@ def late_in_the_history(project: Project) -> set[int]:
     return {number for number, _ in rows}
 
 
+class ShutToBuilds:
+    """The writer's lock, which builds get once it is `opened`: they ask for it with a timeout."""
+
+    def __init__(self) -> None:
+        self.tried_for, self.opened = threading.Event(), threading.Event()
+        self._lock = threading.Lock()
+        self.release = self._lock.release
+
+    def acquire(self, timeout: float = -1) -> bool:
+        if timeout >= 0 and not self.opened.is_set():
+            self.tried_for.set()
+            return self.opened.wait(timeout) and self._lock.acquire()
+        return self._lock.acquire(timeout=timeout)
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
 def test_a_build_waits_until_the_writer_lets_it_write(project: Project):
     project.append("departments", "3,Three")
     gate = Gate(project.settings)
     gate.open()
-    lock: Any = WatchedLock()
+    lock: Any = ShutToBuilds()
     gate.writer.lock = lock
     try:
-        with lock:
-            builds = [gate.builds.ask() for _ in range(8)]
-            assert lock.tried_for.wait(60)
-            with pytest.raises(Conflict):  # one runs, seven wait; there is room for one more
-                [gate.builds.ask() for _ in range(2)]
-            assert builds[0].status == "running"
-            assert not {"departments", "jobs"} & {node.name for node in builds[0].nodes}
+        builds = [gate.builds.ask() for _ in range(8)]
+        assert lock.tried_for.wait(60)
+        with pytest.raises(Conflict):  # one runs, seven wait; there is room for one more
+            [gate.builds.ask() for _ in range(2)]
+        assert builds[0].status == "running"
+        assert not {"departments", "jobs"} & {node.name for node in builds[0].nodes}
     finally:
+        lock.opened.set()
         gate.close()  # waits for the build that runs; those that wait are dropped
     assert builds[0].status == "done", builds[0].message
     assert [each.status for each in builds[1:]] == ["queued"] * 7

@@ -112,14 +112,11 @@ class WatchedLock:
 
     def __init__(self) -> None:
         self.taken, self.waited_for = threading.Event(), threading.Event()
-        self.tried_for = threading.Event()  # waited for by someone who looks up in between: a build
         self._lock = threading.Lock()
 
     def acquire(self, timeout: float = -1) -> bool:
         if not self._lock.acquire(blocking=False):
             self.waited_for.set()
-            if timeout >= 0:
-                self.tried_for.set()
             if not self._lock.acquire(timeout=timeout):
                 return False
         self.taken.set()

@@ -77,7 +77,7 @@ async def streamed(
         return Stream(iter(()), media_type=media_type, headers=headers)
 
     async def sent() -> AsyncIterator[bytes]:
-        piece = None if wants_no_body(request.scope) else first
+        piece: bytes | None = first
         try:
             while piece is not None:
                 if piece:

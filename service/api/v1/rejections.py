@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 
 from service.api.http.authentication import actor_of
 from service.api.http.describing import Link, described, lists
-from service.api.http.idempotency import answered_once
+from service.api.http.idempotency import again, asked_by, kept
 from service.api.http.negotiation import JSON, answer_with_entries
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
@@ -21,6 +21,7 @@ from service.engines.engine import Connection
 from service.gate import Gate
 from service.ops import queries, records, rejection_filters
 from service.ops.rejection_filters import RejectionFilter
+from service.warehouse.work import StoredAnswer
 
 Status = Literal["open", "accepted", "dismissed"]
 FIRST_OF_LIST = tuple(
@@ -238,21 +239,28 @@ class RejectionController(Controller):
         It is all of them, or none where there are not as many as `expected`.
         """
         wanted = filter_of(gate, table, column, rule, load_id, "open", text, since, until)
+        named = asked_by(request, await request.body())
         actor = actor_of(request)
 
-        def dismiss(connection: Connection) -> int:
-            if dry_run:
-                matched = rejection_filters.count(connection, wanted)
-                rejection_filters.check_expected(matched, expected)
-                return matched
-            return rejection_filters.dismiss_all(connection, wanted, reason, actor, expected)
-
-        async def answer() -> Response[bytes]:
-            matched = await asyncio.wrap_future(gate.writer.run(dismiss))
+        def response(matched: int) -> Response[bytes]:
             said = Dismissal(matched, 0 if dry_run else matched)
             return Response(encoded(said), status_code=200, media_type=JSON)
 
-        return await answered_once(request, await request.body(), answer)
+        def look() -> int:
+            with gate.database.reading() as connection:
+                matched = rejection_filters.count(connection, wanted)
+            rejection_filters.check_expected(matched, expected)
+            return matched
+
+        def dismiss(connection: Connection) -> int:
+            return rejection_filters.dismiss_all(connection, wanted, reason, actor, expected)
+
+        if dry_run:
+            return response(await asyncio.to_thread(look))
+        done = await asyncio.wrap_future(
+            gate.writer.run_once(dismiss, (), named, lambda matched: kept(named, response(matched)))
+        )
+        return again(done) if isinstance(done, StoredAnswer) else response(done)
 
     @get("/{rejection_id:str}", operation_id="show_rejection", sync_to_thread=True)
     def show_rejection(self, gate: NamedDependency[Gate], rejection_id: FromPath[str]) -> Rejection:

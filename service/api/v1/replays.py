@@ -239,6 +239,8 @@ class ReplayController(Controller):
             summary = _summary(result, lists_rows=isinstance(sent, list))
             return Response(encoded(summary), status_code=200, media_type=JSON)
 
+        if dry_run:  # which is no change, and keeps nothing under the key
+            return await answer()
         return await answered_once(request, body, answer)
 
 

@@ -116,15 +116,21 @@ class ReportController(Controller):
         Where the path ends in .csv, .ndjson, .parquet or .arrow it is such a file, in .svg or .png
         its chart.
         """
-        report, ending = _named(gate, name)
-        wanted = ReportAsked.read(request, report, ending)
+        return await answer_report(request, gate, *_named(gate, name))
 
-        def answer(connection: Connection) -> Response[bytes]:
-            found = marts.report(connection, report, wanted.arguments, wanted.limit, wanted.skipped)
-            return wanted.answer(request, found, marts.report_types(connection, report))
 
+async def answer_report(
+    request: Request[Any, Any, Any], gate: Gate, report: Report, ending: str | None
+) -> Response[bytes]:
+    """A report as `ending` says, or else the query or the headers."""
+    wanted = ReportAsked.read(request, report, ending)
+
+    def answer(connection: Connection) -> Response[bytes]:
         with gate.database.all_cores():
-            return await asked(request, gate, answer)
+            found = marts.report(connection, report, wanted.arguments, wanted.limit, wanted.skipped)
+        return wanted.answer(request, found, marts.report_types(connection, report))
+
+    return await asked(request, gate, answer)
 
 
 @dataclass(frozen=True)

@@ -220,10 +220,11 @@ def _put_in_place(settings: "Settings", made: Path) -> list[Path]:
     from service.warehouse.commit_journal import path_of_journal
 
     now, kept = _now(), []
-    for ending in (".wal", ".journal", ""):  # a log of the old file must not be taken for the new's
+    # A log of the old file must not be taken for the new one's.
+    for ending in (".wal.checkpoint", ".wal", ".journal", ""):
         old = settings.warehouse.with_name(settings.warehouse.name + ending)
         aside = old.with_name(f"{settings.warehouse.name}.damaged-{now}{ending}")
-        if old.exists() and ending == ".wal":
+        if old.exists() and ending.startswith(".wal"):
             put_in_place(old, aside)
         elif old.exists():
             keep_as(old, aside)  # and not moved: at no moment is there no file in its place
