@@ -128,7 +128,8 @@ def _shown(connection: Connection, report: Report, items: list[tuple[str, str]])
         each.name: tuple(map(str, marts.choices_of(connection, report, each)))
         for each in report.takes
     }
-    if not items:
+    was_asked = bool(items)
+    if not was_asked:
         items = [
             (each.name, choices[each.name][0])
             for each in report.takes
@@ -147,7 +148,7 @@ def _shown(connection: Connection, report: Report, items: list[tuple[str, str]])
     try:
         arguments = read_arguments(report, items)
     except BadRequest as error:
-        return ReportShown(report, fields, query, wrong=error.detail)
+        return ReportShown(report, fields, query, wrong=error.detail if was_asked else None)
     found = marts.report(connection, report, arguments)
     said = ", ".join(str(value) for values in arguments.values() for value in values)
     chart = chart_of(report, found.rows, found.scalars, said)

@@ -3,11 +3,11 @@
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, suppress
 from uuid import uuid4
 
-from service.dbt.cancelling import Cancel
+from service.dbt.cancelling import Cancel, Cancelled
 from service.dbt.runner import BuildResult, one_at_a_time, run, small_sweeps
 from service.errors import Conflict, NotFound
 from service.ops.trail import Ended
@@ -21,6 +21,7 @@ from service.warehouse.writer import Writer
 log = get_logger(__name__)
 KEPT_BUILDS = 100
 MAX_WAITING = 8
+LOOK_SECONDS = 0.1  # between looks at whether a build that waits is cancelled
 
 
 class Builds:
@@ -122,7 +123,7 @@ class Builds:
             lock, cancel = BuildLock(self._writer), self._cancels[build.build_id]
             try:
                 with one_at_a_time, small_sweeps(), self._all_cores():
-                    self.on_record(build.build_id).result()
+                    self._wait_until_on_record(build.build_id, cancel)
                     run(
                         self._settings,
                         build,
@@ -131,6 +132,8 @@ class Builds:
                         after=self._after,
                         cancel=cancel,
                     )
+            except Cancelled as error:
+                build.status, build.message, build.finished_at = "failed", str(error), utc_now()
             except Exception as error:
                 log.exception("build_failed", build_id=build.build_id)
                 if build.status == "queued":  # that it was asked for could not be written
@@ -140,6 +143,13 @@ class Builds:
                 del self._cancels[build.build_id]
                 done: Ended = "done" if build.status == "done" else "failed"
                 self._end_on_trail(build.build_id, done, build.message)
+
+    def _wait_until_on_record(self, build_id: str, cancel: Cancel) -> None:
+        """Raises Cancelled where it is cancelled before, or what kept it from being written."""
+        on_record = self.on_record(build_id)
+        while not wait([on_record], LOOK_SECONDS).done:
+            cancel.check()
+        on_record.result()
 
     def _end_on_trail(self, build_id: str, outcome: Ended, detail: str | None) -> None:
         self._deeds.end_soon(self._on_trail.pop(build_id)[0], outcome, detail)

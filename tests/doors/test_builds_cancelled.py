@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from service.dbt.runner import BuildResult
 from service.errors import Conflict
 from service.gate import Gate
+from tests.support.locks import ShutToBuilds
 from tests.support.processes import Service
 from tests.support.projects import Project
 from tests.support.services import serving
@@ -85,14 +87,22 @@ def test_a_build_that_hangs_is_cancelled_on_request_and_lets_the_writer_go(
         assert connection.execute("select count(*) from core.jobs").fetchall() == [(2,)]
 
 
-def test_a_build_that_waits_for_the_writer_can_be_cancelled(gate: Gate):
+def test_a_build_that_waits_until_it_is_on_record_can_be_cancelled(gate: Gate):
     with gate.writer.lock:
         build = gate.builds.ask()
-        while build.progress.node is None:
-            PAUSE(0.1)
         gate.builds.cancel(build.build_id)
         assert ended(build).message == "cancelled on request"
-    assert not gate.writer.lock.locked()
+        assert build.nodes == []
+
+
+def test_a_build_that_waits_for_the_writer_can_be_cancelled(gate: Gate):
+    lock: Any = ShutToBuilds()
+    gate.writer.lock = lock
+    build = gate.builds.ask()
+    assert lock.tried_for.wait(60)
+    gate.builds.cancel(build.build_id)
+    assert ended(build).message == "cancelled on request"
+    gate.writer.run(lambda connection: connection.execute("select 1")).result(60)
 
 
 def test_a_build_has_so_much_time_and_then_requests_go_on(project: Project):

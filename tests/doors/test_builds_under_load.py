@@ -19,6 +19,7 @@ from service.dbt.runner import BuildResult, one_at_a_time, run, small_sweeps
 from service.errors import Conflict
 from service.gate import Gate
 from tests.support.answers import is_problem
+from tests.support.locks import ShutToBuilds
 from tests.support.projects import Project
 from tests.support.rows import hire
 from tests.support.services import serving
@@ -189,27 +190,6 @@ def late_in_the_history(project: Project) -> set[int]:
     assert all('"rule":"unique"' in violations for _, violations in rows)
     assert len({number for number, _ in rows}) == len(rows)
     return {number for number, _ in rows}
-
-
-class ShutToBuilds:
-    """The writer's lock, which builds get once it is `opened`: they ask for it with a timeout."""
-
-    def __init__(self) -> None:
-        self.tried_for, self.opened = threading.Event(), threading.Event()
-        self._lock = threading.Lock()
-        self.release = self._lock.release
-
-    def acquire(self, timeout: float = -1) -> bool:
-        if timeout >= 0 and not self.opened.is_set():
-            self.tried_for.set()
-            return self.opened.wait(timeout) and self._lock.acquire()
-        return self._lock.acquire(timeout=timeout)
-
-    def __enter__(self) -> None:
-        self.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
 
 
 def test_a_build_waits_until_the_writer_lets_it_write(project: Project):

@@ -35,18 +35,18 @@
     return fields.find(behind) || fields[0];
   }
 
-  let tried = null; // the row that was sent last
+  let tried = null; // the row that was sent last, as it was then
 
   document.addEventListener('submit', (event) => {
     const form = event.target;
     const row = form.closest('tr');
-    if (row && row.closest('.work')) tried = row.id;
+    if (row && row.closest('.work')) tried = row;
   });
 
   function settled() {
     if (!tried) return;
-    const row = document.getElementById(tried);
-    if (!row) return;
+    const row = document.getElementById(tried.id);
+    if (!row || row === tried) return; // something else was put in place
     const own = row.querySelector('input[aria-invalid="true"]');
     const field = own || next(row);
     if (field) {
