@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.dictionary import Report, ReportChart
+from service.dictionary import Report, ReportChart, ReportSort
 from service.reports.chart_data import MAX_BARS, Chart, ChartEntry, chart_of
 from service.reports.chart_png import png_of
 from service.reports.chart_scale import Scale, written
@@ -17,7 +17,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def drawn_by(chart: ReportChart, columns: tuple[str, ...], *rows: tuple[object, ...]) -> Chart:
-    report = Report("some_report", "Some.", "mart", (), columns, columns, chart=chart)
+    order = tuple(map(ReportSort, columns))
+    report = Report("some_report", "Some.", "mart", (), columns, order, chart=chart)
     found = chart_of(report, RowPage(columns, rows), {"mean": 2.5})
     assert found is not None
     return found
