@@ -82,16 +82,9 @@ def _parameter(where: str, said: Any) -> ReportParameter:
     if name in RESERVED_NAMES:
         raise DictionaryError(f"{where}: every report takes one of that name")
     kind, compare = said.get("type", "integer"), said.get("compare", "eq")
-    if kind not in TYPES_OF_PARAMETERS:
-        raise DictionaryError(f"{where}: type is one of {', '.join(TYPES_OF_PARAMETERS)}")
-    if compare not in COMPARISONS:
-        raise DictionaryError(f"{where}: compare is one of {', '.join(COMPARISONS)}")
     choices, several = said.get("choices", ()), bool(said.get("several", False))
-    if several and compare != "eq":
-        raise DictionaryError(f"{where}: several values can only be compared by eq")
+    _check_parameter(where, kind, compare, choices, several)
     lists_values = choices == "values"
-    if not lists_values and not isinstance(choices, list | tuple):
-        raise DictionaryError(f"{where}: choices is a list, or `values` for those of the column")
     return ReportParameter(
         name,
         kind,
@@ -103,6 +96,17 @@ def _parameter(where: str, said: Any) -> ReportParameter:
         () if lists_values else tuple(choices),
         lists_values,
     )
+
+
+def _check_parameter(where: str, kind: Any, compare: Any, choices: Any, several: bool) -> None:
+    if kind not in TYPES_OF_PARAMETERS:
+        raise DictionaryError(f"{where}: type is one of {', '.join(TYPES_OF_PARAMETERS)}")
+    if compare not in COMPARISONS:
+        raise DictionaryError(f"{where}: compare is one of {', '.join(COMPARISONS)}")
+    if several and compare != "eq":
+        raise DictionaryError(f"{where}: several values can only be compared by eq")
+    if choices != "values" and not isinstance(choices, list | tuple):
+        raise DictionaryError(f"{where}: choices is a list, or `values` for those of the column")
 
 
 def _chart(where: str, said: Said, columns: set[str], scalars: set[str]) -> ReportChart:
