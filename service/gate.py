@@ -33,6 +33,7 @@ from service.runtime.running import death_before
 from service.runtime.settings import Settings
 from service.stores.kinds import open_store
 from service.warehouse.deeds import Deeds
+from service.warehouse.facet_counts import FacetCounts
 from service.warehouse.losses import HINT, Losses
 from service.warehouse.opened_warehouse import open_warehouse
 from service.warehouse.query_pool import QueryPool
@@ -131,6 +132,7 @@ class Gate:
             return self.rulebook
 
         self.queries = QueryPool(database)
+        self.facet_counts = FacetCounts(writer.versions)
         self.inserts = Inserts(writer, self.metrics, self._worker, current, settings.max_rows)
         self.loads = FileLoads(settings, database, writer, database.all_cores)
         self.dbt_docs = DbtDocs(settings, writer)

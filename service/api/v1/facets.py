@@ -105,9 +105,10 @@ class FacetController(Controller):
         """
         found = gate.table(table)
         query, columns, limit = _asked_facets(found, [*request.query_params.multi_items()])
+        counts = gate.facet_counts.of(found)
 
         def count(connection: Connection) -> list[facets.Facet]:
-            return [facets.facet(connection, query, column, limit) for column in columns]
+            return [counts.facet(connection, query, column, limit) for column in columns]
 
         counted = await asked(request, gate, count)
         return FacetList(found.name, [_facet(each) for each in counted])
