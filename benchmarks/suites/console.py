@@ -23,8 +23,8 @@ HTML_KB = 100
 HIRES = "/tables/hired_employees"
 COLUMNS = ("", "first ms", "p50 ms", "p95 ms", "wanted", "kB", "kB sent")
 NOTE = (
-    f"Each called once, then {TIMES} times, as a browser does. kB: of HTML; sent: compressed. What is"
-    f" wanted is p95, but the first time where it is {FRAGMENT_MS}."
+    f"Each called once, then {TIMES} times, as a browser does. kB: of HTML; sent: compressed."
+    f" What is wanted is p95, but the first time where it is {FRAGMENT_MS}."
 )
 # Name, path, and the milliseconds that it may take.
 PAGES = (

@@ -217,15 +217,14 @@ def _leads_to(gate: Gate, table: Table, column: Column, text: str | None) -> str
 
 
 def _facets(connection: Connection, gate: Gate, grid: Grid, counts: TableCounts) -> FacetsView:
-    count = counts.count(connection, grid.query)
     columns = grid.faceted()
-    found = [counts.facet(connection, grid.query, column, FACET_VALUES) for column in columns]
+    found = counts.counted(connection, grid.query, columns, FACET_VALUES)
     labels = {
         (column.name, value): label
         for column in columns
         for value, label in choices_of(connection, gate, column)
     }
-    return FacetsView(count, found, labels)
+    return FacetsView(found.count, found.facets, labels)
 
 
 def _key(table: Table, row_id: str) -> Any:

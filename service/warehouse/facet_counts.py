@@ -6,14 +6,14 @@ table, or one who goes back and forth, need that once.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from service.dictionary import Column, Table
 from service.engines.engine import Connection
-from service.warehouse import facets, row_queries
-from service.warehouse.facets import Facet
-from service.warehouse.row_queries import RowCount, RowQuery
+from service.warehouse import facets
+from service.warehouse.facets import CountedRows
+from service.warehouse.row_queries import RowQuery
 
 T = TypeVar("T")
 KEPT = 256  # of all tables; the least recently used go first
@@ -73,20 +73,15 @@ class TableCounts:
     def __init__(self, once: Callable[[Hashable, Callable[[], Any]], Any]) -> None:
         self._once = once
 
-    def facet(self, connection: Connection, query: RowQuery, column: Column, limit: int) -> Facet:
-        """As `facets.facet`."""
+    def counted(
+        self, connection: Connection, query: RowQuery, columns: Sequence[Column], limit: int
+    ) -> CountedRows:
+        """As `facets.counted`."""
         if limit > MAX_VALUES:
-            return facets.facet(connection, query, column, limit)
-        key = ("facet", column.name, limit, _filters(query.without(column.name)))
-        found: Facet = self._once(key, lambda: facets.facet(connection, query, column, limit))
+            return facets.counted(connection, query, columns, limit)
+        filters = frozenset((each.column.name, each.text) for each in query.filters)
+        key = (filters, tuple(column.name for column in columns), limit)
+        found: CountedRows = self._once(
+            key, lambda: facets.counted(connection, query, columns, limit)
+        )
         return found
-
-    def count(self, connection: Connection, query: RowQuery) -> RowCount:
-        """As `row_queries.count`: not exact, where there are many."""
-        key = ("count", _filters(query))
-        found: RowCount = self._once(key, lambda: row_queries.count(connection, query, exact=False))
-        return found
-
-
-def _filters(query: RowQuery) -> Hashable:
-    return frozenset((each.column.name, each.text) for each in query.filters)
