@@ -63,6 +63,8 @@ LIBRARIES = {
 SUBJECTS = {
     *("audit", "backups", "builds", "copies", "dictionary", "files", "inserts", "keys", "loads"),
     *(
+        "differences",
+        "tasks",
         "facets",
         "rejection_filters",
         "rejections",
