@@ -3,7 +3,7 @@
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.dictionary import Report, ReportChart, ReportSort
@@ -58,6 +58,7 @@ ENTRIES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(ENTRIES, st.sampled_from(["bars", "line"]), st.booleans(), st.none() | st.floats(0, 1e9))
 def test_any_rows_make_a_picture_that_stays_within_itself(entries, kind, narrow, mean):
     chart = Chart(kind, "<Title> & more", "Said.", ("a", "b", "c"), tuple(entries), mean)
@@ -82,6 +83,7 @@ def printable(text: str) -> str:
     )
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1e12), st.floats(-1e6, 0))
 def test_a_scale_has_the_numbers_on_it_and_few_lines(highest, lowest):
     scale = Scale.of(highest, lowest)
