@@ -3,6 +3,7 @@
 from service.api.v1.audit import AuditController
 from service.api.v1.backups import BackupController
 from service.api.v1.builds import BuildController
+from service.api.v1.changes import ChangeController
 from service.api.v1.copies import CopyController
 from service.api.v1.dictionary import DictionaryController
 from service.api.v1.docs_site import DocsSiteController
@@ -11,6 +12,7 @@ from service.api.v1.files import FileController
 from service.api.v1.health import HealthController
 from service.api.v1.inserts import InsertController
 from service.api.v1.keys import KeyController
+from service.api.v1.lake import LakeController
 from service.api.v1.loads import LoadController
 from service.api.v1.rejections import RejectionController
 from service.api.v1.replays import ReplayController
@@ -35,6 +37,8 @@ CONTROLLERS = [
     RejectionController,
     ReplayController,
     AuditController,
+    LakeController,
+    ChangeController,
     BackupController,
     RestoreController,
     BuildController,
