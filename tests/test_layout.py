@@ -24,10 +24,12 @@ ROOMS = (
     "ops",
     "judge",
     "contracts",
+    "outbox",
     "dbt",
     "warehouse",
     "backups",
     "doors",
+    "lake",
     "reports",
     "upkeep",
     "access",
@@ -61,7 +63,8 @@ LIBRARIES = {
 
 # Modules that share a name because they share a subject: `restores` is a door, and a part of v1.
 SUBJECTS = {
-    *("audit", "backups", "builds", "copies", "dictionary", "files", "inserts", "keys", "loads"),
+    *("audit", "backups", "builds", "changes", "copies", "dictionary", "files", "inserts", "keys"),
+    *("lake", "loads"),
     *(
         "differences",
         "tasks",
