@@ -66,12 +66,12 @@ class Image:
         self.config: dict[str, Any] = described["Docker"]["config"]
 
     def does(self, *arguments: str) -> str:
-        """Runs buildah; the last line that it prints."""
+        """Runs buildah; what it prints."""
         environ = {**os.environ, "BUILDAH_ISOLATION": "chroot"}
         done = subprocess.run([*self._buildah, *arguments], cwd=CHECKOUT, env=environ,
                               capture_output=True, text=True, check=False)  # fmt: skip
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-        return (done.stdout.strip().splitlines() or [""])[-1]
+        return done.stdout.strip()
 
     def command(self, data: Path, *arguments: str, **more: str) -> list[str]:
         """What runs `arguments` in a container, as runtimes do."""
