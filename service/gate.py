@@ -1,7 +1,10 @@
 """The service's parts, put together: opened once, closed once. Knows no HTTP."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
+
+import msgspec
 
 from service.access.key_memory import KeyMemory
 from service.access.keyring import Keyring
@@ -22,6 +25,8 @@ from service.doors.restores import Restores
 from service.errors import NoSpace, NotFound, StoreUnavailable, Unavailable
 from service.judge.process.process_client import WorkerProcess
 from service.judge.rulebook import Rulebook
+from service.notices.hooks_file import read_hooks
+from service.notices.teller import Teller
 from service.ops import records, trail
 from service.ops.replays import end_interrupted
 from service.ops.trail import Deed
@@ -32,6 +37,7 @@ from service.runtime.metrics import Metrics
 from service.runtime.running import death_before
 from service.runtime.settings import Settings
 from service.stores.kinds import open_store
+from service.upkeep.audit import Audit, AuditCheck, audit
 from service.warehouse.deeds import Deeds
 from service.warehouse.losses import HINT, Losses
 from service.warehouse.opened_warehouse import open_warehouse
@@ -49,17 +55,22 @@ class Gate:
     """
 
     def __init__(self, settings: Settings, apart: bool = False) -> None:
-        """With `apart`, large bodies are judged in a worker process, if the settings want it."""
+        """With `apart`, large bodies are judged in a worker process, if the settings want it.
+
+        Raises:
+            WrongHooks: the file that says who is told of what cannot be used.
+        """
         self.settings = settings
         self.metrics = Metrics()
         self.violation_counts = ViolationCounts()
         self.places = places_of(settings)
         self.catalogue = self.places.primary
         self.pairing = _pairing_of(settings, self.places, self.metrics)
+        self._hooks = read_hooks(settings.hooks)
         self.keyring = Keyring(settings.keys_file)
-        self.died_before: str | None = (
-            None  # how the service before this one ended, if out of order
-        )
+        # How the service before this one ended, if out of order.
+        self.died_before: str | None = None
+        self._told_of: Sequence[AuditCheck] = ()  # what the last audit found fault with
         self._worker = WorkerProcess(apart and settings.judging_process)
 
     def open(self) -> None:
@@ -122,6 +133,9 @@ class Gate:
         settings, database, writer = self.settings, self.database, self.writer
         codec = settings.codec
         self.deeds = deeds = Deeds(database, writer)
+        self.teller = Teller(self._hooks, database, writer, self._columns_of)
+        if self.pairing:
+            self.pairing.on_failure = self._tell_of_copies
         self.ownership = Ownership(self.catalogue, database)
         if self.places.second and self.pairing:
             self.ownership_of_copies = Ownership(self.places.second, database)
@@ -175,6 +189,7 @@ class Gate:
 
     def close(self) -> None:
         """Lets what is under way come to its end, then lets go of the warehouse."""
+        self.teller.stop()
         self.dbt_docs.stop()
         self.loads.stop()
         self.builds.stop()
@@ -212,9 +227,41 @@ class Gate:
         """The table of that name; UnknownTable when there is none."""
         return self.rulebook.table(name)
 
+    def start_telling(self) -> None:
+        """Tells hooks from now on, also of what the service before did not come to tell.
+
+        Raises:
+            WrongHooks: a secret is missing.
+        """
+        self.teller.start(self.settings)
+        if self.losses:
+            said = self.losses.described()
+            self.teller.tell("audit.failed", "acknowledged rows are missing", {"missing": said})
+
+    def audit(self) -> Audit:
+        """Audits the books; hooks are told what is wrong, the same thing once."""
+        noted = self.losses or dict(self.writer.journal.counts)  # before the snapshot is taken
+        with self.database.all_cores(), self.database.reading() as connection:
+            found = audit(connection, self.dictionary, self.catalogue, noted)
+        wrong = [check for check in found.checks if not check.ok]
+        if wrong and wrong != self._told_of:
+            names = ", ".join(check.name for check in wrong)
+            values = {"checks": [msgspec.to_builtins(check) for check in wrong]}
+            self.teller.tell("audit.failed", f"the audit found fault with {names}", {}, values)
+        self._told_of = wrong
+        return found
+
+    def _tell_of_copies(self, why: str) -> None:
+        self.teller.tell("copy.failed", f"backups are not copied: {why}", {})
+
+    def _columns_of(self, table: str) -> Sequence[str]:
+        found = self.dictionary.tables.get(table)
+        return found.column_names if found else ()
+
     def keep_house(self) -> None:
-        """What is done every hour: forgets old answers, and looks for backups to copy."""
+        """What is done every hour: forgets what is old enough, and looks for backups to copy."""
         self.forget_old_answers()
+        self.teller.forget(utc_now() - timedelta(days=self.settings.hook_days))
         self.copy_soon()
 
     def copy_soon(self) -> None:

@@ -26,6 +26,7 @@ ROOMS = (
     "contracts",
     "dbt",
     "warehouse",
+    "notices",
     "backups",
     "doors",
     "reports",
@@ -46,7 +47,7 @@ LIBRARIES = {
     "dbt": ["dbt"],
     "duckdb": ["engines", "dbt.plugin"],  # dbt-duckdb hands its connection to the plugin
     "fastavro": ["formats.avro"],
-    "httpx": ["cli"],
+    "httpx": ["cli", "notices"],
     "jinja2": ["console"],
     "obstore": ["stores"],
     "multipart": ["console"],
@@ -55,12 +56,24 @@ LIBRARIES = {
     "prometheus_client": ["runtime.metrics"],
     "structlog": ["runtime.logs"],
     "uvicorn": ["api.http"],
-    "yaml": ["contracts"],
+    "smtplib": ["notices.mails", "notices.hook_task"],
+    "yaml": ["contracts", "notices.hooks_file"],
 }
 
 # Modules that share a name because they share a subject: `restores` is a door, and a part of v1.
 SUBJECTS = {
-    *("audit", "backups", "builds", "copies", "dictionary", "files", "inserts", "keys", "loads"),
+    *(
+        "audit",
+        "backups",
+        "builds",
+        "copies",
+        "dictionary",
+        "files",
+        "hooks",
+        "inserts",
+        "keys",
+        "loads",
+    ),
     *(
         "facets",
         "rejection_filters",

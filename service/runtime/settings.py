@@ -242,6 +242,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Count,
         Meta(description="How long that goes on at most; the next run goes on from there."),
     ] = 600
+    audit_schedule: Annotated[
+        str, Meta(description="When the books are audited, as cron in UTC, such as `0 5 * * 0`.")
+    ] = NEVER
+    hooks: Annotated[
+        Path,
+        Meta(description="The YAML file that says who is told of what; there need not be one."),
+    ] = Path("hooks.yml")
+    hook_days: Annotated[
+        Count, Meta(description="How long it is remembered what hooks were told, in days.")
+    ] = 30
     log_format: Annotated[
         Literal["console", "json"],
         Meta(description="Logs as lines for people, or as one JSON object a line."),
@@ -269,11 +279,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("backups", "backups_copy"):
             if (place := getattr(self, name)) is not None:
                 msgspec.structs.force_setattr(self, name, Location(place).within(self.project))
-        for name in ("project", "warehouse", "seeds"):
+        for name in ("project", "warehouse", "seeds", "hooks"):
             # joining an absolute path leaves it as it is
             path = (self.project / getattr(self, name)).resolve()
             msgspec.structs.force_setattr(self, name, path)
-        for name in ("backup_schedule", "verify_schedule"):
+        for name in ("backup_schedule", "verify_schedule", "audit_schedule"):
             _check_schedule(name, getattr(self, name))
         if self.tls_key and not self.tls_certificate:
             raise SettingsError("tls_key is set and tls_certificate is not")

@@ -33,6 +33,7 @@ def serve(run: Run, host: str | None, port: int | None) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if url := find(run.settings):
         raise Unreachable(f"a service has this warehouse already: {url}")
+    _check_hooks(run)
     _build_if_needed(run)
     _check_backups(run)
     given = {"host": host, "port": port}
@@ -46,6 +47,17 @@ def _build_if_needed(run: Run) -> None:
     if not is_built(run.settings):
         output.note(f"no warehouse at {run.settings.warehouse} yet; building it")
         build_and_tell(run)
+
+
+def _check_hooks(run: Run) -> None:
+    """Raises WrongSettings where someone could not be told: before anything else is done."""
+    from service.notices.hooks_file import WrongHooks, read_hooks, secrets_of
+
+    try:
+        for hook in read_hooks(run.settings.hooks):
+            secrets_of(hook)
+    except WrongHooks as error:
+        raise WrongSettings(str(error), "docs/hooks.md explains the file") from error
 
 
 def _check_backups(run: Run) -> None:
