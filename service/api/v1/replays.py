@@ -1,6 +1,7 @@
 """Rejected rows, tried again: one by its id, some that were corrected, or all that are open."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from service.api.http.middleware import header
 from service.api.http.negotiation import CSV, JSON, MSGPACK, NDJSON
 from service.api.http.parameters import only_known
 from service.api.http.problems import CONTENT_TYPE, problem
+from service.api.http.scopes import check_tables, tables_of_rejections
 from service.api.v1.answers import (
     InsertAnswer,
     InsertProblem,
@@ -223,6 +225,7 @@ class ReplayController(Controller):
             check_number(len(sent), gate.settings.max_rows)
             if wanted != RejectionFilter(status="open") or dry_run or expected is not None:
                 raise BadRequest("either a filter or rows: rows say themselves what they are")
+        check_tables(request, _tables(gate, wanted, sent))
         asked = ReplayTry(
             actor_of(request),
             _changes(gate, wanted, sent) if isinstance(sent, SetValues) else {},
@@ -242,6 +245,15 @@ class ReplayController(Controller):
         if dry_run:  # which is no change, and keeps nothing under the key
             return await answer()
         return await answered_once(request, body, answer)
+
+
+def _tables(
+    gate: Gate, wanted: RejectionFilter, sent: "list[Correction] | SetValues | None"
+) -> Iterable[str] | None:
+    """Those whose rows are tried again; None: all. An id of no rejection is told as not tried."""
+    if not isinstance(sent, list):
+        return wanted.table and [wanted.table]
+    return tables_of_rejections(gate, [each.rejection_id for each in sent])
 
 
 def _changes(gate: Gate, wanted: RejectionFilter, sent: SetValues) -> Changes:
