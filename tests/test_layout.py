@@ -75,6 +75,8 @@ SUBJECTS = {
         "loads",
     ),
     *(
+        "differences",
+        "tasks",
         "facets",
         "rejection_filters",
         "rejections",

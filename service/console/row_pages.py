@@ -23,8 +23,9 @@ from service.dictionary.column_types import Unreadable
 from service.engines.engine import Connection
 from service.errors import BadRequest, NotFound
 from service.gate import Gate
-from service.warehouse import row_queries, stored_rows
-from service.warehouse.facets import Facet, facet
+from service.warehouse import stored_rows
+from service.warehouse.facet_counts import TableCounts
+from service.warehouse.facets import Facet
 from service.warehouse.references import ChildRows, ParentRow, references
 from service.warehouse.row_queries import RowCount
 
@@ -58,6 +59,7 @@ class RowPages(Controller):
         """Shows a page of rows; how many there are comes later, or at once by `_counts`."""
         found, items = gate.table(name), _items(request)
         own = [item for item in items if item[0] != COUNTS]
+        counts = gate.facet_counts.of(found)
         try:
             wanted = RowsAsked.read(found, own)
             rows = await asked(request, gate, lambda connection: page_of_rows(connection, wanted))
@@ -66,7 +68,9 @@ class RowPages(Controller):
         grid = Grid(wanted.query, own)
         facets = None
         if len(own) < len(items):
-            facets = await asked(request, gate, lambda connection: _facets(connection, gate, grid))
+            facets = await asked(
+                request, gate, lambda connection: _facets(connection, gate, grid, counts)
+            )
         return _grid_page(request, gate, grid, rows, wanted, facets=facets)
 
     @get("/facets", operation_id="show_facets", opt=PAGE)
@@ -74,9 +78,11 @@ class RowPages(Controller):
         self, request: Asked, gate: NamedDependency[Gate], name: FromPath[str]
     ) -> Answer:
         """Shows how many rows there are, and how many of each value."""
-        items = _items(request)
-        grid = Grid(RowsAsked.read(gate.table(name), items).query, items)
-        facets = await asked(request, gate, lambda connection: _facets(connection, gate, grid))
+        found, items = gate.table(name), _items(request)
+        grid, counts = Grid(RowsAsked.read(found, items).query, items), gate.facet_counts.of(found)
+        facets = await asked(
+            request, gate, lambda connection: _facets(connection, gate, grid, counts)
+        )
         return fragment(request, "_facets.html", grid=grid, facets=facets)
 
     @get("/filter", operation_id="add_filter", sync_to_thread=False, opt=PAGE)
@@ -210,16 +216,15 @@ def _leads_to(gate: Gate, table: Table, column: Column, text: str | None) -> str
     return url(f"/tables/{segment(parent.name)}/rows", **{field_name(field): f"eq.{text}"})
 
 
-def _facets(connection: Connection, gate: Gate, grid: Grid) -> FacetsView:
-    count = row_queries.count(connection, grid.query, exact=False)
+def _facets(connection: Connection, gate: Gate, grid: Grid, counts: TableCounts) -> FacetsView:
     columns = grid.faceted()
-    found = [facet(connection, grid.query, column, FACET_VALUES) for column in columns]
+    found = counts.counted(connection, grid.query, columns, FACET_VALUES)
     labels = {
         (column.name, value): label
         for column in columns
         for value, label in choices_of(connection, gate, column)
     }
-    return FacetsView(count, found, labels)
+    return FacetsView(found.count, found.facets, labels)
 
 
 def _key(table: Table, row_id: str) -> Any:

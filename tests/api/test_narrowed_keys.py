@@ -199,9 +199,7 @@ def test_a_report_takes_all_tables_that_it_is_made_of(world: World):
     for path in (f"/v1/reports/{name}", f"/v1/reports/{name}.csv"):
         assert world.ask("one", "GET", path).status_code == 403
         assert world.ask("all", "GET", f"{path}?unknown=1").status_code == 400
-    of_the_books = (
-        "/v1/reports/rejections_by_rule_and_day"  # it says what was kept out, of all tables
-    )
+    of_the_books = "/v1/reports/rejections_by_rule_and_day"  # of all tables
     assert world.ask("all", "GET", of_the_books).status_code == 403
     refers = "/v1/tables/hired_employees/rows/1/references"
     assert world.ask("one", "GET", refers).status_code == 403

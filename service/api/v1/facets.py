@@ -13,7 +13,6 @@ from service.api.http.describing import described
 from service.api.http.parameters import only_known
 from service.dictionary import Column, Table
 from service.dictionary.column_types import Unreadable
-from service.engines.engine import Connection
 from service.errors import BadRequest, NotFound, shortened
 from service.gate import Gate
 from service.warehouse import facets, references
@@ -105,12 +104,14 @@ class FacetController(Controller):
         """
         found = gate.table(table)
         query, columns, limit = _asked_facets(found, [*request.query_params.multi_items()])
+        counts = gate.facet_counts.of(found)
 
-        def count(connection: Connection) -> list[facets.Facet]:
-            return [facets.facet(connection, query, column, limit) for column in columns]
-
-        counted = await asked(request, gate, count)
-        return FacetList(found.name, [_facet(each) for each in counted])
+        counted = await asked(
+            request,
+            gate,
+            lambda connection: counts.counted(connection, query, columns, limit),
+        )
+        return FacetList(found.name, [_facet(each) for each in counted.facets])
 
     @get(
         "/rows/{row_id:str}/references",
