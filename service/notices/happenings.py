@@ -14,6 +14,7 @@ from service.engines.engine import Connection
 from service.notices import deliveries
 from service.notices.deliveries import BookPlace, Delivery
 from service.notices.hooks_file import Hook, Kind
+from service.ops.records import BEFORE_ALL
 from service.ops.rejection_filters import SHAPE_OF_VIOLATIONS
 from service.runtime.wording import counted
 
@@ -57,23 +58,17 @@ class DeedTold(msgspec.Struct, kw_only=True):
     detail: str | None = None
 
 
+# `{new}` is what came behind a number, and what had not ended then.
 _LOADS = """
 select load_id, table_name, kind, source, status, received, accepted, rejected, already_present,
     finished_at, detail
 from ops.loads
-where (number > ? or load_id in (select unnest(?::varchar[]))) and finished_at is not null
-    and (rejected > 0 or status in ('failed', 'refused'))
+where {new} and finished_at is not null and (rejected > 0 or status in ('failed', 'refused'))
 order by number
 """
-_UNENDED_LOADS = """
-select distinct load_id from ops.loads
-where (number > ? or load_id in (select unnest(?::varchar[]))) and finished_at is null
-"""
+_UNENDED_LOADS = "select distinct load_id from ops.loads where {new} and finished_at is null"
 _DEEDS = """
-with new as (
-    select * from ops.trail
-    where number > ? or entry_id in (select unnest(?::varchar[]))
-)
+with new as (select * from ops.trail where {new})
 
 select entry_id, action, subject, actor,
     case when is_intent then outcome else 'done' end as outcome,
@@ -91,8 +86,7 @@ select greatest(
 
 def newest(connection: Connection) -> int:
     """The number of the newest entry of the books; where there is none, one before all."""
-    before = -(1 << 62)
-    return int(connection.execute(_NEWEST, [before, before]).fetchall()[0][0])
+    return int(connection.execute(_NEWEST, [BEFORE_ALL, BEFORE_ALL]).fetchall()[0][0])
 
 
 def begin(connection: Connection, hooks: Sequence[str]) -> None:
@@ -110,9 +104,9 @@ def look(
 
     `connection` has to see one snapshot.
     """
-    loads = connection.execute(_LOADS, [place.number, place.loads]).fetchall()
-    waiting = connection.execute(_UNENDED_LOADS, [place.number, place.loads]).fetchall()
-    deeds = connection.execute(_DEEDS, [place.number, place.deeds]).fetchall()
+    loads = _new(connection, _LOADS, "load_id", place.number, place.loads)
+    waiting = _new(connection, _UNENDED_LOADS, "load_id", place.number, place.loads)
+    deeds = _new(connection, _DEEDS, "entry_id", place.number, place.deeds)
     told = [LoadTold(**dict(zip(LoadTold.__struct_fields__, row, strict=True))) for row in loads]
     found = [
         *_of_loads(connection, hook, told, columns),
@@ -124,6 +118,16 @@ def look(
         deeds=[row[0] for row in deeds if row[4] is None],
     )
     return found, ahead
+
+
+def _new(
+    connection: Connection, query: str, column: str, number: int, unended: Sequence[str]
+) -> list[Any]:
+    """Rows of a query on what is new; where nothing had been left, DuckDB reads only that."""
+    if not unended:
+        return connection.execute(query.format(new="number > ?"), [number]).fetchall()
+    new = f"(number > ? or {column} in (select unnest(?::varchar[])))"
+    return connection.execute(query.format(new=new), [number, list(unended)]).fetchall()
 
 
 def _of_loads(

@@ -7,7 +7,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -65,15 +65,23 @@ class HookTask:
     async def run(self) -> None:
         """Works until it is cancelled."""
         while True:
-            try:
-                await self._at_the_books(self._take_up)
-                await self._send_due()
+            # What is in memory is sent also where nothing can be written.
+            went_well = await self._guarded(self._at_the_books(self._take_up))
+            if await self._guarded(self._send_due()) and went_well:
                 self._trouble = ""
-            except (Problem, DatabaseError) as error:
-                self._tell_trouble(error)
-            except Exception:
-                log.exception("hook_failed", hook=self.hook.name)
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _guarded(self, step: Awaitable[None]) -> bool:
+        """Whether a step went well; if not, the log says so, and it is taken again."""
+        try:
+            await step
+        except (Problem, DatabaseError) as error:
+            self._tell_trouble(error)
+            return False
+        except Exception:
+            log.exception("hook_failed", hook=self.hook.name)
+            return False
+        return True
 
     def hurry(self) -> None:
         """Has it try again now, though the receiver was away."""
