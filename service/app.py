@@ -70,7 +70,7 @@ class App(Litestar):
 def schedules_of(gate: Gate) -> Schedules:
     """What the service does by the clock, with the parts that it needs."""
     parts = gate.settings, gate.backups, gate.writer, gate.metrics
-    return Schedules(*parts, gate.keep_house, gate.audit)
+    return Schedules(*parts, gate.keep_house, gate.alarms.audit)
 
 
 def create_app(settings: Settings, local: Caller | None = None) -> Litestar:
@@ -127,9 +127,10 @@ async def _opened(settings: Settings, local: Caller | None, app: Litestar) -> As
     schedules = schedules_of(gate)
     try:
         if local is None:  # a command ends before anyone is told, or anything is due
-            gate.start_telling()
+            gate.alarms.start(settings)
             if not gate.losses:
                 schedules.start()
+                gate.start_shipping()
                 gate.copy_soon()  # what a service before has left over
         yield
     finally:

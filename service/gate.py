@@ -1,15 +1,13 @@
 """The service's parts, put together: opened once, closed once. Knows no HTTP."""
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
-
-import msgspec
 
 from service.access.key_memory import KeyMemory
 from service.access.keyring import Keyring
 from service.backups.catalogue import Catalogue
-from service.backups.ownership import Ownership
+from service.backups.ownership import Ownership, warehouse_id
 from service.backups.paired_places import Places
 from service.backups.pairing import Pairing
 from service.backups.retention import Keep
@@ -27,19 +25,24 @@ from service.doors.tasks import Tasks
 from service.errors import NoSpace, NotFound, StoreUnavailable, Unavailable
 from service.judge.process.process_client import WorkerProcess
 from service.judge.rulebook import Rulebook
+from service.lake.lake import Lake
+from service.lake.shipper import Shipper
+from service.lake.shipping import Shipping
 from service.notices.hooks_file import read_hooks
 from service.notices.teller import Teller
 from service.ops import records, trail
 from service.ops.replays import end_interrupted
 from service.ops.trail import Deed
 from service.ops.violation_counts import ViolationCounts
+from service.outbox.feed_state import prepare
+from service.outbox.outbox import Outbox
 from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger
 from service.runtime.metrics import Metrics
 from service.runtime.running import death_before
 from service.runtime.settings import Settings
 from service.stores.kinds import open_store
-from service.upkeep.audit import Audit, AuditCheck, audit
+from service.upkeep.alarms import Alarms
 from service.warehouse.deeds import Deeds
 from service.warehouse.facet_counts import FacetCounts
 from service.warehouse.losses import HINT, Losses
@@ -68,12 +71,15 @@ class Gate:
         self.violation_counts = ViolationCounts()
         self.places = places_of(settings)
         self.catalogue = self.places.primary
+        self.lake_store = (
+            open_store(settings.lake, settings.lake_credentials) if settings.lake else None
+        )
         self.pairing = _pairing_of(settings, self.places, self.metrics)
         self._hooks = read_hooks(settings.hooks)
         self.keyring = Keyring(settings.keys_file)
         # How the service before this one ended, if out of order.
         self.died_before: str | None = None
-        self._told_of: Sequence[AuditCheck] = ()  # what the last audit found fault with
+        self.shipper: Shipper | None = None  # where there is a lake
         self._worker = WorkerProcess(apart and settings.judging_process)
 
     def open(self) -> None:
@@ -86,6 +92,7 @@ class Gate:
         self._open_warehouse()
         self._open_doors()
         self._remember_keys()
+        self.shipper = self._open_lake()
         self._take_over_backups()
         self.copies.sweep()
         if self.losses:  # nothing is written, or removed, before an operator has decided
@@ -124,13 +131,44 @@ class Gate:
         self.database, losses = open_warehouse(settings)
         try:
             self.rulebook = Rulebook.of(self.database.dictionary())
+            self.outbox = self._open_outbox(losses)
             self.writer = Writer(
-                self.database, self.dictionary, settings.queue_requests, settings.group_rows, losses
+                self.database,
+                self.dictionary,
+                settings.queue_requests,
+                settings.group_rows,
+                losses,
+                self.outbox,
             )
             self.writer.start()
         except BaseException:
             self.database.close()
             raise
+
+    def _open_outbox(self, losses: Losses | None) -> Outbox | None:
+        """None where there is no lake, or nothing is written."""
+        if losses:
+            return None
+        most = self.settings.outbox_bytes if self.lake_store else None
+        with closing(self.database.connect()) as connection:
+            connection.begin()
+            prepare(connection, most)
+            connection.commit()
+        return Outbox() if self.lake_store else None
+
+    def _open_lake(self) -> Shipper | None:
+        """Who ships what the outbox has; the dictionary may have changed while no service ran."""
+        outbox, settings, writer = self.outbox, self.settings, self.writer
+        if outbox is None or self.lake_store is None:
+            return None
+        dictionary = self.dictionary
+        writer.run(lambda connection: outbox.take_dictionary(connection, dictionary)).result()
+        self.lake = Lake(self.lake_store, warehouse_id(self.database), str(settings.warehouse))
+        size = settings.lake_segment_bytes
+        shipping = Shipping(self.database, writer, outbox, self.lake, size)
+        return Shipper(
+            shipping, outbox, self.lake, self.metrics, settings.lake_segment_seconds, size
+        )
 
     def _open_doors(self) -> None:
         settings, database, writer = self.settings, self.database, self.writer
@@ -138,8 +176,9 @@ class Gate:
         self.deeds = deeds = Deeds(database, writer)
         self.tasks = Tasks()
         self.teller = Teller(self._hooks, database, writer, self._columns_of)
+        self.alarms = Alarms(self.teller, database, writer, self.catalogue, lambda: self.dictionary)
         if self.pairing:
-            self.pairing.on_failure = self._tell_of_copies
+            self.pairing.on_failure = self.alarms.copies_failed
         self.ownership = Ownership(self.catalogue, database)
         if self.places.second and self.pairing:
             self.ownership_of_copies = Ownership(self.places.second, database)
@@ -204,6 +243,8 @@ class Gate:
         self.dbt_docs.stop()
         self.loads.stop()
         self.builds.stop()
+        if self.shipper:
+            self.shipper.stop()
         self.writer.stop()
         if self.pairing:
             self.pairing.stop()
@@ -238,33 +279,6 @@ class Gate:
         """The table of that name; UnknownTable when there is none."""
         return self.rulebook.table(name)
 
-    def start_telling(self) -> None:
-        """Tells hooks from now on, also of what the service before did not come to tell.
-
-        Raises:
-            WrongHooks: a secret is missing.
-        """
-        self.teller.start(self.settings)
-        if self.losses:
-            said = self.losses.described()
-            self.teller.tell("audit.failed", "acknowledged rows are missing", {"missing": said})
-
-    def audit(self) -> Audit:
-        """Audits the books; hooks are told what is wrong, the same thing once."""
-        noted = self.losses or dict(self.writer.journal.counts)  # before the snapshot is taken
-        with self.database.all_cores(), self.database.reading() as connection:
-            found = audit(connection, self.dictionary, self.catalogue, noted)
-        wrong = [check for check in found.checks if not check.ok]
-        if wrong and wrong != self._told_of:
-            names = ", ".join(check.name for check in wrong)
-            values = {"checks": [msgspec.to_builtins(check) for check in wrong]}
-            self.teller.tell("audit.failed", f"the audit found fault with {names}", {}, values)
-        self._told_of = wrong
-        return found
-
-    def _tell_of_copies(self, why: str) -> None:
-        self.teller.tell("copy.failed", f"backups are not copied: {why}", {})
-
     def _columns_of(self, table: str) -> Sequence[str]:
         found = self.dictionary.tables.get(table)
         return found.column_names if found else ()
@@ -274,6 +288,11 @@ class Gate:
         self.forget_old_answers()
         self.teller.forget(utc_now() - timedelta(days=self.settings.hook_days))
         self.copy_soon()
+
+    def start_shipping(self) -> None:
+        """Begins to ship changes to the lake, if there is one."""
+        if self.shipper:
+            self.shipper.start()
 
     def copy_soon(self) -> None:
         """Has backups copied, unless rows are missing: then nothing is changed."""

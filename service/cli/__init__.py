@@ -18,6 +18,7 @@ from service.cli.commands import (
     hooks,
     insert,
     keys,
+    lake,
     load,
     loads,
     recover,
@@ -73,6 +74,7 @@ for each in (
     backups.backups,
     verify.verify,
     restore.restore,
+    lake.lake,
     recover.recover,
     completion.completion,
 ):

@@ -23,4 +23,4 @@ class AuditController(Controller):
         each table has the rows that its loads, replays and restores account for, and each row
         passes every rule; every backup is whole. It reads everything, and may take its time.
         """
-        return gate.audit()
+        return gate.alarms.audit()

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from service.access.keys_file import Key
 
 COLUMNS = [
-    "name", "role", "created_at", "created_by", "expires_at", "last_used_at", "revoked_at",
-    "revoked_by", "tables", "only",
+    "name", "role", "created_at", "created_by", "expires_at", "last_used_at",
+    "tables", "only", "revoked_at", "revoked_by",
 ]  # fmt: skip
 
 
