@@ -28,6 +28,7 @@ from service.runtime.logs import get_logger
 from service.warehouse.writer import Writer
 
 T = TypeVar("T")
+Look = Callable[[Connection, Hook, BookPlace], tuple[list[Delivery], BookPlace]]
 log = get_logger(__name__)
 LOOK_SECONDS = 1.0  # between two looks at the books
 AT_ONCE = 20  # deliveries between two looks
@@ -46,14 +47,17 @@ class HookTask:
         tls: ssl.SSLContext,
         database: Database,
         writer: Writer,
-        columns: happenings.Columns,
+        look: Look,
         books: Executor,
+        begin: Callable[[Connection], None],
     ) -> None:
-        """`books` has the threads that wait for the warehouse; a hook needs one."""
+        """`look` says what a hook is to be told; `books` has the threads that wait for the
+        warehouse, one for each hook; `begin` makes the queue, in a transaction.
+        """
         self.hook = hook
         self._secrets, self._tls = secrets, tls
-        self._database, self._writer, self._columns = database, writer, columns
-        self._books = books
+        self._database, self._writer = database, writer
+        self._look, self._books, self._begin = look, books, begin
         self.unwritten: deque[Delivery] = deque(maxlen=UNWRITTEN)
         self._answered: dict[str, Delivery] = {}  # as they are, where that is not written yet
         self._place: BookPlace | None = None
@@ -103,13 +107,12 @@ class HookTask:
         """Puts into the queue what is to be told, and what came of attempts."""
         if self._writer.losses:
             return  # nothing is written: what is told is in memory
+        before = self._place or self._first_place()
         with self._database.reading() as connection:
-            before = self._place or deliveries.place_of(connection, self.hook.name)
-            assert before is not None  # that of a new hook was written when the service began
             found: list[Delivery] = []
             place = before
             if not self._is_nothing_new(connection, before):
-                found, place = happenings.look(connection, self.hook, before, self._columns)
+                found, place = self._look(connection, self.hook, before)
         fresh, answered = [*self.unwritten], dict(self._answered)
         is_late = time.monotonic() - self._place_written > PLACE_SECONDS
         if found or fresh or answered or (place != before and is_late):
@@ -121,6 +124,14 @@ class HookTask:
                 if self._answered.get(delivery_id) is delivery:
                     del self._answered[delivery_id]
         self._place = place
+
+    def _first_place(self) -> BookPlace:
+        """How far it had read when the service began; that of a new hook is written then."""
+        self._writer.run(self._begin).result()
+        with self._database.reading() as connection:
+            place = deliveries.place_of(connection, self.hook.name)
+        assert place is not None
+        return place
 
     def _is_nothing_new(self, connection: Connection, place: BookPlace) -> bool:
         return not (place.loads or place.deeds) and happenings.newest(connection) == place.number
@@ -135,7 +146,7 @@ class HookTask:
 
     def _due(self) -> list[Delivery]:
         now = utc_now()
-        kept = [each for each in self.unwritten if each.next_at and each.next_at <= now]
+        kept = [each for each in [*self.unwritten] if each.next_at and each.next_at <= now]
         if self._writer.losses:
             return kept
         with self._database.reading() as connection:
@@ -207,6 +218,7 @@ class HookTask:
 def _in_a_thread(work: Callable[[], T]) -> "Future[T]":
     """What `work` returns, of a thread that no one has to wait for when the service ends."""
     done: Future[T] = Future()
+    done.set_running_or_notify_cancel()  # so that it can have a result, whoever has gone
 
     def do() -> None:
         try:

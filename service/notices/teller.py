@@ -13,13 +13,14 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from service.engines.duckdb import Database
 from service.engines.engine import Connection
-from service.errors import NotFound
+from service.errors import NoSpace, NotFound, Unavailable
 from service.notices import deliveries, happenings
 from service.notices.deliveries import Delivery
 from service.notices.hooks_file import TEST, Hook, Kind, secrets_of
@@ -76,14 +77,14 @@ class Teller:
         from service.notices.hook_task import HookTask  # it imports what commands need not wait for
 
         known = {hook.name: secrets_of(hook, self._environ) for hook in self.hooks.values()}
-        if not self._writer.losses:
-            names = list(self.hooks)
-            self._writer.run(lambda connection: happenings.begin(connection, names)).result()
+        with suppress(NoSpace, Unavailable):  # each hook tries it again
+            self._writer.run(self._begin).result()
         tls = ssl.create_default_context()
         self._books = books = ThreadPoolExecutor(len(self.hooks), "hooks at the books")
+        look = partial(happenings.look, columns=self._columns)
         self._tasks = {
             name: HookTask(
-                hook, known[name], tls, self._database, self._writer, self._columns, books
+                hook, known[name], tls, self._database, self._writer, look, books, self._begin
             )
             for name, hook in self.hooks.items()
         }
@@ -96,7 +97,8 @@ class Teller:
     def stop(self) -> None:
         """Ends; what is being sent is sent again by the next service."""
         if self._loop is not None and self._thread is not None:
-            self._loop.call_soon_threadsafe(self._stopped.set)
+            with suppress(RuntimeError):  # it has ended by itself: the log says why
+                self._loop.call_soon_threadsafe(self._stopped.set)
             self._thread.join()
             self._books.shutdown()  # what is being written is written before the writer ends
             self._loop = None
@@ -143,11 +145,12 @@ class Teller:
                 lambda connection: deliveries.forget(connection, before, names)
             ).result()
 
-    def _put(self, delivery: Delivery) -> Delivery:
-        names = list(self.hooks)
+    def _begin(self, connection: Connection) -> None:
+        happenings.begin(connection, list(self.hooks))
 
+    def _put(self, delivery: Delivery) -> Delivery:
         def put(connection: Connection) -> None:
-            happenings.begin(connection, names)
+            self._begin(connection)
             deliveries.write(connection, [delivery])
 
         self._writer.run(put).result()

@@ -55,7 +55,8 @@ async def post(hook: Hook, secrets: Secrets, delivery: Delivery, tls: ssl.SSLCon
     }
     async with asyncio.timeout(hook.timeout_seconds):
         addresses = await addresses_of(host, port, private=hook.private)
-        async with httpx.AsyncClient(trust_env=False, verify=tls) as client:
+        options = {"trust_env": False, "verify": tls, "timeout": None}  # the block has one
+        async with httpx.AsyncClient(**options) as client:  # type: ignore[arg-type]
             for address in addresses:
                 request = client.build_request(
                     "POST",
