@@ -1,4 +1,8 @@
-"""The service's parts, put together: opened once, closed once. Knows no HTTP."""
+"""The service's parts, put together: opened once, closed once. Knows no HTTP.
+
+It is one module although it is long: it has a few lines for each part, in the order in which they
+need each other, and that order is read as one.
+"""
 
 from contextlib import closing, suppress
 from datetime import timedelta
