@@ -15,10 +15,12 @@ from service.doors.backups import Backups
 from service.doors.builds import Builds
 from service.doors.copies import WarehouseCopies
 from service.doors.dbt_docs import DbtDocs
+from service.doors.differences import Differences
 from service.doors.files import FileLoads
 from service.doors.inserts import Inserts
 from service.doors.replays import Replays
 from service.doors.restores import Restores
+from service.doors.tasks import Tasks
 from service.errors import NoSpace, NotFound, StoreUnavailable, Unavailable
 from service.judge.process.process_client import WorkerProcess
 from service.judge.rulebook import Rulebook
@@ -38,6 +40,7 @@ from service.runtime.running import death_before
 from service.runtime.settings import Settings
 from service.stores.kinds import open_store
 from service.warehouse.deeds import Deeds
+from service.warehouse.facet_counts import FacetCounts
 from service.warehouse.losses import HINT, Losses
 from service.warehouse.opened_warehouse import open_warehouse
 from service.warehouse.query_pool import QueryPool
@@ -163,6 +166,7 @@ class Gate:
         settings, database, writer = self.settings, self.database, self.writer
         codec = settings.codec
         self.deeds = deeds = Deeds(database, writer)
+        self.tasks = Tasks()
         self.ownership = Ownership(self.catalogue, database)
         if self.places.second and self.pairing:
             self.ownership_of_copies = Ownership(self.places.second, database)
@@ -172,15 +176,20 @@ class Gate:
             return self.rulebook
 
         self.queries = QueryPool(database)
+        self.facet_counts = FacetCounts(writer.versions)
         self.inserts = Inserts(writer, self.metrics, self._worker, current, settings.max_rows)
         self.loads = FileLoads(settings, database, writer, database.all_cores)
         self.dbt_docs = DbtDocs(settings, writer)
         self.builds = Builds(settings, writer, deeds, self.reload, database.all_cores)
         self.copies = WarehouseCopies(settings, database)
         self.replays = Replays(database, writer, self.metrics, current)
-        self.restores = Restores(database, writer, deeds, self.places, current, codec)
+        self.restores = Restores(database, writer, deeds, self.tasks, self.places, current, codec)
+        self.differences = Differences(database, self.tasks, current)
         self.backups = Backups(
-            database, writer, deeds, self.places, self.pairing, self.metrics, current, codec
+            *(database, writer, deeds, self.tasks, self.places, self.pairing),
+            self.metrics,
+            current,
+            codec,
         )
 
     def _take_over_backups(self) -> None:
@@ -216,6 +225,8 @@ class Gate:
 
     def close(self) -> None:
         """Lets what is under way come to its end, then lets go of the warehouse."""
+        self.differences.stop()
+        self.tasks.wait()
         self.dbt_docs.stop()
         self.loads.stop()
         self.builds.stop()

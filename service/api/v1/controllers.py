@@ -6,6 +6,7 @@ from service.api.v1.builds import BuildController
 from service.api.v1.changes import ChangeController
 from service.api.v1.copies import CopyController
 from service.api.v1.dictionary import DictionaryController
+from service.api.v1.differences import DifferenceController
 from service.api.v1.docs_site import DocsSiteController
 from service.api.v1.facets import FacetController
 from service.api.v1.files import FileController
@@ -20,6 +21,7 @@ from service.api.v1.reports import ReportController
 from service.api.v1.restores import RestoreController
 from service.api.v1.rows import ReadController
 from service.api.v1.tables import TableController
+from service.api.v1.tasks import TaskController
 from service.api.v1.trail import TrailController
 
 
@@ -41,6 +43,8 @@ CONTROLLERS = [
     ChangeController,
     BackupController,
     RestoreController,
+    DifferenceController,
+    TaskController,
     BuildController,
     CopyController,
     ReportController,
