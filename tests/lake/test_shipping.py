@@ -128,13 +128,13 @@ def test_segments_end_when_they_are_large_enough_and_split_no_commit(fed: Fed) -
 
 
 def test_a_full_outbox_stops_and_a_snapshot_makes_it_good(tmp_path: Path) -> None:
-    fed = Fed(tmp_path / "warehouse.duckdb", FolderStore(tmp_path / "lake"), most_bytes=6000)
+    fed = Fed(tmp_path / "warehouse.duckdb", FolderStore(tmp_path / "lake"), most_bytes=30_000)
     try:
         fed.check()
         for _ in range(10):
             fed.insert(5)
         assert not fed.is_recording()
-        assert fed.outbox.state.bytes <= 6000
+        assert fed.outbox.state.bytes <= 30_000
         recorded = fed.outbox.state.last
         assert recorded > 1
         fed.reopen()  # it stays so
