@@ -92,10 +92,14 @@ def create(
     role: Role,
     expires_at: datetime | None,
     by: str | None,
+    secret: str | None = None,
+    *,
     tables: Sequence[str] | None = None,
     only: Sequence[Deed] | None = None,
 ) -> tuple[Key, str]:
     """Makes a key; what it is like, and the key itself, which is nowhere else from now on.
+
+    One that was drawn elsewhere is the `secret`.
 
     Raises:
         Conflict: the name is or was taken, or it is the first key and no operator's.
@@ -103,7 +107,7 @@ def create(
             to deeds that its role may not do.
         DamagedKeys, OSError: the file cannot be read or written.
     """
-    secret, now = PREFIX + secrets.token_hex(32), datetime.now(UTC)
+    secret, now = secret or PREFIX + secrets.token_hex(32), datetime.now(UTC)
     digest = hashlib.sha256(secret.encode()).hexdigest()
     try:
         msgspec.convert(name, Name)

@@ -90,7 +90,7 @@ def _make(gate: Gate, form: Form, actor: str | None) -> tuple[Key, str]:
     only: Any = [form.text("only")] if form.text("only") else None
     with readable():
         named = gate.keyring.path, form.text("name")
-        return keys_file.create(*named, known, expires, actor, tables, only)
+        return keys_file.create(*named, known, expires, actor, tables=tables, only=only)
 
 
 def _page(

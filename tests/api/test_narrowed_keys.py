@@ -87,7 +87,9 @@ def world(built: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     settings.warehouse.write_bytes(built.warehouse.read_bytes())
     _, boss = keys_file.create(settings.keys_file, "boss", "operator", None, None)
     made = {
-        name: keys_file.create(settings.keys_file, name, role, None, None, tables, only)[1]
+        name: keys_file.create(
+            settings.keys_file, name, role, None, None, tables=tables, only=only
+        )[1]
         for name, (role, tables, only) in KEYS.items()
     }
     with serving(settings) as client:

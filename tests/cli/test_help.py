@@ -13,6 +13,7 @@ from service.cli.commands.builds import builds
 from service.cli.commands.dictionary import dictionary
 from service.cli.commands.hooks import hooks
 from service.cli.commands.keys import keys
+from service.cli.commands.lake import lake
 from service.cli.commands.loads import loads
 from service.cli.commands.rejections import rejections
 
@@ -23,6 +24,7 @@ EVERY = {
     **{f"dictionary {name}": command for name, command in dictionary.commands.items()},
     **{f"builds {name}": command for name, command in builds.commands.items()},
     **{f"loads {name}": command for name, command in loads.commands.items()},
+    **{f"lake {name}": command for name, command in lake.commands.items()},
     **{f"keys {name}": command for name, command in keys.commands.items()},
     **{f"hooks {name}": command for name, command in hooks.commands.items()},
 }

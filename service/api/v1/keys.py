@@ -106,13 +106,13 @@ class KeyController(Controller):
         for table in asked.tables or ():
             gate.table(table)
         args = gate.keyring.path, asked.name, asked.role, asked.expires_at, actor_of(request)
-        narrowed = asked.tables, asked.only
+        narrowed: Any = {"tables": asked.tables, "only": asked.only}
         secret = None
 
         async def create() -> Response[bytes]:
             nonlocal secret
             with readable():
-                _, secret = await asyncio.to_thread(keys_file.create, *args, *narrowed)
+                _, secret = await asyncio.to_thread(keys_file.create, *args, **narrowed)
             await asyncio.to_thread(gate.key_memory.keep)
             return _response(asked, None)  # what is kept for a repeat: without the key
 

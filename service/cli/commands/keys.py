@@ -88,7 +88,7 @@ def _create(
 
     args = run.settings.keys_file, name, role, expires_at, local_caller().name
     with _as_failure():
-        key, secret = keys_file.create(*args, tables, only)
+        key, secret = keys_file.create(*args, tables=tables, only=only)
     shown = ("name", "role", "expires_at", "tables", "only")
     return {**{each: _shown(key)[each] for each in shown}, "key": secret}
 
