@@ -24,8 +24,10 @@ from service.api.http.idempotency import RequestsUnderWay
 from service.api.http.letting_in import Porter
 from service.api.http.limits import Limits
 from service.api.http.middleware import RequestMiddleware, Terms
+from service.api.http.problems import HANDLERS as PROBLEMS
 from service.api.http.reads import ALLOWED, nowhere, read
 from service.api.v1.controllers import CONTROLLERS
+from service.api.v1.standby import StandbyController
 from service.console.drafts import Drafts
 from service.console.forms import form_of
 from service.console.problem_pages import HANDLERS
@@ -108,6 +110,19 @@ def all_routes(max_body_bytes: int) -> App:
         logging_config=None,  # logs.py has the say
         request_max_body_size=max_body_bytes,
     )
+
+
+def create_standby_app() -> Litestar:
+    """What answers while another service has the warehouse; it opens nothing."""
+    app = App(
+        route_handlers=[StandbyController],
+        exception_handlers=PROBLEMS,
+        before_send=[add_headers],
+        openapi_config=None,
+        logging_config=None,
+    )
+    app.state[ALLOWED] = _allowed(app)
+    return app
 
 
 def _allowed(app: Litestar) -> dict[str, str]:

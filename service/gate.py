@@ -4,13 +4,13 @@ It is one module although it is long: it has a few lines for each part, in the o
 need each other, and that order is read as one.
 """
 
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import timedelta
 
 from service.access.key_memory import KeyMemory
 from service.access.keyring import Keyring
 from service.backups.catalogue import Catalogue
-from service.backups.ownership import Ownership, warehouse_id
+from service.backups.ownership import Ownership
 from service.backups.paired_places import Places
 from service.backups.pairing import Pairing
 from service.backups.retention import Keep
@@ -28,15 +28,12 @@ from service.doors.tasks import Tasks
 from service.errors import NoSpace, NotFound, StoreUnavailable, Unavailable
 from service.judge.process.process_client import WorkerProcess
 from service.judge.rulebook import Rulebook
-from service.lake.lake import Lake
+from service.lake.opening import open_outbox, open_place, open_shipper
 from service.lake.shipper import Shipper
-from service.lake.shipping import Shipping
 from service.ops import records, trail
 from service.ops.replays import end_interrupted
 from service.ops.trail import Deed
 from service.ops.violation_counts import ViolationCounts
-from service.outbox.feed_state import prepare
-from service.outbox.outbox import Outbox
 from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger
 from service.runtime.metrics import Metrics
@@ -67,9 +64,7 @@ class Gate:
         self.violation_counts = ViolationCounts()
         self.places = places_of(settings)
         self.catalogue = self.places.primary
-        self.lake_store = (
-            open_store(settings.lake, settings.lake_credentials) if settings.lake else None
-        )
+        self.lake_place = open_place(settings)
         self.pairing = _pairing_of(settings, self.places, self.metrics)
         self.keyring = Keyring(settings.keys_file)
         self.died_before: str | None = (
@@ -88,7 +83,10 @@ class Gate:
         self._open_warehouse()
         self._open_doors()
         self._remember_keys()
-        self.shipper = self._open_lake()
+        if self.lake_place and self.outbox:
+            self.shipper = open_shipper(
+                self.database, self.writer, self.lake_place, self.settings, self.metrics
+            )
         self._take_over_backups()
         self.copies.sweep()
         if self.losses:  # nothing is written, or removed, before an operator has decided
@@ -127,7 +125,7 @@ class Gate:
         self.database, losses = open_warehouse(settings)
         try:
             self.rulebook = Rulebook.of(self.database.dictionary())
-            self.outbox = self._open_outbox(losses)
+            self.outbox = None if losses else open_outbox(self.database, settings)
             self.writer = Writer(
                 self.database,
                 self.dictionary,
@@ -140,31 +138,6 @@ class Gate:
         except BaseException:
             self.database.close()
             raise
-
-    def _open_outbox(self, losses: Losses | None) -> Outbox | None:
-        """None where there is no lake, or nothing is written."""
-        if losses:
-            return None
-        most = self.settings.outbox_bytes if self.lake_store else None
-        with closing(self.database.connect()) as connection:
-            connection.begin()
-            prepare(connection, most)
-            connection.commit()
-        return Outbox() if self.lake_store else None
-
-    def _open_lake(self) -> Shipper | None:
-        """Who ships what the outbox has; the dictionary may have changed while no service ran."""
-        outbox, settings, writer = self.outbox, self.settings, self.writer
-        if outbox is None or self.lake_store is None:
-            return None
-        dictionary = self.dictionary
-        writer.run(lambda connection: outbox.take_dictionary(connection, dictionary)).result()
-        self.lake = Lake(self.lake_store, warehouse_id(self.database), str(settings.warehouse))
-        size = settings.lake_segment_bytes
-        shipping = Shipping(self.database, writer, outbox, self.lake, size)
-        return Shipper(
-            shipping, outbox, self.lake, self.metrics, settings.lake_segment_seconds, size
-        )
 
     def _open_doors(self) -> None:
         settings, database, writer = self.settings, self.database, self.writer
