@@ -1,4 +1,8 @@
-"""The service's parts, put together: opened once, closed once. Knows no HTTP."""
+"""The service's parts, put together: opened once, closed once. Knows no HTTP.
+
+It is one module although it is long: it has a few lines for each part, in the order in which they
+need each other, and that order is read as one.
+"""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -15,13 +19,17 @@ from service.doors.backups import Backups
 from service.doors.builds import Builds
 from service.doors.copies import WarehouseCopies
 from service.doors.dbt_docs import DbtDocs
+from service.doors.differences import Differences
 from service.doors.files import FileLoads
 from service.doors.inserts import Inserts
 from service.doors.replays import Replays
 from service.doors.restores import Restores
+from service.doors.tasks import Tasks
 from service.errors import NoSpace, NotFound, StoreUnavailable, Unavailable
 from service.judge.process.process_client import WorkerProcess
 from service.judge.rulebook import Rulebook
+from service.lake.opening import open_outbox, open_place, open_shipper
+from service.lake.shipper import Shipper
 from service.ops import records, trail
 from service.ops.replays import end_interrupted
 from service.ops.trail import Deed
@@ -33,6 +41,7 @@ from service.runtime.running import death_before
 from service.runtime.settings import Settings
 from service.stores.kinds import open_store
 from service.warehouse.deeds import Deeds
+from service.warehouse.facet_counts import FacetCounts
 from service.warehouse.losses import HINT, Losses
 from service.warehouse.opened_warehouse import open_warehouse
 from service.warehouse.query_pool import QueryPool
@@ -55,11 +64,13 @@ class Gate:
         self.violation_counts = ViolationCounts()
         self.places = places_of(settings)
         self.catalogue = self.places.primary
+        self.lake_place = open_place(settings)
         self.pairing = _pairing_of(settings, self.places, self.metrics)
         self.keyring = Keyring(settings.keys_file)
         self.died_before: str | None = (
             None  # how the service before this one ended, if out of order
         )
+        self.shipper: Shipper | None = None  # where there is a lake
         self._worker = WorkerProcess(apart and settings.judging_process)
 
     def open(self) -> None:
@@ -72,6 +83,10 @@ class Gate:
         self._open_warehouse()
         self._open_doors()
         self._remember_keys()
+        if self.lake_place and self.outbox:
+            self.shipper = open_shipper(
+                self.database, self.writer, self.lake_place, self.settings, self.metrics
+            )
         self._take_over_backups()
         self.copies.sweep()
         if self.losses:  # nothing is written, or removed, before an operator has decided
@@ -110,8 +125,14 @@ class Gate:
         self.database, losses = open_warehouse(settings)
         try:
             self.rulebook = Rulebook.of(self.database.dictionary())
+            self.outbox = None if losses else open_outbox(self.database, settings)
             self.writer = Writer(
-                self.database, self.dictionary, settings.queue_requests, settings.group_rows, losses
+                self.database,
+                self.dictionary,
+                settings.queue_requests,
+                settings.group_rows,
+                losses,
+                self.outbox,
             )
             self.writer.start()
         except BaseException:
@@ -122,6 +143,7 @@ class Gate:
         settings, database, writer = self.settings, self.database, self.writer
         codec = settings.codec
         self.deeds = deeds = Deeds(database, writer)
+        self.tasks = Tasks()
         self.ownership = Ownership(self.catalogue, database)
         if self.places.second and self.pairing:
             self.ownership_of_copies = Ownership(self.places.second, database)
@@ -131,15 +153,20 @@ class Gate:
             return self.rulebook
 
         self.queries = QueryPool(database)
+        self.facet_counts = FacetCounts(writer.versions)
         self.inserts = Inserts(writer, self.metrics, self._worker, current, settings.max_rows)
         self.loads = FileLoads(settings, database, writer, database.all_cores)
         self.dbt_docs = DbtDocs(settings, writer)
         self.builds = Builds(settings, writer, deeds, self.reload, database.all_cores)
         self.copies = WarehouseCopies(settings, database)
         self.replays = Replays(database, writer, self.metrics, current)
-        self.restores = Restores(database, writer, deeds, self.places, current, codec)
+        self.restores = Restores(database, writer, deeds, self.tasks, self.places, current, codec)
+        self.differences = Differences(database, self.tasks, current)
         self.backups = Backups(
-            database, writer, deeds, self.places, self.pairing, self.metrics, current, codec
+            *(database, writer, deeds, self.tasks, self.places, self.pairing),
+            self.metrics,
+            current,
+            codec,
         )
 
     def _take_over_backups(self) -> None:
@@ -175,9 +202,13 @@ class Gate:
 
     def close(self) -> None:
         """Lets what is under way come to its end, then lets go of the warehouse."""
+        self.differences.stop()
+        self.tasks.wait()
         self.dbt_docs.stop()
         self.loads.stop()
         self.builds.stop()
+        if self.shipper:
+            self.shipper.stop()
         self.writer.stop()
         if self.pairing:
             self.pairing.stop()
@@ -216,6 +247,11 @@ class Gate:
         """What is done every hour: forgets old answers, and looks for backups to copy."""
         self.forget_old_answers()
         self.copy_soon()
+
+    def start_shipping(self) -> None:
+        """Begins to ship changes to the lake, if there is one."""
+        if self.shipper:
+            self.shipper.start()
 
     def copy_soon(self) -> None:
         """Has backups copied, unless rows are missing: then nothing is changed."""

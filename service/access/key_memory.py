@@ -37,9 +37,7 @@ class KeyMemory:
 
     def had_keys(self) -> bool:
         """Whether keys are needed, as far as the warehouse knows."""
-        with self._database.reading() as connection:
-            ((had,),) = connection.execute(_HAD_KEYS, [BEFORE_ALL, DISABLE]).fetchall()
-        return bool(had)
+        return had_keys(self._database)
 
     def keep(self) -> None:
         """Returns when it is on the trail what became of all keys in the file, if it can be.
@@ -75,6 +73,13 @@ class KeyMemory:
             return None
         keeping.add_done_callback(kept)
         return keeping
+
+
+def had_keys(database: Database) -> bool:
+    """Whether there were keys, and no operator has said since that none are needed."""
+    with database.reading() as connection:
+        ((had,),) = connection.execute(_HAD_KEYS, [BEFORE_ALL, DISABLE]).fetchall()
+    return bool(had)
 
 
 def deeds_of(keys: Sequence[Key]) -> Iterator[TrailRecord]:

@@ -73,16 +73,23 @@ def read(path: Path) -> Sequence[Key]:
 
 
 def create(
-    path: Path, name: str, role: Role, expires_at: datetime | None, by: str | None
+    path: Path,
+    name: str,
+    role: Role,
+    expires_at: datetime | None,
+    by: str | None,
+    secret: str | None = None,
 ) -> tuple[Key, str]:
     """Makes a key; what it is like, and the key itself, which is nowhere else from now on.
+
+    One that was drawn elsewhere is the `secret`.
 
     Raises:
         Conflict: the name is or was taken, or it is the first key and no operator's.
         Unprocessable: the name cannot be one, or the moment is over.
         DamagedKeys, OSError: the file cannot be read or written.
     """
-    secret, now = PREFIX + secrets.token_hex(32), datetime.now(UTC)
+    secret, now = secret or PREFIX + secrets.token_hex(32), datetime.now(UTC)
     digest = hashlib.sha256(secret.encode()).hexdigest()
     try:
         msgspec.convert(name, Name)

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from service.access import keys_file
+from service.access.first_key import make_first_key
 from service.access.key_memory import DISABLE, deeds_of
 from service.api.http.authentication import local_caller
 from service.app import create_app
@@ -109,9 +110,14 @@ def alone(settings: Settings) -> Iterator[Database]:
             database.close()
 
 
-def check_backups(settings: Settings) -> None:
-    """Raises Unreachable where the folder of the backups is another warehouse's."""
+def make_ready(settings: Settings) -> None:
+    """Makes the first key, where one is set and there was none.
+
+    Raises:
+        Unreachable: the folder of the backups is another warehouse's, or a service has this one.
+    """
     with alone(settings) as database:
+        make_first_key(settings, database)
         ownership = Ownership(places_of(settings).primary, database)
         ownership.claim()
         ownership.release()

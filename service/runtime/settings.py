@@ -27,7 +27,11 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 DEFAULT_WAREHOUSE = Path("warehouse/gatehouse.duckdb")
 MiB = 1024 * 1024
 
-SECRET = frozenset({"key", "backups_credentials", "backups_copy_credentials"})
+SECRET = frozenset(
+    {"key", "first_key", "backups_credentials", "backups_copy_credentials", "lake_credentials"}
+)
+OF_A_FILE = "_FILE"  # behind the variable of a secret: the file that has it
+MOST_OF_A_SECRET = 65_536  # bytes
 WORDS: dict[Any, str] = {  # what is said of a type, to who gave something else
     int: "a whole number",
     float: "a number",
@@ -73,6 +77,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     backups_copy_credentials: Annotated[
         str, Meta(description="As `backups_credentials`, for the second place.")
     ] = ""
+    lake: Annotated[
+        Location | None,
+        Meta(
+            description="Where every change is shipped to, for other engines: a folder or a URL, as"
+            " `backups`."
+        ),
+    ] = None
+    lake_credentials: Annotated[
+        str, Meta(description="As `backups_credentials`, for the lake.")
+    ] = ""
+    lake_segment_bytes: Annotated[
+        Count, Meta(description="How large a segment of the lake becomes, about, in bytes.")
+    ] = 128 * MiB
+    lake_segment_seconds: Annotated[
+        Count, Meta(description="How long a change waits until it is shipped, in seconds.")
+    ] = 30
+    outbox_bytes: Annotated[
+        Count,
+        Meta(
+            description="The most bytes of changes that wait for the lake in the warehouse; beyond"
+            " it, they are left out, and a snapshot follows."
+        ),
+    ] = 1024 * MiB
     seeds: Annotated[
         Path,
         Meta(
@@ -86,6 +113,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 8000
     key: Annotated[
         str, Meta(description="The key that `gatehouse` shows to the service, where it wants one.")
+    ] = ""
+    first_key: Annotated[
+        str,
+        Meta(
+            description="Where there never was a key, this becomes the first: an operator's, named"
+            " `first`. It has 32 characters or more."
+        ),
     ] = ""
     require_keys: Annotated[
         bool, Meta(description="Whether the service refuses to start while there is no key.")
@@ -119,6 +153,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tls_key: Annotated[
         Path | None, Meta(description="The private key of the certificate, in PEM.")
     ] = None
+    standby: Annotated[
+        bool,
+        Meta(
+            description="Whether, while another service has the warehouse, this one waits and then"
+            " takes over."
+        ),
+    ] = False
     max_connections: Annotated[
         Count, Meta(description="The most connections at a time; others get a 503.")
     ] = 800
@@ -268,7 +309,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 30
 
     def __post_init__(self) -> None:
-        for name in ("backups", "backups_copy"):
+        for name in ("backups", "backups_copy", "lake"):
             if (place := getattr(self, name)) is not None:
                 msgspec.structs.force_setattr(self, name, Location(place).within(self.project))
         for name in ("project", "warehouse", "seeds"):
@@ -277,6 +318,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             msgspec.structs.force_setattr(self, name, path)
         for name in ("backup_schedule", "verify_schedule"):
             _check_schedule(name, getattr(self, name))
+        if self.first_key and len(self.first_key) < 32:
+            raise SettingsError("first_key is too short: it can be guessed")
         if self.tls_key and not self.tls_certificate:
             raise SettingsError("tls_key is set and tls_certificate is not")
 
@@ -323,6 +366,8 @@ def _check_schedule(name: str, cron: str) -> None:
         raise SettingsError(f"{name} is {cron!r}, which is no schedule: {error}") from error
 
 
+# The setting by what its variable is called that names a file.
+SECRET_FILES = {f"{name}{OF_A_FILE}".lower(): name for name in SECRET}
 TYPES = {field.name: field.type for field in msgspec.structs.fields(Settings)}
 
 
@@ -339,9 +384,31 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
 
 def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
     for name, value in environ.items():
-        if name.startswith(PREFIX) and name not in OTHER_NAMES and value:
-            setting = name.removeprefix(PREFIX).lower()
+        if not name.startswith(PREFIX) or name in OTHER_NAMES or not value:
+            continue
+        setting = name.removeprefix(PREFIX).lower()
+        if setting in SECRET_FILES and name.isupper():
+            of = name.removesuffix(OF_A_FILE)
+            if environ.get(of):
+                raise SettingsError(f"{of} and {name} are both set")
+            yield SECRET_FILES[setting], _secret_in(name, Path(value))
+        else:
             yield setting, _read(name, setting if name.isupper() else name, value, Path.cwd())
+
+
+def _secret_in(name: str, path: Path) -> str:
+    """The text of a file, without the line end that most editors add."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(MOST_OF_A_SECRET + 1)
+        said = text.decode().strip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
+        raise SettingsError(f"{name}: {path} cannot be read: {reason}") from None
+    if not said or len(text) > MOST_OF_A_SECRET:
+        what = "empty" if not said else f"of more than {MOST_OF_A_SECRET} bytes"
+        raise SettingsError(f"{name}: {path} is {what}")
+    return said
 
 
 def _from_file(named: str | None, project: Path) -> Iterator[tuple[str, Any]]:

@@ -12,6 +12,7 @@ from service.cli.commands.backups import backups
 from service.cli.commands.builds import builds
 from service.cli.commands.dictionary import dictionary
 from service.cli.commands.keys import keys
+from service.cli.commands.lake import lake
 from service.cli.commands.loads import loads
 from service.cli.commands.rejections import rejections
 
@@ -22,6 +23,7 @@ EVERY = {
     **{f"dictionary {name}": command for name, command in dictionary.commands.items()},
     **{f"builds {name}": command for name, command in builds.commands.items()},
     **{f"loads {name}": command for name, command in loads.commands.items()},
+    **{f"lake {name}": command for name, command in lake.commands.items()},
     **{f"keys {name}": command for name, command in keys.commands.items()},
 }
 
