@@ -223,7 +223,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_uploads: Annotated[
         Count, Meta(description="How many files may be sent to it at a time; others get a 503.")
     ] = 4
-    max_rows: Annotated[Count, Meta(description="The most rows of one request.")] = 1000
+    max_rows: Annotated[
+        int, Meta(ge=1, le=100_000, description="The most rows of one request, up to 100,000.")
+    ] = 1000
     max_import_bytes: Annotated[
         Count, Meta(description="The largest Avro file that is taken in as a backup, in bytes.")
     ] = 1024 * MiB
