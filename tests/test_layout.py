@@ -31,6 +31,7 @@ ROOMS = (
     "doors",
     "lake",
     "reports",
+    "spark",
     "upkeep",
     "access",
     "gate",
