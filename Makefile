@@ -34,7 +34,7 @@ PIP_AUDIT := pip-audit==2.10.1
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-dev install-lake install-stores serve test fuzz soak lint evaluate format docs bench screenshots vendor seeds lock vulnerabilities clean
+.PHONY: help install install-dev install-lake install-stores serve test times fuzz soak lint evaluate format docs bench screenshots vendor seeds lock vulnerabilities clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ serve: install ## build the warehouse, then serve
 
 test: install-dev ## run the tests (one of them: make test ARGS='-k some_words')
 	@$(TESTS) -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+
+times: TESTS += -p tests.support.cpu_times
+times: test ## run the tests, and tell which files, tests and fixtures take the most CPU time
 
 fuzz: install-dev ## hostile input by a new seed, 25 times as much (more: make fuzz CASES=100)
 	@GATEHOUSE_FUZZ_SEED=$(SEED) GATEHOUSE_FUZZ_CASES=$(CASES) \
