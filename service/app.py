@@ -126,6 +126,7 @@ async def _opened(settings: Settings, local: Caller | None, app: Litestar) -> As
     schedules = schedules_of(gate)
     if local is None and not gate.losses:  # a command ends before anything is due
         schedules.start()
+        gate.start_shipping()
         gate.copy_soon()  # what a service before has left over
     try:
         yield

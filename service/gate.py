@@ -1,12 +1,12 @@
 """The service's parts, put together: opened once, closed once. Knows no HTTP."""
 
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 
 from service.access.key_memory import KeyMemory
 from service.access.keyring import Keyring
 from service.backups.catalogue import Catalogue
-from service.backups.ownership import Ownership
+from service.backups.ownership import Ownership, warehouse_id
 from service.backups.paired_places import Places
 from service.backups.pairing import Pairing
 from service.backups.retention import Keep
@@ -15,17 +15,24 @@ from service.doors.backups import Backups
 from service.doors.builds import Builds
 from service.doors.copies import WarehouseCopies
 from service.doors.dbt_docs import DbtDocs
+from service.doors.differences import Differences
 from service.doors.files import FileLoads
 from service.doors.inserts import Inserts
 from service.doors.replays import Replays
 from service.doors.restores import Restores
+from service.doors.tasks import Tasks
 from service.errors import NoSpace, NotFound, StoreUnavailable, Unavailable
 from service.judge.process.process_client import WorkerProcess
 from service.judge.rulebook import Rulebook
+from service.lake.lake import Lake
+from service.lake.shipper import Shipper
+from service.lake.shipping import Shipping
 from service.ops import records, trail
 from service.ops.replays import end_interrupted
 from service.ops.trail import Deed
 from service.ops.violation_counts import ViolationCounts
+from service.outbox.feed_state import prepare
+from service.outbox.outbox import Outbox
 from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger
 from service.runtime.metrics import Metrics
@@ -33,6 +40,7 @@ from service.runtime.running import death_before
 from service.runtime.settings import Settings
 from service.stores.kinds import open_store
 from service.warehouse.deeds import Deeds
+from service.warehouse.facet_counts import FacetCounts
 from service.warehouse.losses import HINT, Losses
 from service.warehouse.opened_warehouse import open_warehouse
 from service.warehouse.query_pool import QueryPool
@@ -55,11 +63,15 @@ class Gate:
         self.violation_counts = ViolationCounts()
         self.places = places_of(settings)
         self.catalogue = self.places.primary
+        self.lake_store = (
+            open_store(settings.lake, settings.lake_credentials) if settings.lake else None
+        )
         self.pairing = _pairing_of(settings, self.places, self.metrics)
         self.keyring = Keyring(settings.keys_file)
         self.died_before: str | None = (
             None  # how the service before this one ended, if out of order
         )
+        self.shipper: Shipper | None = None  # where there is a lake
         self._worker = WorkerProcess(apart and settings.judging_process)
 
     def open(self) -> None:
@@ -72,6 +84,7 @@ class Gate:
         self._open_warehouse()
         self._open_doors()
         self._remember_keys()
+        self.shipper = self._open_lake()
         self._take_over_backups()
         self.copies.sweep()
         if self.losses:  # nothing is written, or removed, before an operator has decided
@@ -110,18 +123,50 @@ class Gate:
         self.database, losses = open_warehouse(settings)
         try:
             self.rulebook = Rulebook.of(self.database.dictionary())
+            self.outbox = self._open_outbox(losses)
             self.writer = Writer(
-                self.database, self.dictionary, settings.queue_requests, settings.group_rows, losses
+                self.database,
+                self.dictionary,
+                settings.queue_requests,
+                settings.group_rows,
+                losses,
+                self.outbox,
             )
             self.writer.start()
         except BaseException:
             self.database.close()
             raise
 
+    def _open_outbox(self, losses: Losses | None) -> Outbox | None:
+        """None where there is no lake, or nothing is written."""
+        if losses:
+            return None
+        most = self.settings.outbox_bytes if self.lake_store else None
+        with closing(self.database.connect()) as connection:
+            connection.begin()
+            prepare(connection, most)
+            connection.commit()
+        return Outbox() if self.lake_store else None
+
+    def _open_lake(self) -> Shipper | None:
+        """Who ships what the outbox has; the dictionary may have changed while no service ran."""
+        outbox, settings, writer = self.outbox, self.settings, self.writer
+        if outbox is None or self.lake_store is None:
+            return None
+        dictionary = self.dictionary
+        writer.run(lambda connection: outbox.take_dictionary(connection, dictionary)).result()
+        self.lake = Lake(self.lake_store, warehouse_id(self.database), str(settings.warehouse))
+        size = settings.lake_segment_bytes
+        shipping = Shipping(self.database, writer, outbox, self.lake, size)
+        return Shipper(
+            shipping, outbox, self.lake, self.metrics, settings.lake_segment_seconds, size
+        )
+
     def _open_doors(self) -> None:
         settings, database, writer = self.settings, self.database, self.writer
         codec = settings.codec
         self.deeds = deeds = Deeds(database, writer)
+        self.tasks = Tasks()
         self.ownership = Ownership(self.catalogue, database)
         if self.places.second and self.pairing:
             self.ownership_of_copies = Ownership(self.places.second, database)
@@ -131,15 +176,20 @@ class Gate:
             return self.rulebook
 
         self.queries = QueryPool(database)
+        self.facet_counts = FacetCounts(writer.versions)
         self.inserts = Inserts(writer, self.metrics, self._worker, current, settings.max_rows)
         self.loads = FileLoads(settings, database, writer, database.all_cores)
         self.dbt_docs = DbtDocs(settings, writer)
         self.builds = Builds(settings, writer, deeds, self.reload, database.all_cores)
         self.copies = WarehouseCopies(settings, database)
         self.replays = Replays(database, writer, self.metrics, current)
-        self.restores = Restores(database, writer, deeds, self.places, current, codec)
+        self.restores = Restores(database, writer, deeds, self.tasks, self.places, current, codec)
+        self.differences = Differences(database, self.tasks, current)
         self.backups = Backups(
-            database, writer, deeds, self.places, self.pairing, self.metrics, current, codec
+            *(database, writer, deeds, self.tasks, self.places, self.pairing),
+            self.metrics,
+            current,
+            codec,
         )
 
     def _take_over_backups(self) -> None:
@@ -175,9 +225,13 @@ class Gate:
 
     def close(self) -> None:
         """Lets what is under way come to its end, then lets go of the warehouse."""
+        self.differences.stop()
+        self.tasks.wait()
         self.dbt_docs.stop()
         self.loads.stop()
         self.builds.stop()
+        if self.shipper:
+            self.shipper.stop()
         self.writer.stop()
         if self.pairing:
             self.pairing.stop()
@@ -216,6 +270,11 @@ class Gate:
         """What is done every hour: forgets old answers, and looks for backups to copy."""
         self.forget_old_answers()
         self.copy_soon()
+
+    def start_shipping(self) -> None:
+        """Begins to ship changes to the lake, if there is one."""
+        if self.shipper:
+            self.shipper.start()
 
     def copy_soon(self) -> None:
         """Has backups copied, unless rows are missing: then nothing is changed."""

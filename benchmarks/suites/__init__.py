@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from benchmarks.bench import Bench
-from benchmarks.suites import backup, building, history, insert, pollock, reading, start
+from benchmarks.suites import backup, building, console, history, insert, pollock, reading, start
 
 SUITES: dict[str, Callable[[Bench], None]] = {
     "insert": insert.run,
@@ -12,5 +12,6 @@ SUITES: dict[str, Callable[[Bench], None]] = {
     "reading": reading.run,
     "building": building.run,
     "start": start.run,
+    "console": console.run,
     "pollock": pollock.run,
 }

@@ -24,9 +24,12 @@ from service.errors import DamagedBackup, StoreUnavailable, shortened
 from service.formats.avro.avro_files import BATCH_ROWS, DEFAULT_CODEC, AvroFile, Written, write
 from service.judge.findings import FIRST_IDS, Breach, Findings, raise_if_broken
 from service.runtime.durable_files import Steps, no_steps, open_plain
+from service.runtime.progress import RowProgress
 from service.stores.store import Writing
 
 PART_ROWS = 1 << 18  # sorted at once, about
+# What a backup of that kind is called while it is taken.
+PHASES: dict[Kind, str] = {"safety": "backing up what is there"}
 SAMPLED = 64  # rows of each part whose keys are looked at
 
 
@@ -41,6 +44,7 @@ def back_up(
     kind: Kind = "manual",
     backup_ids: Sequence[str] | None = None,
     steps: Steps = no_steps,
+    progress: RowProgress | None = None,
 ) -> list[Entry]:
     """Backs `tables` up from the one snapshot that `connection`, in a transaction, sees.
 
@@ -61,11 +65,14 @@ def back_up(
         set_size=None if set_id is None else len(tables),
     )
     entries: list[Entry] = []
+    progress = progress or RowProgress()
+    progress.begin(PHASES.get(kind, "backing up"), _rows_of(connection, tables))
     with _all_or_none(catalogue) as begun:
         for table, backup_id in zip(tables, backup_ids or repeat(None), strict=False):
             begun.append(backup_id or catalogue.new_id(table.name))
             with catalogue.writing(begun[-1]) as file:
-                written = _write(connection, table, file, begun[-1], codec, taken)
+                rows = _counted(_batches(connection, table), progress)
+                written = _write(connection, table, rows, file, begun[-1], codec, taken)
             entries.append(taken.entry(table, begun[-1], codec, written))
             steps(f"data {table.name}")
         _add(catalogue, set_id, entries, steps)
@@ -132,7 +139,13 @@ def _iso(timestamp: datetime) -> str:
 
 
 def _write(
-    connection: Connection, table: Table, file: Writing, backup_id: str, codec: str, taken: _Taken
+    connection: Connection,
+    table: Table,
+    rows: Iterator[pa.RecordBatch],
+    file: Writing,
+    backup_id: str,
+    codec: str,
+    taken: _Taken,
 ) -> Written:
     about = {
         "gatehouse.backup_id": backup_id,
@@ -140,7 +153,17 @@ def _write(
         "gatehouse.created_at": taken.created_at,
     }
     lacking = _lacking(connection, table)
-    return write(file, table, _batches(connection, table), codec, about, nullable=lacking)
+    return write(file, table, rows, codec, about, nullable=lacking)
+
+
+def _rows_of(connection: Connection, tables: Sequence[Table]) -> int:
+    return sum(count_rows(connection, table.name) for table in tables)
+
+
+def _counted(batches: Iterator[pa.RecordBatch], progress: RowProgress) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        yield batch
+        progress.advance(batch.num_rows)
 
 
 def _batches(connection: Connection, table: Table) -> Iterator[pa.RecordBatch]:

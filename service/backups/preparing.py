@@ -10,9 +10,11 @@ from service.dictionary import Dictionary, Table
 from service.engines.duckdb import insert_arrow
 from service.engines.engine import Connection
 from service.engines.sql import count_rows
+from service.runtime.progress import RowProgress
 
 State: TypeAlias = list[tuple[object, ...]]
 COPIED_ROWS = 1 << 17  # at a time
+COMPARING = "comparing"  # what progress calls it
 
 
 def state_of(connection: Connection, tables: Sequence[Table]) -> State:
@@ -47,6 +49,7 @@ class Prepared:
         dictionary: Dictionary,
         entries: Sequence[Entry],
         catalogue: Catalogue,
+        progress: RowProgress,
     ) -> None:
         """Reads and compares as `connection`, in a transaction, sees the tables.
 
@@ -57,8 +60,9 @@ class Prepared:
         self._backups = {entry.table: entry.backup_id for entry in entries}
         tables = [dictionary.tables[entry.table] for entry in entries]
         self._state = state_of(connection, tables)
+        progress.begin(COMPARING, sum(entry.rows for entry in entries))
         for table, entry in zip(tables, entries, strict=True):
-            stage(connection, table, entry, catalogue)
+            stage(connection, table, entry, catalogue, progress)
 
     def holds(
         self,

@@ -13,7 +13,7 @@ import msgspec
 from service.backups.catalogue import Catalogue, Entry
 from service.backups.comparing import WHAT, staged
 from service.backups.paired_places import Place
-from service.backups.preparing import Prepared
+from service.backups.preparing import COMPARING, Prepared
 from service.backups.staging import check_references, drop_staged, stage
 from service.dictionary import Dictionary, Table
 from service.engines.engine import Connection
@@ -21,8 +21,18 @@ from service.engines.sql import core, count_rows, quoted
 from service.errors import UnknownTable, Unprocessable
 from service.judge.relations import one_row
 from service.ops import records
+from service.ops.changes import Operation, listener_of
 from service.runtime.clock import utc_now
 from service.runtime.durable_files import Steps, no_steps
+from service.runtime.progress import RowProgress
+
+TOLD_ROWS = 1 << 16  # at a time
+# What is told of each kind of difference, and where its rows are.
+_TOLD: tuple[tuple[str, Operation], ...] = (
+    ("remove", "delete"),
+    ("change", "update"),
+    ("add", "insert"),
+)
 
 
 class RestoreResult(msgspec.Struct, frozen=True):
@@ -39,6 +49,11 @@ class RestoreResult(msgspec.Struct, frozen=True):
     safety_backup_id: str | None = None  # of the table as it was before; None after a dry run
     place: Place = "primary"  # where the backup was read
 
+    @property
+    def differences(self) -> int:
+        """How many rows come back, go or change."""
+        return self.added + self.removed + self.changed
+
 
 def restore(
     connection: Connection,
@@ -50,6 +65,7 @@ def restore(
     actor: str | None = None,
     prepared: Prepared | None = None,
     steps: Steps = no_steps,
+    progress: RowProgress | None = None,
 ) -> list[RestoreResult]:
     """Makes each table exactly what its backup holds, all of them together, parents first.
 
@@ -67,34 +83,30 @@ def restore(
     chosen = _parents_first(dictionary, entries)
     if prepared and not prepared.holds(connection, dictionary, entries):
         prepared = None
+    progress = progress or RowProgress()
+    if prepared is None:
+        progress.begin(COMPARING, sum(entry.rows for entry in entries))
     for table, entry in chosen:
-        _stage(connection, table, entry, catalogue, prepared)
+        if prepared:
+            prepared.hand_over(connection, table)
+        else:
+            stage(connection, table, entry, catalogue, progress)
         steps(f"staged {table.name}")
     names = [table.name for table, _ in chosen]
     check_references(connection, dictionary, names)
     steps("judged")
     load_id = None if dry_run else str(uuid4())
-    results = [_compare(connection, table, entry, load_id) for table, entry in chosen]
+    results = [compare(connection, table, entry.backup_id, load_id) for table, entry in chosen]
     if not dry_run:
+        progress.begin("writing", sum(each.differences for each in results))
         for (table, _), result in zip(chosen, results, strict=True):
+            _tell(connection, table, result.load_id)
             _apply(connection, table)
+            progress.advance(result.differences)
             _record(connection, result, started_at, actor)
             steps(f"applied {table.name}")
     drop_staged(connection, names)
     return results
-
-
-def _stage(
-    connection: Connection,
-    table: Table,
-    entry: Entry,
-    catalogue: Catalogue,
-    prepared: Prepared | None,
-) -> None:
-    if prepared:
-        prepared.hand_over(connection, table)
-    else:
-        stage(connection, table, entry, catalogue)
 
 
 def _parents_first(dictionary: Dictionary, entries: Sequence[Entry]) -> list[tuple[Table, Entry]]:
@@ -109,17 +121,38 @@ def _parents_first(dictionary: Dictionary, entries: Sequence[Entry]) -> list[tup
     ]
 
 
-def _compare(
-    connection: Connection, table: Table, entry: Entry, load_id: str | None
+def compare(
+    connection: Connection, table: Table, backup_id: str, load_id: str | None = None
 ) -> RestoreResult:
+    """What the staged differences of a table come to."""
     before = count_rows(connection, table.name)
     counts = (f"count(*) filter ({WHAT} = '{what}')" for what in ("add", "remove", "change"))
     query = f"select {', '.join(counts)} from {staged(table.name)}"
     added, removed, changed = one_row(connection, query)
     after = before + added - removed
-    return RestoreResult(
-        table.name, entry.backup_id, before, after, added, removed, changed, load_id
-    )
+    return RestoreResult(table.name, backup_id, before, after, added, removed, changed, load_id)
+
+
+def _tell(connection: Connection, table: Table, load_id: str | None) -> None:
+    """Tells the outbox, if there is one, what is about to be changed."""
+    if (listener := listener_of(connection)) is None:
+        return
+    key, differences = quoted(table.primary_key), staged(table.name)
+    columns = ", ".join(f"found.{quoted(name)}" for name in table.column_names)
+    ((count,),) = connection.execute(f"select count(*) from {differences}").fetchall()
+    for what, operation in _TOLD:
+        is_gone = operation == "delete"  # of such rows only the key is staged
+        source = f"{core(table.name)} as found semi join some using ({key})"
+        source = source if is_gone else "some as found"
+        for start in range(0, count, TOLD_ROWS):
+            found = connection.execute(
+                f"with some as (from {differences} where {WHAT} = ? and rowid >= ? and rowid < ?)"
+                f" select {columns} from {source}",
+                [what, start, start + TOLD_ROWS],
+            )
+            rows = found.to_arrow_reader(TOLD_ROWS).read_all()
+            if rows.num_rows:
+                listener.add(table.name, operation, rows.cast(table.arrow_schema), load_id)
 
 
 def _apply(connection: Connection, table: Table) -> None:

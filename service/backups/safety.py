@@ -7,6 +7,7 @@ from service.backups.catalogue import Catalogue, Entry
 from service.backups.preparing import state_of
 from service.dictionary import Table
 from service.engines.engine import Connection
+from service.runtime.progress import RowProgress
 
 
 class Safety:
@@ -17,8 +18,14 @@ class Safety:
     """
 
     def __init__(
-        self, tables: Sequence[Table], catalogue: Catalogue, codec: str, dictionary_version: str
+        self,
+        tables: Sequence[Table],
+        catalogue: Catalogue,
+        codec: str,
+        dictionary_version: str,
+        progress: RowProgress | None = None,
     ) -> None:
+        self._progress = progress
         self._tables, self._catalogue = tables, catalogue
         self._codec, self._version = codec, dictionary_version
         self.entries: list[Entry] = []
@@ -38,6 +45,7 @@ class Safety:
             self._codec,
             dictionary_version=self._version,
             kind="safety",
+            progress=self._progress,
         )
 
     def renew(self, connection: Connection) -> None:

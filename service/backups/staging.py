@@ -22,6 +22,7 @@ from service.formats.avro.avro_files import AvroFile
 from service.judge.findings import Findings
 from service.judge.relations import check_unique, dangling_rows
 from service.runtime.prefetch import ahead
+from service.runtime.progress import RowProgress
 from service.runtime.wording import counted
 
 PART_ROWS, PART_BYTES = 1 << 16, 16 << 20  # compared at once, about
@@ -42,20 +43,27 @@ def would_be(table: Table) -> str:
     )
 
 
-def stage(connection: Connection, table: Table, entry: Entry, catalogue: Catalogue) -> None:
+def stage(
+    connection: Connection,
+    table: Table,
+    entry: Entry,
+    catalogue: Catalogue,
+    progress: RowProgress | None = None,
+) -> None:
     """Finds the differences between a table and a backup, whose rows follow the table's own rules.
 
     Raises:
         DamagedBackup: the backup is not what the catalogue says, or cannot be read.
         RulesBroken: rows do not fit the dictionary as it is now.
     """
+    progress = progress or RowProgress()
     create_staged(connection, table)
     try:
-        with _parts_of(entry, table, catalogue) as parts:
+        with _parts_of(entry, table, catalogue, progress) as parts:
             compare_parts(connection, table, parts)
     except Unordered:
         create_staged(connection, table)
-        with _parts_of(entry, table, catalogue) as parts:
+        with _parts_of(entry, table, catalogue, progress) as parts:
             _stage_whole(connection, table, parts)
     others = [each for each in table.columns if each.is_unique and each.name != table.primary_key]
     check_unique(connection, table, others, would_be(table))
@@ -73,17 +81,20 @@ def _create(connection: Connection, name: str, table: Table, *others: str) -> No
 
 @contextmanager
 def _parts_of(
-    entry: Entry, table: Table, catalogue: Catalogue
+    entry: Entry, table: Table, catalogue: Catalogue, progress: RowProgress
 ) -> Iterator[Iterable[pa.RecordBatch]]:
     """The judged rows of a backup, each part read while the one before is worked on."""
     with (
         trusted(entry, table, catalogue) as rows,
-        closing(ahead(_judged(table, entry, rows), 1)) as parts,  # else the file is closed first
+        # It is closed before the file is.
+        closing(ahead(_judged(table, entry, rows, progress), 1)) as parts,
     ):
         yield parts
 
 
-def _judged(table: Table, entry: Entry, rows: AvroFile) -> Iterator[pa.RecordBatch]:
+def _judged(
+    table: Table, entry: Entry, rows: AvroFile, progress: RowProgress
+) -> Iterator[pa.RecordBatch]:
     """The rows in parts, while none breaks a rule; when all are read, it is said if any does."""
     findings, count = Findings(table), 0
     for part in _parts(rows.batches()):
@@ -93,6 +104,7 @@ def _judged(table: Table, entry: Entry, rows: AvroFile) -> Iterator[pa.RecordBat
         findings.look_at(part)
         if not findings:
             yield part
+        progress.advance(part.num_rows)
     if count != entry.rows:
         raise DamagedBackup(f"it has not the {counted(entry.rows, 'row')} that the catalogue says")
     findings.raise_if_any()

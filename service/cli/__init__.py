@@ -17,6 +17,7 @@ from service.cli.commands import (
     dictionary,
     insert,
     keys,
+    lake,
     load,
     loads,
     recover,
@@ -71,6 +72,7 @@ for each in (
     backups.backups,
     verify.verify,
     restore.restore,
+    lake.lake,
     recover.recover,
     completion.completion,
 ):

@@ -9,8 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from service.api.http.authentication import actor_of
-from service.api.http.describing import Schema, described
-from service.api.http.negotiation import HTML
+from service.api.http.describing import described_page, described_part
 from service.api.http.parameters import only_known
 from service.api.v1.loads import page_of
 from service.backups.paired_places import Found
@@ -28,7 +27,7 @@ from service.errors import (
 from service.gate import Gate
 from service.ops import queries
 
-FORM = described(role="operator", page=True, part=True)
+FORM = described_part(role="operator")
 ALL = "all tables"  # what is typed to restore a set
 REASONS = (DanglingReferences, DamagedBackup, RulesBroken)
 
@@ -44,7 +43,7 @@ class RestorePages(Controller):
         "/tables/{name:str}/restore",
         operation_id="show_restore_page",
         sync_to_thread=True,
-        opt=described(answers={200: {HTML: Schema.TEXT}}, role="operator", page=True),
+        opt=described_page(role="operator"),
     )
     def show_restore_page(
         self,
@@ -74,7 +73,7 @@ class RestorePages(Controller):
         "/restore",
         operation_id="show_restore_set_page",
         sync_to_thread=True,
-        opt=described(answers={200: {HTML: Schema.TEXT}}, role="operator", page=True),
+        opt=described_page(role="operator"),
     )
     def show_restore_set_page(
         self,

@@ -15,6 +15,7 @@ from service.backups.pairing import Pairing
 from service.backups.retention import Keep, expired
 from service.backups.verifying import Verification, verify
 from service.dictionary import Table
+from service.doors.tasks import Begun, Tasks, unnoticed
 from service.engines.duckdb import Database
 from service.errors import NotFound
 from service.judge.rulebook import Rulebook
@@ -35,6 +36,7 @@ class Backups:
         database: Database,
         writer: Writer,
         deeds: Deeds,
+        tasks: Tasks,
         places: Places,
         pairing: Pairing | None,
         metrics: Metrics,
@@ -46,22 +48,32 @@ class Backups:
         `pairing` copies what is backed up, where there is a second place.
         """
         self._database, self._writer, self._metrics = database, writer, metrics
-        self._deeds = deeds
+        self._deeds, self._tasks = deeds, tasks
         self._rulebook, self._codec = rulebook, codec
         self._places, self._pairing = places, pairing
         self.catalogue = places.primary
 
-    def back_up(self, table: Table, actor: str | None, codec: str | None = None) -> Entry:
+    def back_up(
+        self,
+        table: Table,
+        actor: str | None,
+        codec: str | None = None,
+        begun: Begun = unnoticed,
+    ) -> Entry:
         """Backs one table up.
 
         Raises:
             NoSpace: it does not fit on the disk.
         """
-        (entry,) = self._back_up([table], actor, codec, None, "manual")
+        (entry,) = self._back_up([table], actor, codec, None, "manual", begun)
         return entry
 
     def back_up_all(
-        self, actor: str | None, codec: str | None = None, kind: Kind = "manual"
+        self,
+        actor: str | None,
+        codec: str | None = None,
+        kind: Kind = "manual",
+        begun: Begun = unnoticed,
     ) -> list[Entry]:
         """Backs every table up as one set, from one snapshot.
 
@@ -69,7 +81,7 @@ class Backups:
             NoSpace: they do not fit on the disk.
         """
         tables = list(self._rulebook().dictionary.tables.values())
-        return self._back_up(tables, actor, codec, self.catalogue.new_set_id(), kind)
+        return self._back_up(tables, actor, codec, self.catalogue.new_set_id(), kind, begun)
 
     def take_in(self, source: Path, table: Table, actor: str | None) -> Entry:
         """Takes an Avro file in as a backup of `table`.
@@ -158,14 +170,18 @@ class Backups:
         codec: str | None,
         set_id: str | None,
         kind: Kind,
+        begun: Begun,
     ) -> list[Entry]:
         ids = [self.catalogue.new_id(table.name) for table in tables]
+        names = [table.name for table in tables]
         with (
+            self._tasks.doing("backup", names, ids, actor) as task,
             self._deeds.doing(actor, "backup.create", ids),
             self._database.all_cores(),
             self._database.reading() as connection,
         ):
-            entries = back_up(
+            begun(task)
+            task.outcome = entries = back_up(
                 connection,
                 tables,
                 self.catalogue,
@@ -174,6 +190,7 @@ class Backups:
                 set_id=set_id,
                 kind=kind,
                 backup_ids=ids,
+                progress=task.progress,
             )
         self._copy_soon()
         return entries

@@ -17,16 +17,19 @@ from service.backups.paired_places import Found, Place, Places
 from service.backups.preparing import Prepared
 from service.backups.restoring import RestoreResult, restore
 from service.backups.safety import Safety
+from service.doors.tasks import Begun, Task, Tasks, unnoticed
 from service.engines.duckdb import Database, DatabaseError, as_problem
 from service.engines.engine import Connection
-from service.errors import Problem, Unprocessable
+from service.errors import Problem, Unavailable, Unprocessable
 from service.judge.rulebook import Rulebook
 from service.ops import records, trail
+from service.runtime.progress import RowProgress
 from service.warehouse.deeds import Deeds, described
 from service.warehouse.work import Idempotency, StoredAnswer
 from service.warehouse.writer import Writer
 
 Results: TypeAlias = list[RestoreResult]
+NOBODY_WAITED = "nobody waited for it"
 Render: TypeAlias = Callable[[Results], records.AnswerRecord]  # the answer to store for a repeat
 
 
@@ -38,13 +41,14 @@ class Restores:
         database: Database,
         writer: Writer,
         deeds: Deeds,
+        tasks: Tasks,
         places: Places,
         rulebook: Callable[[], Rulebook],
         codec: str,
     ) -> None:
         """`rulebook` gives the current one; `codec` is that of safety backups."""
         self._database, self._writer, self._places = database, writer, places
-        self._deeds = deeds
+        self._deeds, self._tasks = deeds, tasks
         self._rulebook, self._codec = rulebook, codec
 
     def backup_of(self, table: str, backup_id: str, place: Place | None = None) -> Found:
@@ -67,19 +71,27 @@ class Restores:
         """
         return self._places.find(place, lambda catalogue: catalogue.of_set(set_id))
 
-    def plan(self, found: Found) -> Results:
+    def plan(self, found: Found, actor: str | None = None) -> Results:
         """What a restore would do, found out beside the writer; nothing changes.
 
         Raises:
             UnknownTable, DamagedBackup, RulesBroken, DanglingReferences: as `restore`.
         """
+        tables = [entry.table for entry in found.entries]
+        ids = [entry.backup_id for entry in found.entries]
+        with self._tasks.doing("comparison", tables, ids, actor) as task:
+            return self._planned(found, task.progress)
+
+    def _planned(self, found: Found, progress: RowProgress) -> Results:
         dictionary = self._rulebook().dictionary
         with closing(self._database.connect()) as connection:  # nothing is committed
             try:
                 connection.execute("begin")
                 with self._database.all_cores():
                     results = restore(
-                        connection, dictionary, found.entries, found.catalogue, dry_run=True
+                        *(connection, dictionary, found.entries, found.catalogue),
+                        dry_run=True,
+                        progress=progress,
                     )
                 return _from(found.place, results)
             except DatabaseError as error:
@@ -91,6 +103,7 @@ class Restores:
         actor: str | None = None,
         idempotency: Idempotency | None = None,
         render: Render | None = None,
+        begun: Begun = unnoticed,
     ) -> "Future[Results | StoredAnswer]":
         """Prepares a restore, and has the writer do it; done after the commit.
 
@@ -105,29 +118,55 @@ class Restores:
         """
         rulebook = self._rulebook()
         tables = [rulebook.table(entry.table) for entry in found.entries]
-        safety = Safety(tables, self._places.to_write(), self._codec, rulebook.dictionary.version)
-        run = RestoreRun(self._database, self._rulebook, safety, found, actor)
-        # What is there is backed up beside the writer, who writes this before it does the restore.
         ids = [entry.backup_id for entry in found.entries]
-        begun, run.on_record = self._deeds.begin_soon(actor, "restore", ids)
+        task = self._tasks.begin("restore", [table.name for table in tables], ids, actor)
+        begun(task)
         try:
-            run.prepare()
-            run.on_trail = begun
-            restored = run.submit(self._writer, idempotency, render)
+            safety = Safety(
+                *(tables, self._places.to_write(), self._codec, rulebook.dictionary.version),
+                task.progress,
+            )
+            run = RestoreRun(self._database, self._rulebook, safety, found, actor, task.progress)
+            restored = self._begun(run, actor, ids, idempotency, render)
         except BaseException as error:
-            self._deeds.end_soon(begun, "failed", described(error))
+            self._tasks.end(task, error=error)
             raise
-        restored.add_done_callback(lambda done: self._tell(done, begun))
+        restored.add_done_callback(lambda done: self._end(task, done))
         return restored
 
-    def _tell(self, restored: "Future[Results | StoredAnswer]", begun: Sequence[str]) -> None:
+    def _begun(
+        self,
+        run: "RestoreRun",
+        actor: str | None,
+        ids: Sequence[str],
+        idempotency: Idempotency | None,
+        render: Render | None,
+    ) -> "Future[Results | StoredAnswer]":
+        # What is there is backed up beside the writer, who writes this before it does the restore.
+        on_trail, run.on_record = self._deeds.begin_soon(actor, "restore", ids)
+        try:
+            run.prepare()
+            run.on_trail = on_trail
+            restored = run.submit(self._writer, idempotency, render)
+        except BaseException as error:
+            self._deeds.end_soon(on_trail, "failed", described(error))
+            raise
+        restored.add_done_callback(lambda done: self._tell(done, on_trail))
+        return restored
+
+    def _tell(self, restored: "Future[Results | StoredAnswer]", on_trail: Sequence[str]) -> None:
         """Says of a restore that was not done that it was not."""
         if restored.cancelled():
-            self._deeds.end_soon(begun, "failed", "nobody waited for it")
+            self._deeds.end_soon(on_trail, "failed", NOBODY_WAITED)
         elif (error := restored.exception()) is not None:
-            self._deeds.end_soon(begun, "failed", described(error))
+            self._deeds.end_soon(on_trail, "failed", described(error))
         elif isinstance(restored.result(), StoredAnswer):
-            self._deeds.end_soon(begun, "done", "it was before")
+            self._deeds.end_soon(on_trail, "done", "it was before")
+
+    def _end(self, task: Task, restored: "Future[Results | StoredAnswer]") -> None:
+        error = Unavailable(NOBODY_WAITED) if restored.cancelled() else restored.exception()
+        results = None if error else restored.result()
+        self._tasks.end(task, results if isinstance(results, list) else None, error)
 
 
 class RestoreRun:
@@ -140,10 +179,12 @@ class RestoreRun:
         safety: Safety,
         found: Found,
         actor: str | None,
+        progress: RowProgress,
     ) -> None:
         """`safety` backs up what is there; it stays only if the restore is done."""
         self._database, self._rulebook = database, rulebook
         self._safety, self._found, self._actor = safety, found, actor
+        self._progress = progress
         self._prepared: Prepared | None = None
         self.on_trail: Sequence[str] = ()  # its entries there
         self.on_record: Future[None] | None = None  # done when they are
@@ -167,7 +208,10 @@ class RestoreRun:
         """
         dictionary = self._rulebook().dictionary
         try:
-            prepared = Prepared(beside, dictionary, self._found.entries, self._found.catalogue)
+            prepared = Prepared(
+                *(beside, dictionary, self._found.entries, self._found.catalogue),
+                self._progress,
+            )
             beside.execute("commit")  # of temporary tables only
         except (Problem, DatabaseError):
             return None
@@ -207,6 +251,7 @@ class RestoreRun:
                 self._found.catalogue,
                 actor=self._actor,
                 prepared=self._prepared,
+                progress=self._progress,
             )
         trail.end(connection, self.on_trail, "done")
         self._safety.needed = True  # should only the commit fail, it stays, and does no harm

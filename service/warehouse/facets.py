@@ -1,5 +1,6 @@
 """Which values a column has among the rows that fit a query, and how many rows have each."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from service.dictionary import Column
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted
-from service.warehouse.row_queries import RowQuery
+from service.warehouse.row_queries import RowCount, RowQuery, count
 from service.warehouse.stored_rows import shown_column
 
 
@@ -30,6 +31,67 @@ class Facet:
     values: Sequence[FacetValue]
     missing: int
     more: bool
+
+
+@dataclass(frozen=True)
+class CountedRows:
+    """How many rows fit a query, and how many of them have each value of some columns."""
+
+    count: RowCount
+    facets: Sequence[Facet]
+
+
+def counted(
+    connection: Connection, query: RowQuery, columns: Sequence[Column], limit: int
+) -> CountedRows:
+    """How many rows fit, and the `limit` most frequent values of each column.
+
+    Where there are filters, all are counted in one go as far as they count the same rows: to find
+    those is what takes long.
+    """
+    alike = [column for column in columns if not column.is_unique and not _own(query, column)]
+    if not (query.filters and alike):
+        found = [facet(connection, query, column, limit) for column in columns]
+        return CountedRows(count(connection, query, exact=False), found)
+    rows, together = _together(connection, query, alike, limit)
+    others = [column for column in columns if column.name not in together]
+    together |= {column.name: facet(connection, query, column, limit) for column in others}
+    return CountedRows(RowCount(rows, is_exact=True), [together[each.name] for each in columns])
+
+
+def _own(query: RowQuery, column: Column) -> bool:
+    return any(each.column.name == column.name for each in query.filters)
+
+
+def _together(
+    connection: Connection, query: RowQuery, columns: Sequence[Column], limit: int
+) -> tuple[int, dict[str, Facet]]:
+    """How many rows there are, and the facets of columns that have no filter of their own."""
+    where, values = query.where()
+    names = [quoted(column.name) for column in columns]
+    which = " ".join(f"when grouping({name}) = 0 then {at}" for at, name in enumerate(names))
+    shown = ", ".join(shown_column(column.name, column.type.name) for column in columns)
+    found = connection.execute(
+        f"select column_at, rows, {shown} from ("
+        f"select {', '.join(names)}, case {which} end as column_at, count(*) as rows"
+        f" from {core(query.table.name)} where {where}"
+        f" group by grouping sets ({', '.join(f'({name})' for name in names)}, ()))"
+        " qualify row_number() over ("
+        f"partition by column_at, {' and '.join(f'{name} is null' for name in names)}"
+        f" order by rows desc, {', '.join(names)}) <= ? order by rows desc, {', '.join(names)}",
+        [*values, limit + 1],
+    ).fetchall()
+    groups: dict[int | None, list[tuple[Any, int]]] = defaultdict(list)
+    for at, rows, *row in found:
+        groups[at].append((None if at is None else row[at], rows))
+    facets = {column.name: _facet(column, groups[at], limit) for at, column in enumerate(columns)}
+    return groups[None][0][1], facets
+
+
+def _facet(column: Column, rows: Sequence[tuple[Any, int]], limit: int) -> Facet:
+    missing = sum(count for value, count in rows if value is None)
+    listed = [FacetValue(*row) for row in rows if row[0] is not None]
+    return Facet(column.name, listed[:limit], missing, len(listed) > limit)
 
 
 def facet(connection: Connection, query: RowQuery, column: Column, limit: int) -> Facet:

@@ -10,7 +10,8 @@ from datetime import date, datetime
 from typing import Any
 
 from service.dictionary import Column, Table
-from service.dictionary.column_types import ColumnType, Unreadable
+from service.dictionary.column_types import ColumnType
+from service.dictionary.written_values import Unreadable
 from service.engines.sql import quoted
 from service.errors import BadRequest, shortened
 
@@ -23,6 +24,7 @@ MAX_VALUES = 1000  # of an ``in``
 ESCAPE = "column."
 _parts = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^,"]*?))\s*(,|$)', re.DOTALL)
 _escaped = re.compile(r"\\(.)", re.DOTALL)
+_search = re.compile(r"%((?:[^\\%]|\\.)+)%", re.DOTALL)  # as SQL has it
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class RowFilter:
     values: tuple[Any, ...]  # as the engine takes them
     negated: bool
     text: str  # as it was written: not.in.(1,2)
+    is_search: bool = False  # of a like or ilike: whether it asks for a text anywhere in the value
 
     def sql(self) -> str:
         """The condition, with ``?`` for each of `values`."""
@@ -47,6 +50,9 @@ class RowFilter:
             return f"{name} in ({', '.join('?' for _ in self.values)})"
         if self.operator == "is":
             return f"{name} is {self.text.rpartition('.')[2].lower()}"
+        if self.is_search:  # with 10 million rows 0.4 s for 1.8 (like), 0.9 s for 2.2 (ilike)
+            is_exact = self.operator == "like"
+            return f"contains({name}, ?)" if is_exact else f"contains(lower({name}), lower(?))"
         return f"{name} {self.operator} ? escape '\\'"
 
 
@@ -82,6 +88,9 @@ def read_filter(column: Column, text: str) -> RowFilter:
             column, f"{column.name}={shortened(text)} has no operator, as {column.name}=eq.…", known
         )
     values = tuple(_READERS.get(operator, _compared)(column, said))
+    if operator in ("like", "ilike") and (searched := _search.fullmatch(values[0])):
+        literal = _escaped.sub(r"\1", searched[1])
+        return RowFilter(column, operator, (literal,), negated, text, is_search=True)
     return RowFilter(column, operator, values, negated, text)
 
 

@@ -3,14 +3,17 @@
 from service.api.v1.audit import AuditController
 from service.api.v1.backups import BackupController
 from service.api.v1.builds import BuildController
+from service.api.v1.changes import ChangeController
 from service.api.v1.copies import CopyController
 from service.api.v1.dictionary import DictionaryController
+from service.api.v1.differences import DifferenceController
 from service.api.v1.docs_site import DocsSiteController
 from service.api.v1.facets import FacetController
 from service.api.v1.files import FileController
 from service.api.v1.health import HealthController
 from service.api.v1.inserts import InsertController
 from service.api.v1.keys import KeyController
+from service.api.v1.lake import LakeController
 from service.api.v1.loads import LoadController
 from service.api.v1.rejections import RejectionController
 from service.api.v1.replays import ReplayController
@@ -18,6 +21,7 @@ from service.api.v1.reports import ReportController
 from service.api.v1.restores import RestoreController
 from service.api.v1.rows import ReadController
 from service.api.v1.tables import TableController
+from service.api.v1.tasks import TaskController
 from service.api.v1.trail import TrailController
 
 
@@ -35,8 +39,12 @@ CONTROLLERS = [
     RejectionController,
     ReplayController,
     AuditController,
+    LakeController,
+    ChangeController,
     BackupController,
     RestoreController,
+    DifferenceController,
+    TaskController,
     BuildController,
     CopyController,
     ReportController,

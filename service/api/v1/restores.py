@@ -143,7 +143,7 @@ async def _restore(
     asked = asked_by(request, body)
     if dry_run:
         found = await asyncio.to_thread(found_by)
-        return response(await asyncio.to_thread(gate.restores.plan, found))
+        return response(await asyncio.to_thread(gate.restores.plan, found, actor_of(request)))
     if (before := await answered_before(gate, asked)) is not None:  # its backup may be gone by now
         return before
     found = await asyncio.to_thread(found_by)
