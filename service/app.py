@@ -34,6 +34,7 @@ from service.console.problem_pages import HANDLERS
 from service.console.routes import PAGES
 from service.gate import Gate
 from service.runtime.settings import Settings
+from service.spark.apart import BuildsApart
 from service.upkeep.schedules import Schedules
 
 
@@ -71,7 +72,9 @@ class App(Litestar):
 
 def schedules_of(gate: Gate) -> Schedules:
     """What the service does by the clock, with the parts that it needs."""
-    return Schedules(gate.settings, gate.backups, gate.writer, gate.metrics, gate.keep_house)
+    spark = BuildsApart(gate.settings, gate.metrics)
+    parts = gate.settings, gate.backups, gate.writer, gate.metrics
+    return Schedules(*parts, gate.keep_house, gate.alarms.audit, spark)
 
 
 def create_app(settings: Settings, local: Caller | None = None) -> Litestar:
@@ -139,11 +142,13 @@ async def _opened(settings: Settings, local: Caller | None, app: Litestar) -> As
     app.state.gate = gate = Gate(settings, apart=local is None)
     gate.open()
     schedules = schedules_of(gate)
-    if local is None and not gate.losses:  # a command ends before anything is due
-        schedules.start()
-        gate.start_shipping()
-        gate.copy_soon()  # what a service before has left over
     try:
+        if local is None:  # a command ends before anyone is told, or anything is due
+            gate.alarms.start(settings)
+            if not gate.losses:
+                schedules.start()
+                gate.start_shipping()
+                gate.copy_soon()  # what a service before has left over
         yield
     finally:
         schedules.stop()
