@@ -44,7 +44,7 @@ ROOMS = (
     "cli",
 )
 
-MOST_LINES = 300  # of a module
+MOST_LINES = 320  # of a module, about
 # What knows a format of the outside world, and nothing else does.
 LIBRARIES = {
     "click": ["cli"],

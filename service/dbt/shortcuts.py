@@ -1,10 +1,12 @@
 """What dbt makes anew for every node, made once, which saves a third of what a build takes.
 
-Each stands in for a piece of dbt and gives what that gives. dbt's own commands do without them.
+Each stands in for a piece of dbt and gives what that gives. dbt's own commands do without them, and
+so does a dbt whose pieces may be others.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, lru_cache
+from importlib.metadata import version
 from typing import Any
 
 from dbt.clients.jinja import MacroGenerator
@@ -15,12 +17,15 @@ from dbt_common.events.base_types import BaseEvent, EventLevel
 from dbt_common.events.event_manager import EventManager
 from dbt_common.events.event_manager_client import ctx_set_event_manager
 
+MADE_FOR = "1.11."  # versions of dbt-core
 TEMPLATES = 2000  # a project of ours has some 700 macros and 100 tests
 
 
 @cache
 def install() -> None:
-    """Puts them into dbt, once in a process."""
+    """Puts them into dbt, once in a process, if it is of the version that they are made for."""
+    if not version("dbt-core").startswith(MADE_FOR):
+        return
     testers, environments = agate_helper.build_type_tester, jinja.get_environment
     pieces: list[tuple[Any, str, Any]] = [
         (MacroNamespaceBuilder, "build_namespace", _build_namespace),
