@@ -30,7 +30,6 @@ from service.errors import NoSpace, NotFound, StoreUnavailable, Unavailable
 from service.judge.process.process_client import WorkerProcess
 from service.judge.rulebook import Rulebook
 from service.lake.opened_lake import open_outbox, open_place, open_shipper
-from service.lake.shipper import Shipper
 from service.notices.hooks_file import read_hooks
 from service.notices.teller import Teller
 from service.ops import records, trail
@@ -78,7 +77,6 @@ class Gate:
         self.keyring = Keyring(settings.keys_file)
         # How the service before this one ended, if out of order.
         self.died_before: str | None = None
-        self.shipper: Shipper | None = None  # where there is a lake
         self._worker = WorkerProcess(apart and settings.judging_process)
 
     def open(self) -> None:
@@ -91,10 +89,9 @@ class Gate:
         self._open_warehouse()
         self._open_doors()
         self._remember_keys()
-        if self.lake_place and self.outbox:
-            self.shipper = open_shipper(
-                self.database, self.writer, self.lake_place, self.settings, self.metrics
-            )
+        self.shipper = open_shipper(
+            self.database, self.writer, self.lake_place, self.settings, self.metrics
+        )
         self._take_over_backups()
         self.copies.sweep()
         if self.losses:  # nothing is written, or removed, before an operator has decided

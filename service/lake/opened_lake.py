@@ -38,14 +38,15 @@ def open_outbox(database: Database, settings: Settings) -> Outbox | None:
 
 
 def open_shipper(
-    database: Database, writer: Writer, place: Store, settings: Settings, metrics: Metrics
-) -> Shipper:
-    """Who ships what the writer's outbox has.
+    database: Database, writer: Writer, place: Store | None, settings: Settings, metrics: Metrics
+) -> Shipper | None:
+    """Who ships what the writer's outbox has; None where there is no lake, or nothing is written.
 
     The dictionary may have become another while no service ran: that is recorded first.
     """
     outbox, dictionary = writer.outbox, writer.dictionary
-    assert outbox
+    if outbox is None or place is None:
+        return None
     writer.run(lambda connection: outbox.take_dictionary(connection, dictionary)).result()
     lake = Lake(place, warehouse_id(database), str(settings.warehouse))
     shipping = Shipping(database, writer, outbox, lake, settings.lake_segment_bytes)

@@ -18,7 +18,11 @@ from service.cli.commands.loads import loads
 from service.cli.commands.rejections import rejections
 
 EVERY = {
-    **{name: each for name, each in main.commands.items() if each not in (keys, backups, hooks)},
+    **{
+        name: each
+        for name, each in main.commands.items()
+        if each not in (keys, backups, hooks, lake)
+    },
     **{f"backups {name}": command for name, command in backups.commands.items()},
     **{f"rejections {name}": command for name, command in rejections.commands.items()},
     **{f"dictionary {name}": command for name, command in dictionary.commands.items()},
