@@ -26,6 +26,7 @@ from service.cli.commands import (
     rows,
     serve,
     tables,
+    tasks,
     trail,
     verify,
 )
@@ -69,6 +70,7 @@ for each in (
     keys.keys,
     backup.backup,
     backups.backups,
+    tasks.tasks,
     verify.verify,
     restore.restore,
     recover.recover,

@@ -6,6 +6,7 @@ from service.console.backup_pages import BackupPages
 from service.console.builds_pages import BuildPages
 from service.console.correction_pages import CorrectionPages
 from service.console.dictionary_pages import DictionaryPages
+from service.console.difference_pages import DifferencePages
 from service.console.insert_pages import InsertPages
 from service.console.key_pages import KeyPages
 from service.console.loads_pages import LoadPages
@@ -17,6 +18,7 @@ from service.console.restore_pages import RestorePages
 from service.console.row_pages import RowPages
 from service.console.static_files import StaticController
 from service.console.table_pages import TablePages
+from service.console.task_pages import TaskPages
 
 PAGES = [
     OverviewPage,
@@ -28,6 +30,8 @@ PAGES = [
     LoadPages,
     BackupPages,
     RestorePages,
+    DifferencePages,
+    TaskPages,
     BuildPages,
     ReportPages,
     DictionaryPages,
