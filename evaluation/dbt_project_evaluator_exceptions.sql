@@ -27,6 +27,10 @@ select * from (
         'That nothing was kept out, or tried again, for long is good news. ops.loads has a freshness.'
     ),
     (
+        'fct_model_fanout', 'parent', '%',
+        'Each mart is one question, asked of the tables of record: no two compute the same.'
+    ),
+    (
         'fct_unused_sources', 'parent', 'ops.%',
         'The service hands them out (exposure rest_service), and people ask them.'
     )

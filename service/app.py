@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
+from copy import copy
+from functools import lru_cache, partial
 from typing import Any
 
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.events import SimpleEventEmitter
 from litestar.plugins import PluginProtocol
 from litestar.plugins.core import MsgspecDIPlugin
 from litestar.routes import HTTPRoute
@@ -21,7 +23,7 @@ from service.api.http.headers import add_headers, allow
 from service.api.http.idempotency import RequestsUnderWay
 from service.api.http.letting_in import Porter
 from service.api.http.limits import Limits
-from service.api.http.middleware import RequestMiddleware
+from service.api.http.middleware import RequestMiddleware, Terms
 from service.api.http.reads import ALLOWED, nowhere, read
 from service.api.v1.controllers import CONTROLLERS
 from service.console.drafts import Drafts
@@ -49,6 +51,15 @@ class App(Litestar):
         else:
             await recorded(serve, scope, receive, send)
 
+    def of(self, state: State, opened: Any) -> "App":
+        """The same routes with a state of their own, which is `opened` as long as it is served."""
+        app = copy(self)
+        app.state, app._lifespan_managers = state, [opened]
+        app.event_emitter = SimpleEventEmitter([])
+        app.asgi_router = copy(self.asgi_router)  # of which it has its lifespan
+        app.asgi_router.app = app
+        return app
+
     @staticmethod
     def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
         # To import those for Pydantic and attrs, which we do not use, takes a tenth of the start.
@@ -69,29 +80,34 @@ def create_app(settings: Settings, local: Caller | None = None) -> Litestar:
     limits = Limits(settings)
     sessions = Sessions(settings.session_idle_minutes * 60, settings.session_hours * 3600)
     porter = Porter(settings, limits, sessions, local)
+    routes = all_routes(settings.max_body_bytes)
     kept = {
+        "terms": Terms(settings, limits, porter),
         "limits": limits,
         "under_way": RequestsUnderWay(),
         "sessions": sessions,
         "drafts": Drafts(),
+        ALLOWED: _allowed(routes),
     }
-    app = App(
+    return routes.of(State(kept, deep_copy=False), partial(_opened, settings, local))
+
+
+@lru_cache(2)
+def all_routes(max_body_bytes: int) -> App:
+    """All routes, without a state; to make them takes longer than to open a warehouse."""
+    return App(
         route_handlers=[*CONTROLLERS, *PAGES],
-        lifespan=[partial(_opened, settings, local)],
-        state=State(kept, deep_copy=False),
         dependencies={
             "gate": Provide(gate_of, sync_to_thread=False),
             "form": Provide(form_of),
         },
         exception_handlers=HANDLERS,
-        middleware=[RequestMiddleware(settings, limits, porter)],
+        middleware=[RequestMiddleware()],
         before_send=[add_headers],
         openapi_config=None,
         logging_config=None,  # logs.py has the say
-        request_max_body_size=settings.max_body_bytes,
+        request_max_body_size=max_body_bytes,
     )
-    app.state[ALLOWED] = _allowed(app)
-    return app
 
 
 def _allowed(app: Litestar) -> dict[str, str]:
@@ -110,6 +126,7 @@ async def _opened(settings: Settings, local: Caller | None, app: Litestar) -> As
     schedules = schedules_of(gate)
     if local is None and not gate.losses:  # a command ends before anything is due
         schedules.start()
+        gate.start_shipping()
         gate.copy_soon()  # what a service before has left over
     try:
         yield

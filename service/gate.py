@@ -1,12 +1,12 @@
 """The service's parts, put together: opened once, closed once. Knows no HTTP."""
 
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 
 from service.access.key_memory import KeyMemory
 from service.access.keyring import Keyring
 from service.backups.catalogue import Catalogue
-from service.backups.ownership import Ownership
+from service.backups.ownership import Ownership, warehouse_id
 from service.backups.paired_places import Places
 from service.backups.pairing import Pairing
 from service.backups.retention import Keep
@@ -24,10 +24,15 @@ from service.doors.tasks import Tasks
 from service.errors import NoSpace, NotFound, StoreUnavailable, Unavailable
 from service.judge.process.process_client import WorkerProcess
 from service.judge.rulebook import Rulebook
+from service.lake.lake import Lake
+from service.lake.shipper import Shipper
+from service.lake.shipping import Shipping
 from service.ops import records, trail
 from service.ops.replays import end_interrupted
 from service.ops.trail import Deed
 from service.ops.violation_counts import ViolationCounts
+from service.outbox.feed_state import prepare
+from service.outbox.outbox import Outbox
 from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger
 from service.runtime.metrics import Metrics
@@ -58,11 +63,15 @@ class Gate:
         self.violation_counts = ViolationCounts()
         self.places = places_of(settings)
         self.catalogue = self.places.primary
+        self.lake_store = (
+            open_store(settings.lake, settings.lake_credentials) if settings.lake else None
+        )
         self.pairing = _pairing_of(settings, self.places, self.metrics)
         self.keyring = Keyring(settings.keys_file)
         self.died_before: str | None = (
             None  # how the service before this one ended, if out of order
         )
+        self.shipper: Shipper | None = None  # where there is a lake
         self._worker = WorkerProcess(apart and settings.judging_process)
 
     def open(self) -> None:
@@ -75,6 +84,7 @@ class Gate:
         self._open_warehouse()
         self._open_doors()
         self._remember_keys()
+        self.shipper = self._open_lake()
         self._take_over_backups()
         self.copies.sweep()
         if self.losses:  # nothing is written, or removed, before an operator has decided
@@ -113,13 +123,44 @@ class Gate:
         self.database, losses = open_warehouse(settings)
         try:
             self.rulebook = Rulebook.of(self.database.dictionary())
+            self.outbox = self._open_outbox(losses)
             self.writer = Writer(
-                self.database, self.dictionary, settings.queue_requests, settings.group_rows, losses
+                self.database,
+                self.dictionary,
+                settings.queue_requests,
+                settings.group_rows,
+                losses,
+                self.outbox,
             )
             self.writer.start()
         except BaseException:
             self.database.close()
             raise
+
+    def _open_outbox(self, losses: Losses | None) -> Outbox | None:
+        """None where there is no lake, or nothing is written."""
+        if losses:
+            return None
+        most = self.settings.outbox_bytes if self.lake_store else None
+        with closing(self.database.connect()) as connection:
+            connection.begin()
+            prepare(connection, most)
+            connection.commit()
+        return Outbox() if self.lake_store else None
+
+    def _open_lake(self) -> Shipper | None:
+        """Who ships what the outbox has; the dictionary may have changed while no service ran."""
+        outbox, settings, writer = self.outbox, self.settings, self.writer
+        if outbox is None or self.lake_store is None:
+            return None
+        dictionary = self.dictionary
+        writer.run(lambda connection: outbox.take_dictionary(connection, dictionary)).result()
+        self.lake = Lake(self.lake_store, warehouse_id(self.database), str(settings.warehouse))
+        size = settings.lake_segment_bytes
+        shipping = Shipping(self.database, writer, outbox, self.lake, size)
+        return Shipper(
+            shipping, outbox, self.lake, self.metrics, settings.lake_segment_seconds, size
+        )
 
     def _open_doors(self) -> None:
         settings, database, writer = self.settings, self.database, self.writer
@@ -189,6 +230,8 @@ class Gate:
         self.dbt_docs.stop()
         self.loads.stop()
         self.builds.stop()
+        if self.shipper:
+            self.shipper.stop()
         self.writer.stop()
         if self.pairing:
             self.pairing.stop()
@@ -227,6 +270,11 @@ class Gate:
         """What is done every hour: forgets old answers, and looks for backups to copy."""
         self.forget_old_answers()
         self.copy_soon()
+
+    def start_shipping(self) -> None:
+        """Begins to ship changes to the lake, if there is one."""
+        if self.shipper:
+            self.shipper.start()
 
     def copy_soon(self) -> None:
         """Has backups copied, unless rows are missing: then nothing is changed."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
-from service.dictionary.column_types import UTC_TIMESTAMP
+from service.dictionary.written_values import UTC_TIMESTAMP
 from service.errors import DamagedBackup, NotFound
 
 Kind: TypeAlias = Literal["manual", "scheduled", "safety", "import"]

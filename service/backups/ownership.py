@@ -95,9 +95,14 @@ class Ownership:
 
     @property
     def _warehouse_id(self) -> str:
-        with self._database.reading() as connection:
-            ((found,),) = connection.execute("select warehouse_id from ops.warehouse").fetchall()
-        return str(found)
+        return warehouse_id(self._database)
+
+
+def warehouse_id(database: Database) -> str:
+    """What a warehouse is known by, wherever its file is."""
+    with database.reading() as connection:
+        ((found,),) = connection.execute("select warehouse_id from ops.warehouse").fetchall()
+    return str(found)
 
 
 def _place_of(warehouse: Path) -> Path:

@@ -21,9 +21,18 @@ from service.engines.sql import core, count_rows, quoted
 from service.errors import UnknownTable, Unprocessable
 from service.judge.relations import one_row
 from service.ops import records
+from service.ops.changes import Operation, listener_of
 from service.runtime.clock import utc_now
 from service.runtime.durable_files import Steps, no_steps
 from service.runtime.progress import RowProgress
+
+TOLD_ROWS = 1 << 16  # at a time
+# What is told of each kind of difference, and where its rows are.
+_TOLD: tuple[tuple[str, Operation], ...] = (
+    ("remove", "delete"),
+    ("change", "update"),
+    ("add", "insert"),
+)
 
 
 class RestoreResult(msgspec.Struct, frozen=True):
@@ -91,6 +100,7 @@ def restore(
     if not dry_run:
         progress.begin("writing", sum(each.differences for each in results))
         for (table, _), result in zip(chosen, results, strict=True):
+            _tell(connection, table, result.load_id)
             _apply(connection, table)
             progress.advance(result.differences)
             _record(connection, result, started_at, actor)
@@ -121,6 +131,28 @@ def compare(
     added, removed, changed = one_row(connection, query)
     after = before + added - removed
     return RestoreResult(table.name, backup_id, before, after, added, removed, changed, load_id)
+
+
+def _tell(connection: Connection, table: Table, load_id: str | None) -> None:
+    """Tells the outbox, if there is one, what is about to be changed."""
+    if (listener := listener_of(connection)) is None:
+        return
+    key, differences = quoted(table.primary_key), staged(table.name)
+    columns = ", ".join(f"found.{quoted(name)}" for name in table.column_names)
+    ((count,),) = connection.execute(f"select count(*) from {differences}").fetchall()
+    for what, operation in _TOLD:
+        is_gone = operation == "delete"  # of such rows only the key is staged
+        source = f"{core(table.name)} as found semi join some using ({key})"
+        source = source if is_gone else "some as found"
+        for start in range(0, count, TOLD_ROWS):
+            found = connection.execute(
+                f"with some as (from {differences} where {WHAT} = ? and rowid >= ? and rowid < ?)"
+                f" select {columns} from {source}",
+                [what, start, start + TOLD_ROWS],
+            )
+            rows = found.to_arrow_reader(TOLD_ROWS).read_all()
+            if rows.num_rows:
+                listener.add(table.name, operation, rows.cast(table.arrow_schema), load_id)
 
 
 def _apply(connection: Connection, table: Table) -> None:

@@ -17,6 +17,7 @@ from service.cli.commands import (
     dictionary,
     insert,
     keys,
+    lake,
     load,
     loads,
     recover,
@@ -73,6 +74,7 @@ for each in (
     tasks.tasks,
     verify.verify,
     restore.restore,
+    lake.lake,
     recover.recover,
     completion.completion,
 ):

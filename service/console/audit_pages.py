@@ -6,8 +6,7 @@ from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
-from service.api.http.describing import Schema, described
-from service.api.http.negotiation import HTML
+from service.api.http.describing import described_page
 from service.api.http.paging import After, cursor, key_of
 from service.api.http.parameters import only_known
 from service.console.pages import page, segment
@@ -35,7 +34,7 @@ class BookPages(Controller):
         "/audit",
         operation_id="show_audit_page",
         sync_to_thread=True,
-        opt=described(answers={200: {HTML: Schema.TEXT}}, page=True),
+        opt=described_page(),
     )
     def show_audit_page(
         self, request: Request[Any, Any, Any], gate: NamedDependency[Gate]
@@ -47,7 +46,7 @@ class BookPages(Controller):
         "/audit/findings",
         operation_id="show_audit_findings",
         sync_to_thread=True,
-        opt=described(answers={200: {HTML: Schema.TEXT}}, page=True),
+        opt=described_page(),
     )
     def show_audit_findings(
         self, request: Request[Any, Any, Any], gate: NamedDependency[Gate]
@@ -63,7 +62,7 @@ class BookPages(Controller):
         "/trail",
         operation_id="show_trail_page",
         sync_to_thread=True,
-        opt=described(answers={200: {HTML: Schema.TEXT}}, role="operator", page=True),
+        opt=described_page(role="operator"),
     )
     def show_trail_page(
         self,

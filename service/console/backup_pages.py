@@ -10,10 +10,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from service.api.http.authentication import actor_of
-from service.api.http.describing import Schema, described
-from service.api.http.negotiation import HTML
+from service.api.http.describing import Schema, described, described_page, described_part
 from service.api.http.parameters import only_known
-from service.api.v1.backups import AVRO, file_of
+from service.api.v1.backup_downloads import AVRO, file_of
 from service.backups.catalogue import Entry
 from service.console.forms import Form, see_other
 from service.console.pages import page
@@ -22,7 +21,7 @@ from service.console.viewer import Viewer
 from service.doors.tasks import Begun
 from service.gate import Gate
 
-FORM = described(role="operator", page=True, part=True)
+FORM = described_part(role="operator")
 PAGE_SETS = 50
 
 
@@ -50,7 +49,7 @@ class BackupPages(Controller):
         "/",
         operation_id="show_backups_page",
         sync_to_thread=True,
-        opt=described(answers={200: {HTML: Schema.TEXT}}, page=True),
+        opt=described_page(),
     )
     def show_backups_page(
         self,

@@ -9,8 +9,7 @@ from litestar.params import FromPath
 
 from service.api.http.audit_log import log_action
 from service.api.http.authentication import actor_of
-from service.api.http.describing import Schema, described
-from service.api.http.negotiation import HTML
+from service.api.http.describing import described_page, described_part
 from service.api.http.parameters import only_known
 from service.api.v1.builds import Build, page_of
 from service.console.forms import Form, see_other
@@ -18,7 +17,7 @@ from service.console.pages import fragment, page
 from service.dbt.runner import Node
 from service.gate import Gate
 
-FORM = described(role="operator", page=True, part=True)
+FORM = described_part(role="operator")
 GOOD = ("success", "pass")
 BAD = ("error", "fail", "runtime error")
 
@@ -34,7 +33,7 @@ class BuildPages(Controller):
         "/",
         operation_id="show_builds_page",
         sync_to_thread=False,
-        opt=described(answers={200: {HTML: Schema.TEXT}}, page=True),
+        opt=described_page(),
     )
     def show_builds_page(
         self, request: Request[Any, Any, Any], gate: NamedDependency[Gate]
@@ -46,7 +45,7 @@ class BuildPages(Controller):
         "/state",
         operation_id="show_builds_state",
         sync_to_thread=False,
-        opt=described(page=True, part=True, polled=True),
+        opt=described_part(polled=True),
     )
     def show_builds_state(
         self, request: Request[Any, Any, Any], gate: NamedDependency[Gate]
@@ -58,7 +57,7 @@ class BuildPages(Controller):
         "/{build_id:str}",
         operation_id="show_build_page",
         sync_to_thread=False,
-        opt=described(answers={200: {HTML: Schema.TEXT}}, page=True),
+        opt=described_page(),
     )
     def show_build_page(
         self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], build_id: FromPath[str]
@@ -70,7 +69,7 @@ class BuildPages(Controller):
         "/{build_id:str}/state",
         operation_id="show_build_state",
         sync_to_thread=False,
-        opt=described(page=True, part=True, polled=True),
+        opt=described_part(polled=True),
     )
     def show_build_state(
         self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], build_id: FromPath[str]

@@ -15,7 +15,7 @@ from msgspec import to_builtins
 from service.api.http.app_state import limits_of, sessions_of
 from service.api.http.authentication import actor_of
 from service.api.http.client_queries import asked
-from service.api.http.describing import described
+from service.api.http.describing import described_part
 from service.api.http.letting_in import check_form
 from service.console.choices import choices_of
 from service.console.drafts import Drafts
@@ -46,8 +46,8 @@ from service.gate import Gate
 from service.ops import queries
 from service.ops.records import RejectionRecord
 
-WRITER = described(page=True, part=True, role="writer")
-OPERATOR = described(page=True, part=True, role="operator")
+WRITER = described_part(role="writer")
+OPERATOR = described_part(role="operator")
 PART = 1000  # rows that are tried in one load
 Asked: TypeAlias = Request[Any, Any, Any]
 Answer: TypeAlias = Response[Any]

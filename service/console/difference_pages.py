@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from service.api.http.authentication import actor_of
-from service.api.http.describing import described
+from service.api.http.describing import described_part
 from service.api.http.paging import cursor
 from service.api.http.parameters import only_known
 from service.api.v1.differences import place_of
@@ -26,7 +26,7 @@ from service.errors import DamagedBackup, Problem, RulesBroken
 from service.gate import Gate
 
 SHOWN_ROWS, PAGE_ROWS = 5, 100
-OPERATORS = described(role="operator", page=True, part=True)
+OPERATORS = described_part(role="operator")
 REASONS = (DamagedBackup, RulesBroken)
 # Of a row, for each column: as it is, as it would be, and whether that differs.
 Cells: TypeAlias = list[tuple[str | None, str | None, bool]]

@@ -11,7 +11,7 @@ from typing import Any
 from service.console.judged_rows import Reason
 from service.console.list_filters import RejectionFilters
 from service.dictionary import Column
-from service.dictionary.column_types import Unreadable
+from service.dictionary.written_values import Unreadable
 from service.doors.replay_changes import ReplayTry
 from service.engines.engine import Connection
 from service.gate import Gate

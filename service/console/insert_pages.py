@@ -16,9 +16,8 @@ from litestar.params import FromPath
 
 from service.api.http.app_state import limits_of, sessions_of
 from service.api.http.authentication import actor_of
-from service.api.http.describing import Schema, described
+from service.api.http.describing import described_page, described_part
 from service.api.http.letting_in import check_form
-from service.api.http.negotiation import HTML
 from service.console import draft_runs, row_form
 from service.console.draft_views import view_of
 from service.console.drafts import Draft, Drafts, Kind
@@ -30,9 +29,9 @@ from service.formats.bodies.text_bodies import MARK
 from service.gate import Gate
 from service.judge.batch import Violation
 
-WRITER = described(page=True, part=True, role="writer")
-PAGE = described(answers={200: {HTML: Schema.TEXT}}, page=True, role="writer")
-POLLED = described(page=True, part=True, role="writer", polled=True)
+WRITER = described_part(role="writer")
+PAGE = described_page(role="writer")
+POLLED = described_part(role="writer", polled=True)
 _raw = msgspec.json.Decoder(msgspec.Raw)
 PASTED = "pasted rows"  # the source of what came without a file
 Asked: TypeAlias = Request[Any, Any, Any]

@@ -12,8 +12,7 @@ from service.access import keys_file
 from service.access.keys_file import Key
 from service.access.roles import ROLES, Role
 from service.api.http.authentication import actor_of
-from service.api.http.describing import Schema, described
-from service.api.http.negotiation import HTML
+from service.api.http.describing import described_page, described_part
 from service.api.http.parameters import only_known
 from service.api.v1.keys import listed, readable
 from service.console.forms import Form, see_other
@@ -21,7 +20,7 @@ from service.console.pages import page
 from service.errors import Conflict, Problem, Unprocessable
 from service.gate import Gate
 
-FORM = described(role="operator", page=True, part=True)
+FORM = described_part(role="operator")
 DAYS = {"": "never", "1": "in a day", "30": "in 30 days", "90": "in 90 days", "365": "in a year"}
 ABOUT = {
     "reader": "looks at everything but keys and the trail",
@@ -41,7 +40,7 @@ class KeyPages(Controller):
         "/",
         operation_id="show_keys_page",
         sync_to_thread=True,
-        opt=described(answers={200: {HTML: Schema.TEXT}}, role="operator", page=True),
+        opt=described_page(role="operator"),
     )
     def show_keys_page(
         self, request: Request[Any, Any, Any], gate: NamedDependency[Gate]

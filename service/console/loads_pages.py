@@ -6,8 +6,7 @@ from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
-from service.api.http.describing import Schema, described
-from service.api.http.negotiation import HTML
+from service.api.http.describing import described_page, described_part
 from service.api.http.paging import After, cursor, key_of
 from service.api.http.parameters import only_known
 from service.api.v1 import loads
@@ -32,7 +31,7 @@ class LoadPages(Controller):
         "/",
         operation_id="show_loads_page",
         sync_to_thread=True,
-        opt=described(answers={200: {HTML: Schema.TEXT}}, page=True),
+        opt=described_page(),
     )
     def show_loads_page(
         self,
@@ -70,7 +69,7 @@ class LoadPages(Controller):
         "/{load_id:str}",
         operation_id="show_load_page",
         sync_to_thread=True,
-        opt=described(answers={200: {HTML: Schema.TEXT}}, page=True),
+        opt=described_page(),
     )
     def show_load_page(
         self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], load_id: FromPath[str]
@@ -82,7 +81,7 @@ class LoadPages(Controller):
         "/{load_id:str}/state",
         operation_id="show_load_state",
         sync_to_thread=True,
-        opt=described(page=True, part=True, polled=True),
+        opt=described_part(polled=True),
     )
     def show_load_state(
         self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], load_id: FromPath[str]
@@ -93,7 +92,7 @@ class LoadPages(Controller):
     @post(
         "/{load_id:str}/cancel",
         operation_id="cancel_load_by_form",
-        opt=described(role="writer", page=True, part=True),
+        opt=described_part(role="writer"),
     )
     async def cancel_load_by_form(
         self,

@@ -13,8 +13,7 @@ from service.api.http.app_state import sessions_of
 from service.api.http.audit_log import log_action
 from service.api.http.authentication import CALLER, admitted
 from service.api.http.cookies import cookie, no_cookie, session_of
-from service.api.http.describing import Schema, described
-from service.api.http.negotiation import HTML
+from service.api.http.describing import described, described_page
 from service.console.forms import Form, see_other
 from service.console.pages import page
 from service.errors import Problem, Unauthorized
@@ -35,7 +34,7 @@ class LoginPages(Controller):
         "/login",
         operation_id="show_login_page",
         sync_to_thread=False,
-        opt=described(answers={200: {HTML: Schema.TEXT}}, role="open", page=True),
+        opt=described_page(role="open"),
     )
     def show_login_page(
         self, request: Request[Any, Any, Any], to: FromQuery[str] = "/"

@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 
-from service.api.http.describing import Schema, described
+from service.api.http.describing import Schema, described, described_part
 from service.api.http.letting_in import check_visitor
 from service.api.http.negotiation import HTML, JSON, negotiated
 from service.api.v1 import builds, loads, tasks
@@ -91,7 +91,7 @@ class OverviewPage(Controller):
         "/activity",
         operation_id="show_activity",
         sync_to_thread=True,
-        opt=described(page=True, part=True, polled=True),
+        opt=described_part(polled=True),
     )
     def show_activity(
         self, request: Request[Any, Any, Any], gate: NamedDependency[Gate]

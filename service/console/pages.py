@@ -37,7 +37,7 @@ def page(
     """
     viewer = Viewer(request)
     text = _environment.get_template(template).render(
-        viewer=viewer, token=_token_field(viewer), operators=OPERATORS, **values
+        viewer=viewer, token=hidden(TOKEN, viewer.token), operators=OPERATORS, **values
     )
     return Response(text, status_code=status, media_type=HTML, headers={"Vary": "Accept"})
 
@@ -105,8 +105,9 @@ def size(number_of_bytes: int) -> str:
     return f"{amount:.1f} {unit}" if unit != "B" and amount < 10 else f"{amount:.0f} {unit}"
 
 
-def _token_field(viewer: Viewer) -> Markup:
-    return Markup('<input type="hidden" name="{}" value="{}">').format(TOKEN, viewer.token)
+def hidden(name: str, value: Any) -> Markup:
+    """A field of a form that nobody sees."""
+    return Markup('<input type="hidden" name="{}" value="{}">').format(name, value)
 
 
 def number(value: int) -> str:
@@ -163,7 +164,12 @@ def _made() -> Environment:
     filters = (ago, as_written, followed, marked, moment, number, segment, sentence, size, written)
     environment.filters.update({each.__name__: each for each in filters}, fault=fault_of)
     environment.globals.update(
-        duration=duration, now=utc_now, static=static_url, url=url, version=__version__
+        duration=duration,
+        hidden=hidden,
+        now=utc_now,
+        static=static_url,
+        url=url,
+        version=__version__,
     )
     return environment
 

@@ -12,10 +12,10 @@ from litestar.params import FromPath
 from markupsafe import Markup
 
 from service.api.http.client_queries import asked, streamed
-from service.api.http.describing import described
+from service.api.http.describing import described_part
 from service.console.choices import choices_of
 from service.console.list_filters import PLACE, RejectionFilters
-from service.console.pages import fragment, page
+from service.console.pages import fragment, hidden, page
 from service.console.rejection_lookups import (
     GroupCounts,
     all_rejections,
@@ -35,7 +35,7 @@ from service.ops import queries
 from service.ops.records import RejectionRecord
 from service.ops.violation_counts import open_by_table
 
-PAGE = described(page=True, part=True)
+PART = described_part()
 LIMIT = 40  # each may have several fields to type into
 EXPORTED = 1000  # rows that are read at once
 Asked: TypeAlias = Request[Any, Any, Any]
@@ -84,7 +84,7 @@ class RejectionPages(Controller):
     path = PLACE
     tags = ("pages",)
 
-    @get("/", operation_id="show_rejections_page", opt=PAGE)
+    @get("/", operation_id="show_rejections_page", opt=PART)
     async def show_rejections_page(self, request: Asked, gate: NamedDependency[Gate]) -> Answer:
         """Shows why rows were kept out, and the rows of one reason to correct."""
         said = request.query_params
@@ -93,7 +93,7 @@ class RejectionPages(Controller):
             done = Done(words[:200], not said.get("failed"))
         return await list_page(request, gate, RejectionFilters.read(said), done=done)
 
-    @get("/groups", operation_id="show_rejection_groups", opt=PAGE)
+    @get("/groups", operation_id="show_rejection_groups", opt=PART)
     async def show_rejection_groups(self, request: Asked, gate: NamedDependency[Gate]) -> Answer:
         """Shows the part with the counts."""
         filters = RejectionFilters.read(request.query_params)
@@ -105,7 +105,7 @@ class RejectionPages(Controller):
         shown = await asked(request, gate, look)
         return fragment(request, "_renewed_groups.html", **shown, **_words(gate, filters))
 
-    @get("/export.csv", operation_id="export_rejections", opt=PAGE)
+    @get("/export.csv", operation_id="export_rejections", opt=PART)
     async def export_rejections(self, request: Asked, gate: NamedDependency[Gate]) -> Answer:
         """The rows of the filters as CSV, to be corrected and sent back."""
         filters = RejectionFilters.read(request.query_params)
@@ -122,7 +122,7 @@ class RejectionPages(Controller):
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return await streamed(request, gate, pieces, "text/csv", headers)
 
-    @get("/{rejection_id:str}", operation_id="show_rejection_page", opt=PAGE)
+    @get("/{rejection_id:str}", operation_id="show_rejection_page", opt=PART)
     async def show_rejection_page(
         self, request: Asked, gate: NamedDependency[Gate], rejection_id: FromPath[str]
     ) -> Answer:
@@ -159,7 +159,7 @@ async def list_page(
         done=done,
         preview=preview,
         back=view.filters.to_url(PLACE, after=after),
-        hidden=_hidden(view.filters),
+        filter_fields=_hidden_fields(view.filters),
         may_correct=viewer.may("correct_rejection"),
         kind_of=lambda name: kind_of(view.table.column(name)),
         may_dismiss=viewer.may("dismiss_group"),
@@ -240,10 +240,9 @@ def _first_table(
     return max(tables, key=tables.__getitem__)
 
 
-def _hidden(filters: RejectionFilters) -> Markup:
+def _hidden_fields(filters: RejectionFilters) -> Markup:
     """The filters as the fields of a form."""
-    one = Markup('<input type="hidden" name="{}" value="{}">')
-    return Markup("").join(one.format(*item) for item in filters.items().items())
+    return Markup("").join(hidden(*item) for item in filters.items().items())
 
 
 def _line(header: Sequence[str], record: RejectionRecord) -> str:

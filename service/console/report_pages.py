@@ -10,7 +10,13 @@ from litestar.params import FromPath
 from markupsafe import Markup
 
 from service.api.http.client_queries import asked
-from service.api.http.describing import ProblemDocument, Schema, described
+from service.api.http.describing import (
+    ProblemDocument,
+    Schema,
+    described,
+    described_page,
+    described_part,
+)
 from service.api.http.negotiation import HTML
 from service.api.http.parameters import only_known
 from service.api.http.problems import CONTENT_TYPE as PROBLEM
@@ -70,7 +76,7 @@ class ReportPages(Controller):
         operation_id="show_reports_page",
         guards=[only_known],
         sync_to_thread=False,
-        opt=described(answers={200: {HTML: Schema.TEXT}}, page=True, public="public_reports"),
+        opt=described_page(public="public_reports"),
     )
     def show_reports_page(
         self, request: Request[Any, Any, Any], gate: NamedDependency[Gate]
@@ -110,7 +116,7 @@ class ReportPages(Controller):
     @get(
         "/{name:str}/file/{ending:str}",
         operation_id="save_report",
-        opt=described(page=True, part=True, public="public_reports"),
+        opt=described_part(public="public_reports"),
     )
     async def save_report(
         self,

@@ -8,8 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from service.api.http.authentication import actor_of
-from service.api.http.describing import Schema, described
-from service.api.http.negotiation import HTML
+from service.api.http.describing import described_page, described_part
 from service.api.http.parameters import only_known
 from service.api.v1.loads import page_of
 from service.backups.paired_places import Found
@@ -23,7 +22,7 @@ from service.errors import NotFound, Unprocessable
 from service.gate import Gate
 from service.ops import queries
 
-FORM = described(role="operator", page=True, part=True)
+FORM = described_part(role="operator")
 ALL = "all tables"  # what is typed to restore a set
 
 
@@ -37,7 +36,7 @@ class RestorePages(Controller):
     @get(
         "/tables/{name:str}/restore",
         operation_id="show_restore_page",
-        opt=described(answers={200: {HTML: Schema.TEXT}}, role="operator", page=True),
+        opt=described_page(role="operator"),
     )
     async def show_restore_page(
         self,
@@ -78,7 +77,7 @@ class RestorePages(Controller):
     @get(
         "/restore",
         operation_id="show_restore_set_page",
-        opt=described(answers={200: {HTML: Schema.TEXT}}, role="operator", page=True),
+        opt=described_page(role="operator"),
     )
     async def show_restore_set_page(
         self,

@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from service.api.http.client_queries import asked
-from service.api.http.describing import described
+from service.api.http.describing import described_part
 from service.api.v1.row_answers import RowsAsked, RowsPage, answer_rows, page_of_rows
 from service.console.choices import choices_of
 from service.console.forms import see_other
@@ -19,7 +19,7 @@ from service.console.judged_rows import as_text
 from service.console.pages import fragment, page, segment, url
 from service.console.row_grid import OPERATORS, Grid, field_name, kind_of, value_text
 from service.dictionary import Column, Table
-from service.dictionary.column_types import Unreadable
+from service.dictionary.written_values import Unreadable
 from service.engines.engine import Connection
 from service.errors import BadRequest, NotFound
 from service.gate import Gate
@@ -29,7 +29,7 @@ from service.warehouse.facets import Facet
 from service.warehouse.references import ChildRows, ParentRow, references
 from service.warehouse.row_queries import RowCount
 
-PAGE = described(page=True, part=True)
+PART = described_part()
 COUNTS, HISTORY = "_counts", "_history"  # parameters of the page: what else it shows at once
 FACET_VALUES = 12
 MAX_HISTORY = 50
@@ -52,7 +52,7 @@ class RowPages(Controller):
     path = "/tables/{name:str}"
     tags = ("pages",)
 
-    @get("/rows", operation_id="show_rows_page", opt=PAGE)
+    @get("/rows", operation_id="show_rows_page", opt=PART)
     async def show_rows_page(
         self, request: Asked, gate: NamedDependency[Gate], name: FromPath[str]
     ) -> Answer:
@@ -73,7 +73,7 @@ class RowPages(Controller):
             )
         return _grid_page(request, gate, grid, rows, wanted, facets=facets)
 
-    @get("/facets", operation_id="show_facets", opt=PAGE)
+    @get("/facets", operation_id="show_facets", opt=PART)
     async def show_facets(
         self, request: Asked, gate: NamedDependency[Gate], name: FromPath[str]
     ) -> Answer:
@@ -85,7 +85,7 @@ class RowPages(Controller):
         )
         return fragment(request, "_facets.html", grid=grid, facets=facets)
 
-    @get("/filter", operation_id="add_filter", sync_to_thread=False, opt=PAGE)
+    @get("/filter", operation_id="add_filter", sync_to_thread=False, opt=PART)
     def add_filter(
         self, request: Asked, gate: NamedDependency[Gate], name: FromPath[str]
     ) -> Answer:
@@ -98,7 +98,7 @@ class RowPages(Controller):
             grid.with_filter(column, said.get("_operator", "eq"), said.get("_value", ""))
         )
 
-    @get(["/rows.csv", "/rows.parquet"], operation_id="save_rows", opt=PAGE)
+    @get(["/rows.csv", "/rows.parquet"], operation_id="save_rows", opt=PART)
     async def save_rows(
         self, request: Asked, gate: NamedDependency[Gate], name: FromPath[str]
     ) -> Answer:
@@ -106,7 +106,7 @@ class RowPages(Controller):
         ending = request.scope["path"].rpartition(".")[2]
         return await answer_rows(request, gate, gate.table(name), ending)
 
-    @get("/rows/{row_id:str}", operation_id="show_row_page", opt=PAGE)
+    @get("/rows/{row_id:str}", operation_id="show_row_page", opt=PART)
     async def show_row_page(
         self,
         request: Asked,
@@ -132,7 +132,7 @@ class RowPages(Controller):
         shown = await asked(request, gate, look)
         return page(request, "row_page.html", table=found, key=row_id, **shown)
 
-    @get("/rows/{row_id:str}/history", operation_id="show_row_history", opt=PAGE)
+    @get("/rows/{row_id:str}/history", operation_id="show_row_history", opt=PART)
     async def show_row_history(
         self,
         request: Asked,

@@ -7,19 +7,16 @@ from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from service.api.http.describing import Schema, described
-from service.api.http.negotiation import HTML
+from service.api.http.describing import described_page
 from service.api.v1.dictionary_content import document_of
 from service.console.pages import page
 from service.dictionary import Table
-from service.engines.engine import Connection
 from service.gate import Gate
-from service.ops import queries
-from service.ops.records import LoadRecord
+from service.ops.latest import LatestLoad, latest_loads
 from service.ops.violation_counts import open_by_table
 from service.warehouse import stored_rows
 
-PAGE = described(answers={200: {HTML: Schema.TEXT}}, page=True)
+PAGE = described_page()
 Asked: TypeAlias = Request[Any, Any, Any]
 
 
@@ -30,7 +27,7 @@ class TableLine:
     table: Table
     rows: int
     open: int
-    last: LoadRecord | None
+    last: LatestLoad | None
 
 
 class TablePages(Controller):
@@ -45,10 +42,11 @@ class TablePages(Controller):
         tables = gate.dictionary.tables
         with gate.database.reading() as connection:
             rows, open_ones = stored_rows.counts(connection, tables), open_by_table(connection)
-            lines = [
-                TableLine(table, rows[name], open_ones.get(name, 0), last_load(connection, name))
-                for name, table in tables.items()
-            ]
+            latest = latest_loads(connection)
+        lines = [
+            TableLine(table, rows[name], open_ones.get(name, 0), latest.get(name))
+            for name, table in tables.items()
+        ]
         return page(request, "tables.html", tables=lines)
 
     @get("/{name:str}", operation_id="show_table_page", sync_to_thread=True, opt=PAGE)
@@ -64,12 +62,5 @@ class TablePages(Controller):
             *(each.name for each in document.marts),
         ]
         with gate.database.reading() as connection:
-            last = last_load(connection, table.name)
+            last = latest_loads(connection).get(table.name)
         return page(request, "table_page.html", entry=entry, known=known, last=last)
-
-
-def last_load(connection: Connection, table: str) -> LoadRecord | None:
-    """The entry of a table in the load that brought rows of it last."""
-    found = queries.loads(connection, 1, table=table).entries
-    entries: list[LoadRecord] = found[0] if found else []
-    return next((each for each in entries if each.table_name == table), None)

@@ -8,8 +8,7 @@ from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from service.api.http.describing import Schema, described
-from service.api.http.negotiation import HTML
+from service.api.http.describing import described_page, described_part
 from service.api.http.parameters import only_known
 from service.api.v1.tasks import page_of
 from service.backups.entry import Entry
@@ -36,7 +35,7 @@ class TaskPages(Controller):
         "/{task_id:str}",
         operation_id="show_task_page",
         sync_to_thread=False,
-        opt=described(answers={200: {HTML: Schema.TEXT}}, page=True),
+        opt=described_page(),
     )
     def show_task_page(
         self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], task_id: FromPath[str]
@@ -51,7 +50,7 @@ class TaskPages(Controller):
         "/{task_id:str}/state",
         operation_id="show_task_state",
         sync_to_thread=False,
-        opt=described(page=True, part=True, polled=True),
+        opt=described_part(polled=True),
     )
     def show_task_state(
         self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], task_id: FromPath[str]

@@ -8,6 +8,7 @@ import duckdb
 import msgspec
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.utils import TargetConfig
+from dbt.adapters.factory import get_adapter_by_type
 from dbt.flags import get_flags
 from dbt_common.exceptions import DbtRuntimeError
 
@@ -24,6 +25,7 @@ from service.formats.csv.dialect import (
     UnreadableFile,
     dialect_of,
 )
+from service.outbox.build_changes import BuiltRows, record_build
 from service.runtime.running import holder_of
 
 LEAST_MEMORY = 2_000_000_000  # bytes
@@ -64,8 +66,17 @@ class Plugin(BasePlugin):
             case "folder":
                 folder = str(_in_project(asked["folder"]))
                 asked.update(_history(folder, asked["table"], asked["tables"]))
+            case "change":
+                self._record_change(asked)
             case "open":
                 asked["is_open"] = open_file(asked["load_id"]) is not None
+
+    def _record_change(self, load: dict[str, Any]) -> None:
+        """In the transaction of the model that this thread runs."""
+        connections = get_adapter_by_type("duckdb").connections  # type: ignore[no-untyped-call]
+        model = connections.get_thread_connection().handle.cursor()._cursor
+        with self._connection.cursor() as committed:
+            record_build(model, committed, BuiltRows(**load))
 
     def _land(self, load: dict[str, Any]) -> None:
         """Lands lines of a file.

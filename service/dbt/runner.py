@@ -28,6 +28,7 @@ from service.runtime.durable_files import READABLE, make_folder
 from service.runtime.settings import Settings
 
 LOCK_LINE = "gatehouse: take the writer's lock for "  # macros/history/judge.sql logs it
+HEARD = ("JinjaLogInfo", "JinjaLogDebug", "JinjaLogWarning", "LogStartLine", "NodeFinished")
 SMALLER = 10  # times
 # Unit tests are about the SQL of a model, whatever the warehouse holds; exposures are not built.
 # That no column of a mart is NULL, the test of its grain says too.
@@ -164,6 +165,8 @@ def _run_dbt(
 ) -> None:
     from dbt.cli.main import dbtRunner
 
+    from service.dbt import shortcuts
+
     def listen(event: Any) -> None:
         name, data = event.info.name, event.data
         if name.startswith("JinjaLog") and data.msg.startswith(LOCK_LINE):
@@ -179,6 +182,8 @@ def _run_dbt(
             build.progress.done, build.progress.node = build.progress.done + 1, None
             on_node(node)
 
+    shortcuts.install()
+    shortcuts.listen_to(HEARD)
     _tell_dbt(settings)
     try:
         manifest = project or parse(settings)

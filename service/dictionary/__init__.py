@@ -203,6 +203,15 @@ class ReportChart:
 
 
 @dataclass(frozen=True)
+class ReportSort:
+    """A column that a report is sorted by; rows without a value come last, unless said."""
+
+    column: str
+    descending: bool = False
+    nulls_first: bool = False
+
+
+@dataclass(frozen=True)
 class Report:
     """A question answered from a mart, as the mart's YAML says (``meta.reports``)."""
 
@@ -211,7 +220,7 @@ class Report:
     model: str
     takes: tuple[ReportParameter, ...]
     columns: tuple[str, ...]
-    order_by: tuple[str, ...]
+    order_by: tuple[ReportSort, ...]  # ends with the grain of the mart: no two rows are alike in it
     where: str | None = None
     scalars: dict[str, Any] = field(default_factory=dict)  # name -> value when there are no rows
     chart: ReportChart | None = None

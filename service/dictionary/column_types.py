@@ -7,132 +7,32 @@ that the column's Arrow array is made of; timestamps are read to text in UTC wit
 because Arrow parses a column of text ten times faster than it converts Python datetimes.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from service.dictionary.timestamps import Mask, read_seconds
-
-Written: TypeAlias = Any
-NUL, HAS_NUL = "\0", "has a NUL character, which no text may have"
-YEAR = r"(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})"
-DATE = YEAR + r"-[0-9]{2}-[0-9]{2}"
-TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
-_TO_MICROSECONDS = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6}0*)?"
-# A date-time of RFC 3339, section 5.6, and what is written nearly so.
-TIMESTAMP = DATE + "[Tt ]" + _TO_MICROSECONDS + r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?"
-# What utc_datetime takes: each of RFC 3339 whose offset is zero.
-RFC3339_UTC = DATE + "[Tt]" + _TO_MICROSECONDS + r"([Zz]|[+-]00:00)"
-UTC_TIMESTAMP = DATE + "T" + TIME + "Z"
-
-_is_whole = re.compile(r"-?[0-9]+(\.0+)?").fullmatch
-_is_number = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?").fullmatch
-_is_date = re.compile(DATE).fullmatch
-_is_timestamp = re.compile(TIMESTAMP).fullmatch
-
-
-class Unreadable(ValueError):
-    """A written value is not of its column's type; `said` of it, where that is not all."""
-
-    def __init__(self, said: str | None = None) -> None:
-        super().__init__(said)
-        self.said = said
-
-
-def _read_whole(bits: int) -> Callable[[Written], int]:
-    limit = 1 << (bits - 1)
-
-    def read(value: Written) -> int:
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        if type(value) is not int or not -limit <= value < limit:
-            raise Unreadable
-        return value
-
-    return read
-
-
-def _whole_from_text(text: str) -> int:
-    digits = text.split(".")[0]
-    # 19 digits are enough for 64 bits; int() refuses texts of thousands.
-    if not _is_whole(text) or len(digits.lstrip("-0")) > 19:
-        raise Unreadable
-    return int(digits.lstrip("-").lstrip("0") or "0") * (-1 if digits.startswith("-") else 1)
-
-
-def _read_number(value: Written) -> float:
-    if type(value) not in (int, float):
-        raise Unreadable
-    try:
-        number = float(value)
-    except OverflowError:
-        raise Unreadable from None
-    if number - number != 0:  # infinite or not a number
-        raise Unreadable
-    return number
-
-
-def _number_from_text(text: str) -> float:
-    if not _is_number(text):
-        raise Unreadable
-    return float(text)
-
-
-def _read_boolean(value: Written) -> bool:
-    if type(value) is not bool:
-        raise Unreadable
-    return value
-
-
-def _boolean_from_text(text: str) -> bool:
-    if text.lower() not in ("true", "false") or not text.isascii():
-        raise Unreadable
-    return text.lower() == "true"
-
-
-def _read_text(value: Written) -> str:
-    if type(value) is not str:
-        raise Unreadable
-    if NUL in value:
-        raise Unreadable(HAS_NUL)
-    try:
-        value.encode()
-    except UnicodeEncodeError:  # a lone surrogate, which no encoding can keep
-        raise Unreadable from None
-    return value
-
-
-def _read_date(value: Written) -> str:
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value.isoformat()
-    if type(value) is not str or not _is_date(value):
-        raise Unreadable
-    try:
-        return date.fromisoformat(value).isoformat()
-    except ValueError:
-        raise Unreadable from None
-
-
-def _read_timestamp(value: Written) -> str:
-    try:
-        if isinstance(value, datetime):
-            return _in_utc(value)
-        if type(value) is not str or not _is_timestamp(value):
-            raise Unreadable
-        return _in_utc(datetime.fromisoformat(value.upper()))
-    except (ValueError, OverflowError):
-        raise Unreadable from None
-
-
-def _in_utc(timestamp: datetime) -> str:
-    aware = timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+from service.dictionary.written_values import (
+    DATE,
+    NUL,
+    TIMESTAMP,
+    UTC_TIMESTAMP,
+    Unreadable,
+    Written,
+    boolean_from_text,
+    number_from_text,
+    read_boolean,
+    read_date,
+    read_number,
+    read_text,
+    read_timestamp,
+    read_whole,
+    whole_from_text,
+)
 
 
 def _timestamps(values: Sequence[str | None]) -> pa.Array:
@@ -223,7 +123,7 @@ def _named(name: str) -> ColumnType:
 
 
 def _whole(name: str, bits: int, arrow: pa.DataType, avro: str) -> ColumnType:
-    read = _read_whole(bits)
+    read = read_whole(bits)
     # msgspec takes bounds of 64 bits itself and refuses to be told so.
     meta = {"ge": -(1 << bits - 1), "le": (1 << bits - 1) - 1} if bits < 64 else {}
     return ColumnType(
@@ -234,7 +134,7 @@ def _whole(name: str, bits: int, arrow: pa.DataType, avro: str) -> ColumnType:
         arrow,
         avro,
         read,
-        lambda text: read(_whole_from_text(text)),
+        lambda text: read(whole_from_text(text)),
         _plain(arrow),
         quickly=lambda values: _whole_numbers(values, arrow),
     )
@@ -264,8 +164,8 @@ TYPES: dict[str, ColumnType] = {
             {},
             pa.float64(),
             "double",
-            _read_number,
-            lambda text: _read_number(_number_from_text(text)),
+            read_number,
+            lambda text: read_number(number_from_text(text)),
             _plain(pa.float64()),
         ),
         ColumnType(
@@ -275,8 +175,8 @@ TYPES: dict[str, ColumnType] = {
             {},
             pa.bool_(),
             "boolean",
-            _read_boolean,
-            _boolean_from_text,
+            read_boolean,
+            boolean_from_text,
             _plain(pa.bool_()),
         ),
         ColumnType(
@@ -286,8 +186,8 @@ TYPES: dict[str, ColumnType] = {
             {},
             pa.string(),
             "string",
-            _read_text,
-            _read_text,
+            read_text,
+            read_text,
             _plain(pa.string()),
             quickly=_texts,
         ),
@@ -298,8 +198,8 @@ TYPES: dict[str, ColumnType] = {
             {"extra_json_schema": {"format": "date", "pattern": f"^{DATE}$"}},
             pa.date32(),
             {"type": "int", "logicalType": "date"},
-            _read_date,
-            _read_date,
+            read_date,
+            read_date,
             lambda values: pc.cast(pa.array(values, pa.string()), pa.date32()),
             f"^{DATE}$",
         ),
@@ -311,8 +211,8 @@ TYPES: dict[str, ColumnType] = {
             {"extra_json_schema": {"pattern": f"^{TIMESTAMP}$"}},
             pa.timestamp("us"),
             {"type": "long", "logicalType": "timestamp-micros"},
-            _read_timestamp,
-            _read_timestamp,
+            read_timestamp,
+            read_timestamp,
             _timestamps,
             f"^{UTC_TIMESTAMP}$",
             read_seconds,

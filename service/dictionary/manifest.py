@@ -9,7 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from service.dictionary import Column, Dictionary, DictionaryError, Rule, Table
+from service.dictionary import (
+    Column,
+    Dictionary,
+    DictionaryError,
+    Mart,
+    Report,
+    Rule,
+    Table,
+)
 from service.dictionary.column_types import TYPES
 from service.dictionary.file_options import WrongOption, read_files
 from service.dictionary.mart_nodes import owner_of, read_exposure, read_mart
@@ -51,17 +59,23 @@ def read_dictionary(
     )
     tables = {name: _table(*said, groups or {}) for name, said in core.items()}
     _check_references(tables)
-    reports = {
-        name: read_report(name, node["name"], said)
-        for node in models.values()
-        for name, said in node["config"]["meta"].get("reports", {}).items()
-    }
+    made = {name: read_mart(*marts[name], groups or {}) for name in sorted(marts)}
     return Dictionary(
         {name: tables[name] for name in _parents_first(tables)},
-        reports,
-        {name: read_mart(*marts[name], groups or {}) for name in sorted(marts)},
+        _reports(models.values(), made),
+        made,
         tuple(map(read_exposure, exposures)),
     )
+
+
+def _reports(models: Iterable[Node], marts: Mapping[str, Mart]) -> dict[str, Report]:
+    return {
+        name: read_report(
+            name, node["name"], said, marts[node["name"]].grain if node["name"] in marts else ()
+        )
+        for node in models
+        for name, said in node["config"]["meta"].get("reports", {}).items()
+    }
 
 
 def _table(node: Node, own: Sequence[Node], groups: Mapping[str, Node]) -> Table:

@@ -1,9 +1,10 @@
 """What the YAML of a mart says of its reports: parameters, rows, chart (``meta.reports``)."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from service.dictionary import DictionaryError, Report, ReportChart, ReportParameter
+from service.dictionary import DictionaryError, Report, ReportChart, ReportParameter, ReportSort
 
 Said = Mapping[str, Any]
 TYPES_OF_PARAMETERS = ("text", "number", "integer", "date", "year")
@@ -17,11 +18,14 @@ _REPORT = {
 _PARAMETER = {
     *("name", "type", "column", "compare", "description", "required", "several", "choices"),
 }
+_sorted = re.compile(
+    r"(?P<column>\w+)(\s+(?P<way>asc|desc))?(\s+nulls\s+(?P<nulls>first|last))?", re.IGNORECASE
+).fullmatch
 _CHART = {"kind", "label", "values", "parts", "mean", "sort"}
 
 
-def read_report(name: str, model: str, said: Said) -> Report:
-    """A report of the mart `model`.
+def read_report(name: str, model: str, said: Said, grain: tuple[str, ...] = ()) -> Report:
+    """A report of the mart `model`, whose `grain` are the columns that name one row of it.
 
     Raises:
         DictionaryError: it says what makes no sense; names report and what it is.
@@ -39,7 +43,7 @@ def read_report(name: str, model: str, said: Said) -> Report:
         model,
         takes,
         columns,
-        tuple(said["order_by"]),
+        _order(where, said["order_by"], grain or columns),
         said.get("where"),
         scalars,
         None if chart is None else _chart(f"{where}: chart", chart, {*columns}, {*scalars}),
@@ -51,6 +55,19 @@ def _check_known(where: str, said: Said, known: set[str]) -> None:
         raise DictionaryError(
             f"{where} says {', '.join(unknown)}; it may say {', '.join(sorted(known))}"
         )
+
+
+def _order(where: str, said: Any, grain: tuple[str, ...]) -> tuple[ReportSort, ...]:
+    """What is said, then what is left of the grain: each row has a place of its own."""
+    parts: list[ReportSort] = []
+    for each in said:
+        found = _sorted(each.strip()) if isinstance(each, str) else None
+        if found is None:
+            raise DictionaryError(f"{where}: order_by takes columns, as `hired desc`, not {each}")
+        way, nulls = (found.group(name) or "" for name in ("way", "nulls"))
+        parts.append(ReportSort(found["column"], way.lower() == "desc", nulls.lower() == "first"))
+    named = {part.column for part in parts}
+    return (*parts, *(ReportSort(name) for name in grain if name not in named))
 
 
 def _parameter(where: str, said: Any) -> ReportParameter:
@@ -65,16 +82,9 @@ def _parameter(where: str, said: Any) -> ReportParameter:
     if name in RESERVED_NAMES:
         raise DictionaryError(f"{where}: every report takes one of that name")
     kind, compare = said.get("type", "integer"), said.get("compare", "eq")
-    if kind not in TYPES_OF_PARAMETERS:
-        raise DictionaryError(f"{where}: type is one of {', '.join(TYPES_OF_PARAMETERS)}")
-    if compare not in COMPARISONS:
-        raise DictionaryError(f"{where}: compare is one of {', '.join(COMPARISONS)}")
     choices, several = said.get("choices", ()), bool(said.get("several", False))
-    if several and compare != "eq":
-        raise DictionaryError(f"{where}: several values can only be compared by eq")
+    _check_parameter(where, kind, compare, choices, several)
     lists_values = choices == "values"
-    if not lists_values and not isinstance(choices, list | tuple):
-        raise DictionaryError(f"{where}: choices is a list, or `values` for those of the column")
     return ReportParameter(
         name,
         kind,
@@ -86,6 +96,17 @@ def _parameter(where: str, said: Any) -> ReportParameter:
         () if lists_values else tuple(choices),
         lists_values,
     )
+
+
+def _check_parameter(where: str, kind: Any, compare: Any, choices: Any, several: bool) -> None:
+    if kind not in TYPES_OF_PARAMETERS:
+        raise DictionaryError(f"{where}: type is one of {', '.join(TYPES_OF_PARAMETERS)}")
+    if compare not in COMPARISONS:
+        raise DictionaryError(f"{where}: compare is one of {', '.join(COMPARISONS)}")
+    if several and compare != "eq":
+        raise DictionaryError(f"{where}: several values can only be compared by eq")
+    if choices != "values" and not isinstance(choices, list | tuple):
+        raise DictionaryError(f"{where}: choices is a list, or `values` for those of the column")
 
 
 def _chart(where: str, said: Said, columns: set[str], scalars: set[str]) -> ReportChart:

@@ -3,8 +3,6 @@
 Tests look for the row on which they differ. The words beside each kind
 become docs/rules.md (see rules_page.py).
 
-It is longer than most modules, since all that is said in Python of a kind stands in one place.
-
 A rule judges a whole column at once, as Arrow arrays: the same definition serves a request's
 rows and a backup's. It is never asked about a value that is missing or cannot be read: that is
 ``not_null``'s and ``type``'s to say.
@@ -12,28 +10,31 @@ rows and a backup's. It is never asked about a value that is missing or cannot b
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache, reduce
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from service.dictionary.blank import is_blank
-from service.dictionary.column_types import RFC3339_UTC
+from service.dictionary.rule_arguments import (
+    WHOLE,
+    bounds,
+    lacks_bounds,
+    lacks_length,
+    lacks_values,
+    no_meta,
+    nothing_lacks,
+    one_of,
+    range_meta,
+)
+from service.dictionary.rule_masks import not_written_in_utc, nothing_breaks, out_of_range, scalar
 from service.dictionary.rule_words import ROW_VIOLATIONS, Words
+from service.dictionary.written_values import RFC3339_UTC
 from service.errors import shortened
 
 TEXT = frozenset({"varchar"})
-WHOLE = frozenset({"integer", "bigint"})
 NUMBERS = WHOLE | {"double"}
 IN_UTC = "in UTC, written like 2021-07-27T16:02:08Z"
-_T = pa.array(["T", "t"])
-
-
-@lru_cache(1000, typed=True)
-def scalar(value: int | float | str) -> pa.Scalar:
-    """As Arrow has it: to make one takes as long as to look at a thousand values."""
-    return pa.scalar(value)
 
 
 @dataclass(frozen=True)
@@ -91,66 +92,6 @@ class Rule:
         return {"rule": self.kind, **self.args}
 
 
-def _nothing_breaks(_args: dict[str, Any], read: pa.Array, _written: pa.Array) -> pa.Array:
-    return pa.repeat(False, len(read))
-
-
-def _out_of_range(args: dict[str, Any], read: pa.Array, _written: pa.Array) -> pa.Array:
-    if "min" not in args:
-        return pc.greater(read, scalar(args["max"]))
-    below = pc.less(read, scalar(args["min"]))
-    return pc.or_(below, pc.greater(read, scalar(args["max"]))) if "max" in args else below
-
-
-def _bounds(args: dict[str, Any]) -> str:
-    ends = (("min", "least"), ("max", "most"))
-    return " and ".join(f"at {word} {args[end]}" for end, word in ends if end in args)
-
-
-def _one_of(args: dict[str, Any]) -> str:
-    return f"one of {', '.join(map(str, args['values']))}"
-
-
-def _range_meta(args: dict[str, Any]) -> dict[str, Any]:
-    return {limit: args[end] for end, limit in (("min", "ge"), ("max", "le")) if end in args}
-
-
-def _not_written_in_utc(_args: dict[str, Any], read: pa.Array, written: pa.Array) -> pa.Array:
-    if not pa.types.is_string(written.type):  # it was never text: a timestamp is in UTC
-        return pa.repeat(False, len(read))
-    # Like 2021-07-27T16:02:08Z. To compile a regular expression takes longer than to look.
-    has_t = pc.is_in(pc.utf8_slice_codeunits(written, 10, 11), _T)
-    ends = [pc.ends_with(written, end) for end in ("Z", "z", "+00:00", "-00:00")]
-    return pc.invert(pc.and_(has_t, reduce(pc.or_, ends)))
-
-
-def _no_meta(_args: dict[str, Any]) -> dict[str, Any]:
-    return {}
-
-
-def _nothing_lacks(_args: dict[str, Any], _type_name: str) -> str | None:
-    return None
-
-
-def _lacks_length(args: dict[str, Any], _type_name: str) -> str | None:
-    return None if type(args.get("length")) is int else "length, a whole number"
-
-
-def _lacks_bounds(args: dict[str, Any], type_name: str) -> str | None:
-    known = (int,) if type_name in WHOLE else (int, float)
-    bounds = [args[end] for end in ("min", "max") if end in args]
-    if bounds and all(type(bound) in known for bound in bounds):
-        return None
-    return f"min or max, {'whole ' if type_name in WHOLE else ''}numbers"
-
-
-def _lacks_values(args: dict[str, Any], type_name: str) -> str | None:
-    known = int if type_name in WHOLE else str  # YAML reads NO as false
-    if args.get("values") and all(type(value) is known for value in args["values"]):
-        return None
-    return f"values, {'whole numbers' if known is int else 'texts'}"
-
-
 @dataclass(frozen=True)
 class Kind:
     """What a kind of rule means: its arguments, its judgement, its words."""
@@ -158,12 +99,12 @@ class Kind:
     says: Callable[[dict[str, Any]], str]  # what is demanded of a value, with the arguments
     message: Callable[[str, dict[str, Any], Any], str]  # of column, arguments, value
     words: Words  # for docs/rules.md
-    breaks: Callable[[dict[str, Any], pa.Array, pa.Array], pa.Array] = _nothing_breaks
-    meta: Callable[[dict[str, Any]], dict[str, Any]] = _no_meta
+    breaks: Callable[[dict[str, Any], pa.Array, pa.Array], pa.Array] = nothing_breaks
+    meta: Callable[[dict[str, Any]], dict[str, Any]] = no_meta
     judged_by_decoding: bool = False
     judges_writing: bool = False  # whether it looks at the text as it was sent
     arguments: frozenset[str] = frozenset()
-    lacks: Callable[[dict[str, Any], str], str | None] = _nothing_lacks  # among its arguments
+    lacks: Callable[[dict[str, Any], str], str | None] = nothing_lacks  # among its arguments
     types: frozenset[str] | None = None  # of the columns it can be a rule of; None: any
 
 
@@ -207,7 +148,7 @@ KINDS: dict[str, Kind] = {
         meta=lambda args: {"max_length": args["length"]},
         judged_by_decoding=True,
         arguments=frozenset({"length"}),
-        lacks=_lacks_length,
+        lacks=lacks_length,
         types=TEXT,
         words=Words(
             fault="too long",
@@ -222,13 +163,13 @@ KINDS: dict[str, Kind] = {
         ),
     ),
     "in_range": Kind(
-        says=_bounds,
-        message=lambda column, args, value: f"{column} must be {_bounds(args)}",
-        breaks=_out_of_range,
-        meta=_range_meta,
+        says=bounds,
+        message=lambda column, args, value: f"{column} must be {bounds(args)}",
+        breaks=out_of_range,
+        meta=range_meta,
         judged_by_decoding=True,
         arguments=frozenset({"min", "max"}),
-        lacks=_lacks_bounds,
+        lacks=lacks_bounds,
         types=NUMBERS,
         words=Words(
             fault="out of range",
@@ -246,14 +187,14 @@ KINDS: dict[str, Kind] = {
         ),
     ),
     "accepted_values": Kind(
-        says=_one_of,
-        message=lambda column, args, value: f"{column} must be {_one_of(args)}",
+        says=one_of,
+        message=lambda column, args, value: f"{column} must be {one_of(args)}",
         breaks=lambda args, read, written: pc.invert(
             pc.is_in(pc.cast(read, pa.string()), pa.array(map(str, args["values"]), pa.string()))
         ),
         meta=lambda args: {"extra_json_schema": {"enum": args["values"]}},
         arguments=frozenset({"values", "quote"}),
-        lacks=_lacks_values,
+        lacks=lacks_values,
         types=TEXT | WHOLE,
         words=Words(
             fault="not an accepted value",
@@ -273,7 +214,7 @@ KINDS: dict[str, Kind] = {
     "utc_datetime": Kind(
         says=lambda args: IN_UTC,
         message=lambda column, args, value: f"{column} must be {IN_UTC}",
-        breaks=_not_written_in_utc,
+        breaks=not_written_in_utc,
         meta=lambda args: {
             "extra_json_schema": {"format": "date-time", "pattern": f"^{RFC3339_UTC}$"}
         },

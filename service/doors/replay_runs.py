@@ -19,6 +19,7 @@ from service.judge.batch import Batch, Broken, Violation
 from service.judge.judge import Judge
 from service.judge.rulebook import Rulebook
 from service.ops import records, trail
+from service.ops.changes import rows_changed
 from service.ops.stored_rejections import StoredRejection
 from service.ops.trail import Ended
 from service.runtime.clock import utc_now
@@ -248,6 +249,7 @@ class ReplayRun:
                 "update ops.loads set status = ?, detail = ?, finished_at = ? where load_id = ?",
                 [status, detail, now, load_id],
             )
+            rows_changed(connection, "_loads", "load_id = ?", [load_id])
             outcome: Ended = "done" if status == "done" else "failed"
             trail.end(connection, self._on_trail, outcome, counts)
 

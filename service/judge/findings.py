@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from service.dictionary import Column, Rule, Table
-from service.dictionary.column_types import HAS_NUL, NUL
+from service.dictionary.written_values import HAS_NUL, NUL
 from service.errors import RulesBroken
 from service.runtime.wording import counted
 

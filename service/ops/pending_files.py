@@ -14,6 +14,7 @@ import pyarrow as pa
 from service.engines.duckdb import insert_arrow
 from service.engines.engine import Connection
 from service.ops import records
+from service.ops.changes import rows_changed
 
 
 class PendingFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +92,7 @@ def end(
         "update ops.loads set status = ?, detail = ?, finished_at = ? where load_id = ?",
         [status, detail, now, load_id],
     )
+    rows_changed(connection, "_loads", "load_id = ?", [load_id])
     forget(connection, [load_id])
 
 

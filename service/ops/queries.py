@@ -10,6 +10,7 @@ from uuid import uuid4
 from service.engines.engine import Connection
 from service.errors import Conflict, NotFound
 from service.ops import records
+from service.ops.changes import rows_changed
 from service.ops.records import LoadRecord, RejectionRecord, ReplayRecord, TrailRecord
 from service.ops.rejection_filters import SHAPE_OF_VIOLATIONS, RejectionFilter
 from service.runtime.clock import utc_now
@@ -177,6 +178,7 @@ def dismiss(
         " resolution = ? where rejection_id = ?",
         [now, actor, reason, rejection_id],
     )
+    rows_changed(connection, "_rejections", "rejection_id = ?", [rejection_id])
     deed = TrailRecord(str(uuid4()), now, actor, "rejection.dismiss", rejection_id, reason)
     records.write(connection, [deed])
 

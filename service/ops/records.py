@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from service.engines.duckdb import insert_arrow
 from service.engines.engine import Connection
+from service.ops.changes import listener_of
 
 
 class OpsRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,6 +152,17 @@ def _type(kind: type) -> pa.StructType:
 
 
 _TYPES = {kind: _type(kind) for kind in _TABLES}
+# Those that are part of the feed, and what they are called there.
+_FED: dict[type, str] = {
+    LoadRecord: "_loads",
+    RejectionRecord: "_rejections",
+    ReplayRecord: "_replays",
+}
+
+
+def schema_of(kind: type) -> pa.Schema:
+    """The columns of a kind of record, in the order of its fields, without its number."""
+    return pa.schema(list(_TYPES[kind]))
 
 
 def write(connection: Connection, added: Sequence[Any]) -> None:
@@ -160,7 +172,10 @@ def write(connection: Connection, added: Sequence[Any]) -> None:
     kind = type(added[0])
     # All columns in one go: an array for each takes Arrow three to seven times as long.
     structs = pa.array(map(msgspec.structs.asdict, added), _TYPES[kind])
-    insert_arrow(connection, f"{_TABLES[kind]} by name", pa.RecordBatch.from_struct_array(structs))
+    rows = pa.RecordBatch.from_struct_array(structs)
+    insert_arrow(connection, f"{_TABLES[kind]} by name", rows)
+    if kind in _FED and (listener := listener_of(connection)) is not None:
+        listener.add(_FED[kind], "upsert", pa.Table.from_batches([rows]))
 
 
 def answer_to(connection: Connection, key: str) -> AnswerRecord | None:

@@ -9,6 +9,7 @@ from uuid import uuid4
 from service.engines.engine import Connection
 from service.errors import Conflict
 from service.ops import records
+from service.ops.changes import rows_changed
 from service.ops.records import TrailRecord
 from service.runtime.clock import utc_now
 
@@ -151,6 +152,7 @@ def dismiss_all(
             f" resolution = ? where {where}",
             [now, actor, reason, *values],
         )
+        rows_changed(connection, "_rejections", "status = 'dismissed' and resolved_at = ?", [now])
         said = f"{matched} rows: {wanted.described() or 'all that were open'}"
         detail = f"{said}; {reason}" if reason else said
         deed = TrailRecord(str(uuid4()), now, actor, "rejection.dismiss", wanted.table, detail)

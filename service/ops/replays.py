@@ -8,6 +8,7 @@ import pyarrow as pa
 from service.engines.duckdb import query_arrow
 from service.engines.engine import Connection
 from service.ops import records
+from service.ops.changes import rows_changed
 
 
 def accepted_among(connection: Connection, rejection_ids: Sequence[str]) -> set[str]:
@@ -46,6 +47,8 @@ def record(
                 *(load.load_id, load.table_name),
             ],
         )
+        said = [load.load_id, load.table_name]
+        rows_changed(connection, "_loads", "load_id = ? and table_name = ?", said)
 
 
 def _accept(connection: Connection, went_in: Sequence[records.ReplayRecord]) -> None:
@@ -64,6 +67,7 @@ def _accept(connection: Connection, went_in: Sequence[records.ReplayRecord]) -> 
         " from arrow_rows as gone_in where rejection_id = gone_in.id",
         rows,
     )
+    rows_changed(connection, "_rejections", "rejection_id in (select id from arrow_rows)", (), rows)
 
 
 def end_interrupted(connection: Connection, now: datetime) -> None:
@@ -73,3 +77,4 @@ def end_interrupted(connection: Connection, now: datetime) -> None:
         " where kind = 'replay' and status = 'running'",
         [now, "the service stopped; what it had tried is counted"],
     )
+    rows_changed(connection, "_loads", "kind = 'replay' and finished_at = ?", [now])

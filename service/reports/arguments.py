@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from service.dictionary import Report, ReportParameter
-from service.dictionary.column_types import TYPES, ColumnType, Unreadable
+from service.dictionary.column_types import TYPES, ColumnType
+from service.dictionary.written_values import Unreadable
 from service.errors import BadRequest, shortened
 from service.warehouse.row_filters import parameter_of
 

@@ -1,6 +1,6 @@
 """Reports as the marts have them: scalars, and rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from service.engines.engine import Connection
 from service.engines.sql import quoted
 from service.errors import NotBuilt
 from service.reports.arguments import Arguments
+from service.reports.report_order import LISTED, ReportOrder
 from service.warehouse.row_filters import COMPARED
 from service.warehouse.stored_rows import RowPage, Value, shown_column
 
@@ -22,11 +23,11 @@ GROUP_BITS = 20
 
 @dataclass(frozen=True)
 class ReportPage:
-    """A report's scalars and rows; `following` is how many rows stand before the next page."""
+    """A report's scalars and rows; `last` is the place that the next page begins after."""
 
     scalars: dict[str, Any]
     rows: RowPage
-    following: int | None = None
+    last: tuple[Any, ...] | None = None
 
 
 def report(
@@ -34,43 +35,55 @@ def report(
     asked: Report,
     arguments: Arguments,
     limit: int | None = None,
-    skipped: int = 0,
+    after: Sequence[Any] | None = None,
 ) -> ReportPage:
-    """The report's scalars, and at most `limit` of its rows (None: all) after `skipped` of them.
+    """The report's scalars, and at most `limit` of its rows (None: all) behind the place `after`.
 
     Raises:
+        BadRequest: `after` is no place of this report.
         NotBuilt: there is no mart for it yet.
     """
     types = report_types(connection, asked)
+    order = ReportOrder(asked, types)
+    place = None if after is None else order.values_of(connection, after)
     connection.execute(f"set perfect_ht_threshold = {GROUP_BITS}")
     try:
-        scalars, rows = _report(connection, asked, arguments, types)
+        scalars, found = _report(connection, asked, arguments, order, place)
     except MISSING as error:
         raise NotBuilt(f"what the report {asked.name} shows is not built yet") from error
-    end = len(rows) if limit is None else skipped + limit
-    more = len(rows) > end
-    shown = RowPage(asked.columns, rows[skipped:end], more)
-    return ReportPage(scalars, shown, end if more else None)
+    width, more = len(asked.columns), limit is not None and len(found) > limit
+    rows = RowPage(asked.columns, [row[:width] for row in found[:limit]], more)
+    last = order.place_of(found[len(rows.values) - 1][width:]) if more else None
+    return ReportPage(scalars, rows, last)
 
 
 def _report(
-    connection: Connection, asked: Report, arguments: Arguments, types: Mapping[str, str]
+    connection: Connection,
+    asked: Report,
+    arguments: Arguments,
+    order: ReportOrder,
+    place: Sequence[str | None] | None,
 ) -> tuple[dict[str, Any], Sequence[Value]]:
+    """Scalars, and each row behind `place`: its columns, then its own place as texts."""
     mart = f"marts.{quoted(asked.model)}"
     where, values = _where(asked, arguments)
-    columns = ", ".join(shown_column(name, types[name]) for name in asked.columns)
-    order = ", ".join(asked.order_by)
+    behind, of_behind = order.behind(place)
+    shown = f"({asked.where or 'true'}) and {behind}"
+    columns = ", ".join(shown_column(name, order.types[name]) for name in asked.columns)
+    columns = f"{columns}, {order.places()}"
     if not asked.scalars:
-        query = f"select {columns} from {mart} where {where} and ({asked.where or 'true'})"
-        return {}, connection.execute(f"{query} order by {order}", values).fetchall()
+        query = f"select {columns} from {mart} as {LISTED} where {where} and {shown}"
+        query = f"{query} order by {order.sql()}"
+        return {}, connection.execute(query, [*values, *of_behind]).fetchall()
     # Scalars are the same in every row, also in those that are not shown: one look at the mart.
     scalars = ", ".join(map(quoted, asked.scalars))
-    query = f"select {scalars}, coalesce({asked.where or 'true'}, false), {columns} from {mart}"
-    found = connection.execute(f"{query} where {where} order by {order}", values).fetchall()
+    query = f"select {scalars}, coalesce({shown}, false), {columns} from {mart} as {LISTED}"
+    query = f"{query} where {where} order by {order.sql()}"
+    found = connection.execute(query, [*of_behind, *values]).fetchall()
     width = len(asked.scalars)
     first = found[0][:width] if found else asked.scalars.values()
-    shown = [row[width + 1 :] for row in found if row[width]]
-    return dict(zip(asked.scalars, first, strict=True)), shown
+    rows = [row[width + 1 :] for row in found if row[width]]
+    return dict(zip(asked.scalars, first, strict=True)), rows
 
 
 def _where(asked: Report, arguments: Arguments) -> tuple[str, list[Any]]:
@@ -117,6 +130,7 @@ def report_types(connection: Connection, asked: Report) -> dict[str, str]:
     ).fetchall()
     types: dict[str, str] = dict(found)
     compared = (each.column for each in asked.takes)
-    if not types.keys() >= {*asked.columns, *compared, *asked.scalars}:
+    ordered = (each.column for each in asked.order_by)
+    if not types.keys() >= {*asked.columns, *compared, *ordered, *asked.scalars}:
         raise NotBuilt(f"what the report {asked.name} shows is not built yet")
     return types

@@ -68,6 +68,28 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.shipments = Counter(
+            "gatehouse_shipments",
+            "Rounds in which changes were shipped to the lake, or could not be.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.outbox_bytes = Gauge(
+            "gatehouse_outbox_bytes",
+            "Changes that wait to be shipped, in bytes.",
+            registry=self.registry,
+        )
+        self.outbox_full = Gauge(
+            "gatehouse_outbox_full",
+            "1 while changes are not recorded: the outbox was full, or the first snapshot waits.",
+            registry=self.registry,
+        )
+        self.lake_lag = Gauge(
+            "gatehouse_lake_lag_seconds",
+            "For how long the oldest change that is not in the lake has been waiting.",
+            registry=self.registry,
+        )
+
         # Cached, since looking up a labelled series takes longer than counting in it.
         self._rows = lru_cache(1000)(self.rows.labels)
         self._requests = lru_cache(1000)(self.requests.labels)

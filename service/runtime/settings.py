@@ -27,7 +27,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 DEFAULT_WAREHOUSE = Path("warehouse/gatehouse.duckdb")
 MiB = 1024 * 1024
 
-SECRET = frozenset({"key", "backups_credentials", "backups_copy_credentials"})
+SECRET = frozenset({"key", "backups_credentials", "backups_copy_credentials", "lake_credentials"})
 WORDS: dict[Any, str] = {  # what is said of a type, to who gave something else
     int: "a whole number",
     float: "a number",
@@ -73,6 +73,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     backups_copy_credentials: Annotated[
         str, Meta(description="As `backups_credentials`, for the second place.")
     ] = ""
+    lake: Annotated[
+        Location | None,
+        Meta(
+            description="Where every change is shipped to, for other engines: a folder or a URL, as"
+            " `backups`."
+        ),
+    ] = None
+    lake_credentials: Annotated[
+        str, Meta(description="As `backups_credentials`, for the lake.")
+    ] = ""
+    lake_segment_bytes: Annotated[
+        Count, Meta(description="How large a segment of the lake becomes, about, in bytes.")
+    ] = 128 * MiB
+    lake_segment_seconds: Annotated[
+        Count, Meta(description="How long a change waits until it is shipped, in seconds.")
+    ] = 30
+    outbox_bytes: Annotated[
+        Count,
+        Meta(
+            description="The most bytes of changes that wait for the lake in the warehouse; beyond"
+            " it, they are left out, and a snapshot follows."
+        ),
+    ] = 1024 * MiB
     seeds: Annotated[
         Path,
         Meta(
@@ -266,7 +289,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 30
 
     def __post_init__(self) -> None:
-        for name in ("backups", "backups_copy"):
+        for name in ("backups", "backups_copy", "lake"):
             if (place := getattr(self, name)) is not None:
                 msgspec.structs.force_setattr(self, name, Location(place).within(self.project))
         for name in ("project", "warehouse", "seeds"):

@@ -18,6 +18,7 @@ from service.judge.findings import Findings
 from service.judge.relations import check_unique, dangling_rows
 from service.ops.stored_counts import stored_counts
 from service.runtime.wording import counted
+from service.upkeep.audit_queries import ACCOUNTED, LANDED, LINES_OF_FILES, UNLISTED
 from service.warehouse.losses import Losses, missing
 
 MAX_NAMED = 10  # problems that a check names one by one
@@ -92,67 +93,11 @@ def _loads_add_up(connection: Connection) -> AuditCheck:
     return _check("loads add up", problems, counted(count, "load"))
 
 
-# History that is judged again names a row that is on record already no second time. A refused load
-# counts all its rows, and lists those with violations of their own.
-_UNLISTED = """
-    with listed as (
-        select load_id, table_name, count(*) as times from ops.rejections group by all
-    ),
-
-    of_files as (
-        select listed.table_name, sum(listed.times) as times
-        from listed
-        inner join ops.loads using (load_id, table_name)
-        where kind in ('history', 'file')
-        group by all
-    ),
-
-    tried as (
-        select
-            load_id,
-            table_name,
-            count(*) filter (outcome = 'accepted') as accepted,
-            count(*) filter (outcome = 'rejected') as rejected,
-            count(*) filter (outcome = 'already_present') as already_present
-        from ops.replays
-        group by all
-    ),
-
-    counted as (
-        select
-            loads.*,
-            coalesce(listed.times, 0) as times,
-            coalesce(of_files.times, 0) as times_of_files,
-            coalesce(tried.accepted, 0) as tried_accepted,
-            coalesce(tried.rejected, 0) as tried_rejected,
-            coalesce(tried.already_present, 0) as tried_present
-        from ops.loads as loads
-        left join listed using (load_id, table_name)
-        left join of_files using (table_name)
-        left join tried using (load_id, table_name)
-    )
-
-    select
-        load_id, table_name, kind, rejected,
-        case when kind = 'replay' then tried_rejected else times end as on_record
-    from counted
-    where case
-        when kind in ('history', 'file') then times > rejected or rejected > times_of_files
-        when kind = 'replay' and status <> 'refused' then
-            (accepted, rejected, already_present)
-            <> (tried_accepted, tried_rejected, tried_present)
-        when status = 'refused' then times > rejected
-        else times <> rejected
-    end
-    order by number, load_id, table_name
-"""
-
-
 def _rejections_on_record(connection: Connection) -> AuditCheck:
     """The rejections of each load are those that it counts."""
     problems = [
         f"{kind} {load_id} of {table}: {rejected} rejected, {on_record} on record"
-        for load_id, table, kind, rejected, on_record in connection.execute(_UNLISTED).fetchall()
+        for load_id, table, kind, rejected, on_record in connection.execute(UNLISTED).fetchall()
     ]
     problems += [
         f"{counted(count, 'rejection')} of {table} of load {load_id}, which is not on record"
@@ -165,44 +110,6 @@ def _rejections_on_record(connection: Connection) -> AuditCheck:
     return _check("rejections on record", problems, counted(count, "rejection"))
 
 
-# macros/history/accounting.sql asks the same.
-_LINES_OF_FILES = """
-    select
-        load_id, table_name, lines, header_lines, blank_lines, skipped_lines, record_lines
-    from ops.loads
-    where
-        status = 'done'
-        and lines <> header_lines + blank_lines + skipped_lines + record_lines
-    order by number, load_id, table_name
-"""
-_LANDED = """
-    with numbered as (
-        select line, _lines, lead(line) over (order by line) as following from {raw}
-    ),
-
-    landed as (
-        select
-            count(*) as records,
-            coalesce(sum(_lines), 0) as lines,
-            max(line + _lines - 1) as last_line,
-            count(*) filter (following < line + _lines) as shared
-        from numbered
-    ),
-
-    counted as (
-        select loads.* from ops.loads inner join ops.landed using (load_id, table_name)
-        where table_name = ? and status = 'done' and loads.record_lines is not null
-    )
-
-    select
-        load_id, records, received, landed.lines, record_lines, last_line, counted.lines, shared
-    from landed cross join counted
-    where
-        records <> received or landed.lines <> record_lines or last_line > counted.lines
-        or shared > 0
-"""
-
-
 def _lines_add_up(connection: Connection, dictionary: Dictionary) -> AuditCheck:
     """Each line of a file is told as one of: header, blank, skipped, of a record.
 
@@ -212,11 +119,11 @@ def _lines_add_up(connection: Connection, dictionary: Dictionary) -> AuditCheck:
         f"load {load_id} of {table}: {lines} lines is not {header} of the header + {blank} blank"
         f" + {skipped} skipped + {of_records} of records"
         for load_id, table, lines, header, blank, skipped, of_records in connection.execute(
-            _LINES_OF_FILES
+            LINES_OF_FILES
         ).fetchall()
     ]
     for name in dictionary.tables:
-        query = _LANDED.format(raw=f"raw.{quoted(name)}")
+        query = LANDED.format(raw=f"raw.{quoted(name)}")
         wrong = connection.execute(query, [name]).fetchall()
         problems += [_landed_otherwise(name, *found) for found in wrong]
     (count,) = connection.execute("select count(record_lines) from ops.loads").fetchall()[0]
@@ -244,34 +151,9 @@ def _landed_otherwise(
     return said + f"line {last} is landed, the file has {all_lines}"
 
 
-# macros/history/accounting.sql asks the same.
-_ACCOUNTED = """
-    with restored as (
-        select * from ops.loads where table_name = $table and kind = 'restore'
-        order by number desc, load_id limit 1
-    ),
-
-    brought as (
-        select * from ops.loads where table_name = $table and kind <> 'restore'
-    )
-
-    select
-        (select count(*) from brought) + (select count(*) from restored),
-        coalesce((select sum(accepted) from brought), 0)
-        + coalesce((select received from restored), 0)
-        - coalesce((
-            select coalesce(
-                try_cast(json_extract_string(detail, '$.accepted_before') as bigint),
-                (select sum(accepted) from brought where finished_at <= restored.finished_at)
-            )
-            from restored
-        ), 0)
-"""
-
-
 def _rows_follow(connection: Connection, table: Table) -> AuditCheck:
     """A table has the rows that its last restore left it with, and those accepted since."""
-    loads, accounted = connection.execute(_ACCOUNTED, {"table": table.name}).fetchall()[0]
+    loads, accounted = connection.execute(ACCOUNTED, {"table": table.name}).fetchall()[0]
     rows, problems = count_rows(connection, table.name), []
     if rows != accounted:
         problems.append(f"it has {counted(rows, 'row')}, the loads account for {int(accounted):,}")

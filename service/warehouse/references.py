@@ -9,8 +9,8 @@ from service.engines.engine import Connection
 from service.engines.sql import core, quoted
 from service.errors import NotFound
 from service.warehouse.row_filters import as_parameter
-from service.warehouse.row_queries import COUNTED, shown
-from service.warehouse.stored_rows import shown_column
+from service.warehouse.row_queries import COUNTED
+from service.warehouse.stored_rows import shown, shown_column
 
 FIRST = 10  # rows that refer to this one, by their keys
 

@@ -10,7 +10,8 @@ from datetime import date, datetime
 from typing import Any
 
 from service.dictionary import Column, Table
-from service.dictionary.column_types import ColumnType, Unreadable
+from service.dictionary.column_types import ColumnType
+from service.dictionary.written_values import Unreadable
 from service.engines.sql import quoted
 from service.errors import BadRequest, shortened
 

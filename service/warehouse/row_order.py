@@ -6,10 +6,11 @@ from functools import cached_property
 from typing import Any
 
 from service.dictionary import Column, Table
-from service.dictionary.column_types import Unreadable
+from service.dictionary.written_values import Unreadable
 from service.engines.sql import quoted
 from service.errors import BadRequest, shortened
 from service.warehouse.row_filters import as_parameter, split
+from service.warehouse.sort_keys import SortKey, rows_behind
 
 DIRECTIONS, NULLS = ("asc", "desc"), ("nullslast", "nullsfirst")
 LISTED = "listed"  # what a query that is ordered calls the table
@@ -30,26 +31,11 @@ class OrderPart:
         ends = (".desc" * self.descending, ".nullsfirst" * self.nulls_first)
         return "".join((self.column.name, *ends))
 
-    def sql(self) -> str:
-        """As ``order by`` takes it; of the table: a timestamp is shown as a text of its name."""
-        direction = " desc" if self.descending else ""
-        nulls = "first" if self.nulls_first else "last"
-        return f"{LISTED}.{quoted(self.column.name)}{direction} nulls {nulls}"
-
-    def behind(self, value: Any) -> tuple[str, list[Any]]:
-        """The condition that a row comes later than one that has `value` here."""
-        name = quoted(self.column.name)
-        if value is None:
-            return (f"{name} is not null" if self.nulls_first else "false"), []
-        condition = f"{name} {'<' if self.descending else '>'} ?"
-        if not self.nulls_first and not self.column.required:
-            condition = f"({condition} or {name} is null)"
-        return condition, [value]
-
-    def same(self, value: Any) -> tuple[str, list[Any]]:
-        """The condition that a row has `value` here."""
-        name = quoted(self.column.name)
-        return (f"{name} is null", []) if value is None else (f"{name} = ?", [value])
+    @property
+    def key(self) -> SortKey:
+        """As SQL sorts by it."""
+        column = self.column
+        return SortKey(column.name, self.descending, self.nulls_first, column.required)
 
 
 @dataclass(frozen=True)
@@ -95,8 +81,8 @@ class RowOrder:
         return tuple(part.column for part in self.parts)
 
     def sql(self) -> str:
-        """As ``order by`` takes it."""
-        return ", ".join(part.sql() for part in self.parts)
+        """As ``order by`` takes it; of the table: a timestamp is shown as a text of its name."""
+        return ", ".join(part.key.sql(LISTED) for part in self.parts)
 
     def values_of(self, key: Sequence[Any]) -> list[Any]:
         """The values of a place, as the engine takes them, of what a cursor says.
@@ -117,17 +103,8 @@ class RowOrder:
 
     def behind(self, values: Sequence[Any]) -> tuple[str, list[Any]]:
         """The condition that a row comes later than the place of these values."""
-        conditions: list[str] = []
-        parameters: list[Any] = []
-        same, of_same = ["true"], list[Any]()
-        for part, value in zip(self.parts, values, strict=True):
-            later, of_later = part.behind(value)
-            conditions.append(f"({' and '.join([*same, later])})")
-            parameters += [*of_same, *of_later]
-            equal, of_equal = part.same(value)
-            same.append(equal)
-            of_same += of_equal
-        return self._narrowed(values[0], f"({' or '.join(conditions)})", parameters)
+        condition, parameters = rows_behind([part.key for part in self.parts], values)
+        return self._narrowed(values[0], condition, parameters)
 
     def _narrowed(self, first: Any, condition: str, parameters: list[Any]) -> tuple[str, list[Any]]:
         """The same, with what the engine can leave out blocks of rows by."""

@@ -13,7 +13,7 @@ from service.engines.sql import core, quoted
 from service.errors import BadRequest, shortened
 from service.warehouse.row_filters import RowFilter, column_named, read_filter, split
 from service.warehouse.row_order import LISTED, RowOrder
-from service.warehouse.stored_rows import RowPage, shown_column
+from service.warehouse.stored_rows import RowPage, shown
 
 COUNTED = 10_000  # an estimate counts up to here
 ORDER, SELECT = "order", "select"
@@ -122,20 +122,14 @@ def page(
     where, values = query.where(after)
     key, order = quoted(query.table.primary_key), query.order.sql()
     name = f"{core(query.table.name)} as {LISTED}"
-    places = ", ".join(shown_column(each.name, each.type.name) for each in query.order.columns)
     found = connection.execute(
-        f"select {shown(query.columns)}, {places} from {name} where {key} in"
+        f"select {shown(query.columns)}, {shown(query.order.columns)} from {name} where {key} in"
         f" (select {key} from {name} where {where} order by {order} limit ?) order by {order}",
         [*values, limit + 1],
     ).fetchall()
     width, more = len(query.columns), len(found) > limit
     rows = RowPage(query.names, [row[:width] for row in found[:limit]], more)
     return QueriedPage(rows, query.order.place_of(found[limit - 1][width:]) if more else None)
-
-
-def shown(columns: Iterable[Column]) -> str:
-    """Columns as SQL selects them to be shown."""
-    return ", ".join(shown_column(column.name, column.type.name) for column in columns)
 
 
 def count(connection: Connection, query: RowQuery, exact: bool) -> RowCount:

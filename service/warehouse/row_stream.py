@@ -8,7 +8,8 @@ import pyarrow as pa
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted
 from service.warehouse.row_order import LISTED
-from service.warehouse.row_queries import RowQuery, shown
+from service.warehouse.row_queries import RowQuery
+from service.warehouse.stored_rows import shown
 
 BATCH = 30_720  # rows; a quarter of a group of DuckDB's
 

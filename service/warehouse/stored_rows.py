@@ -34,15 +34,16 @@ def counts(connection: Connection, tables: Iterable[str]) -> dict[str, int]:
 def row(connection: Connection, table: Table, key: Any) -> RowPage:
     """The row of that primary key; no row if there is none."""
     found = connection.execute(
-        f"select {_shown_columns(table)} from {core(table.name)}"
+        f"select {shown(table.columns)} from {core(table.name)}"
         f" where {quoted(table.primary_key)} = ?",
         [key],
     ).fetchall()
     return RowPage(table.column_names, found)
 
 
-def _shown_columns(table: Table) -> str:
-    return ", ".join(shown_column(column.name, column.type.name) for column in table.columns)
+def shown(columns: Iterable[Column]) -> str:
+    """Columns as SQL selects them to be shown."""
+    return ", ".join(shown_column(column.name, column.type.name) for column in columns)
 
 
 def shown_column(name: str, type_name: str) -> str:

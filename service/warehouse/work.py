@@ -100,6 +100,7 @@ class Group:
 
     keys: KeyIndex
     rows: defaultdict[str, list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
+    row_loads: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     loads: list[records.LoadRecord] = field(default_factory=list)
     rejections: list[records.RejectionRecord] = field(default_factory=list)
     answers: dict[str, records.AnswerRecord] = field(default_factory=dict)
@@ -135,6 +136,7 @@ class Group:
         batch, accepted = verdict.batch, outcome.accepted(verdict)
         if accepted:
             self.rows[batch.table.name].append(verdict.accepted)
+            self.row_loads[batch.table.name].append(outcome.load_id or "")
         present = len(verdict.present)
         load = records.LoadRecord(
             load_id=outcome.load_id or "",

@@ -36,8 +36,11 @@ from service.judge.batch import Batch
 from service.judge.key_index import KeyIndex
 from service.judge.micro_batches import SMALL
 from service.ops import records
+from service.ops.changes import listener_of
 from service.ops.replays import record
 from service.ops.stored_counts import stored_counts
+from service.outbox.content import loads_of
+from service.outbox.outbox import Outbox
 from service.runtime.logs import get_logger
 from service.warehouse.arrivals import Arrivals
 from service.warehouse.commit_journal import CommitJournal, NotNoted
@@ -74,11 +77,13 @@ class Writer:
         waiting: int,
         group_rows: int,
         losses: Losses | None = None,
+        outbox: Outbox | None = None,
     ) -> None:
         """At most `waiting` requests wait; at most about `group_rows` rows share a commit.
 
-        Where there are `losses`, it writes nothing.
+        Where there are `losses`, it writes nothing. What it commits is recorded in the `outbox`.
         """
+        self.outbox = outbox
         self._database = database
         self.journal = CommitJournal(database.path)
         self.losses = losses
@@ -178,6 +183,8 @@ class Writer:
         """Notes what a build has committed; call with `lock` held."""
         try:
             with self._database.reading() as connection:
+                if self.outbox:
+                    self.outbox.look(connection)
                 self.journal.note(stored_counts(connection))
         except (DatabaseError, Problem):
             log.exception("journal_failed")
@@ -189,6 +196,8 @@ class Writer:
         def take_up(connection: Connection) -> None:
             keys = KeyIndex(dictionary)
             keys.load(connection, dictionary.tables)
+            if self.outbox:
+                self.outbox.take_dictionary(connection, dictionary)
             self.dictionary, self.keys = dictionary, keys
 
         return self.run(take_up)
@@ -324,6 +333,8 @@ class Writer:
     def _roll_back(self, error: Exception) -> None:
         with suppress(DatabaseError):  # there may be no transaction left
             self._connection.rollback()
+        if self.outbox:
+            self.outbox.rolled_back(self._connection)
         self.versions.update(self.dictionary.tables.keys())  # who knows what was committed
         if isinstance(error, FatalError):
             self._database.has_failed(error)
@@ -332,25 +343,39 @@ class Writer:
 
     def _transaction(self, inserts: Sequence[Insert]) -> list[Answer]:
         group = Group(KeyIndex(self.dictionary, base=self.keys))
-        self._connection.begin()
+        self._begin()
         answers = self._answers(inserts, group)
         for table, parts in group.rows.items():
             # In one piece: DuckDB takes as long to begin with a piece as for a hundred rows.
             rows = pa.concat_tables(parts).combine_chunks()
             insert_arrow(self._connection, f"{core(table)} by name", rows)
+            if listener := listener_of(self._connection):
+                listener.add(table, "insert", rows, loads_of(parts, group.row_loads[table]))
         records.write(self._connection, group.loads)
         records.write(self._connection, group.rejections)
         records.write(self._connection, list(group.answers.values()))
         if group.replays:
             record(self._connection, group.replays, group.counted)
             records.write(self._connection, group.trail)
-        self._connection.commit()  # the commit point: from here on it is so
+        self._commit()  # the commit point: from here on it is so
         self.keys.absorb(group.keys)
         for table in group.rows:
             self.versions[table] += 1
         if problem := self.journal.add(group.counts()):
             return [problem if _has_written(answer) else answer for answer in answers]
         return answers
+
+    def _begin(self) -> None:
+        self._connection.begin()
+        if self.outbox:
+            self.outbox.begin(self._connection)
+
+    def _commit(self) -> None:
+        if self.outbox:
+            self.outbox.record(self._connection)
+        self._connection.commit()
+        if self.outbox:
+            self.outbox.committed()
 
     def _answers(self, inserts: Sequence[Insert], group: Group) -> list[Answer]:
         """As if one came after the other; most often all that is asked for can be done at once."""
@@ -399,9 +424,9 @@ class Writer:
     def _do(self, run: WriterTask, future: "Future[Any] | Promise") -> None:
         try:
             self._refresh()
-            self._connection.begin()
+            self._begin()
             result = self._once(run)
-            self._connection.commit()  # the commit point
+            self._commit()  # the commit point
         except Exception as error:  # noqa: BLE001 - it is told to whom it concerns
             self._roll_back(error)
             future.set_exception(as_problem(error))

@@ -1,11 +1,15 @@
 """Connections that keep a place and do nothing with it, or more of them than there are places."""
 
+import asyncio
+import json
+import select
 import shutil
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -14,8 +18,9 @@ import pytest
 import trustme
 
 from service.access import keys_file
-from service.api.http import accepting, connections, seats, server
+from service.api.http import accepting, connections, seats, server, turns
 from service.api.http.seats import MAX_REFUSED, Addresses, Seats
+from service.api.http.turns import Turns
 from service.runtime.settings import Settings
 from tests.support.files import no_more_files
 from tests.support.processes import COMMAND, NEEDS_PROC, Service
@@ -106,6 +111,65 @@ def test_who_is_at_work_stays_and_the_next_is_told(limited):
         many[-1].wait_for_end()  # who comes beyond those is not told
     with limited() as client:
         assert is_served(client)
+
+
+def test_who_asks_while_all_are_at_work_is_served_when_one_of_them_is_done(limited, monkeypatch):
+    monkeypatch.setattr(connections, "REFUSED_SECONDS", 30)
+    with limited(max_connections=2) as client, ExitStack() as stack:
+        at_work = [stack.enter_context(busy(client)) for _ in range(2)]
+        newcomers = [stack.enter_context(wired(client)) for _ in range(2)]
+        for newcomer in newcomers:
+            newcomer.send(request())
+        assert not any(has_come(newcomer) for newcomer in newcomers)
+        at_work[0].send(b"[{}, {}] ")
+        assert [newcomer.answer().status for newcomer in newcomers] == [200, 200]
+        assert not at_work[1].has_ended()
+
+
+def test_who_makes_room_gets_the_rest_of_its_answer(limited, monkeypatch):
+    monkeypatch.setattr(connections, "REFUSED_SECONDS", 30)
+    with limited(max_connections=1) as client, deaf(client, answers=1) as wire:
+        with wired(client) as newcomer:
+            assert newcomer.ask(request()).status == 200
+        assert len(json.loads(wire.answer().body)["rows"]) > 1000
+
+
+def test_what_is_sent_ahead_waits_until_others_had_their_turn(limited, monkeypatch):
+    monkeypatch.setattr(turns, "AT_ONCE", 0)
+    with limited() as client, wired(client) as wire:
+        wire.send(request() * 3)
+        assert wire.answer().status == 200
+        assert is_served(client)
+        assert not has_come(wire)
+        monkeypatch.setattr(turns, "AT_ONCE", 4)
+        assert [wire.answer().status for _ in range(2)] == [200, 200]
+
+
+def test_a_turn_is_a_few_and_one_that_fails_stops_no_other():
+    begun: list[object] = []
+
+    def fail() -> None:
+        begun.append("failed")
+        raise ValueError
+
+    async def all_turns() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda *_: begun.append("told"))
+        waiting = Turns()
+        waiting.wait(fail)
+        for number in range(turns.AT_ONCE + 1):
+            waiting.wait(partial(begun.append, number))
+        while turns.AT_ONCE not in begun:
+            begun.append("others")
+            await asyncio.sleep(0)
+
+    asyncio.run(all_turns())
+    first = [*range(turns.AT_ONCE)]
+    assert begun == ["others", "failed", "told", "others", *first, "others", turns.AT_ONCE]
+
+
+def has_come(wire: Wire) -> bool:
+    """Whether something has come, which is not waited for."""
+    return bool(select.select([wire.socket], [], [], 0)[0])
 
 
 def test_a_connection_that_is_refused_does_not_stay(limited):

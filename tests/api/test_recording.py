@@ -7,7 +7,7 @@ from litestar import get
 from litestar.testing import TestClient
 
 from service.api.http.authentication import ANYONE
-from service.app import create_app
+from service.app import all_routes, create_app
 from tests.support.log_lines import logging_to_lines
 
 
@@ -15,6 +15,16 @@ from tests.support.log_lines import logging_to_lines
 def fails() -> None:
     """Has a fault."""
     raise ValueError("a fault")
+
+
+@pytest.fixture
+def failing(settings):
+    """An application with a route more, which no other has."""
+    all_routes.cache_clear()
+    app = create_app(settings, ANYONE)
+    app.register(fails)
+    yield app
+    all_routes.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -27,11 +37,9 @@ def fails() -> None:
         ("GET", "/v1/fails", 500, "/v1/fails"),
     ],
 )
-def test_every_request_is_on_record(settings, method, path, status, route):
-    app = create_app(settings, ANYONE)
-    app.register(fails)
+def test_every_request_is_on_record(failing, method, path, status, route):
     with (
-        TestClient(app, raise_server_exceptions=False) as client,
+        TestClient(failing, raise_server_exceptions=False) as client,
         logging_to_lines(log_format="json") as logged,
     ):
         answer = client.request(method, path, headers={"X-Request-ID": "mine"})

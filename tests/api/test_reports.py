@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from service.api.http.paging import cursor
 from tests.support.answers import is_problem
 
 QUARTERS = "/v1/reports/hires_by_quarter"
@@ -191,9 +192,41 @@ def test_a_value_of_another_type_is_named(reader, query, parameter):
     assert answer.json()["parameter"] == parameter
 
 
-@pytest.mark.parametrize("after", ["x", "WyJhIl0", "Wy0xXQ"])
+ORDER_OF_TIME = 'hires_over_time "month" nulls last,"department" nulls last'
+CURSORS = {
+    "no text of ours": "x",
+    "no place": cursor(),
+    "a number of rows": cursor(1),
+    "too little": cursor(ORDER_OF_TIME, "2021-01-01"),
+    "no month": cursor(ORDER_OF_TIME, "2021-02-30", "Archives"),
+    "no text": cursor(ORDER_OF_TIME, "2021-01-01", 1),
+    "of another report": cursor("hires_by_quarter", "Archives", "Clerk", "2021"),
+}
+
+
+@pytest.mark.parametrize("after", CURSORS.values(), ids=CURSORS)
 def test_a_cursor_of_another_kind_is_a_bad_request(reader, after):
-    assert is_problem(reader.get(f"{TIME}?after={after}"), 400, "bad-request")
+    assert is_problem(reader.get(TIME, params={"after": after}), 400, "bad-request")
+
+
+def test_a_place_in_a_report_may_be_where_no_row_is(reader):
+    """The row of a cursor may be gone."""
+    after = cursor(ORDER_OF_TIME, "2021-03-01", "B")
+    rows = reader.get(TIME, params={"after": after}).json()["rows"]
+    assert rows == [
+        row
+        for row in reader.get(TIME).json()["rows"]
+        if (row["month"], row["department"].encode()) > ("2021-03-01", b"B")
+    ]
+
+
+def test_rows_that_come_between_two_pages_move_no_other_row(client):
+    first = client.get(TIME, params={"limit": 5})
+    following = client.get(first.links["next"]["url"]).json()["rows"]
+    hire = {"id": 9002, "name": "A", "datetime": "1901-12-31T23:59:59Z"}
+    client.post("/v1/tables/hired_employees/rows", json={**hire, "department_id": 1, "job_id": 1})
+    assert client.get(TIME, params={"limit": 5}).json()["rows"] != first.json()["rows"]
+    assert client.get(first.links["next"]["url"]).json()["rows"] == following
 
 
 def test_the_pages_of_a_report_are_all_of_its_rows(reader):

@@ -106,6 +106,7 @@ def test_empty_judges_nothing(fresh: Project, filled: Project, command: str) -> 
 
 def test_a_table_of_record_is_shown_as_what_it_is(filled: Project) -> None:
     assert "Archives" in succeeds(filled, "show", "--select", "departments")
+    assert "Archives" in succeeds(filled, "show", "--select", "raw_departments")
     assert "Ana" in succeeds(
         filled, "show", "--inline", "select * from {{ ref('hired_employees') }}"
     )

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from service.dictionary.column_types import DATE, RFC3339_UTC, TYPES, Unreadable
+from service.dictionary.column_types import TYPES
 from service.dictionary.rules import KINDS
 from service.dictionary.timestamps import read_seconds
+from service.dictionary.written_values import DATE, RFC3339_UTC, Unreadable
 from tests.support.cases import RULINGS
 
 TIMESTAMP = TYPES["timestamp"]

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from service.dictionary import Column, Rule, Table
 from service.dictionary.blank import is_blank
-from service.dictionary.column_types import DATE, TIMESTAMP, TYPES, Unreadable
+from service.dictionary.column_types import TYPES
 from service.dictionary.rules import KINDS
+from service.dictionary.written_values import DATE, TIMESTAMP, Unreadable
 from service.formats.bodies.body_rows import rows_of
 from service.judge.judge import Judge
 from tests.support.cases import READINGS, RULINGS, Ruling

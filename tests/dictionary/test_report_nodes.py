@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from service.dictionary import DictionaryError
+from service.dictionary import DictionaryError, ReportSort
 from service.dictionary.report_nodes import read_report
 
 PLAIN: dict[str, Any] = {"columns": ["a", "n"], "order_by": ["a"], "scalars": {"mean": 0.0}}
@@ -16,10 +16,20 @@ def test_a_name_alone_is_a_whole_number_that_has_to_be_given():
     assert year.required
 
 
+def test_an_order_ends_with_the_grain_of_the_mart_or_else_with_all_columns():
+    said = {**PLAIN, "order_by": ["n DESC  nulls first"]}
+    first = ReportSort("n", descending=True, nulls_first=True)
+    assert read_report("some", "m", said, ("x", "n")).order_by == (first, ReportSort("x"))
+    assert read_report("some", "m", said).order_by == (first, ReportSort("a"))
+
+
 @pytest.mark.parametrize(
     ("said", "told"),
     [
         ({"parameter": []}, "parameter"),
+        ({"order_by": ["a + n"]}, "order_by takes columns"),
+        ({"order_by": ["a down"]}, "order_by takes columns"),
+        ({"order_by": [1]}, "order_by takes columns"),
         ({"parameters": ["limit"]}, "limit"),
         ({"parameters": ["a", "a"]}, "twice"),
         ({"parameters": [{"type": "text"}]}, "without a name"),

@@ -22,7 +22,7 @@ from random import Random
 import pytest
 
 from service.runtime.settings import Settings
-from tests.support.processes import Service
+from tests.support.processes import Service, kill_while_it_starts
 from tests.support.services import copied
 from tests.support.workers import (
     FIRST,
@@ -45,7 +45,8 @@ LONGEST = 3.0  # seconds until the kill, in a few rounds
 LONGEST_OF_MANY = 1.5  # and in many, which see as much
 MANY = 50
 OF_A_WAREHOUSE = 20  # rounds
-IN_ORDER = 2  # rounds, after which the service, whole again, is ended in order
+CHECKED = 3  # rounds, after which all is looked at; until then each has only settled what was open
+IN_ORDER = 6  # rounds, after which the service, whole again, is ended in order
 # Parts of files small enough that a kill falls between, before and behind them.
 PROGRAM = """
 from service.doors import files
@@ -116,8 +117,11 @@ def _rounds(
                 service = Service(settings, PROGRAM, IN_TIME)
             code = _work_until_ended(service, workers, seconds, sent)
             assert code == (-signal.SIGKILL if sent == signal.SIGKILL else 0)
+            if number % CHECKED == 0:  # once more, before it has found out what was left behind
+                kill_while_it_starts(settings, PROGRAM, IN_TIME, seconds)
             service = Service(settings, PROGRAM, IN_TIME)
-            _check(service, workers)
+            if (number + 1) % CHECKED == 0 or number + 1 == len(moments):
+                _check(service, workers)
         found = _found(service)
         _end_in_order(settings, service)
     except BaseException as error:
@@ -132,7 +136,7 @@ def _rounds(
 def _found(service: Service) -> int:
     """The rows of the workers, among all."""
     tables = ("departments", "jobs", "hired_employees")
-    return sum(len(ids_of(service.client, table, FIRST, LAST)) for table in tables)
+    return sum(len(ids_of(service.client.get, table, FIRST, LAST)) for table in tables)
 
 
 def _moments(chance: Random, rounds: int) -> list[float]:

@@ -22,8 +22,8 @@ import pyarrow as pa
 import pytest
 
 from service.dictionary import Column, Dictionary, Table
-from service.dictionary.column_types import Unreadable
 from service.dictionary.rules import KINDS
+from service.dictionary.written_values import Unreadable
 from service.engines.duckdb import Database
 from service.formats.bodies.body_rows import rows_of
 from service.judge.admission import admit

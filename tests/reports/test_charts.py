@@ -3,10 +3,10 @@
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.dictionary import Report, ReportChart
+from service.dictionary import Report, ReportChart, ReportSort
 from service.reports.chart_data import MAX_BARS, Chart, ChartEntry, chart_of
 from service.reports.chart_png import png_of
 from service.reports.chart_scale import Scale, written
@@ -17,7 +17,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def drawn_by(chart: ReportChart, columns: tuple[str, ...], *rows: tuple[object, ...]) -> Chart:
-    report = Report("some_report", "Some.", "mart", (), columns, columns, chart=chart)
+    order = tuple(map(ReportSort, columns))
+    report = Report("some_report", "Some.", "mart", (), columns, order, chart=chart)
     found = chart_of(report, RowPage(columns, rows), {"mean": 2.5})
     assert found is not None
     return found
@@ -57,6 +58,7 @@ ENTRIES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(ENTRIES, st.sampled_from(["bars", "line"]), st.booleans(), st.none() | st.floats(0, 1e9))
 def test_any_rows_make_a_picture_that_stays_within_itself(entries, kind, narrow, mean):
     chart = Chart(kind, "<Title> & more", "Said.", ("a", "b", "c"), tuple(entries), mean)
@@ -81,6 +83,7 @@ def printable(text: str) -> str:
     )
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1e12), st.floats(-1e6, 0))
 def test_a_scale_has_the_numbers_on_it_and_few_lines(highest, lowest):
     scale = Scale.of(highest, lowest)

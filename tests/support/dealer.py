@@ -7,7 +7,7 @@ from contextlib import suppress
 from random import Random
 
 from service.dictionary import Column, Table
-from service.dictionary.column_types import Unreadable
+from service.dictionary.written_values import Unreadable
 from tests.support.odd_values import ODD, WHITE
 
 Line = list[str]  # the fields of one row as a CSV file has them; "" is a missing value

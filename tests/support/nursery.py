@@ -171,7 +171,11 @@ def _serve(control: socket.socket) -> None:
 
 
 def _build_once() -> None:
-    """A build of the shipped history; of its threads, only Arrow's stay, which knows of forks."""
+    """A build of the shipped history; of its threads, only Arrow's stay, which knows of forks.
+
+    And the routes of the application.
+    """
+    from service.app import create_app
     from service.dbt.runner import build_offline
     from service.runtime.locations import Location
     from service.runtime.settings import Settings
@@ -185,6 +189,7 @@ def _build_once() -> None:
         build = build_offline(settings)
         assert build.status == "done", build.message
         parsed.keep(settings)
+        create_app(settings)
     # Locks of dbt have names in the system: this process forgets its own, each child has others.
     util._run_finalizers()  # type: ignore[attr-defined]
     resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]

@@ -2,8 +2,10 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, TypeAlias
@@ -33,11 +35,8 @@ class Service:
 
         A new Python is for those who weigh it, or change what happens before a program begins.
         """
-        paths = {f"GATEHOUSE_{name.upper()}": str(getattr(settings, name)) for name in PATHS}
-        quiet = {"GATEHOUSE_LOG_LEVEL": "warning", "GATEHOUSE_VERIFY_SCHEDULE": "never"}
-        environ = {**os.environ, **paths, **quiet, **(more or {})}
         start = _in_new_python if new_python else in_fork
-        self.process, self._out = start(program, environ)
+        self.process, self._out = start(program, _environ(settings, more))
         said = (line for line in self._out if line.startswith("Gatehouse is at"))
         address = next(said, None)
         assert address, f"the service did not start: exit code {self.process.wait()}"
@@ -65,6 +64,22 @@ class Service:
         code = self.process.wait(90)
         self.kill()
         return code
+
+
+def kill_while_it_starts(
+    settings: Settings, program: str, more: Mapping[str, str], seconds: float
+) -> None:
+    """Starts a service, which is killed after so many seconds, whether it answers yet or not."""
+    process, out = in_fork(program, _environ(settings, more))
+    with out:
+        threading.Timer(seconds, process.kill).start()
+        assert process.wait(60) == -signal.SIGKILL
+
+
+def _environ(settings: Settings, more: Mapping[str, str] | None) -> dict[str, str]:
+    paths = {f"GATEHOUSE_{name.upper()}": str(getattr(settings, name)) for name in PATHS}
+    quiet = {"GATEHOUSE_LOG_LEVEL": "warning", "GATEHOUSE_VERIFY_SCHEDULE": "never"}
+    return {**os.environ, **paths, **quiet, **(more or {})}
 
 
 Running: TypeAlias = "Child | subprocess.Popen[str]"

@@ -6,7 +6,8 @@ told, and from the one request that it had no answer to, which was either done o
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -38,6 +39,7 @@ class Worker(ABC):
         """Goes on until the service is gone, or `stop` is set."""
         with client_of(url) as client:
             try:
+                self.settle(client)
                 while not stop.is_set():
                     self.step(client)
             except Gone:
@@ -51,6 +53,9 @@ class Worker(ABC):
     @abstractmethod
     def step(self, client: httpx.Client) -> None:
         """Does one thing, and remembers the answer; Gone when there is none."""
+
+    def settle(self, client: httpx.Client) -> None:  # noqa: B027 - most have nothing to settle
+        """Finds out what came of the request that it had no answer to, if there is one."""
 
     @abstractmethod
     def check(self, client: httpx.Client) -> None:
@@ -102,9 +107,12 @@ class Inserter(Worker):
     def check(self, client: httpx.Client) -> None:
         asked = set(self._open[1]) if self._open else set()
         for table in ("departments", "hired_employees"):
-            there = ids_of(client, table, self._first, self._first + FIRST)
+            there = ids_of(client.get, table, self._first, self._first + FIRST)
             assert self.told <= there, "what was answered is missing"
             assert there - self.told in (set(), asked), "a part of a request is there"
+        self.settle(client)
+
+    def settle(self, client: httpx.Client) -> None:
         if self._open:
             self._insert(client)  # the same answer again, or the first one
 
@@ -156,12 +164,15 @@ class Loader(Worker):
         assert load["rejected"] == LINES // BROKEN, load
         self._done.add(self._taken.pop(load_id))
 
-    def check(self, client: httpx.Client) -> None:
+    def settle(self, client: httpx.Client) -> None:
         if self._open is not None:  # it was not taken in, or it was: once is enough
             self._send(client)
         for load_id in list(self._taken):
             self._wait(client, load_id)
-        there = ids_of(client, "hired_employees", self._first, self._first + FIRST)
+
+    def check(self, client: httpx.Client) -> None:
+        self.settle(client)
+        there = ids_of(client.get, "hired_employees", self._first, self._first + FIRST)
         assert there == {i for first in self._done for i in _fitting(first)}
 
 
@@ -256,7 +267,11 @@ class Restorer(Worker):
         self._now, self._then = then, None
 
     def check(self, client: httpx.Client) -> None:
-        there = frozenset(ids_of(client, "jobs", self._first, self._first + FIRST))
+        self.settle(client)
+
+    def settle(self, client: httpx.Client) -> None:
+        get = partial(self.ask, client, "GET")
+        there = frozenset(ids_of(get, "jobs", self._first, self._first + FIRST))
         assert there in (self._now, self._then)
         self._now, self._then = there, None
 
@@ -272,12 +287,12 @@ def _file(first: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def ids_of(client: httpx.Client, table: str, first: int, end: int) -> set[int]:
+def ids_of(get: Callable[[str], httpx.Response], table: str, first: int, end: int) -> set[int]:
     """The ids from `first` on, before `end`, of a table, which has each once."""
     found: list[int] = []
     path: str | None = f"/v1/tables/{table}/rows?limit=10000"
     while path:
-        answer = client.get(path)
+        answer = get(path)
         assert answer.status_code == 200, answer.text
         found += [row["id"] for row in answer.json()["rows"]]
         path = answer.links["next"]["url"] if "next" in answer.links else None

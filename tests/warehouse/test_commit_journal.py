@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from service.engines.duckdb import Database, DatabaseError
-from service.engines.duckdb_log import HEAD, log_of, read_log
+from service.engines.duckdb_log import HEAD, log_beside, log_of, read_log
 from service.engines.engine import Connection
 from service.ops import records, trail
 from service.runtime.clock import utc_now
@@ -213,6 +213,20 @@ def test_no_bit_of_the_log_can_flip_unnoticed_and_all_but_its_transaction_is_bro
             read += 1
         database.close()
     assert read > 20
+
+
+def test_what_was_committed_during_a_checkpoint_is_looked_at_before_duckdb_opens_it(killed, left):
+    """DuckDB logs it in a file beside the log. That file is damaged here."""
+    log, beside = killed.after[2][LOG], killed.last[LOG][:-5]
+    settings = left(killed.last | {LOG: log, f"{LOG}.checkpoint": beside})
+    read = read_log(settings.warehouse)
+    assert not read.is_whole
+    assert read.unreadable > 0
+    losses, there = opened(settings)
+    assert losses is not None
+    assert there == ids_after(3)
+    assert log_of(settings.warehouse).read_bytes() == log, "nothing is cut off before"
+    assert log_beside(settings.warehouse).read_bytes() == beside
 
 
 def test_a_log_is_read_as_duckdb_reads_it(killed, left):

@@ -199,3 +199,8 @@
     It goes into `load`, too: `described`, in words; `counted`, by those names; or else `refused`, why no sense could be
     made of it. -#}
 {% macro land_file(load) -%}{{ return(adapter.dispatch('land_file')(load)) }}{%- endmacro %}
+
+{#- Records in the open transaction, for the feed of changes, what a load has changed: the rows of `load.table` that are
+    in `load.typed` and not in `load.exceptions`, and what the books say of `load.load_id`. `load.columns` are the
+    table's, mapped to their types. -#}
+{% macro record_change(load) -%}{{ return(adapter.dispatch('record_change')(load)) }}{%- endmacro %}

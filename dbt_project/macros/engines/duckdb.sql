@@ -274,6 +274,11 @@
     {% do adapter.store_relation('gatehouse', this, [], load.path, 'csv', load) %}
 {%- endmacro %}
 
+{#- As that: service/outbox/build_changes.py, on the connection of the model. -#}
+{% macro duckdb__record_change(load) -%}
+    {% do adapter.store_relation('gatehouse', this, [], '', 'change', load) %}
+{%- endmacro %}
+
 {#- For dbt's persist_docs: comments of a relation and its columns, and only those that are not there yet. A table of
     record keeps its own for good, so that to look is all that most builds do; a view has just been made without any.
     DuckDB lets rows be inserted meanwhile: no lock is needed. -#}

@@ -23,9 +23,9 @@
     {% endif %}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
 
-    {#- What `dbt seed --show` prints. -#}
+    {#- What `dbt seed --show` and `dbt show` print. -#}
     {% set shown = 'select * from ' ~ this ~ ' order by line limit 10' if table else "select 'of no table' as history" %}
-    {% do store_result('agate_table', response='OK', agate_table=run_query(shown) if flags.WHICH == 'seed' else none) %}
+    {% do store_result('agate_table', response='OK', agate_table=run_query(shown) if flags.WHICH in ('seed', 'show') else none) %}
     {{ return({'relations': [this.incorporate(type='table')] if table else []}) }}
 {% endmaterialization %}
 

@@ -10,9 +10,10 @@ from typing import Any, cast
 from service.api.http.framing import Framing
 from service.api.http.seats import Seat
 from service.api.http.transports import HeadWithBody, reset
+from service.api.http.turns import Turns
 from service.runtime.settings import Settings
 
-REFUSED_SECONDS = 1  # for a connection beyond the most to ask, so that it can be told
+REFUSED_SECONDS = 1  # for a connection beyond the most to ask, and for a place to become free
 MIN_RATE = 1024  # bytes a second that a client has to read
 LAST_SECONDS = 5  # for a client to begin to read, when the service is to end
 
@@ -20,18 +21,21 @@ LAST_SECONDS = 5  # for a client to begin to read, when the service is to end
 class ClientConnection(Framing):
     """One connection of a client."""
 
-    def __init__(self, settings: Settings, place: Seat, *args: Any, **kwargs: Any) -> None:
-        self.close_seconds = settings.idle_seconds
+    def __init__(
+        self, settings: Settings, turns: Turns, place: Seat, *args: Any, **kwargs: Any
+    ) -> None:
+        self.close_seconds, self.turns = settings.idle_seconds, turns
         super().__init__(*args, **kwargs)
         self._settings, self._place = settings, place
         self._timer: asyncio.TimerHandle | None = None
         self._sending: asyncio.TimerHandle | None = None
         self._unsent = 0  # bytes that waited to be read when `_sending` was set
+        self._asked = b""  # what came before there was a place
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Takes it up, for a moment only where there are too many."""
         super().connection_made(transport)
-        self._place.end = self.end
+        self._place.end, self._place.enter = self.give_way, self._enter
         refused = self._place.is_refused
         self._set_timer(REFUSED_SECONDS if refused else self._settings.header_seconds)
 
@@ -46,12 +50,20 @@ class ClientConnection(Framing):
         """Takes what arrived, usually a whole request."""
         if self.transport.is_closing():
             return
-        if self._place.is_refused:  # now that it has asked: a client that sends hears nothing
-            detail = "there are as many connections as there may be"
-            self.refuse(503, "unavailable", "Unavailable", detail)
+        if self._place.is_refused:
+            self._asked += data
+            self.transport.pause_reading()
+            self._place.stand()
             return
         self.take(data)
         self.settle()
+
+    def _enter(self) -> None:
+        asked, self._asked = self._asked, b""
+        self._stop_timer()
+        self._set_timer(self._settings.header_seconds)
+        self.transport.resume_reading()
+        self.data_received(asked)
 
     def settle(self) -> None:
         """Something was parsed: it is to be answered, or more is waited for."""
@@ -105,6 +117,14 @@ class ClientConnection(Framing):
             self._sending.cancel()
             self._sending = None
 
+    def give_way(self) -> None:
+        """Closes for another one; who reads gets the rest of the answer."""
+        if self.flow.write_paused or not self.transport.get_write_buffer_size():
+            self.end()
+        else:
+            self._hurry(REFUSED_SECONDS)
+            self.transport.close()
+
     def end(self) -> None:
         """Closes at once."""
         if self.flow.write_paused or self.transport.is_closing():
@@ -114,11 +134,14 @@ class ClientConnection(Framing):
 
     def shutdown(self) -> None:
         """The service is to end: what is under way is answered, to those who read it."""
-        cast(HeadWithBody, self.transport).hurry(LAST_SECONDS)
+        self._hurry(LAST_SECONDS)
         if self._sending is not None:
             self._stop_sending()
             self._watch(LAST_SECONDS)
         super().shutdown()
+
+    def _hurry(self, seconds: float) -> None:
+        cast(HeadWithBody, self.transport).hurry(seconds)
 
     # A client that does not send.
 
@@ -135,7 +158,10 @@ class ClientConnection(Framing):
         self._timer = None
         if self.is_answering:
             return
-        if self._in_head:
+        if self._asked:
+            detail = "there are as many connections as there may be"
+            self.refuse(503, "unavailable", "Unavailable", detail)
+        elif self._in_head:
             self.refuse(408, "slow-head", "The request came too slowly", "send the head at once")
         else:
             self.transport.close()

@@ -9,7 +9,7 @@ import msgspec
 from litestar.handlers.base import BaseRouteHandler
 
 from service.access.roles import Role
-from service.api.http.negotiation import CSV, JSON, NDJSON
+from service.api.http.negotiation import CSV, HTML, JSON, NDJSON
 
 Needs: TypeAlias = Role | Literal["open"]
 OPEN: Literal["open"] = "open"
@@ -109,6 +109,16 @@ def lists(kind: Any) -> dict[int, Media]:
 def described(**said: Any) -> dict[str, Any]:
     """The route's ``opt``; takes what Described does."""
     return {"described": Described(**said)}
+
+
+def described_page(**said: Any) -> dict[str, Any]:
+    """The ``opt`` of a page that is HTML and nothing else."""
+    return described(answers={200: {HTML: Schema.TEXT}}, page=True, **said)
+
+
+def described_part(**said: Any) -> dict[str, Any]:
+    """The ``opt`` of a form, or of a part of a page."""
+    return described(page=True, part=True, **said)
 
 
 def description_of(handler: BaseRouteHandler) -> Described:

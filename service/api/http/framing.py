@@ -12,10 +12,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from service.api.http.problems import CONTENT_TYPE, problem
 from service.api.http.transports import Flow, HeadWithBody
+from service.api.http.turns import Turns
 
 MAX_HEAD_BYTES = 64 * 1024  # bytes in a row that are no body: heads, trailers, chunks' extensions
 MAX_PIPELINED = 16  # requests that a client may send before it has read their answers
-PIECE = 4096  # bytes that are parsed at once, so that few requests are found behind the first
+PIECE = 1024  # bytes that are parsed at once, so that few requests are found behind the first
 NOTHING = memoryview(b"")
 
 
@@ -23,6 +24,7 @@ class Framing(HttpToolsProtocol):
     """Finds the requests of one connection, one behind the other, and refuses what is none."""
 
     close_seconds: float  # how long closing waits for a client that does not read
+    turns: Turns  # of all connections that send several requests at once
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -63,9 +65,10 @@ class Framing(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """The head of a request begins."""
-        self._in_head, self._no_body = True, self._fed
+        self._in_head, self._no_body = not self._is_deaf, self._fed
         self._content_length = self._body_bytes = 0
-        super().on_message_begin()
+        if self._in_head:
+            super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A line of the head. Those behind a body are passed over (RFC 9110, section 6.5.1)."""
@@ -120,7 +123,14 @@ class Framing(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._serving = cycle
-        super()._start_asgi_task(cycle, app)
+        if self._pipelined:  # others first
+            self.turns.wait(lambda: self._begin(cycle, app))
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _begin(self, cycle: RequestResponseCycle, app: Any) -> None:
+        if not cycle.disconnected:
+            super()._start_asgi_task(cycle, app)
 
     # What is given to it.
 
@@ -201,7 +211,7 @@ class Framing(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._unparsed:
-            self.loop.call_soon(self._go_on)
+            self.turns.wait(self._go_on)
         elif cast(Flow, self.flow).is_behind:
             self._read_on()
 

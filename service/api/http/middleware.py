@@ -27,41 +27,46 @@ def header_of(headers: Iterable[tuple[bytes, bytes]], name: str) -> str | None:
     return b", ".join(lines).decode("latin-1") if lines else None
 
 
-class RequestMiddleware(ASGIMiddleware):
-    """Admits or refuses a request, and keeps it within its limits."""
+class Terms:
+    """What the requests of one service have to meet."""
 
     def __init__(self, settings: Settings, limits: Limits, porter: Porter) -> None:
-        self._settings, self._limits, self._porter = settings, limits, porter
+        self.settings, self.limits, self.porter = settings, limits, porter
         # By route handler, which live as long.
         self._known: dict[tuple[int, str], tuple[Needs, Described]] = {}
 
+    def needed(self, scope: Any) -> tuple[Needs, Described]:
+        """The role that the route needs, and what is said of it."""
+        handler, method = scope["route_handler"], scope["method"]
+        found = self._known.get((id(handler), method))
+        if found is None:
+            found = needs_of(handler, method, self.settings), description_of(handler)
+            self._known[id(handler), method] = found
+        return found
+
+
+class RequestMiddleware(ASGIMiddleware):
+    """Admits or refuses a request, and keeps it within its limits."""
+
     async def handle(self, scope: Any, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        """Serves the request."""
+        """Serves the request, by the terms of the application that got it."""
         headers = dict(scope["headers"])
         if len(headers) < len(scope["headers"]):
             check_once(scope["headers"])
-        keyring = scope["litestar_app"].state.gate.keyring
-        needs, said = self._needed(scope)
-        self._porter.let_in(scope, headers, keyring, needs, said)
+        state = scope["litestar_app"].state
+        terms: Terms = state.terms
+        needs, said = terms.needed(scope)
+        terms.porter.let_in(scope, headers, state.gate.keyring, needs, said)
         # An operator's work takes as long as it takes.
-        seconds = None if needs == "operator" else self._settings.request_seconds
+        seconds = None if needs == "operator" else terms.settings.request_seconds
         if scope["method"] in READS:
             async with in_time(seconds) as scope[TIMER]:
                 await next_app(scope, receive, send)
             return
         stays = scope["route_handler"].resolve_request_max_body_size() is not None
         async with in_time(None) as timer:
-            scope[BODY] = body = RequestBody(receive, self._limits, stays, timer, seconds)
+            scope[BODY] = body = RequestBody(receive, terms.limits, stays, timer, seconds)
             try:
                 await next_app(scope, body.receive, send)
             finally:
                 body.give_back()
-
-    def _needed(self, scope: Any) -> tuple[Needs, Described]:
-        """The role that the route needs, and what is said of it."""
-        handler, method = scope["route_handler"], scope["method"]
-        found = self._known.get((id(handler), method))
-        if found is None:
-            found = needs_of(handler, method, self._settings), description_of(handler)
-            self._known[id(handler), method] = found
-        return found

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import msgspec
 from litestar import Request, Response
 
-from service.errors import BadRequest, Problem
+from service.errors import BadRequest, Problem, shortened
 from service.formats.bodies.csv_lines import csv_line
 from service.warehouse.stored_rows import RowPage
 
@@ -67,6 +67,28 @@ def _weight(ranges: Mapping[str, float], name: str) -> float:
 def negotiated(request: Request[Any, Any, Any], offered: Sequence[str] = OFFERED) -> str:
     """The media type to answer the request in, of those `offered`; raises NotAcceptable."""
     return chosen(",".join(request.headers.getall("accept", [])), offered)
+
+
+def form_asked(
+    request: Request[Any, Any, Any], said: str | None, offered: Mapping[str, str], owner: str = ""
+) -> str:
+    """The name of the format, of those `offered`: what was `said`, else by ``Accept``.
+
+    `said` is the ending of the path, or ``?format=``. `owner` is what has no other formats, for
+    the complaint.
+
+    Raises:
+        BadRequest: there is none of that name.
+        NotAcceptable: the client accepts none of them.
+    """
+    if said is None:
+        media_type = negotiated(request, tuple(offered.values()))
+        return next(name for name, each in offered.items() if each == media_type)
+    if said not in offered:
+        lacks = f"{owner} has no format" if owner else "there is no format"
+        detail = f"{lacks} {shortened(said)!r}; there are {', '.join(offered)}"
+        raise BadRequest(detail, parameter="format", known=[*offered])
+    return said
 
 
 def preference(header: str, name: str, known: tuple[str, ...]) -> str:

@@ -2,15 +2,15 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
-from typing import Annotated, Any, TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
 from litestar import Request
 from litestar.params import QueryParameter
 
-from service.errors import BadRequest
+from service.errors import BadRequest, shortened
 
 Limit: TypeAlias = Annotated[
     int, QueryParameter(ge=1, le=10_000, description="How many to answer with, at most.")
@@ -18,6 +18,41 @@ Limit: TypeAlias = Annotated[
 After: TypeAlias = Annotated[
     str | None, QueryParameter(description="Where the page begins: the `next` of the one before.")
 ]
+Default = TypeVar("Default", bound=int | None)
+
+
+def split_off(
+    items: Iterable[tuple[str, str]], names: Sequence[str]
+) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """The parameters of these `names` in a query string, each at most once; and all others.
+
+    Raises:
+        BadRequest: one of them is there twice.
+    """
+    said: dict[str, str] = {}
+    rest: list[tuple[str, str]] = []
+    for name, text in items:
+        if name not in names:
+            rest.append((name, text))
+        elif name in said:
+            raise BadRequest(f"the parameter {name} is there twice", parameter=name)
+        else:
+            said[name] = text
+    return said, rest
+
+
+def read_limit(text: str | None, default: Default, largest: int, words: str = "") -> int | Default:
+    """How many are asked for; `default` where nothing is said. `words` are what it takes besides.
+
+    Raises:
+        BadRequest: it is no whole number from 1 to `largest`.
+    """
+    if text is None:
+        return default
+    if text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= largest:
+        return int(text)
+    detail = f"limit: it takes 1 to {largest}{words}, not {shortened(text)!r}"
+    raise BadRequest(detail, parameter="limit")
 
 
 def cursor(*key: Any) -> str:

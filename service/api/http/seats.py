@@ -1,5 +1,6 @@
 """Seats for connections: how many there are, and who gives one up when all are taken."""
 
+import asyncio
 import resource
 from collections import Counter
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from service.runtime.logs import get_logger
 from service.runtime.settings import Settings
 
 log = get_logger(__name__)
-MAX_REFUSED = 50  # connections beyond the most that are told so; all others are closed at once
+MAX_REFUSED = 50  # connections beyond the most that wait for a place, or are told that none is free
 RESERVED_FILES = 200  # descriptors that no client takes: of the warehouse, backups, builds
 NETWORK_BITS = 64  # of an IPv6 address: who has one has all others with these
 
@@ -19,17 +20,24 @@ NETWORK_BITS = 64  # of an IPv6 address: who has one has all others with these
 class Seat:
     """The place of one connection, from when it is accepted until it is closed."""
 
-    __slots__ = ("_places", "end", "group", "is_refused")
+    __slots__ = ("_places", "end", "enter", "group", "is_refused")
 
     def __init__(self, places: "Seats", group: str, is_refused: bool) -> None:
         """`group` is who has it; `is_refused` says that it is one to say so, and no more."""
         self._places, self.group, self.is_refused = places, group, is_refused
         self.end: Callable[[], object] = lambda: None  # closes the connection at once
+        self.enter: Callable[[], object] = lambda: None  # a place has become free for it
 
     def wait(self) -> None:
         """Nothing goes on here until the client does something: it may have to go."""
         if not self.is_refused:
             self._places.waiting.setdefault(self)
+            self._places.let_in()
+
+    def stand(self) -> None:
+        """Has no place yet, and something to ask."""
+        self._places.standing.setdefault(self)
+        self._places.let_in()
 
     def work(self) -> None:
         """The service has something to do here: it stays."""
@@ -58,6 +66,8 @@ class Seats:
         self._refused = 0  # of them
         self._of: Counter[str] = Counter()
         self.waiting: dict[Seat, None] = {}  # those that may go, the one that waits longest first
+        self.standing: dict[Seat, None] = {}  # those that ask for a place, the first one first
+        self._is_letting_in = False
 
     def __len__(self) -> int:
         """How many are taken."""
@@ -68,7 +78,7 @@ class Seats:
         group = self._group_of(host)
         if group and self._of[group] >= self._most_of_one:
             return None
-        full = len(self._all) - self._refused >= self.most and not self._make_room()
+        full = not self._has_room()
         if full and self._refused >= MAX_REFUSED:
             return None
         place = Seat(self, group, full)
@@ -85,9 +95,29 @@ class Seats:
         self._all.remove(place)
         self._refused -= place.is_refused
         self.waiting.pop(place, None)
+        self.standing.pop(place, None)
         self._of[place.group] -= 1
         if not self._of[place.group]:
             del self._of[place.group]
+        self.let_in()
+
+    def let_in(self) -> None:
+        """Gives places to those who stand, once what has just been answered is on its way."""
+        if self.standing and not self._is_letting_in:
+            self._is_letting_in = True
+            asyncio.get_running_loop().call_soon(self._let_in)
+
+    def _let_in(self) -> None:
+        self._is_letting_in = False
+        while self.standing and self._has_room():
+            place = next(iter(self.standing))
+            del self.standing[place]
+            place.is_refused = False
+            self._refused -= 1
+            place.enter()
+
+    def _has_room(self) -> bool:
+        return len(self._all) - self._refused < self.most or self._make_room()
 
     def _make_room(self) -> bool:
         """Whether a connection that waits was closed."""

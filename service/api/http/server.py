@@ -15,6 +15,7 @@ from service.api.http.connections import ClientConnection
 from service.api.http.hosts import Proxies, is_loopback
 from service.api.http.seats import Seat, Seats, allow_open_files
 from service.api.http.shutdown import Ending
+from service.api.http.turns import Turns
 from service.errors import Problem
 from service.gate import Gate
 from service.runtime.interpreter import change_threads_more_often, collect_less
@@ -24,6 +25,7 @@ from service.runtime.settings import Settings
 
 log = get_logger(__name__)
 LAST_WORDS = 0.5  # seconds for what was cut short to say so
+MAX_UNSENT_BYTES = 128 * 1024  # that the system takes for a client that reads nothing
 
 
 class NotLoopback(Problem):
@@ -148,11 +150,11 @@ class Server(uvicorn.Server):
 
     def _listen(self, sockets: list[socket.socket]) -> None:
         settings = self._gate.settings
-        places = Seats(settings)
+        places, turns = Seats(settings), Turns()
 
         def connection_of(place: Seat) -> ClientConnection:
             state = self.lifespan.state
-            return ClientConnection(settings, place, self.config, self.server_state, state)
+            return ClientConnection(settings, turns, place, self.config, self.server_state, state)
 
         tls, seconds = self.config.ssl, settings.header_seconds
         self._acceptors = [Acceptor(each, places, connection_of, tls, seconds) for each in sockets]
@@ -163,9 +165,12 @@ class Server(uvicorn.Server):
 def listening(settings: Settings) -> socket.socket:
     """A socket that listens at the address of `settings`; port 0 takes one that is free."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    return socket.create_server(
+    listener = socket.create_server(
         (settings.host, settings.port), family=family, backlog=2048, reuse_port=False
     )
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # of Linux; connections take it over
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT_BYTES)
+    return listener
 
 
 def check_address(settings: Settings) -> None:

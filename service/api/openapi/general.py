@@ -22,6 +22,7 @@ SUBJECTS = {
     "rejections": "Rows that were kept out, with every reason; corrected, tried again, dismissed.",
     "audit": "Whether what is stored follows from what is on record.",
     "backups": "Avro files to go back to: made, taken in, verified, restored.",
+    "lake": "Every change, for other engines and programs.",
     "builds": "Runs of dbt inside the service.",
     "copies": "Copies of the warehouse for other programs.",
     "reports": "Answers that are made of the tables.",

@@ -1,8 +1,7 @@
 """Backups: made, taken in from elsewhere, listed, read, checked and removed."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from io import BufferedReader
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeAlias
 from uuid import uuid4
 
@@ -10,21 +9,17 @@ import msgspec
 from litestar import Controller, Request, Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
-from litestar.response import Stream
 
 from service.api.http.app_state import limits_of
 from service.api.http.authentication import actor_of
 from service.api.http.bodies import json_body, media_type, streamed
-from service.api.http.byte_ranges import asked_range
 from service.api.http.describing import Link, Schema, described, lists
-from service.api.http.etags import is_known, not_modified
 from service.api.http.idempotency import answered_once
-from service.api.http.middleware import header
 from service.api.http.negotiation import answer_with_entries
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
-from service.api.http.reads import wants_no_body
 from service.api.v1.answers import created
+from service.api.v1.backup_downloads import AVRO, file_of
 from service.backups.catalogue import Catalogue
 from service.backups.entry import Entry
 from service.backups.paired_places import Found, Place
@@ -34,12 +29,10 @@ from service.errors import UnsupportedFormat
 from service.gate import Gate
 from service.runtime.durable_files import TEMPORARY
 
-AVRO = "application/avro"
 InPlace: TypeAlias = Annotated[
     Place | None,
     QueryParameter(description="Where: the primary place, or among the copies."),
 ]
-PIECE = 1 << 18  # bytes of a file that are sent at once
 OF_ITSELF = tuple(
     Link(call, {"backup_id": "/backup_id"})
     for call in ("show_backup", "verify_backup", "read_backup_file", "delete_backup")
@@ -236,32 +229,6 @@ class BackupController(Controller):
         await asyncio.to_thread(gate.backups.remove, backup_id, actor_of(request))
 
 
-def file_of(request: Request[Any, Any, Any], gate: Gate, backup_id: str) -> Response[Any]:
-    """The file of a backup, or a part of it; raises NotFound."""
-    entry = gate.catalogue.get(backup_id)
-    tag = f'"{entry.sha256}"'
-    headers = {
-        "ETag": tag,
-        "Accept-Ranges": "bytes",
-        "Content-Disposition": f'attachment; filename="{entry.file}"',
-    }
-    if is_known(header(request, "if-none-match"), tag):
-        return not_modified(headers)
-    asked, if_range = header(request, "range"), header(request, "if-range")
-    part = asked_range(asked, if_range, tag, entry.bytes)
-    if part is not None:
-        headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{entry.bytes}"
-    sent = range(entry.bytes) if part is None else part
-    headers["Content-Length"] = str(len(sent))
-    read = range(0) if wants_no_body(request.scope) else sent
-    return Stream(
-        _pieces(gate.catalogue.open(entry), read),
-        status_code=200 if part is None else 206,
-        media_type=AVRO,
-        headers=headers,
-    )
-
-
 def shown(entry: Entry, gate: Gate) -> Backup:
     """A backup, as clients see it."""
     copied = entry.backup_id in gate.pairing.copied if gate.pairing else None
@@ -299,13 +266,3 @@ def _page(
     page = [shown(entry, gate) for entry in entries[:limit]]
     envelope = BackupList(page, following, found.place)
     return answer_with_entries(request, Backup, page, envelope, link(request, following))
-
-
-def _pieces(file: BufferedReader, sent: range) -> Iterator[bytes]:
-    """Those bytes of the file, and none that were appended since: that many were announced."""
-    size = len(sent)
-    with file:
-        file.seek(sent.start)
-        while size > 0 and (piece := file.read(min(PIECE, size))):
-            size -= len(piece)
-            yield piece

@@ -3,6 +3,7 @@
 from service.api.v1.audit import AuditController
 from service.api.v1.backups import BackupController
 from service.api.v1.builds import BuildController
+from service.api.v1.changes import ChangeController
 from service.api.v1.copies import CopyController
 from service.api.v1.dictionary import DictionaryController
 from service.api.v1.differences import DifferenceController
@@ -12,6 +13,7 @@ from service.api.v1.files import FileController
 from service.api.v1.health import HealthController
 from service.api.v1.inserts import InsertController
 from service.api.v1.keys import KeyController
+from service.api.v1.lake import LakeController
 from service.api.v1.loads import LoadController
 from service.api.v1.rejections import RejectionController
 from service.api.v1.replays import ReplayController
@@ -37,6 +39,8 @@ CONTROLLERS = [
     RejectionController,
     ReplayController,
     AuditController,
+    LakeController,
+    ChangeController,
     BackupController,
     RestoreController,
     DifferenceController,

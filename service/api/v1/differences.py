@@ -17,7 +17,7 @@ from service.api.v1.backups import InPlace
 from service.backups.difference import DifferenceKind, RowDifference
 from service.backups.paired_places import Found, Place
 from service.dictionary import Table
-from service.dictionary.column_types import Unreadable
+from service.dictionary.written_values import Unreadable
 from service.doors.differences import Comparison, PageAsked
 from service.errors import BadRequest
 from service.gate import Gate

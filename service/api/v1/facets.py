@@ -10,9 +10,10 @@ from litestar.params import FromPath
 
 from service.api.http.client_queries import asked
 from service.api.http.describing import described
+from service.api.http.paging import read_limit, split_off
 from service.api.http.parameters import only_known
 from service.dictionary import Column, Table
-from service.dictionary.column_types import Unreadable
+from service.dictionary.written_values import Unreadable
 from service.errors import BadRequest, NotFound, shortened
 from service.gate import Gate
 from service.warehouse import facets, references
@@ -144,19 +145,12 @@ class FacetController(Controller):
 
 
 def _asked_facets(table: Table, items: list[tuple[str, str]]) -> tuple[RowQuery, list[Column], int]:
-    said = {name: text for name, text in items if name in (COLUMN, LIMIT)}
-    filters = [item for item in items if item[0] not in (COLUMN, LIMIT)]
-    if len(said) + len(filters) < len(items):
-        raise BadRequest("column and limit may be there once", parameter=COLUMN)
+    said, filters = split_off(items, (COLUMN, LIMIT))
     query = RowQuery.read(table, filters, (COLUMN, LIMIT))
     columns = [column for column in table.columns if not column.is_unique]
     if COLUMN in said:
         columns = [_column(table, name) for name in split(said[COLUMN]) or [""]]
-    text = said.get(LIMIT, str(DEFAULT_VALUES))
-    if not (text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= MAX_VALUES):
-        detail = f"limit: it takes 1 to {MAX_VALUES}, not {shortened(text)!r}"
-        raise BadRequest(detail, parameter=LIMIT)
-    return query, columns, int(text)
+    return query, columns, read_limit(said.get(LIMIT), DEFAULT_VALUES, MAX_VALUES)
 
 
 def _column(table: Table, name: str) -> Column:

@@ -14,6 +14,7 @@ from service.access.keyring import Keyring, KeysUnreadable
 from service.api.http.describing import Schema, described
 from service.engines.duckdb import DatabaseError
 from service.gate import Gate
+from service.lake.shipper import Shipper
 from service.runtime.wording import counted
 from service.warehouse import stored_rows
 
@@ -69,7 +70,8 @@ class HealthController(Controller):
 
         Looked at are the warehouse, whether all is there that was acknowledged, the writer, disks,
         keys and open files. `last end` tells, and is no reason for a 503, if the service before was
-        killed or crashed; nor are stores of backups and copies, without which rows come in.
+        killed or crashed; nor are stores of backups, of copies and of the lake: rows come in
+        without them.
         """
         checks = [
             *(_warehouse(gate), _acknowledged(gate), _writer(gate)),
@@ -89,6 +91,10 @@ class HealthController(Controller):
     def read_metrics(self, gate: NamedDependency[Gate]) -> Response[bytes]:
         """The counters, in the text format of Prometheus."""
         gate.metrics.waiting.set(gate.writer.waiting)
+        if gate.shipper and gate.outbox:
+            gate.metrics.outbox_bytes.set(gate.outbox.state.bytes)
+            gate.metrics.outbox_full.set(not gate.outbox.state.recording)
+            gate.metrics.lake_lag.set(gate.shipper.lag())
         if gate.pairing:
             gate.metrics.copies_waiting.set(gate.pairing.state.waiting or 0)
             gate.metrics.copy_lag.set(gate.pairing.lag())
@@ -155,6 +161,8 @@ def _stores(gate: Gate) -> list[ReadinessCheck]:
     if gate.settings.backups.url:
         trouble = gate.catalogue.store.trouble
         checks.append(ReadinessCheck("store of the backups", True, trouble or "no request failed"))
+    if gate.shipper:
+        checks.append(ReadinessCheck("lake", True, _lake(gate, gate.shipper)))
     if gate.pairing:
         state = gate.pairing.state
         waiting = "not looked at yet" if state.waiting is None else f"{state.waiting} wait"
@@ -162,6 +170,16 @@ def _stores(gate: Gate) -> list[ReadinessCheck]:
         failure = f"; {state.failure}" if state.failure else ""
         checks.append(ReadinessCheck("copies of the backups", True, waiting + since + failure))
     return checks
+
+
+def _lake(gate: Gate, shipper: Shipper) -> str:
+    assert gate.outbox
+    state, said = gate.outbox.state, [f"{round(shipper.lag())} seconds behind"]
+    if not state.recording and shipper.state.shipped:
+        said.append("the outbox was full: changes are left out until a snapshot is taken")
+    elif not state.recording:
+        said.append("the first snapshot waits")
+    return "; ".join([*said, *([shipper.state.failure] if shipper.state.failure else [])])
 
 
 def _disk(name: str, folder: Path, floor: int) -> ReadinessCheck:

@@ -1,5 +1,6 @@
 """Answers to the questions that the marts were made for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, cast
@@ -19,13 +20,13 @@ from service.api.http.negotiation import (
     NDJSON,
     PARQUET,
     answer_with,
-    negotiated,
+    form_asked,
 )
-from service.api.http.paging import cursor, key_of, link
+from service.api.http.paging import cursor, key_of_any, link, read_limit, split_off
 from service.api.http.parameters import only_known
 from service.dictionary import Report, ReportChart, ReportParameter
 from service.engines.engine import Connection
-from service.errors import BadRequest, NotFound, shortened
+from service.errors import NotFound, shortened
 from service.formats.row_streams import TYPED
 from service.gate import Gate
 from service.reports import marts
@@ -127,7 +128,7 @@ async def answer_report(
 
     def answer(connection: Connection) -> Response[bytes]:
         with gate.database.all_cores():
-            found = marts.report(connection, report, wanted.arguments, wanted.limit, wanted.skipped)
+            found = marts.report(connection, report, wanted.arguments, wanted.limit, wanted.after)
         return wanted.answer(request, found, marts.report_types(connection, report))
 
     return await asked(request, gate, answer)
@@ -141,7 +142,7 @@ class ReportAsked:
     arguments: Arguments
     form: str
     limit: int | None
-    skipped: int
+    after: Sequence[Any] | None
 
     @classmethod
     def read(
@@ -153,21 +154,12 @@ class ReportAsked:
             BadRequest: a parameter is missing, not known, or of another type.
             NotAcceptable: there is no such format.
         """
-        paging: dict[str, str] = {}
-        given: list[tuple[str, str]] = []
-        for name, text in request.query_params.multi_items():
-            if name in PAGING and name in paging:
-                raise BadRequest(f"the parameter {name} is there twice", parameter=name)
-            if name in PAGING:
-                paging[name] = text
-            else:
-                given.append((name, text))
-        form = _format(request, report, ending or paging.get("format"))
+        paging, given = split_off(request.query_params.multi_items(), PAGING)
+        offered = {**FORMATS, **PICTURES} if report.chart else FORMATS
+        form = form_asked(request, ending or paging.get("format"), offered, report.name)
         arguments = read_arguments(report, given)
-        skipped = key_of(paging["after"], int)[0] if "after" in paging else 0
-        if skipped < 0:
-            raise BadRequest("after is not the next of a page", parameter="after")
-        return cls(report, arguments, form, _limit(paging.get("limit")), skipped)
+        after = key_of_any(paging["after"]) if "after" in paging else None
+        return cls(report, arguments, form, read_limit(paging.get("limit"), None, MAX_LIMIT), after)
 
     def answer(
         self, request: Request[Any, Any, Any], found: ReportPage, types: dict[str, str]
@@ -175,7 +167,7 @@ class ReportAsked:
         """The rows, or the chart, in the format asked for."""
         if self.form in PICTURES:
             return self._picture(found)
-        following = None if found.following is None else cursor(found.following)
+        following = None if found.last is None else cursor(*found.last)
         headers = link(request, following)
         if self.form in TYPED:
             name = f"{self.report.name}.{self.form}"
@@ -205,27 +197,6 @@ class ReportAsked:
         if self.form == "svg":
             headers["Content-Security-Policy"] = policy_of_svg()
         return Response(picture(chart, self.form), media_type=PICTURES[self.form], headers=headers)
-
-
-def _format(request: Request[Any, Any, Any], report: Report, said: str | None) -> str:
-    """The name of the format: by the ending of the path, else ``?format=``, else ``Accept``."""
-    there = {**FORMATS, **PICTURES} if report.chart else FORMATS
-    if said is None:
-        media_type = negotiated(request, tuple(there.values()))
-        return next(name for name, each in there.items() if each == media_type)
-    if said not in there:
-        detail = f"{report.name} has no format {shortened(said)!r}; there are {', '.join(there)}"
-        raise BadRequest(detail, parameter="format", known=[*there])
-    return said
-
-
-def _limit(text: str | None) -> int | None:
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= MAX_LIMIT):
-        detail = f"limit: it takes 1 to {MAX_LIMIT}, not {shortened(text)!r}"
-        raise BadRequest(detail, parameter="limit")
-    return int(text)
 
 
 def _summary(report: Report) -> ReportSummary:

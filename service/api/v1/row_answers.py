@@ -10,11 +10,10 @@ from litestar import Request, Response
 from service.api.http.client_queries import asked, streamed
 from service.api.http.etags import is_known, not_modified
 from service.api.http.middleware import header
-from service.api.http.negotiation import FORMATS, answer_with, negotiated, preference
-from service.api.http.paging import cursor, key_of_any, link
+from service.api.http.negotiation import FORMATS, answer_with, form_asked, preference
+from service.api.http.paging import cursor, key_of_any, link, read_limit, split_off
 from service.dictionary import Table
 from service.engines.engine import Connection
-from service.errors import BadRequest, shortened
 from service.formats.row_streams import STREAMS, TYPED
 from service.gate import Gate
 from service.warehouse import row_queries, row_stream
@@ -55,35 +54,17 @@ class RowsAsked:
         Raises:
             BadRequest: one of them cannot be read.
         """
-        paging: dict[str, str] = {}
-        rest: list[tuple[str, str]] = []
-        for name, text in items:
-            if name in PAGING and name in paging:
-                raise BadRequest(f"the parameter {name} is there twice", parameter=name)
-            if name in PAGING:
-                paging[name] = text
-            else:
-                rest.append((name, text))
+        paging, rest = split_off(items, PAGING)
         query = RowQuery.read(table, rest, RESERVED[:-1])
-        return cls(query, _limit(paging.get("limit"), default), paging.get("after"))
+        limit = paging.get("limit")
+        is_all = limit == EVERYTHING
+        count = None if is_all else read_limit(limit, default, MAX_LIMIT, f" or {EVERYTHING}")
+        return cls(query, count, paging.get("after"))
 
     @property
     def place(self) -> Any:
         """Where the page begins, as the query's order takes it."""
         return None if self.after is None else key_of_any(self.after)
-
-
-def _limit(text: str | None, default: int | None) -> int | None:
-    if text is None:
-        return default
-    if text == EVERYTHING:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= MAX_LIMIT):
-        raise BadRequest(
-            f"limit: it takes 1 to {MAX_LIMIT} or {EVERYTHING}, not {shortened(text)!r}",
-            parameter="limit",
-        )
-    return int(text)
 
 
 def page_of_rows(connection: Connection, asked_for: RowsAsked, counts: str = "none") -> RowsPage:
@@ -105,7 +86,7 @@ async def answer_rows(
         BadRequest: a parameter cannot be read.
         NotAcceptable: there is no such format.
     """
-    form = _format(request, ending)
+    form = form_asked(request, ending or request.query_params.get("format"), FORMATS)
     counts = preference(header(request, "prefer") or "", "count", COUNTS)
     tag = _tag(gate, table, form, counts)
     if is_known(header(request, "if-none-match"), tag):
@@ -157,15 +138,3 @@ async def _all_rows(
         name = f"{wanted.query.table.name}.{form}"
         headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return await streamed(request, gate, pieces, FORMATS[form], headers)
-
-
-def _format(request: Request[Any, Any, Any], ending: str | None) -> str:
-    """The name of the format: by the ending of the path, else ``?format=``, else ``Accept``."""
-    said = ending or request.query_params.get("format")
-    if said is None:
-        media_type = negotiated(request, tuple(FORMATS.values()))
-        return next(name for name, each in FORMATS.items() if each == media_type)
-    if said not in FORMATS:
-        detail = f"there is no format {shortened(said)!r}; there are {', '.join(FORMATS)}"
-        raise BadRequest(detail, parameter="format", known=[*FORMATS])
-    return said

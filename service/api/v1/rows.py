@@ -19,7 +19,7 @@ from service.api.http.negotiation import (
 )
 from service.api.http.parameters import only_known
 from service.api.v1.row_answers import ENDINGS, answer_rows
-from service.dictionary.column_types import Unreadable
+from service.dictionary.written_values import Unreadable
 from service.errors import NotFound
 from service.gate import Gate
 from service.warehouse import stored_rows

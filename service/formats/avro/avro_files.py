@@ -18,13 +18,8 @@ from fastavro.schema import parse_schema
 from service.dictionary import Table
 from service.errors import DamagedBackup, Unprocessable
 from service.formats.avro import container
-from service.formats.avro.avro_schema import (
-    fingerprint_of,
-    left_out,
-    read_schema,
-    resolve,
-    schema_of,
-)
+from service.formats.avro.avro_resolution import left_out, resolve
+from service.formats.avro.avro_schema import fingerprint_of, read_schema, schema_of
 from service.formats.avro.decoding import Odd, Window
 from service.formats.avro.encoding import encoded
 from service.formats.avro.layouts import kept_bytes

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from service.dictionary.column_types import TYPES, Unreadable
+from service.dictionary.column_types import TYPES
+from service.dictionary.written_values import Unreadable
 from service.formats.csv.dialect import FileField
 from service.runtime.wording import counted
 

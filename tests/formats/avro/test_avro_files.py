@@ -19,7 +19,8 @@ from service.dictionary.column_types import TYPES
 from service.errors import DamagedBackup
 from service.formats.avro import avro_files
 from service.formats.avro.avro_files import AvroFile, schema_of
-from service.formats.avro.avro_schema import READINGS, fingerprint_of
+from service.formats.avro.avro_readings import READINGS
+from service.formats.avro.avro_schema import fingerprint_of
 from tests.support.backups import write
 from tests.support.foreign import field, foreign_file
 from tests.support.world import DEPARTMENTS, HIRED, SAMPLES, batch, column, key, table

@@ -1,0 +1,101 @@
+"""The feed of changes, for programs that follow them."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Annotated, Any, TypeAlias
+
+from litestar import Controller, Request, get
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
+from litestar.response import Stream
+
+from service.api.http.client_queries import streamed
+from service.api.http.describing import described
+from service.api.http.limits import without_limit
+from service.api.http.negotiation import NDJSON
+from service.api.http.parameters import only_known
+from service.api.v1.lake import shipper_of
+from service.engines.engine import Connection
+from service.gate import Gate
+from service.lake.change_lines import ChangeLine, lines_after
+
+LONGEST_WAIT = 60
+AfterSequence: TypeAlias = Annotated[
+    int, QueryParameter(ge=0, le=2**63 - 2, description="The last sequence that one has; 0: none.")
+]
+Lines: TypeAlias = Annotated[
+    int,
+    QueryParameter(
+        ge=1, le=100_000, description="Lines after which it ends, when their commit is complete."
+    ),
+]
+Wait: TypeAlias = Annotated[
+    int,
+    QueryParameter(
+        ge=0, le=LONGEST_WAIT, description="Seconds to wait for a commit, where there is none."
+    ),
+]
+
+
+class ChangeController(Controller):
+    """The feed."""
+
+    path = "/v1/changes"
+    tags = ("lake",)
+    guards = (only_known,)
+
+    @get(
+        "/",
+        operation_id="list_changes",
+        opt=described(answers={200: {NDJSON: ChangeLine}}, problems=(404, 422, 503), unlogged=True),
+    )
+    async def list_changes(
+        self,
+        request: Request[Any, Any, Any],
+        gate: NamedDependency[Gate],
+        after: AfterSequence = 0,
+        limit: Lines = 1000,
+        wait: Wait = 0,
+    ) -> Stream:
+        """Lists what commits have changed, a line for each row, in the order of the commits.
+
+        `after` is the `sequence` of the last line that one has; 0 begins with a snapshot of all
+        tables. A commit is never split: the answer ends with the one by which it has `limit` lines
+        or more. Where there is nothing, it waits up to `wait` seconds for the next commit, and is
+        then empty.
+        """
+        shipper = shipper_of(gate)
+        await _until_more(request, gate, after, wait)
+        assert gate.outbox
+        is_settled = shipper.is_settled(gate.outbox.state.base)
+
+        def pieces(connection: Connection) -> Iterator[bytes]:
+            yield b""  # so that what fails before the first line is a problem document
+            yield from lines_after(connection, gate.lake.store, after, limit, is_settled)
+
+        return await streamed(request, gate, pieces, NDJSON, {"Cache-Control": "no-store"})
+
+
+async def _until_more(request: Request[Any, Any, Any], gate: Gate, after: int, wait: int) -> None:
+    """Returns when the feed is behind `after`, or after `wait` seconds."""
+    outbox = gate.outbox
+    assert outbox
+    if not wait or outbox.state.last > after:
+        return
+    without_limit(request)
+    loop, more = asyncio.get_running_loop(), asyncio.Event()
+
+    def tell() -> None:
+        with suppress(RuntimeError):  # the loop is closed: no one waits any more
+            loop.call_soon_threadsafe(more.set)
+
+    end = outbox.when_more(tell)
+    try:
+        if outbox.state.last <= after:
+            async with asyncio.timeout(wait):
+                await more.wait()
+    except TimeoutError:
+        pass
+    finally:
+        end()

@@ -1,0 +1,155 @@
+"""What dbt makes anew for every node, made once: half of what a small build takes.
+
+Each stands in for a piece of dbt and gives what that gives. dbt's own commands do without them.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, lru_cache
+from typing import Any
+
+from dbt.clients.jinja import MacroGenerator
+from dbt.context.macros import MacroNamespace, MacroNamespaceBuilder
+from dbt.plugins.manager import PluginManager
+from dbt_common.clients import agate_helper, jinja
+from dbt_common.events.base_types import BaseEvent, EventLevel
+from dbt_common.events.event_manager import EventManager
+from dbt_common.events.event_manager_client import ctx_set_event_manager
+
+TEMPLATES = 2000  # a project of ours has some 700 macros and 100 tests
+
+
+@cache
+def install() -> None:
+    """Puts them into dbt, once in a process."""
+    testers, environments = agate_helper.build_type_tester, jinja.get_environment
+    pieces: list[tuple[Any, str, Any]] = [
+        (MacroNamespaceBuilder, "build_namespace", _build_namespace),
+        (jinja, "get_environment", _environments(environments)),
+        (agate_helper, "build_type_tester", _type_testers(testers)),
+        (PluginManager, "get_prefixed_modules", cache(PluginManager.get_prefixed_modules)),
+        (BaseEvent, "pb_msg", _Message(BaseEvent.__init__)),
+        (BaseEvent, "__init__", _remember),
+    ]
+    for where, name, piece in pieces:
+        setattr(where, name, piece)
+
+
+def listen_to(names: tuple[str, ...]) -> None:
+    """Has dbt tell listeners of the events of these names alone, from here on.
+
+    What it writes itself, to the terminal or a log, is not less for that.
+    """
+    ctx_set_event_manager(_Teller(names))
+
+
+# Macros: a context has each, and is made for each node, test and hook.
+
+
+class _Macro(MacroGenerator):
+    """As dbt's, made without asking two other classes."""
+
+    def __init__(self, macro: Any, context: Any, node: Any, stack: Any) -> None:
+        self.macro, self.context, self.node, self.stack = macro, context, node, stack
+
+
+class _Macros(MacroNamespace):
+    """As dbt's, with all names in one dictionary: who has a name first, has it."""
+
+    def __init__(self, own: Any, roots: Any, internal: Any, packages: Any) -> None:
+        super().__init__(roots, own, internal, packages)
+        self._all = {**internal, "dbt": internal, **packages, **roots, **own}
+
+    def __getitem__(self, key: str) -> Any:
+        return self._all[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+
+def _build_namespace(
+    builder: MacroNamespaceBuilder, macros: Mapping[str, Mapping[str, Any]], context: Any
+) -> MacroNamespace:
+    node, stack = builder.node, builder.thread_ctx
+    made = {
+        package: {name: _Macro(macro, context, node, stack) for name, macro in each.items()}
+        for package, each in macros.items()
+    }
+    internal: dict[str, Any] = {}
+    for package in reversed(builder.internal_package_names_order):
+        internal.update(made.pop(package, {}))
+    own, roots = (made.get(name, {}) for name in (builder.search_package, builder.root_package))
+    return _Macros(own, roots, internal, made)
+
+
+# Templates: dbt renders the same few texts for each test and hook.
+
+
+def _environments(make: Callable[..., Any]) -> Callable[..., Any]:
+    @cache
+    def kept(native: bool) -> Any:
+        environment = make(native=native)
+        environment.compile = lru_cache(TEMPLATES)(environment.compile)
+        return environment
+
+    def environment(node: Any = None, capture_macros: bool = False, native: bool = False) -> Any:
+        return make(node, capture_macros, native) if capture_macros else kept(native)
+
+    return environment
+
+
+# Answers of the engine: a tester of types is made of texts that are read by 400 patterns.
+
+
+def _type_testers(build: Callable[..., Any]) -> Callable[..., Any]:
+    kept = lru_cache(TEMPLATES)(build)
+
+    def type_tester(
+        text_columns: Iterable[str], string_null_values: Iterable[str] | None = ("null", "")
+    ) -> Any:
+        nulls = None if string_null_values is None else tuple(string_null_values)
+        return kept(frozenset(text_columns), nulls)
+
+    return type_tester
+
+
+# Events: a thousand in a build of three tables, of which a listener wants a hundred.
+
+
+class _Message:
+    """The message of an event, made when someone wants it."""
+
+    def __init__(self, make: Callable[..., None]) -> None:
+        self._make = make
+
+    def __get__(self, event: Any, _: type) -> Any:
+        if event is None:
+            return self
+        self._make(event, *event.__dict__["args"], **event.__dict__["kwargs"])
+        return event.__dict__["pb_msg"]
+
+
+def _remember(event: BaseEvent, *args: Any, **kwargs: Any) -> None:
+    event.__dict__.update(args=args, kwargs=kwargs)
+
+
+class _Teller(EventManager):
+    """As dbt's, for listeners who hear few events."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self._names = names
+
+    def fire_event(
+        self,
+        e: BaseEvent,
+        level: EventLevel | None = None,
+        node: Any = None,
+        force_warn_or_error_handling: bool = False,
+    ) -> None:
+        """Does nothing where no one would hear it; a warning may be made an error."""
+        warns = force_warn_or_error_handling or (level or e.level_tag()) == EventLevel.WARN
+        if warns or self.loggers or type(e).__name__ in self._names:
+            super().fire_event(e, level, node, force_warn_or_error_handling)

@@ -1,0 +1,116 @@
+"""The feed for programs: one line of JSON for each row that was changed, commit after commit.
+
+What is shipped is read from the lake, the rest from the outbox; whoever reads sees no difference.
+"""
+
+from collections.abc import Iterator, Sequence
+from heapq import merge
+from itertools import groupby
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from service.engines.engine import Connection
+from service.lake.parquet_files import read_file
+from service.lake.segments import LakeDamaged, Segment, firsts, read_segment
+from service.outbox import feed_state
+from service.outbox.content import LEADING
+from service.outbox.stored_changes import batches_of
+from service.stores.store import Store
+
+
+class ChangeLine(msgspec.Struct, omit_defaults=True):
+    """A row that was changed, in the commit `sequence`; `number` is its place within its table.
+
+    `operation` is `insert`, `update` (the row as it is then), `delete` (as it was), `upsert` of a
+    row of the books, or `reset`: the table is empty from here, and what follows are all its rows.
+    Books are the tables `_loads`, `_rejections`, `_replays` and `_dictionary`.
+    """
+
+    sequence: int
+    number: int
+    table: str
+    operation: str
+    load_id: str | None = None
+    row: dict[str, Any] | None = None
+
+
+_written = msgspec.json.Encoder().encode
+
+
+def lines_after(
+    connection: Connection, store: Store, after: int, limit: int, is_settled: bool
+) -> Iterator[bytes]:
+    """The lines of the commits behind the sequence `after`, each commit whole.
+
+    It ends with the commit by which they are `limit` lines or more. `is_settled` says that the lake
+    is known to reach as far as the outbox begins; `connection` has to be in a transaction.
+
+    Raises:
+        LakeDamaged: a file or a segment is missing, or cannot be read.
+        StoreUnavailable: it is needed, and away.
+    """
+    state = feed_state.read(connection)
+    count = 0
+    if after < state.base or not is_settled:
+        for sequence, lines in _of_lake(store, after):
+            yield b"".join(lines)
+            after, count = sequence, count + len(lines)
+            if count >= limit:
+                return
+    if after < state.base:  # a snapshot is on its way, and comes before what the outbox has
+        return
+    rows = _changed_rows(batches_of(connection, after + 1, state.last))
+    for _, lines in _commits(rows):
+        yield b"".join(lines)
+        count += len(lines)
+        if count >= limit:
+            return
+
+
+def _of_lake(store: Store, after: int) -> Iterator[tuple[int, Sequence[bytes]]]:
+    begun = [first for first in firsts(store) if first <= after + 1]
+    first: int | None = begun[-1] if begun else None
+    while first is not None and (segment := read_segment(store, first)) is not None:
+        if segment.last > after:
+            yield from _commits(_of_segment(store, segment, after))
+        first = segment.last + 1
+    if first is not None and any(each > first for each in firsts(store)):
+        raise LakeDamaged(f"{store.name} has no segment that begins with {first}")
+
+
+def _of_segment(store: Store, segment: Segment, after: int) -> Iterator["_Row"]:
+    files = [
+        _changed_rows(((file.table, batch) for batch in read_file(store, file)), place)
+        for place, file in enumerate(segment.files)
+    ]
+    return (row for row in merge(*files) if row[0] > after)
+
+
+_Row = tuple[int, int, int, bytes]  # sequence, the table's place, number, and the line
+
+
+def _changed_rows(batches: Iterator[tuple[str, pa.RecordBatch]], place: int = 0) -> Iterator[_Row]:
+    for table, batch in batches:
+        own = batch.select(range(len(LEADING), batch.num_columns)).to_pylist()
+        leading = batch.select(range(len(LEADING))).to_pydict()
+        for sequence, number, operation, load_id, row in zip(*leading.values(), own, strict=True):
+            said = None if operation == "reset" else row
+            line = ChangeLine(sequence, number, table, operation, load_id, _shown(said))
+            yield sequence, place, number, _written(line) + b"\n"
+
+
+def _shown(row: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Timestamps as elsewhere: RFC 3339, in UTC."""
+    if row is None:
+        return None
+    return {
+        name: f"{value.isoformat()}Z" if hasattr(value, "hour") else value
+        for name, value in row.items()
+    }
+
+
+def _commits(rows: Iterator[_Row]) -> Iterator[tuple[int, Sequence[bytes]]]:
+    for sequence, of_commit in groupby(rows, key=lambda row: row[0]):
+        yield sequence, [line for *_, line in of_commit]

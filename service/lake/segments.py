@@ -1,0 +1,93 @@
+"""Segments: what the lake consists of. Each is a JSON object that names the files of a range.
+
+It is the commit point: a file that no segment names is not there. The name of a segment is that of
+its first sequence, and it is created only if it is not there. So of two shippers one goes on.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from service.errors import DamagedBackup, Unprocessable
+from service.stores.store import Store
+
+SEGMENTS, RAW = "segments", "raw"
+FORMAT = 1
+LARGEST = 16 << 20  # bytes of a segment's JSON
+
+
+class LakeDamaged(Unprocessable):
+    """The lake is not what its segments say."""
+
+    slug, title = "lake-damaged", "The lake is damaged"
+
+
+class SegmentFile(msgspec.Struct, frozen=True):
+    """A Parquet file with the changes of one table."""
+
+    table: str
+    path: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+class Segment(msgspec.Struct, frozen=True, kw_only=True):
+    """The sequences from `first` to `last`; `epoch` is that of the lease it was written under.
+
+    `dictionary` is the version of the dictionary that they are of. A `snapshot` has all tables and
+    books as they were at its one sequence.
+    """
+
+    format: int = FORMAT
+    first: int
+    last: int
+    gate: str
+    epoch: int
+    dictionary: str
+    snapshot: bool
+    made_at: str
+    files: tuple[SegmentFile, ...]
+
+
+def name_of_segment(first: int) -> str:
+    """Where the segment is that begins with a sequence."""
+    return f"{SEGMENTS}/{first:020d}.json"
+
+
+def path_of_file(table: str, first: int, last: int) -> str:
+    """Where the changes of a table are, for the segment of a range."""
+    return f"{RAW}/{table}/{first:020d}-{last:020d}.parquet"
+
+
+def read_segment(store: Store, first: int) -> Segment | None:
+    """The segment that begins with a sequence; None if there is none.
+
+    Raises:
+        LakeDamaged: it cannot be read.
+        StoreUnavailable: the store is away.
+    """
+    name = name_of_segment(first)
+    if not store.exists(name):
+        return None
+    try:
+        text, _ = store.read(name, LARGEST)
+        found = msgspec.json.decode(text, type=Segment)
+    except (DamagedBackup, msgspec.DecodeError, UnicodeDecodeError):
+        raise LakeDamaged(f"{store.name}/{name} cannot be read") from None
+    if found.format != FORMAT or found.first != first or found.last < first:
+        raise LakeDamaged(f"{store.name}/{name} is of another format, or is another segment")
+    return found
+
+
+def firsts(store: Store) -> list[int]:
+    """The first sequences of all segments, in order."""
+    names = (each.name.rpartition("/")[2].removesuffix(".json") for each in store.list(SEGMENTS))
+    return sorted(int(name) for name in names if len(name) == 20 and name.isdigit())
+
+
+def read_chain(store: Store, first: int = 1) -> Iterator[Segment]:
+    """The segments from the one that begins with `first` on, each behind the one before."""
+    while (segment := read_segment(store, first)) is not None:
+        yield segment
+        first = segment.last + 1

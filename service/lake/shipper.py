@@ -1,0 +1,112 @@
+"""The thread that ships: every few seconds, and earlier when a segment is full."""
+
+import threading
+from datetime import UTC, datetime
+
+import msgspec
+
+from service.errors import Problem
+from service.lake.lake import Lake
+from service.lake.shipping import Shipping
+from service.outbox.outbox import Outbox
+from service.runtime.logs import get_logger
+from service.runtime.metrics import Metrics
+
+log = get_logger(__name__)
+
+
+class ShipState(msgspec.Struct, frozen=True):
+    """How far the lake is: its last sequence (None: not known yet), and what failed last."""
+
+    shipped: int | None = None
+    failure: str | None = None
+
+
+class Shipper:
+    """Start it with `start`; `ship` does a round at once; end it with `stop`."""
+
+    def __init__(
+        self,
+        shipping: Shipping,
+        outbox: Outbox,
+        lake: Lake,
+        metrics: Metrics,
+        seconds: float,
+        segment_bytes: int,
+    ) -> None:
+        """A round every `seconds`, or when `segment_bytes` wait."""
+        self._shipping, self._outbox, self._lake, self._metrics = shipping, outbox, lake, metrics
+        self._seconds, self._segment_bytes = seconds, segment_bytes
+        self._woken, self._ended = threading.Event(), threading.Event()
+        self._working = threading.Lock()
+        self._thread = threading.Thread(target=self._work, name="shipper", daemon=True)
+        self._end_of_calls = outbox.when_more(self._wake_if_full)
+        self.state = ShipState()
+
+    def start(self) -> None:
+        """Begins with what a service before has left."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends with the segment that is being written; the rest is for the next start."""
+        self._end_of_calls()
+        self._ended.set()
+        self._shipping.is_ending = True
+        self._woken.set()
+        if self._thread.is_alive():
+            self._thread.join()
+            self._give_up_lease()
+
+    def ship(self) -> ShipState:
+        """Ships what waits, now.
+
+        Raises:
+            Problem: it cannot be done, and why.
+        """
+        with self._working:
+            try:
+                count = self._shipping.round()
+            except Problem as error:
+                self._metrics.shipments.labels("failed").inc()
+                self.state = ShipState(self._shipping.reached, error.detail)
+                raise
+            if count:
+                self._metrics.shipments.labels("done").inc()
+            self.state = ShipState(self._shipping.reached)
+            return self.state
+
+    def lag(self) -> float:
+        """For how long the oldest change that is not in the lake waits, in seconds."""
+        since = self._outbox.state.since
+        if since is None:
+            return 0.0
+        return max(0.0, datetime.now(UTC).timestamp() - since / 1_000_000)
+
+    def is_settled(self, base: int) -> bool:
+        """Whether what the outbox begins behind is known to be in the lake."""
+        return self.state.shipped is not None and self.state.shipped >= base
+
+    def _wake_if_full(self) -> None:
+        if self._outbox.state.bytes >= self._segment_bytes:
+            self._woken.set()
+
+    def _work(self) -> None:
+        while not self._ended.is_set():
+            self._round()
+            self._woken.wait(self._seconds)
+            self._woken.clear()
+
+    def _round(self) -> None:
+        try:
+            self.ship()
+        except Problem as error:
+            log.error("shipping_failed", reason=error.detail)
+        except Exception as error:
+            log.exception("shipping_failed")
+            self.state = ShipState(self._shipping.reached, f"it ended by {type(error).__name__}")
+
+    def _give_up_lease(self) -> None:
+        try:
+            self._lake.release()
+        except Problem as error:
+            log.warning("lease_not_given_up", reason=error.detail)

@@ -1,0 +1,1 @@
+"""The outbox: each commit also records what it has changed, until that is in the lake."""

@@ -1,0 +1,157 @@
+"""What stands in for pieces of dbt gives what they give."""
+
+from datetime import date
+from importlib.util import module_from_spec, spec_from_file_location
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from dbt.adapters.events.types import SQLQuery, SQLQueryStatus
+from dbt.context import macros as macros_of_dbt
+from dbt.events.types import JinjaLogInfo, JinjaLogWarning, LogStartLine
+from dbt_common.clients import agate_helper, jinja
+from dbt_common.events import base_types
+from dbt_common.events.event_manager_client import get_event_manager
+from dbt_common.events.functions import fire_event, warn_or_error
+from dbt_common.exceptions.events import EventCompilationError
+
+from service.dbt import shortcuts
+from service.dbt.runner import HEARD, parse
+
+EVENTS: list[tuple[Any, dict[str, Any]]] = [
+    (SQLQuery, {"conn_name": "master", "sql": "select 1", "node_info": {"node_name": "jobs"}}),
+    (SQLQueryStatus, {"status": "OK", "elapsed": 0.5, "query_id": None}),
+    (LogStartLine, {"description": "a", "index": 1, "total": 2, "node_info": {"node_name": "a"}}),
+    (JinjaLogInfo, {"msg": ValueError("no text"), "node_info": {}}),
+]
+INTERNAL = ["dbt_duckdb", "dbt"]
+
+
+def as_shipped(module: ModuleType) -> Any:
+    """A module of dbt once more, where nothing stands in for a piece of it."""
+    spec = spec_from_file_location(f"{module.__name__}_anew", module.__file__)
+    assert spec
+    assert spec.loader
+    anew = module_from_spec(spec)
+    spec.loader.exec_module(anew)
+    return anew
+
+
+@pytest.fixture(scope="module", autouse=True)
+def installed():
+    shortcuts.install()
+
+
+@pytest.fixture
+def heard():
+    """What a listener has heard since the test began."""
+    said = []
+    shortcuts.listen_to(HEARD)
+    get_event_manager().add_callback(lambda message: said.append(message.info.name))
+    yield said
+    shortcuts.listen_to(())
+
+
+@pytest.mark.parametrize("package", ["gatehouse", "dbt", "dbt_duckdb", "elsewhere"])
+def test_each_macro_is_found_by_the_name_it_has_in_dbt(built, package):
+    macros = parse(built).get_macros_by_package()
+    builders = [
+        module.MacroNamespaceBuilder("gatehouse", package, None, INTERNAL)
+        for module in (as_shipped(macros_of_dbt), macros_of_dbt)
+    ]
+    theirs, ours = [each.build_namespace(macros, {}) for each in builders]
+    assert type(ours) is not type(theirs)
+    assert _macros(ours) == _macros(theirs)
+    assert len(ours) == len(theirs) > 300
+    for name in (None, "dbt", "gatehouse"):
+        for macro in macros["gatehouse"], macros["dbt"]:
+            assert [_id(ours.get_from_package(name, each)) for each in macro] == [
+                _id(theirs.get_from_package(name, each)) for each in macro
+            ]
+
+
+def test_of_names_that_come_twice_the_first_in_dbts_order_counts():
+    packages = ("own", "root", "other", "dbt_duckdb", "dbt")
+    for missing in range(len(packages)):
+        macros = {
+            package: {"same": SimpleNamespace(name="same", package_name=package, unique_id=package)}
+            for package in packages[missing:]
+        }
+        found = [
+            module.MacroNamespaceBuilder("root", "own", None, INTERNAL).build_namespace(macros, {})
+            for module in (as_shipped(macros_of_dbt), macros_of_dbt)
+        ]
+        assert _macros(found[0]) == _macros(found[1])
+
+
+def _macros(namespace):
+    return {
+        name: {key: _id(macro) for key, macro in value.items()}
+        if isinstance(value, dict)
+        else _id(value)
+        for name, value in namespace.items()
+    }
+
+
+def _id(macro):
+    return macro and macro.macro.unique_id
+
+
+@pytest.mark.parametrize("texts", [(), ("a",), ("a", "b")])
+@pytest.mark.parametrize("nulls", [("null", ""), ()])
+def test_answers_have_the_types_that_dbt_gives_them(texts, nulls):
+    rows = [("1", "null", 2, date(2024, 2, 29)), ("true", "", 2.5, None)]
+    names = ["a", "b", "c", "d"]
+    found = []
+    for module in (as_shipped(agate_helper), agate_helper, agate_helper):
+        types = module.build_type_tester({*texts}, string_null_values=nulls)
+        table = module.agate.Table(rows, names, column_types=types)
+        kinds = [type(kind).__name__ for kind in table.column_types]
+        found.append((kinds, [tuple(row) for row in table.rows]))
+    assert found[0] == found[1] == found[2]
+
+
+def test_a_text_is_compiled_once_and_rendered_with_what_it_is_given():
+    text = "{{ a }}{% do b.append(a) %}"
+    for number in (1, 2):
+        given: dict[str, Any] = {"a": number, "b": []}
+        template = jinja.get_template(text, given)
+        assert jinja.render_template(template, given) == str(number)
+        assert given["b"] == [number]
+    assert jinja.get_environment() is jinja.get_environment()
+    assert jinja.get_environment(native=True) is not jinja.get_environment()
+    assert jinja.get_environment(capture_macros=True) is not jinja.get_environment()
+    once = jinja.get_template(text, {}).root_render_func.__code__
+    assert jinja.get_template(text, {}).root_render_func.__code__ is once
+
+
+@pytest.mark.parametrize(("kind", "said"), EVENTS)
+def test_the_message_of_an_event_says_what_dbt_says(kind, said):
+    event = kind(**said)
+    members = {"PROTO_TYPES_MODULE": kind.PROTO_TYPES_MODULE}
+    theirs = type(kind.__name__, (as_shipped(base_types).BaseEvent,), members)
+    assert event.pb_msg == theirs(**said).pb_msg
+    assert event.pb_msg is event.pb_msg
+    assert base_types.msg_from_base_event(event).info.name == kind.__name__
+
+
+def test_listeners_hear_what_they_listen_to(heard):
+    for kind, said in EVENTS:
+        fire_event(kind(**said))
+    assert heard == ["LogStartLine", "JinjaLogInfo"]
+
+
+def test_a_warning_may_be_an_error(heard):
+    get_event_manager().warn_error = True
+    with pytest.raises(EventCompilationError, match="not good"):
+        warn_or_error(JinjaLogWarning(msg="not good", node_info={}))
+    get_event_manager().require_warn_or_error_handling = True
+    with pytest.raises(EventCompilationError, match="not good"):
+        fire_event(JinjaLogWarning(msg="not good", node_info={}))
+    assert heard == []
+
+
+def test_an_event_that_no_one_hears_costs_nothing(heard, monkeypatch):
+    monkeypatch.delattr(base_types.BaseEvent, "pb_msg")
+    fire_event(SQLQuery(conn_name="master", sql=object()))
+    assert heard == []
