@@ -5,11 +5,8 @@ from datetime import timedelta
 
 from service.access.key_memory import KeyMemory
 from service.access.keyring import Keyring
-from service.backups.catalogue import Catalogue
+from service.backups.opened_places import pairing_of, places_of
 from service.backups.ownership import Ownership, warehouse_id
-from service.backups.paired_places import Places
-from service.backups.pairing import Pairing
-from service.backups.retention import Keep
 from service.dictionary import Dictionary, Table
 from service.doors.backups import Backups
 from service.doors.builds import Builds
@@ -66,7 +63,7 @@ class Gate:
         self.lake_store = (
             open_store(settings.lake, settings.lake_credentials) if settings.lake else None
         )
-        self.pairing = _pairing_of(settings, self.places, self.metrics)
+        self.pairing = pairing_of(settings, self.places, self.metrics)
         self.keyring = Keyring(settings.keys_file)
         self.died_before: str | None = (
             None  # how the service before this one ended, if out of order
@@ -285,23 +282,3 @@ class Gate:
         """Forgets the answers to requests with an Idempotency-Key that are old enough."""
         before = utc_now() - timedelta(hours=self.settings.idempotency_hours)
         self.writer.run(lambda connection: records.forget_answers(connection, before)).result()
-
-
-def places_of(settings: Settings) -> Places:
-    """Where backups are, and their copies; nothing is asked of either yet.
-
-    Raises:
-        StoreUnavailable: the credentials of one cannot be read, or the extra `lake` is missing.
-    """
-    primary = Catalogue(open_store(settings.backups, settings.backups_credentials))
-    if settings.backups_copy is None:
-        return Places(primary)
-    return Places(
-        primary, Catalogue(open_store(settings.backups_copy, settings.backups_copy_credentials))
-    )
-
-
-def _pairing_of(settings: Settings, places: Places, metrics: Metrics) -> Pairing | None:
-    if places.second is None:
-        return None
-    return Pairing(places.primary, places.second, Keep.of(settings), metrics)

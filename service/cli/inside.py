@@ -12,13 +12,13 @@ from service.api.http.authentication import local_caller
 from service.app import create_app
 from service.backups.catalogue import Catalogue
 from service.backups.entry import Entry
+from service.backups.opened_places import places_of
 from service.backups.owner_mark import BackupsOwner
 from service.backups.ownership import Ownership
 from service.cli.failures import Unreachable
 from service.dictionary import DictionaryError
 from service.engines.duckdb import Database, DatabaseError, InUseError
 from service.errors import NotBuilt, Problem, StoreUnavailable
-from service.gate import places_of
 from service.ops import trail
 from service.runtime import logs
 from service.runtime.durable_files import remove_durably

@@ -38,7 +38,7 @@ def _build(settings: "Settings") -> None:
 
 def _whole_backups(run: Run) -> "list[list[Entry]]":
     """Complete sets of backups, then single backups; newest first."""
-    from service.gate import places_of
+    from service.backups.opened_places import places_of
 
     catalogue = places_of(run.settings).primary
     entries = [entry for entry in catalogue.list() if entry.kind != "safety"]
