@@ -12,6 +12,10 @@ ARGS ?=
 ROUNDS ?= 1000
 CASES ?= 25
 SEED ?= new
+# Docker would do it by `docker build`, without --format.
+CONTAINERS ?= $(or $(shell command -v podman),$(shell command -v buildah))
+IMAGE ?= gatehouse
+BASE ?=
 BENCH := benchmarks/.venv
 EVALUATION := evaluation/.venv
 AZURITE := tests/support/azurite
@@ -34,7 +38,7 @@ PIP_AUDIT := pip-audit==2.10.1
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-dev install-lake install-stores serve test fuzz soak lint evaluate format docs bench screenshots vendor seeds lock vulnerabilities clean
+.PHONY: help install install-dev install-lake install-stores install-deploy image container-test serve test fuzz soak lint evaluate format docs bench screenshots vendor seeds lock vulnerabilities clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +54,16 @@ install-lake: $(VENV)/.installed-lake ## install what object storage needs, too
 
 install-stores: install-dev $(AZURITE)/node_modules ## install what tests of object storage need (npm)
 	@:
+
+install-deploy: $(VENV)/.installed-deploy ## install what tests of deploy/ need (Helm, schemas of Kubernetes and Compose)
+	@:
+
+image: ## make the image of the service with podman or buildah (BASE=…, IMAGE=…)
+	@$(CONTAINERS) build --format docker -f Containerfile -t $(IMAGE) $(if $(BASE),--build-arg BASE=$(BASE)) \
+	  --build-arg LOCK_SHA256=$$(sha256sum requirements/lake.txt | cut -d' ' -f1) .
+
+container-test: install-deploy ## make the image on a base of Debian's packages and try it (root, buildah, mmdebstrap)
+	@CONTAINER_TESTS=yes $(TESTS) tests/deploy/test_container.py $(ARGS)
 
 serve: install ## build the warehouse, then serve
 	@$(VENV)/bin/gatehouse build
@@ -103,6 +117,7 @@ lock: $(VENV)/bin/python ## make requirements/*.txt again (newest versions: ARGS
 	&& "$$scratch/bin/uv" $(COMPILE) pyproject.toml --extra lake -c requirements/runtime.txt -o requirements/lake.txt \
 	&& "$$scratch/bin/uv" $(COMPILE) --group build -o requirements/build.txt \
 	&& "$$scratch/bin/uv" $(COMPILE) --group dev -c requirements/runtime.txt -o requirements/dev.txt \
+	&& "$$scratch/bin/uv" $(COMPILE) --group deploy -c requirements/runtime.txt -c requirements/dev.txt -o requirements/deploy.txt \
 	&& "$$scratch/bin/uv" $(COMPILE) pyproject.toml --group evaluate -o requirements/evaluate.txt \
 	&& "$$scratch/bin/uv" $(COMPILE) --group bench -o requirements/bench.txt
 	@! grep -nE '://|^-' requirements/*.txt || { echo 'a lock file names an address' >&2; exit 1; }
@@ -156,6 +171,11 @@ $(NODE_TOOLS)/.installed: tests/clients/package-lock.json
 
 $(VENV)/.installed-lake: requirements/lake.txt $(VENV)/.installed
 	@$(PIP) install --no-deps --require-hashes -r requirements/lake.txt
+	@$(PIP) check
+	@touch $@
+
+$(VENV)/.installed-deploy: requirements/deploy.txt $(VENV)/.installed-dev
+	@bash requirements/install $(VENV)/bin/python requirements/deploy.txt
 	@$(PIP) check
 	@touch $@
 

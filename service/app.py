@@ -24,8 +24,10 @@ from service.api.http.idempotency import RequestsUnderWay
 from service.api.http.letting_in import Porter
 from service.api.http.limits import Limits
 from service.api.http.middleware import RequestMiddleware, Terms
+from service.api.http.problems import HANDLERS as PROBLEMS
 from service.api.http.reads import ALLOWED, nowhere, read
 from service.api.v1.controllers import CONTROLLERS
+from service.api.v1.standby import StandbyController
 from service.console.drafts import Drafts
 from service.console.forms import form_of
 from service.console.problem_pages import HANDLERS
@@ -69,7 +71,8 @@ class App(Litestar):
 
 def schedules_of(gate: Gate) -> Schedules:
     """What the service does by the clock, with the parts that it needs."""
-    return Schedules(gate.settings, gate.backups, gate.writer, gate.metrics, gate.keep_house)
+    parts = gate.settings, gate.backups, gate.writer, gate.metrics
+    return Schedules(*parts, gate.keep_house, gate.alarms.audit)
 
 
 def create_app(settings: Settings, local: Caller | None = None) -> Litestar:
@@ -110,6 +113,19 @@ def all_routes(max_body_bytes: int) -> App:
     )
 
 
+def create_standby_app() -> Litestar:
+    """What answers while another service has the warehouse; it opens nothing."""
+    app = App(
+        route_handlers=[StandbyController],
+        exception_handlers=PROBLEMS,
+        before_send=[add_headers],
+        openapi_config=None,
+        logging_config=None,
+    )
+    app.state[ALLOWED] = _allowed(app)
+    return app
+
+
 def _allowed(app: Litestar) -> dict[str, str]:
     """The Allow header of each path, by its template."""
     methods: defaultdict[str, list[str]] = defaultdict(list)
@@ -124,11 +140,13 @@ async def _opened(settings: Settings, local: Caller | None, app: Litestar) -> As
     app.state.gate = gate = Gate(settings, apart=local is None)
     gate.open()
     schedules = schedules_of(gate)
-    if local is None and not gate.losses:  # a command ends before anything is due
-        schedules.start()
-        gate.start_shipping()
-        gate.copy_soon()  # what a service before has left over
     try:
+        if local is None:  # a command ends before anyone is told, or anything is due
+            gate.alarms.start(settings)
+            if not gate.losses:
+                schedules.start()
+                gate.start_shipping()
+                gate.copy_soon()  # what a service before has left over
         yield
     finally:
         schedules.stop()

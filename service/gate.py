@@ -1,12 +1,20 @@
-"""The service's parts, put together: opened once, closed once. Knows no HTTP."""
+"""The service's parts, put together: opened once, closed once. Knows no HTTP.
 
-from contextlib import closing, suppress
+It is one module although it is long: it has a few lines for each part, in the order in which they
+need each other, and that order is read as one.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from service.access.key_memory import KeyMemory
 from service.access.keyring import Keyring
-from service.backups.opened_places import pairing_of, places_of
-from service.backups.ownership import Ownership, warehouse_id
+from service.backups.catalogue import Catalogue
+from service.backups.ownership import Ownership
+from service.backups.paired_places import Places
+from service.backups.pairing import Pairing
+from service.backups.retention import Keep
 from service.dictionary import Dictionary, Table
 from service.doors.backups import Backups
 from service.doors.builds import Builds
@@ -21,21 +29,21 @@ from service.doors.tasks import Tasks
 from service.errors import NoSpace, NotFound, StoreUnavailable, Unavailable
 from service.judge.process.process_client import WorkerProcess
 from service.judge.rulebook import Rulebook
-from service.lake.lake import Lake
+from service.lake.opening import open_outbox, open_place, open_shipper
 from service.lake.shipper import Shipper
-from service.lake.shipping import Shipping
+from service.notices.hooks_file import read_hooks
+from service.notices.teller import Teller
 from service.ops import records, trail
 from service.ops.replays import end_interrupted
 from service.ops.trail import Deed
 from service.ops.violation_counts import ViolationCounts
-from service.outbox.feed_state import prepare
-from service.outbox.outbox import Outbox
 from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger
 from service.runtime.metrics import Metrics
 from service.runtime.running import death_before
 from service.runtime.settings import Settings
 from service.stores.kinds import open_store
+from service.upkeep.alarms import Alarms
 from service.warehouse.deeds import Deeds
 from service.warehouse.facet_counts import FacetCounts
 from service.warehouse.losses import HINT, Losses
@@ -54,20 +62,22 @@ class Gate:
     """
 
     def __init__(self, settings: Settings, apart: bool = False) -> None:
-        """With `apart`, large bodies are judged in a worker process, if the settings want it."""
+        """With `apart`, large bodies are judged in a worker process, if the settings want it.
+
+        Raises:
+            WrongHooks: the file that says who is told of what cannot be used.
+        """
         self.settings = settings
         self.metrics = Metrics()
         self.violation_counts = ViolationCounts()
         self.places = places_of(settings)
         self.catalogue = self.places.primary
-        self.lake_store = (
-            open_store(settings.lake, settings.lake_credentials) if settings.lake else None
-        )
-        self.pairing = pairing_of(settings, self.places, self.metrics)
+        self.lake_place = open_place(settings)
+        self.pairing = _pairing_of(settings, self.places, self.metrics)
+        self._hooks = read_hooks(settings.hooks)
         self.keyring = Keyring(settings.keys_file)
-        self.died_before: str | None = (
-            None  # how the service before this one ended, if out of order
-        )
+        # How the service before this one ended, if out of order.
+        self.died_before: str | None = None
         self.shipper: Shipper | None = None  # where there is a lake
         self._worker = WorkerProcess(apart and settings.judging_process)
 
@@ -81,7 +91,10 @@ class Gate:
         self._open_warehouse()
         self._open_doors()
         self._remember_keys()
-        self.shipper = self._open_lake()
+        if self.lake_place and self.outbox:
+            self.shipper = open_shipper(
+                self.database, self.writer, self.lake_place, self.settings, self.metrics
+            )
         self._take_over_backups()
         self.copies.sweep()
         if self.losses:  # nothing is written, or removed, before an operator has decided
@@ -120,7 +133,7 @@ class Gate:
         self.database, losses = open_warehouse(settings)
         try:
             self.rulebook = Rulebook.of(self.database.dictionary())
-            self.outbox = self._open_outbox(losses)
+            self.outbox = None if losses else open_outbox(self.database, settings)
             self.writer = Writer(
                 self.database,
                 self.dictionary,
@@ -134,36 +147,15 @@ class Gate:
             self.database.close()
             raise
 
-    def _open_outbox(self, losses: Losses | None) -> Outbox | None:
-        """None where there is no lake, or nothing is written."""
-        if losses:
-            return None
-        most = self.settings.outbox_bytes if self.lake_store else None
-        with closing(self.database.connect()) as connection:
-            connection.begin()
-            prepare(connection, most)
-            connection.commit()
-        return Outbox() if self.lake_store else None
-
-    def _open_lake(self) -> Shipper | None:
-        """Who ships what the outbox has; the dictionary may have changed while no service ran."""
-        outbox, settings, writer = self.outbox, self.settings, self.writer
-        if outbox is None or self.lake_store is None:
-            return None
-        dictionary = self.dictionary
-        writer.run(lambda connection: outbox.take_dictionary(connection, dictionary)).result()
-        self.lake = Lake(self.lake_store, warehouse_id(self.database), str(settings.warehouse))
-        size = settings.lake_segment_bytes
-        shipping = Shipping(self.database, writer, outbox, self.lake, size)
-        return Shipper(
-            shipping, outbox, self.lake, self.metrics, settings.lake_segment_seconds, size
-        )
-
     def _open_doors(self) -> None:
         settings, database, writer = self.settings, self.database, self.writer
         codec = settings.codec
         self.deeds = deeds = Deeds(database, writer)
         self.tasks = Tasks()
+        self.teller = Teller(self._hooks, database, writer, self._columns_of)
+        self.alarms = Alarms(self.teller, database, writer, self.catalogue, lambda: self.dictionary)
+        if self.pairing:
+            self.pairing.on_failure = self.alarms.copies_failed
         self.ownership = Ownership(self.catalogue, database)
         if self.places.second and self.pairing:
             self.ownership_of_copies = Ownership(self.places.second, database)
@@ -224,6 +216,7 @@ class Gate:
         """Lets what is under way come to its end, then lets go of the warehouse."""
         self.differences.stop()
         self.tasks.wait()
+        self.teller.stop()
         self.dbt_docs.stop()
         self.loads.stop()
         self.builds.stop()
@@ -263,9 +256,14 @@ class Gate:
         """The table of that name; UnknownTable when there is none."""
         return self.rulebook.table(name)
 
+    def _columns_of(self, table: str) -> Sequence[str]:
+        found = self.dictionary.tables.get(table)
+        return found.column_names if found else ()
+
     def keep_house(self) -> None:
-        """What is done every hour: forgets old answers, and looks for backups to copy."""
+        """What is done every hour: forgets what is old enough, and looks for backups to copy."""
         self.forget_old_answers()
+        self.teller.forget(utc_now() - timedelta(days=self.settings.hook_days))
         self.copy_soon()
 
     def start_shipping(self) -> None:
@@ -282,3 +280,23 @@ class Gate:
         """Forgets the answers to requests with an Idempotency-Key that are old enough."""
         before = utc_now() - timedelta(hours=self.settings.idempotency_hours)
         self.writer.run(lambda connection: records.forget_answers(connection, before)).result()
+
+
+def places_of(settings: Settings) -> Places:
+    """Where backups are, and their copies; nothing is asked of either yet.
+
+    Raises:
+        StoreUnavailable: the credentials of one cannot be read, or the extra `lake` is missing.
+    """
+    primary = Catalogue(open_store(settings.backups, settings.backups_credentials))
+    if settings.backups_copy is None:
+        return Places(primary)
+    return Places(
+        primary, Catalogue(open_store(settings.backups_copy, settings.backups_copy_credentials))
+    )
+
+
+def _pairing_of(settings: Settings, places: Places, metrics: Metrics) -> Pairing | None:
+    if places.second is None:
+        return None
+    return Pairing(places.primary, places.second, Keep.of(settings), metrics)

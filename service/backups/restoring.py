@@ -139,14 +139,17 @@ def _tell(connection: Connection, table: Table, load_id: str | None) -> None:
         return
     key, differences = quoted(table.primary_key), staged(table.name)
     columns = ", ".join(f"found.{quoted(name)}" for name in table.column_names)
-    ((count,),) = connection.execute(f"select count(*) from {differences}").fetchall()
+    # Rows that are not committed are numbered from far above.
+    ((first, last),) = connection.execute(
+        f"select coalesce(min(rowid), 0), coalesce(max(rowid), -1) from {differences}"
+    ).fetchall()
     for what, operation in _TOLD:
         is_gone = operation == "delete"  # of such rows only the key is staged
-        source = f"{core(table.name)} as found semi join some using ({key})"
-        source = source if is_gone else "some as found"
-        for start in range(0, count, TOLD_ROWS):
+        source = f"{core(table.name)} as found semi join few using ({key})"
+        source = source if is_gone else "few as found"
+        for start in range(first, last + 1, TOLD_ROWS):
             found = connection.execute(
-                f"with some as (from {differences} where {WHAT} = ? and rowid >= ? and rowid < ?)"
+                f"with few as (from {differences} where {WHAT} = ? and rowid >= ? and rowid < ?)"
                 f" select {columns} from {source}",
                 [what, start, start + TOLD_ROWS],
             )

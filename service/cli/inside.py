@@ -7,18 +7,20 @@ from typing import Any
 import msgspec
 
 from service.access import keys_file
+from service.access.first_key import make_first_key
 from service.access.key_memory import DISABLE, deeds_of
 from service.api.http.authentication import local_caller
 from service.app import create_app
 from service.backups.catalogue import Catalogue
 from service.backups.entry import Entry
-from service.backups.opened_places import places_of
 from service.backups.owner_mark import BackupsOwner
 from service.backups.ownership import Ownership
-from service.cli.failures import Unreachable
+from service.cli.failures import Unreachable, WrongSettings
 from service.dictionary import DictionaryError
 from service.engines.duckdb import Database, DatabaseError, InUseError
 from service.errors import NotBuilt, Problem, StoreUnavailable
+from service.gate import places_of
+from service.notices.hooks_file import WrongHooks
 from service.ops import trail
 from service.runtime import logs
 from service.runtime.durable_files import remove_durably
@@ -109,9 +111,14 @@ def alone(settings: Settings) -> Iterator[Database]:
             database.close()
 
 
-def check_backups(settings: Settings) -> None:
-    """Raises Unreachable where the folder of the backups is another warehouse's."""
+def make_ready(settings: Settings) -> None:
+    """Makes the first key, where one is set and there was none.
+
+    Raises:
+        Unreachable: the folder of the backups is another warehouse's, or a service has this one.
+    """
     with alone(settings) as database:
+        make_first_key(settings, database)
         ownership = Ownership(places_of(settings).primary, database)
         ownership.claim()
         ownership.release()
@@ -204,6 +211,8 @@ def _told_as_unreachable(settings: Settings) -> Iterator[None]:
         raise Damaged(settings, error) from error
     except Problem as error:
         raise Unreachable(error.detail) from error
+    except WrongHooks as error:
+        raise WrongSettings(str(error), "docs/hooks.md explains the file") from error
     except DictionaryError as error:
         raise Unreachable(
             f"{settings.warehouse}: {error}",

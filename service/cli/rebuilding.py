@@ -1,6 +1,7 @@
 """A warehouse made anew, for `gatehouse recover`: from the history and backups that are whole."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from service.cli import output
@@ -37,14 +38,31 @@ def _build(settings: "Settings") -> None:
 
 
 def _whole_backups(run: Run) -> "list[list[Entry]]":
-    """Complete sets of backups, then single backups; newest first."""
-    from service.backups.opened_places import places_of
+    """Complete sets of backups, then single backups; newest first.
 
-    catalogue = places_of(run.settings).primary
+    Those in the first place, or, where that is away or has none, their copies.
+    """
+    from service.errors import NotFound
+    from service.gate import places_of
+
+    try:
+        found = places_of(run.settings).find(None, _listed)
+    except NotFound:
+        return []
+    if found.place == "copy":
+        output.note(f"the backups are away: their copies in {found.catalogue.store.name} are read")
+    ids = dict.fromkeys(entry.set_id for entry in found.entries if entry.set_id)
+    sets = [_complete(found.catalogue, set_id) for set_id in ids]
+    return [each for each in sets if each] + [[entry] for entry in found.entries]
+
+
+def _listed(catalogue: "Catalogue") -> "list[Entry]":
+    from service.errors import NotFound
+
     entries = [entry for entry in catalogue.list() if entry.kind != "safety"]
-    ids = dict.fromkeys(entry.set_id for entry in entries if entry.set_id)
-    sets = [_complete(catalogue, set_id) for set_id in ids]
-    return [each for each in sets if each] + [[entry] for entry in entries]
+    if not entries:
+        raise NotFound("there is no backup")
+    return entries
 
 
 def _complete(catalogue: "Catalogue", set_id: str) -> "list[Entry]":
@@ -91,5 +109,6 @@ def _restored(client: "Client", entries: "Sequence[Entry]") -> list[Restored]:
         output.note(f"{entries[0].backup_id} cannot be restored: {refused.message}")
         return []
     for each in answer:  # of what was just built, which no one needs
-        client.delete(f"/v1/backups/{segment(each['safety_backup_id'])}")
+        with suppress(Refused):  # a place is away
+            client.delete(f"/v1/backups/{segment(each['safety_backup_id'])}")
     return list(answer)

@@ -255,6 +255,10 @@ def _options(settings: Settings) -> list[str]:
     return [
         *("--project-dir", project, "--profiles-dir", project),
         *("--target-path", str(settings.target), "--log-level-file", "none"),
+        *(
+            "--log-path",
+            str(settings.target),
+        ),  # it makes the folder, which the project's may refuse
         *("--log-level", "none", "--quiet", "--no-version-check", "--no-use-colors"),
         "--no-write-json",  # no one reads the manifest, and to write it takes as long as 5 tests
     ]

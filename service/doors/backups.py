@@ -102,11 +102,15 @@ class Backups:
     def verify(self, backup_id: str) -> Verification:
         """Reads a backup again, to its last row; not on record.
 
+        It is read in the first place or, where that is away or has lost it, in the second.
+
         Raises:
             NotFound: there is no such backup, or no table for it.
+            StoreUnavailable: no place can be reached.
         """
-        entry = self.catalogue.get(backup_id)
-        return verify(entry, self._rulebook().table(entry.table), self.catalogue)
+        found = self._places.find(None, lambda catalogue: [catalogue.get(backup_id)])
+        (entry,) = found.entries
+        return verify(entry, self._rulebook().table(entry.table), found.catalogue)
 
     def check(self, entry: Entry, actor: str | None) -> bool:
         """Whether a backup can be read to its last row; on record, and counted.

@@ -5,7 +5,7 @@ What is shipped is read from the lake, the rest from the outbox; whoever reads s
 
 from collections.abc import Iterator, Sequence
 from heapq import merge
-from itertools import groupby
+from itertools import groupby, repeat
 from typing import Any
 
 import msgspec
@@ -82,7 +82,7 @@ def _of_lake(store: Store, after: int) -> Iterator[tuple[int, Sequence[bytes]]]:
 
 def _of_segment(store: Store, segment: Segment, after: int) -> Iterator["_Row"]:
     files = [
-        _changed_rows(((file.table, batch) for batch in read_file(store, file)), place)
+        _changed_rows(zip(repeat(file.table), read_file(store, file), strict=False), place)
         for place, file in enumerate(segment.files)
     ]
     return (row for row in merge(*files) if row[0] > after)

@@ -35,7 +35,7 @@ class Shipper:
         segment_bytes: int,
     ) -> None:
         """A round every `seconds`, or when `segment_bytes` wait."""
-        self._shipping, self._outbox, self._lake, self._metrics = shipping, outbox, lake, metrics
+        self._shipping, self._outbox, self.lake, self._metrics = shipping, outbox, lake, metrics
         self._seconds, self._segment_bytes = seconds, segment_bytes
         self._woken, self._ended = threading.Event(), threading.Event()
         self._working = threading.Lock()
@@ -55,7 +55,7 @@ class Shipper:
         self._woken.set()
         if self._thread.is_alive():
             self._thread.join()
-            self._give_up_lease()
+        self._give_up_lease()
 
     def ship(self) -> ShipState:
         """Ships what waits, now.
@@ -107,6 +107,6 @@ class Shipper:
 
     def _give_up_lease(self) -> None:
         try:
-            self._lake.release()
+            self.lake.release()
         except Problem as error:
             log.warning("lease_not_given_up", reason=error.detail)

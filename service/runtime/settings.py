@@ -27,7 +27,11 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 DEFAULT_WAREHOUSE = Path("warehouse/gatehouse.duckdb")
 MiB = 1024 * 1024
 
-SECRET = frozenset({"key", "backups_credentials", "backups_copy_credentials", "lake_credentials"})
+SECRET = frozenset(
+    {"key", "first_key", "backups_credentials", "backups_copy_credentials", "lake_credentials"}
+)
+OF_A_FILE = "_FILE"  # behind the variable of a secret: the file that has it
+MOST_OF_A_SECRET = 65_536  # bytes
 WORDS: dict[Any, str] = {  # what is said of a type, to who gave something else
     int: "a whole number",
     float: "a number",
@@ -110,6 +114,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     key: Annotated[
         str, Meta(description="The key that `gatehouse` shows to the service, where it wants one.")
     ] = ""
+    first_key: Annotated[
+        str,
+        Meta(
+            description="Where there never was a key, this becomes the first: an operator's, named"
+            " `first`. It has 32 characters or more."
+        ),
+    ] = ""
     require_keys: Annotated[
         bool, Meta(description="Whether the service refuses to start while there is no key.")
     ] = False
@@ -142,6 +153,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tls_key: Annotated[
         Path | None, Meta(description="The private key of the certificate, in PEM.")
     ] = None
+    standby: Annotated[
+        bool,
+        Meta(
+            description="Whether, while another service has the warehouse, this one waits and then"
+            " takes over."
+        ),
+    ] = False
     max_connections: Annotated[
         Count, Meta(description="The most connections at a time; others get a 503.")
     ] = 800
@@ -205,7 +223,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_uploads: Annotated[
         Count, Meta(description="How many files may be sent to it at a time; others get a 503.")
     ] = 4
-    max_rows: Annotated[Count, Meta(description="The most rows of one request.")] = 1000
+    max_rows: Annotated[
+        int, Meta(ge=1, le=100_000, description="The most rows of one request, up to 100,000.")
+    ] = 1000
     max_import_bytes: Annotated[
         Count, Meta(description="The largest Avro file that is taken in as a backup, in bytes.")
     ] = 1024 * MiB
@@ -265,6 +285,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Count,
         Meta(description="How long that goes on at most; the next run goes on from there."),
     ] = 600
+    audit_schedule: Annotated[
+        str, Meta(description="When the books are audited, as cron in UTC, such as `0 5 * * 0`.")
+    ] = NEVER
+    hooks: Annotated[
+        Path,
+        Meta(description="The YAML file that says who is told of what; there need not be one."),
+    ] = Path("hooks.yml")
+    hook_days: Annotated[
+        Count, Meta(description="How long it is remembered what hooks were told, in days.")
+    ] = 30
     log_format: Annotated[
         Literal["console", "json"],
         Meta(description="Logs as lines for people, or as one JSON object a line."),
@@ -292,12 +322,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("backups", "backups_copy", "lake"):
             if (place := getattr(self, name)) is not None:
                 msgspec.structs.force_setattr(self, name, Location(place).within(self.project))
-        for name in ("project", "warehouse", "seeds"):
+        for name in ("project", "warehouse", "seeds", "hooks"):
             # joining an absolute path leaves it as it is
             path = (self.project / getattr(self, name)).resolve()
             msgspec.structs.force_setattr(self, name, path)
-        for name in ("backup_schedule", "verify_schedule"):
+        for name in ("backup_schedule", "verify_schedule", "audit_schedule"):
             _check_schedule(name, getattr(self, name))
+        if self.first_key and len(self.first_key) < 32:
+            raise SettingsError("first_key is too short: it can be guessed")
         if self.tls_key and not self.tls_certificate:
             raise SettingsError("tls_key is set and tls_certificate is not")
 
@@ -344,6 +376,8 @@ def _check_schedule(name: str, cron: str) -> None:
         raise SettingsError(f"{name} is {cron!r}, which is no schedule: {error}") from error
 
 
+# The setting by what its variable is called that names a file.
+SECRET_FILES = {f"{name}{OF_A_FILE}".lower(): name for name in SECRET}
 TYPES = {field.name: field.type for field in msgspec.structs.fields(Settings)}
 
 
@@ -360,9 +394,31 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
 
 def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
     for name, value in environ.items():
-        if name.startswith(PREFIX) and name not in OTHER_NAMES and value:
-            setting = name.removeprefix(PREFIX).lower()
+        if not name.startswith(PREFIX) or name in OTHER_NAMES or not value:
+            continue
+        setting = name.removeprefix(PREFIX).lower()
+        if setting in SECRET_FILES and name.isupper():
+            of = name.removesuffix(OF_A_FILE)
+            if environ.get(of):
+                raise SettingsError(f"{of} and {name} are both set")
+            yield SECRET_FILES[setting], _secret_in(name, Path(value))
+        else:
             yield setting, _read(name, setting if name.isupper() else name, value, Path.cwd())
+
+
+def _secret_in(name: str, path: Path) -> str:
+    """The text of a file, without the line end that most editors add."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(MOST_OF_A_SECRET + 1)
+        said = text.decode().strip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
+        raise SettingsError(f"{name}: {path} cannot be read: {reason}") from None
+    if not said or len(text) > MOST_OF_A_SECRET:
+        what = "empty" if not said else f"of more than {MOST_OF_A_SECRET} bytes"
+        raise SettingsError(f"{name}: {path} is {what}")
+    return said
 
 
 def _from_file(named: str | None, project: Path) -> Iterator[tuple[str, Any]]:

@@ -33,7 +33,7 @@ class Job:
     name: str
     cron: str
     last: Callable[[], datetime | None]
-    run: Callable[[], None]
+    run: Callable[[], object]
 
 
 class Schedules:
@@ -46,8 +46,12 @@ class Schedules:
         writer: Writer,
         metrics: Metrics,
         housekeeping: Callable[[], None],
+        audit: Callable[[], object],
     ) -> None:
-        """`housekeeping` is done every hour, besides the backups that the settings ask for."""
+        """`housekeeping` is done every hour, besides the backups that the settings ask for.
+
+        `audit` tells by itself what it finds.
+        """
         self._settings, self._backups = settings, backups
         self._writer, self._metrics = writer, metrics
         self._began = datetime.now(UTC)
@@ -58,6 +62,7 @@ class Schedules:
         self._jobs = [
             Job("backup", settings.backup_schedule, self._last_backup, self._back_up),
             Job("self-check", settings.verify_schedule, self._last_check, self._check),
+            Job("audit", settings.audit_schedule, lambda: None, audit),
             Job("housekeeping", "0 * * * *", lambda: None, housekeeping),
         ]
 

@@ -17,7 +17,10 @@ OPERATOR = {
     "show_restore_page", "show_restore_set_page", "show_trail_page", "show_keys_page",
     "back_up_table", "back_up_all_tables", "verify_backup", "delete_backup", "restore_table",
     "restore_set", "build", "cancel_build", "copy_warehouse", "delete_copy", "dismiss_rejection",
-    "list_keys", "show_key", "show_copy", "create_key", "revoke_key", "list_trail",
+    "ship_to_lake", "verify_lake", "list_keys", "show_key", "show_copy", "create_key",
+    "revoke_key", "list_trail",
+    "list_differences", "list_hooks", "list_deliveries", "show_delivery", "test_hook", "redeliver",
+    "show_hooks_page", "show_hook_page",
 }  # fmt: skip
 ROWS, ROW = "/v1/tables/jobs/rows", {"id": 9001, "job": "x"}
 OF_DICTIONARY = [

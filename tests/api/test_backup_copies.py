@@ -49,6 +49,7 @@ def test_backups_in_object_storage_are_copied_and_restored_from_the_copy(
         client.post(f"{JOBS}/rows", json=[{"id": 900, "job": "A"}])
         listed = client.get("/v1/backups").json()
         assert (listed["place"], len(listed["backups"])) == ("copy", len(made))
+        assert client.post(f"/v1/backups/{jobs['backup_id']}/verify").json()["ok"]
         refused = client.post(f"{JOBS}/backups")
         assert refused.status_code == 503
         assert refused.json()["detail"] == f"{place.location} cannot be used: it does not answer"

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from service.backups.owner_mark import OWNER, NotOurBackups
-from service.cli.inside import adopt_backups, check_backups
+from service.cli.inside import adopt_backups, make_ready
 from service.gate import Gate
 from service.warehouse.commit_journal import path_of_journal
 from tests.support.services import settings_in
@@ -60,7 +60,7 @@ def back_up(settings):
 def test_the_first_one_has_it_and_another_is_refused_until_it_adopts_it(warehouse):
     first, second = warehouse("first", "1"), warehouse("second", "2")
     backup_id = back_up(first)
-    for refused in (back_up, check_backups):
+    for refused in (back_up, make_ready):
         with pytest.raises(Exception, match=f"{first.warehouse}.*gatehouse backups adopt"):
             refused(second)
     assert back_up(first) > backup_id  # which has not lost it

@@ -28,7 +28,7 @@ def test_a_second_one_says_where_the_first_is_and_exits_3(started, alone):
     service = started()
     answer = alone("serve")
     assert answer.code == 3
-    assert answer.err == f"error: a service has this warehouse already: {service.url}\n"
+    assert f"error: a service has this warehouse already: {service.url}\nHINT: " in answer.err
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])

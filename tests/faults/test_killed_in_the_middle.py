@@ -12,16 +12,15 @@ is takes the longer the more there is. What was done is told at the end of each 
 import os
 import shutil
 import signal
-import threading
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from service.runtime.settings import Settings
+from tests.support.killing import work_until_ended
 from tests.support.processes import Service, kill_while_it_starts
 from tests.support.services import copied
 from tests.support.workers import (
@@ -115,7 +114,7 @@ def _rounds(
             if number and number % IN_ORDER == 0:
                 _end_in_order(settings, service)
                 service = Service(settings, PROGRAM, IN_TIME)
-            code = _work_until_ended(service, workers, seconds, sent)
+            code = work_until_ended(service, workers, seconds, sent)
             assert code == (-signal.SIGKILL if sent == signal.SIGKILL else 0)
             if number % CHECKED == 0:  # once more, before it has found out what was left behind
                 kill_while_it_starts(settings, PROGRAM, IN_TIME, seconds)
@@ -145,23 +144,6 @@ def _moments(chance: Random, rounds: int) -> list[float]:
     moments = [(number + chance.random()) * longest / rounds for number in range(rounds)]
     chance.shuffle(moments)
     return moments
-
-
-def _work_until_ended(
-    service: Service, workers: list[Worker], seconds: float, sent: signal.Signals
-) -> int:
-    """Its exit code, when all have noticed; what they were told that must not be is told here."""
-    stop = threading.Event()
-    killer = threading.Timer(seconds, service.process.send_signal, [sent])
-    with ThreadPoolExecutor(len(workers)) as pool:
-        at_work = [pool.submit(worker.work, service.url, stop) for worker in workers]
-        killer.start()
-        code = service.process.wait(60)
-        stop.set()
-        for each in at_work:
-            each.result(60)
-    service.kill()
-    return code
 
 
 def _check(service: Service, workers: list[Worker]) -> None:

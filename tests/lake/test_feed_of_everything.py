@@ -190,7 +190,7 @@ def test_a_file_and_a_build_are_in_it(fed: Fed) -> None:
 
 def test_what_a_line_of_a_file_was_rejected_for_may_be_settled_by_another(fed: Fed) -> None:
     followed(fed.client, send(fed.client, "jobs", "id,job\n840,\n"))
-    fed.shipped()
+    fed.news("_rejections")
     followed(fed.client, send(fed.client, "jobs", "id,job\n840,Miner\n"))
     assert [r["status"] for _, r in fed.news("_rejections")] == ["accepted"]
 

@@ -6,7 +6,7 @@ from typing import get_args
 import msgspec
 import pytest
 
-from service.runtime.settings import OTHER_NAMES, Settings, SettingsError, load_settings
+from service.runtime.settings import OTHER_NAMES, SECRET, Settings, SettingsError, load_settings
 from tests.support import CHECKOUT
 
 ROOT = CHECKOUT
@@ -100,6 +100,40 @@ def test_a_wrong_line_of_the_file_is_named(config, text, said):
     with pytest.raises(SettingsError) as error:
         load_settings(environ)
     assert str(error.value).startswith(said.format(path=environ["GATEHOUSE_CONFIG"]))
+
+
+def test_a_secret_may_be_in_a_file(tmp_path):
+    path = tmp_path / "secret"
+    for name in SECRET:
+        path.write_text(f"{name} {'very' * 10} secret\r\n")
+        settings = load_settings({f"GATEHOUSE_{name.upper()}_FILE": str(path)})
+        assert getattr(settings, name) == f"{name} {'very' * 10} secret"
+
+
+@pytest.mark.parametrize(
+    ("content", "more", "said"),
+    [
+        (None, {}, "GATEHOUSE_KEY_FILE: {path} cannot be read: No such file"),
+        (b"\xff", {}, "GATEHOUSE_KEY_FILE: {path} cannot be read: it is no UTF-8"),
+        (b"\n", {}, "GATEHOUSE_KEY_FILE: {path} is empty"),
+        (b"k" * 65_537, {}, "GATEHOUSE_KEY_FILE: {path} is of more than 65536 bytes"),
+        (b"k", {"GATEHOUSE_KEY": "k"}, "GATEHOUSE_KEY and GATEHOUSE_KEY_FILE are both set"),
+        (b"8", {"GATEHOUSE_PORT_FILE": "x"}, "GATEHOUSE_PORT_FILE: there is no such setting"),
+    ],
+)
+def test_a_file_that_has_no_secret_is_named(tmp_path, content, more, said):
+    path = tmp_path / "secret"
+    if content:
+        path.write_bytes(content)
+    with pytest.raises(SettingsError) as error:
+        load_settings({"GATEHOUSE_KEY_FILE": str(path), **more})
+    assert str(error.value).startswith(said.format(path=path))
+
+
+def test_a_first_key_that_can_be_guessed_is_refused():
+    with pytest.raises(SettingsError, match="first_key is too short") as error:
+        Settings(first_key="letmein")
+    assert "letmein" not in str(error.value)
 
 
 def test_an_empty_variable_says_nothing():

@@ -37,10 +37,10 @@ class Service:
         """
         start = _in_new_python if new_python else in_fork
         self.process, self._out = start(program, _environ(settings, more))
-        said = (line for line in self._out if line.startswith("Gatehouse is at"))
-        address = next(said, None)
+        said = (re.match(r"Gatehouse (?:is|waits) at ([^\s,]+)", line) for line in self._out)
+        address = next(filter(None, said), None)
         assert address, f"the service did not start: exit code {self.process.wait()}"
-        self.url = address.split()[-1]
+        self.url = address[1]
         self.client = client_of(self.url)
 
     @property

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 import uvicorn
@@ -15,12 +15,13 @@ from service.api.http.connections import ClientConnection
 from service.api.http.hosts import Proxies, is_loopback
 from service.api.http.seats import Seat, Seats, allow_open_files
 from service.api.http.shutdown import Ending
+from service.api.http.supervision import Supervision
 from service.api.http.turns import Turns
 from service.errors import Problem
 from service.gate import Gate
 from service.runtime.interpreter import change_threads_more_often, collect_less
 from service.runtime.logs import get_logger
-from service.runtime.running import hold
+from service.runtime.running import AlreadyRunning, hold
 from service.runtime.settings import Settings
 
 log = get_logger(__name__)
@@ -44,10 +45,14 @@ def serve(
     app_of: Callable[[Settings], Litestar],
     settings: Settings,
     on_ready: Callable[[str], None] = lambda url: None,
+    prepare: Callable[[], None] = lambda: None,
+    wait: Callable[[socket.socket], bool] | None = None,
 ) -> None:
     """Serves the app until SIGTERM or SIGINT; then answers what is under way and closes it.
 
-    `on_ready` is told the URL when requests are answered.
+    `on_ready` is told the URL when requests are answered. `prepare` does what is to be done before
+    the warehouse is opened. A standby has a `wait`, which answers at the listener until it is this
+    one's turn (True), or a signal comes (False).
 
     Raises:
         NotLoopback: there is no key, and the host is not this machine's own.
@@ -56,18 +61,43 @@ def serve(
         BadCertificate: the certificate or its key cannot be read, or do not fit.
         OSError: the address is taken, or not ours.
     """
-    check_address(settings)
+    if wait is None:
+        prepare()
+        check_address(settings)
     allow_open_files(settings.max_connections)
-    config = configured(app_of(settings), settings)
+    config = _loaded(app_of(settings), settings)
+    with listening(settings) as listener:
+        if wait is None:
+            _serve_at(listener, config, settings, on_ready)
+            return
+        while wait(listener):
+            with suppress(AlreadyRunning):  # another standby was faster
+                prepare()
+                check_address(settings)
+                _serve_at(listener, config, settings, on_ready)
+                return
+
+
+def _loaded(app: Litestar, settings: Settings) -> uvicorn.Config:
+    """The configuration, whose certificate is read before anything is opened."""
+    config = configured(app, settings)
     try:
-        config.load()  # so that it is told before anything is opened
+        config.load()
     except OSError as error:
         with_ = f"the certificate {settings.tls_certificate}, its key {settings.tls_key}"
         raise BadCertificate(f"HTTPS cannot be served: {with_}: {error}") from error
-    with listening(settings) as listener:
-        url = f"{settings.url.rpartition(':')[0]}:{listener.getsockname()[1]}"
-        with hold(settings, url):
-            Server(config, lambda: on_ready(url), is_process=True).run(sockets=[listener])
+    return config
+
+
+def _serve_at(
+    listener: socket.socket,
+    config: uvicorn.Config,
+    settings: Settings,
+    on_ready: Callable[[str], None],
+) -> None:
+    url = url_at(settings, listener)
+    with hold(settings, url):
+        Server(config, lambda: on_ready(url), is_process=True).run(sockets=[listener])
 
 
 def configured(app: Litestar, settings: Settings) -> uvicorn.Config:
@@ -102,11 +132,20 @@ class Server(uvicorn.Server):
         self._on_ready, self._is_process = on_ready, is_process
         self._ending: Ending | None = None
         self._acceptors: list[Acceptor] = []
+        self._supervision: Supervision | None = None
 
     @property
     def _gate(self) -> Gate:
         app = cast(Any, self.config.app)
         return getattr(app, "app", app).state.gate  # type: ignore[no-any-return]
+
+    @property
+    def _settings(self) -> Settings:
+        return self._gate.settings
+
+    def _supervised(self) -> Supervision:
+        gate = self._gate
+        return Supervision(gate.settings, self.config.ssl, "serves", lambda: gate.writer.alive)
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serves until it is told to end."""
@@ -118,11 +157,21 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answers what is under way; what takes longer than `shutdown_seconds` is cut short."""
-        for acceptor in self._acceptors:
-            acceptor.stop()
+        self._stop_accepting()
         seconds = self.config.timeout_graceful_shutdown or 0
         self._ending = Ending(seconds, self._gate.cut_short, self._is_process)
         self._ending.begin()
+        await self._let_go(sockets, seconds)
+
+    def _stop_accepting(self, status: str | None = None) -> None:
+        """Also tells the supervisor: that it ends, or the `status` of what comes next."""
+        for acceptor in self._acceptors:
+            acceptor.stop()
+        if self._supervision:
+            self._supervision.end(status)
+
+    async def _let_go(self, sockets: list[socket.socket] | None, seconds: float) -> None:
+        """Closes the listeners, and after so many `seconds` the connections that are left."""
         leaving = asyncio.get_running_loop().call_later(seconds + LAST_WORDS, self._abort_all)
         await super().shutdown(sockets)
         leaving.cancel()
@@ -146,10 +195,13 @@ class Server(uvicorn.Server):
             self._listen(sockets or [])
             collect_less()
             change_threads_more_often()
+            if self._is_process:
+                self._supervision = self._supervised()
+                self._supervision.begin()
             self._on_ready()
 
     def _listen(self, sockets: list[socket.socket]) -> None:
-        settings = self._gate.settings
+        settings = self._settings
         places, turns = Seats(settings), Turns()
 
         def connection_of(place: Seat) -> ClientConnection:
@@ -160,6 +212,11 @@ class Server(uvicorn.Server):
         self._acceptors = [Acceptor(each, places, connection_of, tls, seconds) for each in sockets]
         for acceptor in self._acceptors:
             acceptor.start()
+
+
+def url_at(settings: Settings, listener: socket.socket) -> str:
+    """The URL at which a client on this machine reaches a service that listens there."""
+    return f"{settings.url.rpartition(':')[0]}:{listener.getsockname()[1]}"
 
 
 def listening(settings: Settings) -> socket.socket:

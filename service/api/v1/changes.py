@@ -72,7 +72,7 @@ class ChangeController(Controller):
 
         def pieces(connection: Connection) -> Iterator[bytes]:
             yield b""  # so that what fails before the first line is a problem document
-            yield from lines_after(connection, gate.lake.store, after, limit, is_settled)
+            yield from lines_after(connection, shipper.lake.store, after, limit, is_settled)
 
         return await streamed(request, gate, pieces, NDJSON, {"Cache-Control": "no-store"})
 

@@ -73,10 +73,10 @@ class LakeController(Controller):
 
         Then it replays the feed, and compares what comes of it with the tables and the books.
         """
-        shipper_of(gate)
+        shipper = shipper_of(gate)
         with gate.database.all_cores(), closing(gate.database.connect()) as connection:
             connection.begin()  # for temporary tables: nothing is committed
-            return check_lake(connection, gate.dictionary, gate.lake.store)
+            return check_lake(connection, gate.dictionary, shipper.lake.store)
 
 
 def shipper_of(gate: Gate) -> Shipper:
@@ -91,7 +91,7 @@ def _status(gate: Gate, shipper: Shipper) -> LakeStatus:
     state: Any = gate.outbox.state
     shipped = shipper.state.shipped
     return LakeStatus(
-        place=gate.lake.store.name,
+        place=shipper.lake.store.name,
         recorded=state.last,
         shipped=shipped,
         waiting=None if shipped is None else max(0, state.last - shipped),

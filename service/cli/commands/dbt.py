@@ -77,6 +77,8 @@ def _dbt(arguments: Sequence[str], settings: "Settings", warehouse: Path, target
     }
     if "DBT_TARGET_PATH" not in os.environ:  # which --target-path overrules
         said["DBT_TARGET_PATH"] = target
+    if "DBT_LOG_PATH" not in os.environ:  # of dbt's own, in the project, which may be read only
+        said["DBT_LOG_PATH"] = target / "logs"
     command = [sys.executable, "-c", COMMAND, *arguments]
     environment = {**os.environ, **{name: str(value) for name, value in said.items()}}
     return subprocess.run(command, env=environment, check=False).returncode

@@ -2,8 +2,10 @@
 
 import errno
 import signal
+import socket
 import sys
 from dataclasses import replace
+from functools import partial
 
 import click
 
@@ -23,35 +25,59 @@ PAGES = {
 @click.command()
 @click.option("--host", help="The address to listen at, instead of the setting.")
 @click.option("--port", type=click.IntRange(0, 65535), help="The port, instead of the setting.")
+@click.option(
+    "--standby", is_flag=True, help="While another service has the warehouse, wait; then take over."
+)
 @local_command
-def serve(run: Run, host: str | None, port: int | None) -> None:
+def serve(run: Run, host: str | None, port: int | None, standby: bool) -> None:
     """Serve until SIGTERM or Ctrl-C; where there is no warehouse, build it first."""
     import msgspec
 
     from service.runtime.running import find
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    if url := find(run.settings):
-        raise Unreachable(f"a service has this warehouse already: {url}")
-    _build_if_needed(run)
-    _check_backups(run)
-    given = {"host": host, "port": port}
+    _check_hooks(run)
+    given = {"host": host, "port": port, "standby": standby or None}
     changed = {name: value for name, value in given.items() if value is not None}
-    _serve(replace(run, settings=msgspec.structs.replace(run.settings, **changed)))
+    settings = msgspec.structs.replace(run.settings, **changed)
+    if not settings.standby and (url := find(settings)):
+        raise Unreachable(
+            f"a service has this warehouse already: {url}",
+            "`gatehouse serve --standby` waits, and takes over when that one ends",
+        )
+    _serve(replace(run, settings=settings))
 
 
-def _build_if_needed(run: Run) -> None:
-    from service.cli.inside import is_built
+def _prepare(run: Run) -> None:
+    """Has a warehouse be there, with backups of its own, and a first key where one is set.
 
-    if not is_built(run.settings):
-        output.note(f"no warehouse at {run.settings.warehouse} yet; building it")
-        build_and_tell(run)
+    Raises:
+        AlreadyRunning: this is a standby, and another was faster.
+    """
+    from service.api.http.standby_server import is_taken
+    from service.cli.inside import Locked, is_built, make_ready
+    from service.runtime.running import AlreadyRunning
+
+    try:
+        if not is_built(run.settings):
+            output.note(f"no warehouse at {run.settings.warehouse} yet; building it")
+            build_and_tell(run)
+        make_ready(run.settings)
+    except Unreachable as error:
+        if run.settings.standby and (isinstance(error, Locked) or is_taken(run.settings)):
+            raise AlreadyRunning(None) from error
+        raise
 
 
-def _check_backups(run: Run) -> None:
-    from service.cli.inside import check_backups
+def _check_hooks(run: Run) -> None:
+    """Raises WrongSettings where someone could not be told: before anything else is done."""
+    from service.notices.hooks_file import WrongHooks, read_hooks, secrets_of
 
-    check_backups(run.settings)
+    try:
+        for hook in read_hooks(run.settings.hooks):
+            secrets_of(hook)
+    except WrongHooks as error:
+        raise WrongSettings(str(error), "docs/hooks.md explains the file") from error
 
 
 def _serve(run: Run) -> None:
@@ -62,19 +88,32 @@ def _serve(run: Run) -> None:
         Unreachable: it is taken, or the service does not start; the log says why.
     """
     from service.api.http.server import BadCertificate, NotLoopback, serve
-    from service.app import create_app
+    from service.api.http.standby_server import wait
+    from service.app import create_app, create_standby_app
     from service.runtime import logs
 
     answered = False
+    settings = run.settings
 
     def on_ready(url: str) -> None:
         nonlocal answered
         answered = True
         _announce(run, url)
 
-    logs.configure(run.settings)
+    def wait_here(listener: socket.socket) -> bool:
+        nonlocal answered
+        answered = not wait(create_standby_app(), settings, listener, partial(_waits, run))
+        return not answered
+
+    logs.configure(settings)
     try:
-        serve(create_app, run.settings, on_ready)
+        serve(
+            create_app,
+            settings,
+            on_ready,
+            partial(_prepare, run),
+            wait_here if settings.standby else None,
+        )
     except (NotLoopback, BadCertificate) as error:
         raise WrongSettings(error.detail) from error
     except OSError as error:
@@ -90,6 +129,15 @@ def _cannot_listen(run: Run, error: OSError) -> Failure:
     if error.errno == errno.EADDRINUSE:
         return Unreachable(f"port {port} is taken", "`gatehouse serve --port` takes another")
     return WrongSettings(f"cannot listen at {host}, port {port}: {error.strerror or error}")
+
+
+def _waits(run: Run, url: str) -> None:
+    if run.as_json:
+        output.print_json({"standby": url})
+    else:
+        output.line(
+            f"Gatehouse waits at {url}, as the standby of another service. Ctrl-C stops it."
+        )
 
 
 def _announce(run: Run, url: str) -> None:
