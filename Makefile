@@ -19,6 +19,7 @@ BASE ?=
 BENCH := benchmarks/.venv
 EVALUATION := evaluation/.venv
 AZURITE := tests/support/azurite
+JARS ?= jars
 # What makes a TypeScript client of the OpenAPI document and lints it; without npm those tests are skipped.
 NODE_TOOLS := tests/clients/node_modules
 NPM := $(shell command -v npm)
@@ -38,7 +39,7 @@ PIP_AUDIT := pip-audit==2.10.1
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-dev install-lake install-stores install-deploy image container-test serve test fuzz soak lint evaluate format docs bench screenshots vendor seeds lock vulnerabilities clean
+.PHONY: help install install-dev install-lake install-stores install-deploy install-spark jars image container-test serve test times lake-test fuzz soak lint evaluate format docs bench screenshots vendor seeds lock vulnerabilities clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +52,12 @@ install-dev: $(VENV)/.installed-dev $(if $(NPM),$(NODE_TOOLS)/.installed) ## ins
 
 install-lake: $(VENV)/.installed-lake ## install what object storage needs, too
 	@:
+
+install-spark: $(VENV)/.installed-spark jars ## install what Spark needs, too (Java is the system's)
+	@:
+
+jars: ## get the jars that Spark needs, by Maven
+	@bash service/spark/get_jars $(JARS)
 
 install-stores: install-dev $(AZURITE)/node_modules ## install what tests of object storage need (npm)
 	@:
@@ -71,6 +78,12 @@ serve: install ## build the warehouse, then serve
 
 test: install-dev ## run the tests (one of them: make test ARGS='-k some_words')
 	@$(TESTS) -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+
+times: TESTS += -p tests.support.cpu_times
+times: test ## run the tests, and tell which files, tests and fixtures take the most CPU time
+
+lake-test: install-dev install-stores install-spark ## run the tests of object storage and of Spark
+	@$(TESTS) tests/stores tests/spark $(ARGS)
 
 fuzz: install-dev ## hostile input by a new seed, 25 times as much (more: make fuzz CASES=100)
 	@GATEHOUSE_FUZZ_SEED=$(SEED) GATEHOUSE_FUZZ_CASES=$(CASES) \
@@ -115,6 +128,7 @@ lock: $(VENV)/bin/python ## make requirements/*.txt again (newest versions: ARGS
 	&& "$$scratch/bin/python" -m pip --disable-pip-version-check --quiet install '$(UV)' \
 	&& "$$scratch/bin/uv" $(COMPILE) pyproject.toml -o requirements/runtime.txt \
 	&& "$$scratch/bin/uv" $(COMPILE) pyproject.toml --extra lake -c requirements/runtime.txt -o requirements/lake.txt \
+	&& "$$scratch/bin/uv" $(COMPILE) pyproject.toml --extra spark -c requirements/runtime.txt -o requirements/spark.txt \
 	&& "$$scratch/bin/uv" $(COMPILE) --group build -o requirements/build.txt \
 	&& "$$scratch/bin/uv" $(COMPILE) --group dev -c requirements/runtime.txt -o requirements/dev.txt \
 	&& "$$scratch/bin/uv" $(COMPILE) --group deploy -c requirements/runtime.txt -c requirements/dev.txt -o requirements/deploy.txt \
@@ -171,6 +185,12 @@ $(NODE_TOOLS)/.installed: tests/clients/package-lock.json
 
 $(VENV)/.installed-lake: requirements/lake.txt $(VENV)/.installed
 	@$(PIP) install --no-deps --require-hashes -r requirements/lake.txt
+	@$(PIP) check
+	@touch $@
+
+# PySpark is no wheel on PyPI: it is built with what `make install` has put there.
+$(VENV)/.installed-spark: requirements/spark.txt $(VENV)/.installed
+	@$(PIP) install --no-deps --require-hashes --no-build-isolation -r requirements/spark.txt
 	@$(PIP) check
 	@touch $@
 

@@ -34,6 +34,7 @@ from service.console.problem_pages import HANDLERS
 from service.console.routes import PAGES
 from service.gate import Gate
 from service.runtime.settings import Settings
+from service.spark.apart import BuildsApart
 from service.upkeep.schedules import Schedules
 
 
@@ -71,8 +72,9 @@ class App(Litestar):
 
 def schedules_of(gate: Gate) -> Schedules:
     """What the service does by the clock, with the parts that it needs."""
+    spark = BuildsApart(gate.settings, gate.metrics)
     parts = gate.settings, gate.backups, gate.writer, gate.metrics
-    return Schedules(*parts, gate.keep_house, gate.alarms.audit)
+    return Schedules(*parts, gate.keep_house, gate.alarms.audit, spark)
 
 
 def create_app(settings: Settings, local: Caller | None = None) -> Litestar:

@@ -24,6 +24,7 @@ pytest_plugins = [
     "tests.support.door",
     "tests.support.odd_things",
     "tests.support.services",
+    "tests.support.spark",
     "tests.support.stores",
     "tests.support.writers",
 ]

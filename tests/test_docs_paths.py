@@ -31,6 +31,7 @@ NOT_HERE = (
     "seeds/raw_",  # locations and <table>
     "benchmarks/.venv",
     "benchmarks/results",
+    "spark.sql",  # settings of Spark
     "spec.md",  # of MessagePack
     "dbt_project/tests",  # data tests that are no part of a model: none so far
 )

@@ -32,6 +32,7 @@ ROOMS = (
     "doors",
     "lake",
     "reports",
+    "spark",
     "upkeep",
     "access",
     "gate",

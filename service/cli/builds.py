@@ -46,6 +46,36 @@ def build_and_tell(run: Run) -> Result:
     return result
 
 
+def build_on_spark_and_tell(run: Run) -> Result:
+    """Builds on Spark in this process; shows what is landed, and each node as it finishes.
+
+    Raises:
+        Failure: something is missing, or dbt failed; its messages are shown first.
+    """
+    import msgspec
+
+    from service.cli.inside import quieten
+    from service.dbt.cancelling import Cancel
+    from service.spark.building import build_on_spark
+
+    quieten(run.settings)
+    cancel, tell = Cancel(), _tell_node(run)
+    say = (lambda text: None) if run.as_json else output.line
+    stays = "was cancelled; the next one makes whole what it had come to"
+    with (
+        output.progress("building on Spark"),
+        offering("the build", stays),
+        passed_on(lambda: cancel.ask("cancelled: it was interrupted")),
+    ):
+        done = build_on_spark(
+            run.settings, lambda node: tell(msgspec.to_builtins(node)), say, cancel
+        )
+    result: Result = msgspec.to_builtins(done)
+    if result["status"] != "done":
+        _fail(run, result)
+    return result
+
+
 def _asked(client: "Client", on_node: Callable[[Result], None]) -> Result:
     """Has the service build, and follows the build until it has ended."""
     build_id = client.post("/v1/builds")["build_id"]

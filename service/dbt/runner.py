@@ -187,7 +187,7 @@ def _run_dbt(
     _tell_dbt(settings)
     try:
         manifest = project or parse(settings)
-        _checked(manifest)
+        dictionary_of(manifest)
         runner = dbtRunner(manifest=manifest, callbacks=[listen])
         with lock.keeping_open(settings.warehouse):
             result = runner.invoke([*what, *_options(settings)])
@@ -210,7 +210,7 @@ def parse(settings: Settings, version: str | None = None) -> Any:
         state = state_of(settings)
         manifest = _kept.get(state) or _read(settings)
         _kept.keep(state, manifest)
-    if version is not None and _checked(manifest).version != version:
+    if version is not None and dictionary_of(manifest).version != version:
         raise BuildFailed("the dictionary has changed since the last build; build first")
     return manifest
 
@@ -251,20 +251,17 @@ def _tell_dbt(settings: Settings) -> None:
 
 
 def _options(settings: Settings) -> list[str]:
-    project = str(settings.project)
+    project, target = str(settings.project), str(settings.target)
     return [
         *("--project-dir", project, "--profiles-dir", project),
-        *("--target-path", str(settings.target), "--log-level-file", "none"),
-        *(
-            "--log-path",
-            str(settings.target),
-        ),  # it makes the folder, which the project's may refuse
-        *("--log-level", "none", "--quiet", "--no-version-check", "--no-use-colors"),
+        *("--target-path", target, "--log-path", target),  # else it makes logs/ in the project
+        *("--log-level-file", "none", "--log-level", "none", "--quiet", "--no-version-check"),
+        "--no-use-colors",
         "--no-write-json",  # no one reads the manifest, and to write it takes as long as 5 tests
     ]
 
 
-def _checked(manifest: Any) -> Dictionary:
+def dictionary_of(manifest: Any) -> Dictionary:
     """What the manifest says; raises DictionaryError when the service could not follow it."""
     nodes = {
         key: node.to_dict(omit_none=False)

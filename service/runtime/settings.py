@@ -21,6 +21,7 @@ PREFIX = "GATEHOUSE_"
 # Environment variables that are no settings, and what they are for.
 OTHER_NAMES = {
     "GATEHOUSE_CONFIG": "The settings file; its keys are the names of this page.",
+    "GATEHOUSE_SPARK_FOLDER": "The folder of Spark's catalogue, for `dbt --target spark`.",
     "GATEHOUSE_URL": "The service that `gatehouse` talks to, instead of the one that runs here.",
 }
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -100,6 +101,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             " it, they are left out, and a snapshot follows."
         ),
     ] = 1024 * MiB
+    spark_master: Annotated[
+        str, Meta(description="The cluster of `build --target spark`: `local[*]`, or its URL.")
+    ] = "local[*]"
+    spark_memory: Annotated[
+        str,
+        Meta(pattern="^[0-9]+[mg]$", description="The memory of Spark's driver, such as `2g`."),
+    ] = "1g"
+    spark_partitions: Annotated[
+        Count, Meta(description="Into how many parts Spark divides rows to sort and join them.")
+    ] = 4
+    spark_jars: Annotated[
+        Path, Meta(description="The folder of the jars that Spark needs beside its own.")
+    ] = Path("jars")
+    spark_schedule: Annotated[
+        str, Meta(description="When the service has Spark build, as cron in UTC.")
+    ] = NEVER
     seeds: Annotated[
         Path,
         Meta(
@@ -322,11 +339,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("backups", "backups_copy", "lake"):
             if (place := getattr(self, name)) is not None:
                 msgspec.structs.force_setattr(self, name, Location(place).within(self.project))
-        for name in ("project", "warehouse", "seeds", "hooks"):
+        for name in ("project", "warehouse", "seeds", "hooks", "spark_jars"):
             # joining an absolute path leaves it as it is
             path = (self.project / getattr(self, name)).resolve()
             msgspec.structs.force_setattr(self, name, path)
-        for name in ("backup_schedule", "verify_schedule", "audit_schedule"):
+        for name in ("backup_schedule", "verify_schedule", "audit_schedule", "spark_schedule"):
             _check_schedule(name, getattr(self, name))
         if self.first_key and len(self.first_key) < 32:
             raise SettingsError("first_key is too short: it can be guessed")
@@ -354,6 +371,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def spool(self) -> Path:
         """The folder of uploaded files that wait to be loaded."""
         return self.warehouse.with_name(f"{self.warehouse.name}.files")
+
+    @property
+    def spark_folder(self) -> Path:
+        """The folder of Spark's own catalogue, and of dbt's artefacts for it."""
+        return self.warehouse.with_name(f"{self.warehouse.name}.spark")
 
     @property
     def copies(self) -> Path:

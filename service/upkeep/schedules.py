@@ -19,6 +19,7 @@ from service.ops import trail
 from service.runtime.logs import get_logger
 from service.runtime.metrics import Metrics
 from service.runtime.settings import NEVER, Settings
+from service.spark.apart import BuildsApart
 from service.warehouse.writer import Writer
 
 log = get_logger(__name__)
@@ -47,13 +48,14 @@ class Schedules:
         metrics: Metrics,
         housekeeping: Callable[[], None],
         audit: Callable[[], object],
+        spark: BuildsApart,
     ) -> None:
-        """`housekeeping` is done every hour, besides the backups that the settings ask for.
+        """`housekeeping` is done every hour, besides what the settings ask for.
 
         `audit` tells by itself what it finds.
         """
         self._settings, self._backups = settings, backups
-        self._writer, self._metrics = writer, metrics
+        self._writer, self._metrics, self._spark = writer, metrics, spark
         self._began = datetime.now(UTC)
         self._tried: dict[str, datetime] = {}
         self._went_back: dict[str, datetime] = {}  # when it was noticed, by job
@@ -63,6 +65,7 @@ class Schedules:
             Job("backup", settings.backup_schedule, self._last_backup, self._back_up),
             Job("self-check", settings.verify_schedule, self._last_check, self._check),
             Job("audit", settings.audit_schedule, lambda: None, audit),
+            Job("spark-begins", settings.spark_schedule, spark.last, spark.begin),
             Job("housekeeping", "0 * * * *", lambda: None, housekeeping),
         ]
 
@@ -71,10 +74,12 @@ class Schedules:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stops the thread; a backup that is under way is finished first."""
+        """Stops the thread; a backup under way is finished first, a build on Spark is ended."""
         self._stop.set()
+        self._spark.stop()
         if self._thread.is_alive():
             self._thread.join()
+            self._spark.stop()
 
     def due(self, now: datetime) -> list[str]:
         """The names of the jobs that are due."""

@@ -54,6 +54,21 @@ def test_without_names_all_tables_are_backed_up_as_one_set_and_restored_as_one(a
     assert rows(asking, "jobs") == 183
 
 
+def test_a_table_is_compared_with_its_backup(asking, more_jobs):
+    assert asking("backups", "diff", "jobs").code != 0
+    (made,) = asking("backup", "jobs", "--json").json["backups"]
+    asking("insert", "jobs", more_jobs)
+    found = asking("backups", "diff", "jobs", "--json").json
+    assert (found["backup_id"], found["removed"], found["added"]) == (made["backup_id"], 2, 0)
+    assert [(each["kind"], each["key"]) for each in found["rows"]] == [
+        ("removed", 9001),
+        ("removed", 9002),
+    ]
+    assert len(asking("backups", "diff", "jobs", made["backup_id"], "--limit", "1").lines) == 2
+    assert len(asking("backups", "diff", "jobs", "--kind", "added").lines) <= 1
+    assert f"backup id: {made['backup_id']}" in asking("backups", "show", "jobs").lines
+
+
 @pytest.mark.new_python
 def test_backups_are_listed_newest_first(asking):
     ids = [asking("backup", "jobs", "--json").json["backups"][0]["backup_id"] for _ in range(2)]

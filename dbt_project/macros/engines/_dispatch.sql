@@ -20,6 +20,9 @@
 {#- The NULL of type varchar. -#}
 {% macro no_text() -%}{{ return(adapter.dispatch('no_text')()) }}{%- endmacro %}
 
+{#- What the engine calls a type (one of the types, by its name). -#}
+{% macro type_name(type) -%}{{ return(adapter.dispatch('type_name')(type)) }}{%- endmacro %}
+
 {#- Any value as varchar; numbers as they would be written in a file. -#}
 {% macro as_varchar(value) -%}{{ return(adapter.dispatch('as_varchar')(value)) }}{%- endmacro %}
 
@@ -62,6 +65,13 @@
 {#- A digest of a text, the same at any time and on any machine. -#}
 {% macro digest(text) -%}{{ return(adapter.dispatch('digest')(text)) }}{%- endmacro %}
 
+{#- A query: the values of a column, a name, that more than one row of a relation has. -#}
+{% macro written_twice(column, relation) -%}{{ return(adapter.dispatch('written_twice')(column, relation)) }}{%- endmacro %}
+
+{#- A query that others lead to: `steps` map names to queries, in their order; those behind and `last` may use them by
+    name. An engine that would work a step out again for each use does it here, once. -#}
+{% macro query_in_steps(steps, last) -%}{{ return(adapter.dispatch('query_in_steps')(steps, last)) }}{%- endmacro %}
+
 
 {#- ---- JSON, and what becomes JSON ---- -#}
 
@@ -100,6 +110,9 @@
 {#- Statements with semicolons between, as what a hook executes. An engine that takes one at a time executes them
     here, and answers nothing. -#}
 {% macro statements(body) -%}{{ return(adapter.dispatch('statements')(body)) }}{%- endmacro %}
+
+{#- Executes statements with semicolons between, at once. Answers nothing. -#}
+{% macro run_statements(body) -%}{{ return(adapter.dispatch('run_statements')(body)) }}{%- endmacro %}
 
 {#- Makes schemas, given by name, where they are not there. -#}
 {% macro make_schemas(names) -%}{{ return(adapter.dispatch('make_schemas')(names)) }}{%- endmacro %}
@@ -142,7 +155,7 @@
     {{ return(adapter.dispatch('add_primary_key')(table, column)) }}
 {%- endmacro %}
 
-{#- Puts rows in, each in place of the one that has the same primary key, `key`. `row` maps each column's name to
+{#- Puts rows in, each in place of the one that has the same primary key, `key` (a name, or some). `row` maps each column's name to
     its value, `source` is the rest of the query that has them: nothing, or from … where …. -#}
 {% macro upsert(table, key, row, source='') -%}
     {{ return(adapter.dispatch('upsert')(table, key, row, source)) }}
@@ -159,6 +172,13 @@
 {% macro update_from(table, changes, source, condition) -%}
     {{ return(adapter.dispatch('update_from')(table, changes, source, condition)) }}
 {%- endmacro %}
+
+{#- The rows of a table of record that did not come by a load, given by the table with its record: all where rows and
+    record are committed together. -#}
+{% macro rows_of_others(table, load) -%}{{ return(adapter.dispatch('rows_of_others')(table, load)) }}{%- endmacro %}
+
+{#- Brings loads, rejections and replays that others have recorded into the books, once in a run. Answers nothing. -#}
+{% macro take_in_books() -%}{{ return(adapter.dispatch('take_in_books')()) }}{%- endmacro %}
 
 
 {#- ---- Asked of the engine, while dbt compiles ---- -#}
@@ -181,6 +201,9 @@
 {% macro files_of_history(folder, table, tables) -%}
     {{ return(adapter.dispatch('files_of_history')(folder, table, tables)) }}
 {%- endmacro %}
+
+{#- Whether a service loads files into it, one that is sent, or only tried, before a history: plain true or false. -#}
+{% macro takes_files() -%}{{ return(adapter.dispatch('takes_files')()) }}{%- endmacro %}
 
 {#- Whether the service that runs dbt has opened the file of a load, given by its id, for this run. -#}
 {% macro is_open(load_id) -%}{{ return(adapter.dispatch('is_open')(load_id)) }}{%- endmacro %}

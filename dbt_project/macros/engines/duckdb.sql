@@ -8,6 +8,10 @@
     {{ return('cast(null as varchar)') }}
 {%- endmacro %}
 
+{% macro duckdb__type_name(type) -%}
+    {{ return(type) }}
+{%- endmacro %}
+
 {% macro duckdb__as_varchar(value) -%}
     {{ return('cast(' ~ value ~ ' as varchar)') }}
 {%- endmacro %}
@@ -66,6 +70,24 @@
     {{ return('md5(' ~ text ~ ')') }}
 {%- endmacro %}
 
+{#- To sort them takes a third of what counting each takes. -#}
+{% macro duckdb__written_twice(column, relation) -%}
+    {%- set column = adapter.quote(column) -%}
+    select {{ column }}
+    from (select {{ column }}, lead({{ column }}) over (order by {{ column }}) as _next from {{ relation }}) as sorted
+    where {{ column }} = _next
+{%- endmacro %}
+
+{% macro duckdb__query_in_steps(steps, last) -%}
+    with
+    {%- for name, query in steps.items() %}
+    {{ name }} as (
+        {{ query }}
+    ){{ ',' if not loop.last }}
+    {%- endfor %}
+    {{ last }}
+{%- endmacro %}
+
 {% macro duckdb__struct(members) -%}
     {% set pairs = [] %}
     {% for name, value in members.items() %}{% do pairs.append("'" ~ name ~ "': " ~ value) %}{% endfor %}
@@ -120,6 +142,10 @@
 
 {% macro duckdb__statements(body) -%}
     {{ return(body) }}
+{%- endmacro %}
+
+{% macro duckdb__run_statements(body) -%}
+    {% call statement('statements', auto_begin=false) %}{{ body }}{% endcall %}
 {%- endmacro %}
 
 {% macro duckdb__make_schemas(names) -%}
@@ -223,6 +249,13 @@
     where {{ condition }}
 {%- endmacro %}
 
+{% macro duckdb__rows_of_others(table, load) -%}
+    {{ return(table) }}
+{%- endmacro %}
+
+{#- The service writes them itself. -#}
+{% macro duckdb__take_in_books() -%}{%- endmacro %}
+
 {% macro duckdb__names_of_tables() -%}
     {% set tables = run_query("select table_schema || '.' || table_name from information_schema.tables") %}
     {{ return(tables.columns[0].values()) }}
@@ -260,6 +293,10 @@
     {% set asked = {'folder': folder, 'table': table, 'tables': tables} %}
     {% do adapter.store_relation('gatehouse', this or 'history', [], folder, 'folder', asked) %}
     {{ return(asked) }}
+{%- endmacro %}
+
+{% macro duckdb__takes_files() -%}
+    {{ return(true) }}
 {%- endmacro %}
 
 {#- As that: service/dbt/run_context.py. -#}

@@ -43,7 +43,7 @@ where
                 where
                     restores.kind = 'restore'
                     and restores.table_name = '{{ name }}'
-                    and restores.number > ops.loads.number
+                    and restores.number > coalesce(ops.loads.number, 0)
             )
     )
 {%- endif %}
@@ -101,21 +101,26 @@ where kept.rows_kept != accounted.rows_accounted
 
 {% macro rows_accounted_for(name) -%}
 select
-    coalesce((select sum(accepted) from ops.loads where table_name = '{{ name }}' and kind != 'restore'), 0)
-    + coalesce((
-        select received - coalesce(
-            {{ cast_or_null(json_member('detail', 'accepted_before'), 'bigint') }},
-            (
-                select sum(loads.accepted) from ops.loads
-                where
-                    loads.table_name = '{{ name }}'
-                    and loads.kind != 'restore'
-                    and loads.finished_at <= restores.finished_at
-            ),
+    coalesce(sum(loads.accepted), 0)
+    + coalesce(
+        max(restored.received) - coalesce(
+            max(restored.accepted_before),
+            sum(case when loads.finished_at <= restored.finished_at then loads.accepted end),
             0
-        )
-        from ops.loads as restores
-        where restores.table_name = '{{ name }}' and restores.kind = 'restore'
-        order by restores.number desc, restores.load_id limit 1
-    ), 0) as rows_accounted
+        ),
+        0
+    ) as rows_accounted
+from (select 1) as one
+left join (
+    select
+        received,
+        finished_at,
+        {{ cast_or_null(json_member('detail', 'accepted_before'), 'bigint') }} as accepted_before
+    from ops.loads
+    where table_name = '{{ name }}' and kind = 'restore'
+    order by number desc, load_id limit 1
+) as restored on true
+left join (
+    select accepted, finished_at from ops.loads where table_name = '{{ name }}' and kind != 'restore'
+) as loads on true
 {%- endmacro %}

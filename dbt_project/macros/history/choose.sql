@@ -4,7 +4,7 @@
 {#- What is to be landed: {load_id, kind, path, source, shape, behind, is_trial, actor, state}, or none. -#}
 {% macro load_to_land(table) -%}
     {% if flags.EMPTY %}{{ return(none) }}{% endif %}
-    {% set asked = run_query(
+    {% set asked = [] if not takes_files() else run_query(
         "select load_id, path, source, shape, behind, is_trial, actor from ops.files"
         ~ " where table_name = '" ~ table.name ~ "' and is_current order by number limit 1"
     ).rows %}

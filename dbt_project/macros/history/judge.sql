@@ -34,48 +34,40 @@
 {#- (line, state, violations) of each line that is not accepted: rejected, or already present. -#}
 {% macro lines_with_exceptions() -%}
     {% set uniques = rules_of(model) | selectattr('kind', 'equalto', 'unique') | list %}
-    {% set kept = kept_rows() %}
--- What a line says that is there already.
-with present as (
-    {{ lines_in_the_table(kept) }}
-),
+    {% set kept, late, steps = kept_rows(), [], {} %}
+    {#- What a line says that is there already. -#}
+    {% do steps.update({'present': lines_in_the_table(kept)}) %}
+    {#- What is wrong with a line by itself, or for want of a parent. -#}
+    {% do steps.update({'own': lines_with_own_violations()}) %}
+    {#- The first sound line of each value that is written more than once has it. -#}
+    {% for rule in uniques %}
+        {% do steps.update({'first_' ~ rule.column: first_sound_lines(rule.column)}) %}
+        {% do late.append(lines_that_come_late(rule, kept)) %}
+    {% endfor %}
+    {% do steps.update({'taken': late | join('\nunion all\n')}) %}
+    {#- What an earlier line says that is accepted. -#}
+    {% do steps.update({'repeated': lines_that_repeat(primary_key())}) %}
+    {% do steps.update({'there_already': lines_there_already()}) %}
+    {{ return(query_in_steps(steps, rejected_and_present_lines())) }}
+{%- endmacro %}
 
--- What is wrong with a line by itself, or for want of a parent.
-own as (
+{% macro lines_with_own_violations() -%}
     {{ violations_by_itself() }}
     {%- for rule in rules_of(model) if rule.kind == 'relationships' %}
     union all
     {{ lines_without_parent(rule) }}
     {%- endfor %}
-),
+{%- endmacro %}
 
-{% for rule in uniques %}
--- The first sound line of each {{ rule.column }} that is written more than once has it.
-first_{{ rule.column }} as (
-    {{ first_sound_lines(rule.column) }}
-),
-{% endfor %}
-taken as (
-    {%- for rule in uniques %}
-    {{ 'union all' if not loop.first }}
-    {{ lines_that_come_late(rule, kept) }}
-    {%- endfor %}
-),
-
--- What an earlier line says that is accepted.
-repeated as (
-    {{ lines_that_repeat(primary_key()) }}
-),
-
-there_already as (
+{% macro lines_there_already() -%}
     select line from present
     union all
     select line from repeated
     where not exists (select 1 from own where own.line = repeated.line)
-),
+{%- endmacro %}
 
-broken as (
-    select line, {{ violations_as_json('violation') }} as violations
+{% macro rejected_and_present_lines() -%}
+    select line, 'rejected' as state, {{ violations_as_json('violation') }} as violations
     from (
         select * from own
         union all
@@ -83,11 +75,8 @@ broken as (
     ) as found
     where not exists (select 1 from there_already where there_already.line = found.line)
     group by line
-)
-
-select line, 'rejected' as state, violations from broken
-union all
-select line, 'already_present' as state, '[]' as violations from there_already
+    union all
+    select line, 'already_present' as state, '[]' as violations from there_already
 {%- endmacro %}
 
 {% macro lines_in_the_table(kept) -%}
@@ -162,14 +151,6 @@ select line, 'already_present' as state, '[]' as violations from there_already
     )) }}
 {%- endmacro %}
 
-{#- The values of a column that more than one row has. To sort them takes a third of what counting each takes. -#}
-{% macro written_twice(column, relation) -%}
-    {%- set column = adapter.quote(column) -%}
-    select {{ column }}
-    from (select {{ column }}, lead({{ column }}) over (order by {{ column }}) as _next from {{ relation }}) as sorted
-    where {{ column }} = _next
-{%- endmacro %}
-
 {% macro same_content(one, other) -%}
     {%- for column in model.columns.values() %}
     {{ is_same(one ~ '.' ~ adapter.quote(column.name), other ~ '.' ~ adapter.quote(column.name)) }}
@@ -182,10 +163,11 @@ select line, 'already_present' as state, '[]' as violations from there_already
     {% set kept = columns_of_table(this.schema, this.identifier) | map(attribute=0) | list %}
     {% set added = [] %}
     {% for column in model.columns.values() if column.name not in kept %}
-        {% do added.append('cast(null as ' ~ column.data_type ~ ') as ' ~ adapter.quote(column.name)) %}
+        {% do added.append('cast(null as ' ~ type_name(column.data_type) ~ ') as ' ~ adapter.quote(column.name)) %}
     {% endfor %}
     {% if not kept %}
         {{ return('(select * from ' ~ typed_lines() ~ ' limit 0)') }}
     {% endif %}
-    {{ return('(select ' ~ (['*'] + added) | join(', ') ~ ' from ' ~ this ~ ')' if added else this) }}
+    {% set others = rows_of_others(this, current_load()) %}
+    {{ return('(select ' ~ (['*'] + added) | join(', ') ~ ' from ' ~ others ~ ')' if added else others) }}
 {%- endmacro %}

@@ -31,9 +31,11 @@
 
 {#- A trial that was killed, or failed, has left its lines. -#}
 {% macro drop_trial(name) -%}
+    {%- if takes_files() %}
     drop table if exists {{ lines_of(name ~ '__trial') }};
     drop table if exists {{ lines_of(name ~ '__trial__exceptions') }};
     delete from ops.landed where table_name = '{{ name }}__trial'
+    {%- endif %}
 {%- endmacro %}
 
 {#- What the file was found to be stands there by name, with a $ before. -#}

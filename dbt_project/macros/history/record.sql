@@ -113,30 +113,30 @@
         {% set sum = 'case when load.behind = 0 then 0 else loads.' ~ name ~ ' end + load.' ~ name %}
         {% do added.update({name: 'load.lines' if name == 'lines' else sum}) %}
     {% endfor %}
-    insert into ops.loads (
-        load_id, table_name, kind, source, status, {{ counts.keys() | join(', ') }},
-        started_at, finished_at, actor, {{ line_accounts() | join(', ') }}
-    )
-    select
-        load_id, '{{ model.name }}', 'history', source, 'done', {{ counts.values() | join(', ') }},
-        started_at, {{ utc_now() }}, actor, {{ line_accounts() | join(', ') }}
-    from {{ current_load() }} as load
-    where kind = 'history';
+    {% set record = {
+        'load_id': 'load_id', 'table_name': text_literal(model.name), 'kind': "'history'", 'source': 'source',
+        'status': "'done'", 'started_at': 'started_at', 'finished_at': utc_now(), 'actor': 'actor'
+    } %}
+    {% do record.update(counts) %}
+    {% for name in line_accounts() %}{% do record.update({name: name}) %}{% endfor %}
+    {{ upsert('ops.loads', ['load_id', 'table_name'], record, 'from ' ~ current_load() ~ " as load where kind = 'history'") }};
 
-    {{ update_from(
+    {% if takes_files() %}{{ update_from(
         'ops.loads', added, current_load() ~ ' as load', "loads.load_id = load.load_id and load.kind = 'file'"
-    ) }}
+    ) }}{% endif %}
 {%- endmacro %}
 
 {#- Where the next part of a file begins; what history it was that was judged, and what its lines wait for. -#}
 {% macro record_state() -%}
     {% set waits = 'select 1 from ' ~ exceptions_of_lines() ~ ' where violations like \'%"rule":"relationships"%\'' %}
-    {{ update_from(
+    {% if takes_files() %}{{ update_from(
         'ops.files', {'behind': 'load.last_line'}, current_load() ~ ' as load', 'files.load_id = load.load_id'
-    ) }};
+    ) }};{% endif %}
 
     {#- A history that is judged again is a load of its own. -#}
-    update ops.landed set load_id = (select load_id from {{ current_load() }}) where table_name = '{{ model.name }}';
+    {{ update_from(
+        'ops.landed', {'load_id': 'load.load_id'}, current_load() ~ ' as load', "landed.table_name = '" ~ model.name ~ "'"
+    ) }};
 
     {{ upsert('ops.history', 'table_name', {
         'table_name': text_literal(model.name),

@@ -15,10 +15,11 @@
         -- {{ this }} is filled by service/dbt/plugin.py
     {% endcall %}
     {% if table %}
-        {% call statement('table', auto_begin=false) %}
+        {% set body %}
             {{ make_landed_lines(table) }}
             {% if not load or not load.is_trial %}{{ drop_trial(table.name) }}{% endif %}
-        {% endcall %}
+        {% endset %}
+        {% do run_statements(body) %}
         {% do persist_docs(this, model) %}
     {% endif %}
     {{ run_hooks(post_hooks, inside_transaction=False) }}

@@ -49,5 +49,5 @@ where
 {#- A trial leaves the lines of the last load alone. -#}
 {% macro trial() -%}
     {% set asked = "select 1 from ops.files where is_current and is_trial and table_name = '" ~ model.name ~ "'" %}
-    {{ return('__trial' if execute and run_query(asked).rows else '') }}
+    {{ return('__trial' if execute and takes_files() and run_query(asked).rows else '') }}
 {%- endmacro %}

@@ -166,6 +166,6 @@
 insert into ops.warehouse (only_row, warehouse_id)
 select true, {{ new_id() }} where not exists (select 1 from ops.warehouse);
     {% endset %}
-    {{ statements(body) }}
+    {{ return(body) }}
 {% endif %}
 {%- endmacro %}

@@ -6,8 +6,9 @@
 {#- Called by each node; the first one of a run does it. -#}
 {% macro prepare_run() -%}
 {% if execute and is_first('prepare') %}
-    {% call statement('books', auto_begin=false) %}{{ create_ops_tables() }}{% endcall %}
-    {% do forget_trials() %}
+    {% do run_statements(create_ops_tables()) %}
+    {% do take_in_books() %}
+    {% if takes_files() %}{% do forget_trials() %}{% endif %}
     {% do warn_of_strange_files() %}
 {% endif %}
 {%- endmacro %}

@@ -1,0 +1,153 @@
+"""A build on Spark: history onto the lake, the list of the gate's changes, then `dbt build` there.
+
+It needs no warehouse of DuckDB, and changes none.
+"""
+
+import fcntl
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from service.backups.catalogue import Catalogue
+from service.dbt.cancelling import Cancel
+from service.dbt.history_files import WrongHistory, history_file
+from service.dbt.runner import (
+    BUILD,
+    BuildFailed,
+    BuildResult,
+    Node,
+    dictionary_of,
+    parse,
+    run,
+)
+from service.dictionary import DictionaryError
+from service.errors import Problem
+from service.formats.csv.dialect import UnreadableFile
+from service.runtime.clock import utc_now
+from service.runtime.durable_files import READABLE, make_folder
+from service.runtime.settings import Settings
+from service.spark.fed_segments import WrongSegments, list_segments
+from service.spark.jars import WrongJar, check_jars
+from service.spark.lake_places import done_file, lake_of, spark_path
+from service.spark.landed_history import HistoryFile, forget_others, land_history
+from service.spark.verified_backups import list_backups
+from service.stores.kinds import open_store
+
+TARGET = "spark"
+
+
+class CannotBuild(Exception):
+    """What a build on Spark needs is not there; the message says what, and what to do."""
+
+
+class NoWarehouse:
+    """A lock on nothing: there is no one writer on Spark, and no file to keep open."""
+
+    def take(self, cancel: Cancel) -> None: ...
+
+    def release(self, table: str | None) -> None: ...
+
+    def keeping_open(self, warehouse: Path) -> AbstractContextManager[object]:
+        """Nothing."""
+        return nullcontext()
+
+
+def build_on_spark(
+    settings: Settings,
+    on_node: Callable[[Node], None] = lambda node: None,
+    tell: Callable[[str], None] = lambda text: None,
+    cancel: Cancel | None = None,
+    what: Sequence[str] = BUILD,
+) -> BuildResult:
+    """Builds; what it ends with is in the result, and never raised.
+
+    `tell` is told in words what is done before dbt begins. The process is Spark's from then on: a
+    build of DuckDB belongs into another one.
+    """
+    build = BuildResult(str(uuid4()), "running", utc_now())
+    try:
+        check(settings)
+        with _alone(settings):
+            _build(settings, build, on_node, tell, cancel, what)
+    except (
+        *(CannotBuild, WrongJar, WrongSegments, WrongHistory),
+        *(UnreadableFile, BuildFailed, DictionaryError, Problem),
+    ) as error:
+        build.status, build.message, build.finished_at = "failed", str(error), utc_now()
+    return build
+
+
+def check(settings: Settings) -> None:
+    """Raises CannotBuild or WrongJar where something is missing that a build needs."""
+    for package, name in (("dbt.adapters.spark", "dbt-spark"), ("pyspark", "pyspark")):
+        if importlib.util.find_spec(package) is None:
+            raise CannotBuild(f"{name} is not installed: pip install 'gatehouse[spark]'")
+    home = os.environ.get("JAVA_HOME")
+    if shutil.which("java") is None and not (home and Path(home, "bin/java").is_file()):
+        raise CannotBuild("there is no Java 17 (Debian, Ubuntu: apt install openjdk-17-jre)")
+    check_jars(settings.spark_jars)
+
+
+def _build(
+    settings: Settings,
+    build: BuildResult,
+    on_node: Callable[[Node], None],
+    tell: Callable[[str], None],
+    cancel: Cancel | None,
+    what: Sequence[str],
+) -> None:
+    own = _tell_dbt(settings)
+    manifest = parse(own)
+    store = open_store(lake_of(settings), settings.lake_credentials)
+    landed = land_history(store, history_of(own, manifest), tell)
+    last = list_segments(store)
+    backups = Catalogue(open_store(settings.backups, settings.backups_credentials))
+    tables = dictionary_of(manifest).tables.values()
+    list_backups(store, backups, spark_path(settings.backups), tables)
+    tell(f"changes of the gate: up to {last}" if last else "no changes of a gate are on the lake")
+    run(own, build, NoWarehouse(), on_node, what=what, project=manifest, cancel=cancel)
+    if build.status == "done":
+        done_file(settings).touch()
+        forget_others(store, landed)  # Spark has taken over all of them
+
+
+def history_of(settings: Settings, manifest: Any) -> Iterator[HistoryFile]:
+    """The history files, with what the YAML of their tables says of them."""
+    for table in dictionary_of(manifest).tables.values():
+        if path := history_file(str(settings.seeds), table.name):
+            node = manifest.nodes[f"model.{manifest.metadata.project_name}.{table.name}"]
+            yield HistoryFile(table, Path(path), node.config.meta.get("csv") or {})
+
+
+def _tell_dbt(settings: Settings) -> Settings:
+    """profiles.yml and the macros read these; dbt's artefacts have a folder of their own."""
+    make_folder(settings.spark_folder, READABLE)
+    os.environ |= {
+        "DBT_TARGET": TARGET,
+        "GATEHOUSE_LAKE": spark_path(lake_of(settings)),
+        "GATEHOUSE_SPARK_FOLDER": str(settings.spark_folder),
+        "GATEHOUSE_SPARK_JARS": str(settings.spark_jars),
+        "GATEHOUSE_SPARK_MASTER": settings.spark_master,
+        "GATEHOUSE_SPARK_MEMORY": settings.spark_memory,
+        "GATEHOUSE_SPARK_PARTITIONS": str(settings.spark_partitions),
+    }
+    return msgspec.structs.replace(settings, warehouse=settings.spark_folder / "dbt.duckdb")
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Within the block no other process of this machine builds there."""
+    make_folder(settings.spark_folder, READABLE)
+    with (settings.spark_folder / "build.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CannotBuild("another build on Spark is under way") from None
+        yield
