@@ -20,7 +20,7 @@ from tests.support.browser import FLAGS, NAMES
 from tests.support.services import serving, settings_in
 
 FOLDER = CHECKOUT / "docs" / "screenshots"
-WIDTH, HEIGHT, QUALITY = 1160, 760, 72
+WIDTH, HEIGHT, QUALITY = 1080, 700, 60
 HIRE = {"name": "Grace H.", "datetime": "2021-12-11T08:00:00Z", "job_id": 7}
 
 
@@ -63,35 +63,76 @@ def prepared(client: httpx.Client) -> dict[str, Any]:
     return made
 
 
+# The picture of each page, by its template.
+PICTURES = {
+    **{name: name for name in ("api", "audit", "backups", "build", "builds", "dictionary")},
+    **{name: name for name in ("difference", "insert", "keys", "load", "loads", "login", "mart")},
+    **{name: name for name in ("overview", "problem", "rejection", "rejections", "report")},
+    **{name: name for name in ("reports", "restore", "restored", "rows", "table", "tables")},
+    **{name: name for name in ("task", "trail", "try")},
+    "dictionary_whole": "dictionary",
+    "draft": "file",
+    "row_page": "row",
+    "table_page": "table-page",
+}
+PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"}
+HIRES = "/tables/hired_employees"
+GROUP = "/rejections?table=hired_employees&column=department_id&rule=not_null"
+
+
 def operators(pictures: Pictures, client: httpx.Client, made: dict[str, Any]) -> None:
     """The pages of those who run the service."""
     loads = client.get("/v1/loads?kind=history").json()["loads"]
     ids = {each["table"]: each["backup_id"] for each in made["backups"]}
-    phone: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"}
+    back = f"{HIRES}/restore?backup={ids['hired_employees']}"
     pictures.take("overview", "/")
-    pictures.take("overview-phone", "/", **phone)
+    pictures.take("overview-phone", "/", **PHONE)
+    pictures.take("loads", "/loads")
     pictures.take("load", f"/loads/{next(x['load_id'] for x in loads if x['rejected'])}")
     pictures.take("backups", "/backups")
-    pictures.take("restore", f"/tables/hired_employees/restore?backup={ids['hired_employees']}")
+    pictures.take("restore", back)
+    gone = f"/backups/{ids['hired_employees']}/difference?kind=removed"
+    pictures.take("difference", gone)
     pictures.take("references", f"/tables/departments/restore?backup={ids['departments']}")
     pictures.take("audit", "/audit/findings")
     pictures.take("trail", "/trail")
+    pictures.take("keys", "/keys")
     pictures.take("api", "/schema", lambda page: page.locator("summary").nth(4).click())
+    pictures.take("try", "/schema/try", execute)
+    pictures.take("builds", "/builds")
     pictures.take("build", "/builds", build, color_scheme="dark")
+    pictures.take("login", "/login")
+    pictures.take("problem", "/nothing")
+    pictures.take("restored", back, restore)
+    whole = client.post("/v1/restore", json={"set_id": made["set_id"]})
+    assert whole.status_code == 200, whole.text
+    task = next(x for x in client.get("/v1/tasks").json()["tasks"] if x["kind"] == "restore")
+    pictures.take("task", f"/tasks/{task['task_id']}")
 
 
 def writers(pictures: Pictures, client: httpx.Client, made: dict[str, Any]) -> None:
     """The pages of those who work with rows."""
-    hires = "/tables/hired_employees"
-    group = "/rejections?table=hired_employees&column=department_id&rule=not_null"
-    phone: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"}
-    pictures.take("rows", f"{hires}/rows?department_id=eq.3&order=name")
+    rejected = client.get("/v1/rejections?table=hired_employees&limit=1").json()["rejections"][0]
+    pictures.take("tables", "/tables")
+    pictures.take("table-page", HIRES)
+    pictures.take("rows", f"{HIRES}/rows?department_id=eq.3&order=name")
     pictures.take("row", "/tables/departments/rows/3")
-    pictures.take("insert", f"{hires}/insert")
-    pictures.take("file", f"{hires}/insert", choose)
-    pictures.take("rejections", group, correct)
-    pictures.take("rejections-phone", group, **phone)
-    pictures.take("group", group, look)
+    pictures.take("insert", f"{HIRES}/insert")
+    pictures.take("file", f"{HIRES}/insert", choose)
+    pictures.take("rejections", GROUP, correct)
+    pictures.take("rejections-phone", GROUP, **PHONE)
+    pictures.take("rejection", f"/rejections/{rejected['rejection_id']}")
+    pictures.take("group", GROUP, look)
+
+
+def readers(pictures: Pictures, client: httpx.Client, made: dict[str, Any]) -> None:
+    """The pages of those who read."""
+    pictures.take("reports", "/reports/")
+    pictures.take("report", "/reports/hires_by_quarter?year=2021")
+    pictures.take("mean", "/reports/departments_above_mean?year=2021")
+    pictures.take("dictionary", "/dictionary/")
+    pictures.take("table", "/dictionary/hired_employees")
+    pictures.take("mart", "/dictionary/hires_by_quarter")
 
 
 def choose(page: Page) -> None:
@@ -128,7 +169,23 @@ def build(page: Page) -> None:
     page.get_by_text("✓ done").first.wait_for(timeout=300_000)
 
 
-TAKEN: tuple[Callable[[Pictures, httpx.Client, dict[str, Any]], None], ...] = (operators, writers)
+def execute(page: Page) -> None:
+    """Executes a call."""
+    page.locator(".opblock-tag").first.click()
+    page.locator(".opblock").first.click()
+    page.locator(".execute").first.click()
+    page.locator(".live-responses-table .response").first.wait_for()
+
+
+def restore(page: Page) -> None:
+    """Restores what is compared."""
+    page.get_by_label("Type hired_employees").fill("hired_employees")
+    page.get_by_role("button", name="Restore", exact=True).click()
+    page.wait_for_url("**done=*")
+
+
+Take = Callable[[Pictures, httpx.Client, dict[str, Any]], None]
+TAKEN: tuple[Take, ...] = (readers, writers, operators)
 
 
 def main() -> int:

@@ -28,6 +28,7 @@ from service.cli.commands import (
     rows,
     serve,
     tables,
+    tasks,
     trail,
     verify,
 )
@@ -72,6 +73,7 @@ for each in (
     hooks.hooks,
     backup.backup,
     backups.backups,
+    tasks.tasks,
     verify.verify,
     restore.restore,
     lake.lake,

@@ -40,6 +40,7 @@ class ShownCall:
     curl: str
     others: tuple[str, ...]  # paths of the same call for other tables or reports
     anchor: str
+    tag: str
 
 
 class ApiPage(Controller):
@@ -76,6 +77,18 @@ class ApiPage(Controller):
         calls = shown_calls(document, str(request.base_url).rstrip("/"), gate.keyring.had_keys)
         return page(request, "api.html", calls=calls)
 
+    @get(
+        "/schema/try",
+        operation_id="show_try_page",
+        sync_to_thread=False,
+        opt=described(
+            answers={200: {HTML: Schema.TEXT}}, public="public_dictionary", page=True, part=True
+        ),
+    )
+    def show_try_page(self, request: Request[Any, Any, Any]) -> Response[Any]:
+        """Shows every call with a form to try it."""
+        return page(request, "try.html")
+
 
 def shown_calls(document: Json, base_url: str, keyed: bool) -> dict[str, list[ShownCall]]:
     """The calls that programs make, by subject."""
@@ -98,6 +111,7 @@ def shown_calls(document: Json, base_url: str, keyed: bool) -> dict[str, list[Sh
             curl=curl,
             others=others,
             anchor=operation["operationId"],
+            tag=operation["tags"][0],
         )
         calls.setdefault(operation["tags"][0], []).append(call)
     return {subject: each for subject, each in calls.items() if each}

@@ -15,8 +15,10 @@ from service.api.http.parameters import only_known
 from service.api.v1.backup_downloads import AVRO, file_of
 from service.backups.catalogue import Entry
 from service.console.forms import Form, see_other
-from service.console.pages import page, url
+from service.console.pages import page
+from service.console.task_pages import led_to, made_page
 from service.console.viewer import Viewer
+from service.doors.tasks import Begun
 from service.gate import Gate
 
 FORM = described_part(role="operator")
@@ -82,11 +84,14 @@ class BackupPages(Controller):
     ) -> Response[Any]:
         """Backs one table up, or all as a set."""
         name, actor = form.text("table"), actor_of(request)
-        if name:
-            entry = await asyncio.to_thread(gate.backups.back_up, gate.table(name), actor)
-        else:
-            entry = (await asyncio.to_thread(gate.backups.back_up_all, actor))[0]
-        return see_other(url("/backups", made=entry.set_id or entry.backup_id))
+        table = gate.table(name) if name else None
+
+        async def make(begun: Begun) -> list[Entry]:
+            if table is None:
+                return await asyncio.to_thread(gate.backups.back_up_all, actor, begun=begun)
+            return [await asyncio.to_thread(gate.backups.back_up, table, actor, begun=begun)]
+
+        return await led_to(make, made_page)
 
     @post("/{backup_id:str}/delete", operation_id="delete_backup_by_form", opt=FORM)
     async def delete_backup_by_form(

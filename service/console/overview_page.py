@@ -10,11 +10,12 @@ from litestar.di import NamedDependency
 from service.api.http.describing import Schema, described, described_part
 from service.api.http.letting_in import check_visitor
 from service.api.http.negotiation import HTML, JSON, negotiated
-from service.api.v1 import builds, loads
+from service.api.v1 import builds, loads, tasks
 from service.api.v1.index import INDEX, Index
 from service.backups.catalogue import Entry
 from service.console.pages import fragment, page
 from service.dictionary import first_sentence
+from service.doors.tasks import is_running
 from service.gate import Gate
 from service.ops import queries
 from service.ops.latest import LatestLoad, latest_loads
@@ -42,13 +43,14 @@ class Activity:
 
     running_loads: Sequence[loads.Load]
     running_builds: Sequence[builds.Build]
+    running_tasks: Sequence[tasks.RunningTask]
     last_loads: Sequence[loads.Load]
     last_build: builds.Build | None
 
     @property
     def is_busy(self) -> bool:
         """Whether anything runs."""
-        return bool(self.running_loads or self.running_builds)
+        return bool(self.running_loads or self.running_builds or self.running_tasks)
 
 
 class OverviewPage(Controller):
@@ -124,6 +126,7 @@ def _activity(gate: Gate) -> Activity:
     return Activity(
         [loads.with_progress(gate, loads.page_of(each)) for each in running],
         [each for each in all_builds if each.status in ("queued", "running")],
+        [tasks.page_of(each) for each in gate.tasks.newest_first() if is_running(each)],
         [loads.page_of(each) for each in last],
         next((each for each in all_builds if each.status in ("done", "failed")), None),
     )

@@ -1,7 +1,6 @@
 """Going back: what a restore would change, then the restore, then the way back from there."""
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 from litestar import Controller, Request, Response, get, post
@@ -14,22 +13,17 @@ from service.api.http.parameters import only_known
 from service.api.v1.loads import page_of
 from service.backups.paired_places import Found
 from service.backups.restoring import RestoreResult
-from service.console.forms import Form, see_other
-from service.console.pages import page, url
-from service.errors import (
-    DamagedBackup,
-    DanglingReferences,
-    NotFound,
-    Problem,
-    RulesBroken,
-    Unprocessable,
-)
+from service.console.difference_pages import compared
+from service.console.forms import Form
+from service.console.pages import page
+from service.console.task_pages import led_to, restored_page
+from service.doors.tasks import Begun
+from service.errors import NotFound, Unprocessable
 from service.gate import Gate
 from service.ops import queries
 
 FORM = described_part(role="operator")
 ALL = "all tables"  # what is typed to restore a set
-REASONS = (DanglingReferences, DamagedBackup, RulesBroken)
 
 
 class RestorePages(Controller):
@@ -42,10 +36,9 @@ class RestorePages(Controller):
     @get(
         "/tables/{name:str}/restore",
         operation_id="show_restore_page",
-        sync_to_thread=True,
         opt=described_page(role="operator"),
     )
-    def show_restore_page(
+    async def show_restore_page(
         self,
         request: Request[Any, Any, Any],
         gate: NamedDependency[Gate],
@@ -53,38 +46,51 @@ class RestorePages(Controller):
         backup: FromQuery[str] = "",
         done: FromQuery[str] = "",
         undo: FromQuery[str] = "",
+        known: FromQuery[str] = "",
     ) -> Response[Any]:
-        """Shows what restoring a backup would change; of one that is done, what it changed."""
+        """Shows what restoring a backup would change; of one that is done, what it changed.
+
+        The comparison that is `known` is shown, though rows have come in since.
+        """
         table = gate.table(name).name
-        backups = gate.places.find(None, lambda catalogue: catalogue.list(table)).entries
+        listed = await asyncio.to_thread(
+            gate.places.find, None, lambda catalogue: catalogue.list(table)
+        )
         shown: dict[str, Any] = {
             "title": table,
             "word": table,
-            "backups": backups,
+            "backups": listed.entries,
             "wanted": backup,
         }
         action = f"/tables/{table}/restore"
         if done:
-            return _done(request, gate, done, {table: undo} if undo else {}, shown, action)
-        found = gate.restores.backup_of(table, backup) if backup else None
-        return _compared(request, gate, found, shown, action)
+            return await asyncio.to_thread(
+                _done, request, gate, done, {table: undo} if undo else {}, shown, action
+            )
+        if backup:
+            found = await asyncio.to_thread(gate.restores.backup_of, table, backup)
+            shown |= await compared(request, gate, found, known or None)
+        else:
+            shown["entries"] = []
+        return page(request, "restore.html", action=action, **shown)
 
     @get(
         "/restore",
         operation_id="show_restore_set_page",
-        sync_to_thread=True,
         opt=described_page(role="operator"),
     )
-    def show_restore_set_page(
+    async def show_restore_set_page(
         self,
         request: Request[Any, Any, Any],
         gate: NamedDependency[Gate],
         of: FromQuery[str],
+        known: FromQuery[str] = "",
     ) -> Response[Any]:
         """Shows what restoring the set `of` that id would change in every table."""
-        found = gate.restores.set_of(of)
-        shown: dict[str, Any] = {"title": ALL, "word": ALL, "backups": [], "wanted": of}
-        return _compared(request, gate, found, shown, "/restore")
+        found = await asyncio.to_thread(gate.restores.set_of, of)
+        shown = await compared(request, gate, found, known or None)
+        shown |= {"title": ALL, "word": ALL, "backups": [], "wanted": of}
+        return page(request, "restore.html", action="/restore", **shown)
 
     @post("/tables/{name:str}/restore", operation_id="restore_by_form", opt=FORM)
     async def restore_by_form(
@@ -98,8 +104,10 @@ class RestorePages(Controller):
         table = gate.table(name).name
         _check_word(form, table)
         found = await asyncio.to_thread(gate.restores.backup_of, table, form.text("backup"))
-        [result] = await _restore(request, gate, found)
-        return see_other(_after(result))
+        return await led_to(
+            lambda begun: _restore(request, gate, found, begun),
+            lambda results: restored_page(results[0]),
+        )
 
     @post("/restore", operation_id="restore_set_by_form", opt=FORM)
     async def restore_set_by_form(
@@ -113,12 +121,17 @@ class RestorePages(Controller):
         """
         _check_word(form, ALL)
         found = await asyncio.to_thread(_found, gate, form)
-        results = await _restore(request, gate, found)
-        shown: dict[str, Any] = {"title": ALL, "word": ALL}
-        undo = {each.table: each.safety_backup_id for each in results}
-        return page(
-            request, "restored.html", results=results, undo=undo, action="/restore", **shown
+        return await led_to(
+            lambda begun: _restore(request, gate, found, begun),
+            lambda results: _restored_together(gate, results),
         )
+
+
+def _restored_together(gate: Gate, results: list[RestoreResult]) -> str:
+    """The page of a restore of several tables: that of the task it was."""
+    return next(
+        f"/tasks/{each.task_id}" for each in gate.tasks.newest_first() if each.outcome == results
+    )
 
 
 def _found(gate: Gate, form: Form) -> Found:
@@ -133,45 +146,13 @@ def _check_word(form: Form, word: str) -> None:
 
 
 async def _restore(
-    request: Request[Any, Any, Any], gate: Gate, found: Found
+    request: Request[Any, Any, Any], gate: Gate, found: Found, begun: Begun
 ) -> list[RestoreResult]:
-    begun = await asyncio.to_thread(gate.restores.begin, found, actor=actor_of(request))
-    results = await asyncio.wrap_future(begun)
+    start = gate.restores.begin
+    restored = await asyncio.to_thread(start, found, actor=actor_of(request), begun=begun)
+    results = await asyncio.wrap_future(restored)
     assert isinstance(results, list)  # only a repeat by an Idempotency-Key gets a stored answer
     return results
-
-
-def _after(result: RestoreResult) -> str:
-    """The page of a restore that is done."""
-    at = f"/tables/{result.table}/restore"
-    return url(at, done=result.load_id, undo=result.safety_backup_id)
-
-
-def _compared(
-    request: Request[Any, Any, Any],
-    gate: Gate,
-    found: Found | None,
-    shown: dict[str, Any],
-    action: str,
-) -> Response[Any]:
-    """The page with the difference, or with why it cannot be restored."""
-    results: Sequence[RestoreResult] = []
-    problem: Problem | None = None
-    try:
-        results = gate.restores.plan(found) if found else []
-    except REASONS as reason:
-        problem = reason
-    return page(
-        request,
-        "restore.html",
-        entries=found.entries if found else [],
-        results=results,
-        problem=problem,
-        references=problem.members.get("references", []) if problem else [],
-        changes=sum(each.added + each.removed + each.changed for each in results),
-        action=action,
-        **shown,
-    )
 
 
 def _done(

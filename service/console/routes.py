@@ -6,6 +6,7 @@ from service.console.backup_pages import BackupPages
 from service.console.builds_pages import BuildPages
 from service.console.correction_pages import CorrectionPages
 from service.console.dictionary_pages import DictionaryPages
+from service.console.difference_pages import DifferencePages
 from service.console.hook_pages import HookPages
 from service.console.insert_pages import InsertPages
 from service.console.key_pages import KeyPages
@@ -18,6 +19,7 @@ from service.console.restore_pages import RestorePages
 from service.console.row_pages import RowPages
 from service.console.static_files import StaticController
 from service.console.table_pages import TablePages
+from service.console.task_pages import TaskPages
 
 PAGES = [
     OverviewPage,
@@ -29,6 +31,8 @@ PAGES = [
     LoadPages,
     BackupPages,
     RestorePages,
+    DifferencePages,
+    TaskPages,
     BuildPages,
     ReportPages,
     DictionaryPages,

@@ -22,6 +22,17 @@ def test_one_table_is_backed_up_changed_and_restored(asking, more_jobs):
     asking("insert", "jobs", more_jobs)
     plan = asking("restore", "jobs", "--dry-run", "--json").json
     assert (plan["rows_before"], plan["rows_after"], plan["removed"]) == (185, 183, 2)
+    whole = asking("restore", "jobs", "--dry-run", "--rows", "1", "--json").json
+    gone = {"kind": "removed", "key": 9001, "before": {"id": 9001, "job": "Smith"}}
+    assert whole.pop("differences") == {"jobs": [{**gone, "after": None, "columns": []}]}
+    assert whole == plan
+    lines = asking("restore", "jobs", "--dry-run", "--rows", "9").lines
+    assert lines[2:] == [
+        "table\tkey\twhat\tvalues",
+        "jobs\t9001\tgoes\tid: 9001; job: Smith",
+        "jobs\t9002\tgoes\tid: 9002; job: Miller",
+    ]
+    assert asking("restore", "jobs", "--yes", "--rows", "1").code == 2
     assert rows(asking, "jobs") == 185
     done = asking("restore", "jobs", made["backup_id"], "--yes", "--json").json
     assert (done["backup_id"], done["removed"]) == (made["backup_id"], 2)

@@ -3,12 +3,14 @@
 import re
 import shutil
 from collections.abc import Iterator
+from html import unescape
 
 import httpx
 import pytest
 
 from service.access import keys_file
 from service.access.roles import ROLES
+from service.console import difference_pages, task_pages
 from service.console.api_page import shown_calls
 from service.console.pages import ago, duration, moment, sentence, size, url
 from service.console.samples import sample
@@ -21,6 +23,7 @@ from tests.support.services import serving, settings_in
 from tests.support.workers import PAUSE
 
 HTML = {"Accept": "text/html,*/*;q=0.8", "Sec-Fetch-Site": "same-origin"}
+JSON = {"Accept": "application/json"}
 HOSTILE = "<img src=x onerror=alert(1)>.csv"
 
 
@@ -40,6 +43,9 @@ def desk(built, tmp_path_factory) -> Iterator[httpx.Client]:
 def seen(desk: httpx.Client, path: str, status: int = 200) -> Page:
     """A page, which is well formed."""
     answer = desk.get(path)
+    while 'id="compared" hx-get' in answer.text:  # it takes long
+        PAUSE(0.1)
+        answer = desk.get(path)
     assert answer.status_code == status, answer.text[:500]
     page = Page(answer.text)
     assert len(page.ids) == len(set(page.ids)), path
@@ -51,7 +57,16 @@ def send(desk: httpx.Client, path: str, **fields: object) -> httpx.Response:
     """Fills in a form of any page and sends it."""
     token = re.search(r'name="token" value="(\w+)"', desk.get("/keys").text)
     assert token
-    return desk.post(path, data={"token": token[1], **fields})
+    answer = desk.post(path, data={"token": token[1], **fields})
+    while (at := answer.headers.get("location", "")).startswith("/tasks/"):  # it takes long
+        following = desk.get(at)
+        if following.status_code == 200 and "hx-trigger" not in following.text:
+            break  # that of a set is its own page
+        if following.status_code == 200:
+            PAUSE(0.1)
+        else:
+            answer = following
+    return answer
 
 
 def program(desk: httpx.Client, path: str) -> dict:
@@ -161,6 +176,53 @@ def test_a_restore_is_compared_typed_done_and_undone(desk):
     assert jobs(desk) == before + 1
 
 
+def test_the_rows_that_a_restore_would_change_are_shown(desk):
+    first = send(desk, "/backups", table="jobs").headers["location"].partition("made=")[2]
+    rows = [{"id": i, "job": f"Job <{i}>"} for i in range(960, 970)]
+    desk.post("/v1/tables/jobs/rows", json=rows)
+    second = send(desk, "/backups", table="jobs").headers["location"].partition("made=")[2]
+    page = seen(desk, f"/tables/jobs/restore?backup={first}")
+    assert "Go 10 id job 960 Job <960>" in page.text
+    at = f"/backups/{first}/difference?kind=removed"
+    assert ("a", at) in page.links
+    assert seen(desk, at).text.count("Job <") == 10
+    send(desk, "/tables/jobs/restore", backup=first, word="jobs")
+    desk.post("/v1/tables/jobs/rows", json=[{"id": 960, "job": "Other"}])
+    page = seen(desk, f"/tables/jobs/restore?backup={second}")
+    assert "Come back 9 id job 961 Job <961>" in page.text
+    assert "Change 1 id job 960 Other → Job <960>" in page.text
+    assert "There are none." in seen(desk, f"/backups/{second}/difference?kind=removed").text
+    assert is_problem(
+        desk.get(f"/backups/{first}/difference?kind=x", headers=JSON), 400, "bad-request"
+    )
+    send(desk, "/tables/jobs/restore", backup=first, word="jobs")
+
+
+def test_what_takes_long_is_followed_on_a_page_of_its_own(desk, monkeypatch):
+    monkeypatch.setattr(task_pages, "PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(difference_pages, "PATIENCE_SECONDS", 0)
+    token = re.search(r'name="token" value="(\w+)"', desk.get("/keys").text)
+    assert token
+    at = desk.post("/backups", data={"token": token[1], "table": "jobs"}).headers["location"]
+    assert at.startswith("/tasks/")
+    while (state := desk.get(f"{at}/state")).headers.get("hx-redirect") is None:
+        assert 'hx-trigger="every 1s"' in state.text
+        assert "<progress" in state.text
+        PAUSE(0.05)
+    assert desk.get(at).headers["location"] == state.headers["hx-redirect"]
+    made = state.headers["hx-redirect"].partition("made=")[2]
+    desk.post("/v1/tables/jobs/rows", json=[{"id": 970, "job": "Cooper"}])
+    text = desk.get(f"/tables/jobs/restore?backup={made}").text
+    polled = re.search(r'id="compared" hx-get="([^"]+)"', text)
+    assert polled
+    desk.post("/v1/tables/jobs/rows", json=[{"id": 971, "job": "later"}])  # which does not matter
+    while "hx-get" in (part := desk.get(unescape(polled[1])).text):
+        PAUSE(0.05)
+    assert "Cooper" in part
+    assert "later" not in part
+    assert "Type" in part
+
+
 def jobs(desk):
     return next(each["rows"] for each in desk.get("/v1/tables").json() if each["name"] == "jobs")
 
@@ -183,11 +245,13 @@ def test_a_restore_that_would_break_references_says_which(desk):
     assert whole.text.count("Rows now") == 3
     assert send(desk, "/restore", backup=made, word="departments").status_code == 422
     done = send(desk, "/restore", backup=made, word="all tables")
-    assert done.status_code == 200
-    each = re.findall(r'name="each" value="([^"]+)"', done.text)
+    assert done.status_code == 303
+    task = desk.get(done.headers["location"]).text
+    assert "Restored 3 tables" in Page(task).text
+    each = re.findall(r'name="each" value="([^"]+)"', task)
     assert len(each) == 3
     assert desk.get("/v1/tables/departments/rows/71").status_code == 404
-    assert send(desk, "/restore", each=each, word="all tables").status_code == 200
+    assert send(desk, "/restore", each=each, word="all tables").status_code == 303
     assert desk.get("/v1/tables/departments/rows/71").status_code == 200
 
 

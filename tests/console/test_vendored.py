@@ -3,7 +3,16 @@
 from service.console.static_files import FOLDER
 from service.console.vendoring import digest, vendored
 
-OURS = {"app.css", "app.js", "grid.css", "grid.js", "icon.svg"}
+OURS = {
+    "app.css",
+    "app.js",
+    "differences.css",
+    "grid.css",
+    "grid.js",
+    "icon.svg",
+    "try.css",
+    "try.js",
+}
 
 
 def test_each_file_is_that_of_its_package():

@@ -88,7 +88,7 @@ class DifferenceController(Controller):
             gate.places.find, place, lambda catalogue: [catalogue.get(backup_id)]
         )
         table = gate.table(found.entries[0].table)
-        key, known = _place(table, after)
+        key, known = place_of(table, after)
         wanted = PageAsked(kind, key, limit)
         comparing = await asyncio.to_thread(
             lambda: gate.differences.begin(found, actor_of(request), page=wanted, known=known)
@@ -100,7 +100,7 @@ class DifferenceController(Controller):
         return answer_with_entries(request, DifferentRow, shown.rows, shown, headers)
 
 
-def _place(table: Table, after: str | None) -> tuple[Any, str | None]:
+def place_of(table: Table, after: str | None) -> tuple[Any, str | None]:
     """The key that the page begins behind, and the comparison that the one before was of."""
     if after is None:
         return None, None

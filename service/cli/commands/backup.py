@@ -2,7 +2,8 @@
 
 import click
 
-from service.cli import completing, output
+from service.cli import completing
+from service.cli.following import following
 from service.cli.interruptions import offering
 from service.cli.invocation import Run, command, segment
 
@@ -18,10 +19,9 @@ def backup(run: Run, tables: tuple[str, ...]) -> None:
     with (
         run.connect() as client,
         offering("the backup", goes_on),
-        output.progress("backing up", len(tables) or None) as step,
+        following(client, "backup", "backing up"),
     ):
         answer = {"set_id": None, "backups": []} if tables else client.post("/v1/backups")
         for table in tables:
             answer["backups"].append(client.post(f"/v1/tables/{segment(table)}/backups"))
-            step(1)
     run.show(answer, answer["backups"], COLUMNS)

@@ -1,13 +1,18 @@
 """`gatehouse restore`: puts tables back to what a backup holds."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from service.cli import completing, consent, output
+from service.cli.differing import differences_of, show_differences
+from service.cli.following import following
 from service.cli.interruptions import offering
 from service.cli.invocation import Run, command, segment
 from service.runtime.wording import counted
+
+if TYPE_CHECKING:
+    from service.cli.client import Client
 
 COLUMNS = [
     "table", "backup_id", "rows_before", "rows_after", "added", "removed", "changed",
@@ -37,6 +42,12 @@ GOES_ON = "is all or nothing, and goes on: `gatehouse loads --kind restore` show
     help="Read the backup there; without it, the copy only where the primary place fails.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+@click.option(
+    "--rows",
+    type=click.IntRange(1),
+    metavar="N",
+    help="With --dry-run: show the first N rows that would come back, go or change.",
+)
 @consent.yes_option
 @command
 def restore(
@@ -46,6 +57,7 @@ def restore(
     set_id: str | None,
     place: str | None,
     dry_run: bool,
+    rows: int | None,
     yes: bool,
 ) -> None:
     """Put a table back to what a backup holds (the latest, if none is named).
@@ -55,6 +67,8 @@ def restore(
     """
     if bool(table) == bool(set_id):
         raise click.UsageError("name either a TABLE or a --set")
+    if rows and not dry_run:
+        raise click.UsageError("--rows goes with --dry-run")
     if not dry_run:
         consent.require(yes, f"gatehouse restore {table or f'--set {set_id}'}")
     path = f"/v1/tables/{segment(table)}/restore" if table else "/v1/restore"
@@ -62,14 +76,29 @@ def restore(
     if place:
         asked["place"] = place
     with run.connect() as client:
+        if dry_run or not yes:
+            with following(client, "comparison", "comparing"):
+                plan = client.post(path, {**asked, "dry_run": True})
         if dry_run:
-            _show(run, client.post(path, {**asked, "dry_run": True}))
+            _show_plan(run, client, plan, rows)
             return
         if not yes:
-            asked = _confirmed(client.post(path, {**asked, "dry_run": True}), asked)
-        with offering("the restore", GOES_ON), output.progress("restoring"):
+            asked = _confirmed(plan, asked)
+        with offering("the restore", GOES_ON), following(client, "restore", "restoring"):
             done = client.post(path, {**asked, "dry_run": False})
         _show(run, done)
+
+
+def _show_plan(run: Run, client: "Client", plan: dict[str, Any], rows: int | None) -> None:
+    if rows is None:
+        _show(run, plan)
+        return
+    found = differences_of(client, _tables(plan), rows)
+    if run.as_json:
+        output.print_json({**plan, "differences": found})
+        return
+    _show(run, plan)
+    show_differences(found)
 
 
 def _confirmed(plan: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
