@@ -72,8 +72,9 @@ class App(Litestar):
 
 def schedules_of(gate: Gate) -> Schedules:
     """What the service does by the clock, with the parts that it needs."""
+    parts = gate.settings, gate.backups, gate.writer, gate.metrics
     spark = BuildsApart(gate.settings, gate.metrics)
-    return Schedules(gate.settings, gate.backups, gate.writer, gate.metrics, gate.keep_house, spark)
+    return Schedules(*parts, gate.keep_house, gate.alarms.audit, spark)
 
 
 def create_app(settings: Settings, local: Caller | None = None) -> Litestar:
@@ -141,11 +142,13 @@ async def _opened(settings: Settings, local: Caller | None, app: Litestar) -> As
     app.state.gate = gate = Gate(settings, apart=local is None)
     gate.open()
     schedules = schedules_of(gate)
-    if local is None and not gate.losses:  # a command ends before anything is due
-        schedules.start()
-        gate.start_shipping()
-        gate.copy_soon()  # what a service before has left over
     try:
+        if local is None:  # a command ends before anyone is told, or anything is due
+            gate.alarms.start(settings)
+            if not gate.losses:
+                schedules.start()
+                gate.start_shipping()
+                gate.copy_soon()  # what a service before has left over
         yield
     finally:
         schedules.stop()

@@ -4,6 +4,7 @@ It is one module although it is long: it has a few lines for each part, in the o
 need each other, and that order is read as one.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 
@@ -30,6 +31,8 @@ from service.judge.process.process_client import WorkerProcess
 from service.judge.rulebook import Rulebook
 from service.lake.opening import open_outbox, open_place, open_shipper
 from service.lake.shipper import Shipper
+from service.notices.hooks_file import read_hooks
+from service.notices.teller import Teller
 from service.ops import records, trail
 from service.ops.replays import end_interrupted
 from service.ops.trail import Deed
@@ -40,6 +43,7 @@ from service.runtime.metrics import Metrics
 from service.runtime.running import death_before
 from service.runtime.settings import Settings
 from service.stores.kinds import open_store
+from service.upkeep.alarms import Alarms
 from service.warehouse.deeds import Deeds
 from service.warehouse.facet_counts import FacetCounts
 from service.warehouse.losses import HINT, Losses
@@ -58,7 +62,11 @@ class Gate:
     """
 
     def __init__(self, settings: Settings, apart: bool = False) -> None:
-        """With `apart`, large bodies are judged in a worker process, if the settings want it."""
+        """With `apart`, large bodies are judged in a worker process, if the settings want it.
+
+        Raises:
+            WrongHooks: the file that says who is told of what cannot be used.
+        """
         self.settings = settings
         self.metrics = Metrics()
         self.violation_counts = ViolationCounts()
@@ -66,10 +74,10 @@ class Gate:
         self.catalogue = self.places.primary
         self.lake_place = open_place(settings)
         self.pairing = _pairing_of(settings, self.places, self.metrics)
+        self._hooks = read_hooks(settings.hooks)
         self.keyring = Keyring(settings.keys_file)
-        self.died_before: str | None = (
-            None  # how the service before this one ended, if out of order
-        )
+        # How the service before this one ended, if out of order.
+        self.died_before: str | None = None
         self.shipper: Shipper | None = None  # where there is a lake
         self._worker = WorkerProcess(apart and settings.judging_process)
 
@@ -144,6 +152,10 @@ class Gate:
         codec = settings.codec
         self.deeds = deeds = Deeds(database, writer)
         self.tasks = Tasks()
+        self.teller = Teller(self._hooks, database, writer, self._columns_of)
+        self.alarms = Alarms(self.teller, database, writer, self.catalogue, lambda: self.dictionary)
+        if self.pairing:
+            self.pairing.on_failure = self.alarms.copies_failed
         self.ownership = Ownership(self.catalogue, database)
         if self.places.second and self.pairing:
             self.ownership_of_copies = Ownership(self.places.second, database)
@@ -204,6 +216,7 @@ class Gate:
         """Lets what is under way come to its end, then lets go of the warehouse."""
         self.differences.stop()
         self.tasks.wait()
+        self.teller.stop()
         self.dbt_docs.stop()
         self.loads.stop()
         self.builds.stop()
@@ -243,9 +256,14 @@ class Gate:
         """The table of that name; UnknownTable when there is none."""
         return self.rulebook.table(name)
 
+    def _columns_of(self, table: str) -> Sequence[str]:
+        found = self.dictionary.tables.get(table)
+        return found.column_names if found else ()
+
     def keep_house(self) -> None:
-        """What is done every hour: forgets old answers, and looks for backups to copy."""
+        """What is done every hour: forgets what is old enough, and looks for backups to copy."""
         self.forget_old_answers()
+        self.teller.forget(utc_now() - timedelta(days=self.settings.hook_days))
         self.copy_soon()
 
     def start_shipping(self) -> None:

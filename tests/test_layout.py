@@ -27,6 +27,7 @@ ROOMS = (
     "outbox",
     "dbt",
     "warehouse",
+    "notices",
     "backups",
     "doors",
     "lake",
@@ -50,7 +51,7 @@ LIBRARIES = {
     "dbt": ["dbt"],
     "duckdb": ["engines", "dbt.plugin"],  # dbt-duckdb hands its connection to the plugin
     "fastavro": ["formats.avro"],
-    "httpx": ["cli"],
+    "httpx": ["cli", "notices"],
     "jinja2": ["console"],
     "obstore": ["stores"],
     "multipart": ["console"],
@@ -59,13 +60,14 @@ LIBRARIES = {
     "prometheus_client": ["runtime.metrics"],
     "structlog": ["runtime.logs"],
     "uvicorn": ["api.http"],
-    "yaml": ["contracts"],
+    "smtplib": ["notices.mails", "notices.hook_task"],
+    "yaml": ["contracts", "notices.hooks_file"],
 }
 
 # Modules that share a name because they share a subject: `restores` is a door, and a part of v1.
 SUBJECTS = {
-    *("audit", "backups", "builds", "changes", "copies", "dictionary", "files", "inserts", "keys"),
-    *("lake", "loads"),
+    *("audit", "backups", "builds", "changes", "copies", "dictionary", "files", "hooks", "inserts"),
+    *("keys", "lake", "loads"),
     *(
         "differences",
         "tasks",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from service.access import keys_file
 from service.access.keys_file import Key
+from service.access.roles import in_words
 from service.engines.duckdb import Database
 from service.errors import Problem
 from service.ops import trail
@@ -86,8 +87,9 @@ def deeds_of(keys: Sequence[Key]) -> Iterator[TrailRecord]:
     """What became of keys: whoever made or revoked them, by whatever way."""
     for key in keys:
         made = _naive(key.created_at)
+        may = in_words(key.role, key.tables, key.only)
         entry_id = f"key/{key.name}/{made.isoformat()}"
-        yield TrailRecord(entry_id, made, key.created_by, "key.create", key.name, key.role)
+        yield TrailRecord(entry_id, made, key.created_by, "key.create", key.name, may)
         if key.revoked_at is not None:
             ended = _naive(key.revoked_at)
             yield TrailRecord(f"{entry_id}/revoked", ended, key.revoked_by, "key.revoke", key.name)

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
 
-from service.access.roles import Role
+from service.access.roles import DEEDS, Deed, Role, may
 from service.errors import Conflict, NotFound, Unprocessable
 from service.runtime.durable_files import TEMPORARY, HashingFile, make_folder, put_in_place
 
@@ -27,8 +27,15 @@ Name: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}
 Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
 
 
+NARROWED = ("tables", "only")  # fields that an older version does not know
+Table: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$(?!\n)")]
+
+
 class Key(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One key. A revoked one stays, so that no other gets its name: the trail names keys."""
+    """One key. A revoked one stays, so that no other gets its name: the trail names keys.
+
+    It may be narrowed to `tables`, and to deeds (`only`); None: all that its role may.
+    """
 
     name: Name
     role: Role
@@ -39,6 +46,13 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     last_used_at: Moment | None = None
     revoked_at: Moment | None = None
     revoked_by: str | None = None
+    tables: Annotated[tuple[Table, ...], Meta(min_length=1)] | None = None
+    only: Annotated[tuple[Deed, ...], Meta(min_length=1)] | None = None
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether its role does not say all of what it may not."""
+        return self.tables is not None or self.only is not None
 
 
 class Content(msgspec.Struct, forbid_unknown_fields=True):
@@ -79,6 +93,9 @@ def create(
     expires_at: datetime | None,
     by: str | None,
     secret: str | None = None,
+    *,
+    tables: Sequence[str] | None = None,
+    only: Sequence[Deed] | None = None,
 ) -> tuple[Key, str]:
     """Makes a key; what it is like, and the key itself, which is nowhere else from now on.
 
@@ -86,7 +103,8 @@ def create(
 
     Raises:
         Conflict: the name is or was taken, or it is the first key and no operator's.
-        Unprocessable: the name cannot be one, or the moment is over.
+        Unprocessable: the name cannot be one, or the moment is over; it is narrowed to nothing, or
+            to deeds that its role may not do.
         DamagedKeys, OSError: the file cannot be read or written.
     """
     secret, now = secret or PREFIX + secrets.token_hex(32), datetime.now(UTC)
@@ -99,6 +117,7 @@ def create(
         ) from None
     if expires_at is not None and expires_at <= now:
         raise Unprocessable("the key would have expired already")
+    _check_narrowing(role, tables, only)
     key = Key(
         name=name,
         role=role,
@@ -106,17 +125,31 @@ def create(
         created_at=now,
         created_by=by,
         expires_at=expires_at,
+        tables=None if tables is None else tuple(dict.fromkeys(tables)),
+        only=None if only is None else tuple(dict.fromkeys(only)),
     )
 
     def add(keys: Sequence[Key]) -> Sequence[Key]:
         if any(each.name == name for each in keys):
             raise Conflict(f"there is or was a key {name}; take a name that was never used")
-        if not keys and role != "operator":
+        if not keys and (role != "operator" or key.is_narrowed):
             raise Conflict("the first key must be an operator's, who can make and revoke others")
         return [*keys, key]
 
     _change(path, add)
     return key, secret
+
+
+def _check_narrowing(role: Role, tables: Sequence[str] | None, only: Sequence[str] | None) -> None:
+    try:
+        msgspec.convert(tables, Annotated[list[Table], Meta(min_length=1)] | None)
+    except msgspec.ValidationError:
+        raise Unprocessable("name the tables, by letters, digits and underscores") from None
+    if only is not None and (not only or set(only) - DEEDS.keys()):
+        raise Unprocessable(f"a key can be narrowed to {', '.join(DEEDS)}")
+    for deed in only or ():
+        if not may(role, DEEDS[deed]):  # type: ignore[index]
+            raise Unprocessable(f"a {role} may not {deed}: that takes the role {DEEDS[deed]}")  # type: ignore[index]
 
 
 class LastOperator(Conflict):
@@ -156,6 +189,7 @@ def _check_not_last(keys: Sequence[Key], key: Key) -> None:
         each
         for each in keys
         if each.role == "operator"
+        and not each.is_narrowed
         and each.revoked_at is None
         and (each.expires_at is None or each.expires_at > now)
     ]
@@ -189,8 +223,15 @@ def _change(path: Path, change: Callable[[Sequence[Key]], Sequence[Key]]) -> Non
         before = read(path)
         after = change(before)
         if after != before:
-            text = msgspec.json.format(msgspec.json.encode(Content(1, [*after])), indent=2)
+            content = {"version": 1, "keys": [_stored(key) for key in after]}
+            text = msgspec.json.format(msgspec.json.encode(content), indent=2)
             _replace(path, text + b"\n")
+
+
+def _stored(key: Key) -> dict[str, Any]:
+    """As the file has it: one that is not narrowed as an older version has it, which reads it."""
+    said = msgspec.to_builtins(key)
+    return {name: each for name, each in said.items() if each is not None or name not in NARROWED}
 
 
 @contextmanager

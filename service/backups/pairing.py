@@ -1,7 +1,7 @@
 """Keeps the second place of backups as the primary one is, in a thread."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -47,6 +47,7 @@ class Pairing:
         self._thread: threading.Thread | None = None
         self._swept = False
         self.state = CopyState()
+        self.on_failure: Callable[[str], object] = lambda why: None  # told when one begins
         self.copied: frozenset[str] = frozenset()  # ids that the second place has
 
     def wake(self) -> None:
@@ -85,7 +86,10 @@ class Pairing:
             failures = [_said(error)]
             log.error("backup_copies_failed", store=self._second.store.name, reason=failures[0])
             self._metrics.backup_copies.labels("failed").inc()
-        self.state = msgspec.structs.replace(self.state, failure="; ".join(failures) or None)
+        failure = "; ".join(failures) or None
+        if failure and failure != self.state.failure:
+            self.on_failure(failure)
+        self.state = msgspec.structs.replace(self.state, failure=failure)
 
     def _round(self) -> Sequence[str]:
         """What failed of backups that are damaged; any other failure is raised."""

@@ -80,6 +80,7 @@ _BACKUPS: Any = {"name": "backup_id", "words": _of_backup, "member": "backups", 
 _LOADS: Any = {"name": "load_id", "words": _of_load, "member": "loads", "limit": MOST}
 
 tables = _completer("/v1/tables", "name", lambda table: str(table["description"]))
+hooks = _completer("/v1/hooks", "name", lambda hook: " ".join(hook["on"]), "hooks")
 reports = _completer("/v1/reports", "name", lambda report: str(report["description"]))
 backups = _completer("/v1/backups", **_BACKUPS)
 backups_of_table = _completer("/v1/tables/{table}/backups", **_BACKUPS, more=["latest"])

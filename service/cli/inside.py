@@ -15,11 +15,12 @@ from service.backups.catalogue import Catalogue
 from service.backups.entry import Entry
 from service.backups.owner_mark import BackupsOwner
 from service.backups.ownership import Ownership
-from service.cli.failures import Unreachable
+from service.cli.failures import Unreachable, WrongSettings
 from service.dictionary import DictionaryError
 from service.engines.duckdb import Database, DatabaseError, InUseError
 from service.errors import NotBuilt, Problem, StoreUnavailable
 from service.gate import places_of
+from service.notices.hooks_file import WrongHooks
 from service.ops import trail
 from service.runtime import logs
 from service.runtime.durable_files import remove_durably
@@ -210,6 +211,8 @@ def _told_as_unreachable(settings: Settings) -> Iterator[None]:
         raise Damaged(settings, error) from error
     except Problem as error:
         raise Unreachable(error.detail) from error
+    except WrongHooks as error:
+        raise WrongSettings(str(error), "docs/hooks.md explains the file") from error
     except DictionaryError as error:
         raise Unreachable(
             f"{settings.warehouse}: {error}",

@@ -14,11 +14,10 @@ from service.gate import Gate
 from service.ops import trail
 from service.ops.trail import Deed, TrailFilter
 from service.runtime.clock import utc_now
-from service.upkeep.audit import audit
 
 PAGE_ENTRIES = 100
 # What the filter offers: kinds of actions, each with the actions that begin with it.
-ACTIONS = ("load", "rejection", "backup", "build", "key", "session", "copy")
+ACTIONS = ("load", "rejection", "backup", "build", "key", "session", "copy", "hook")
 # Where the subject of an action has a page, by the kind of the action.
 PLACES = {"build": "/builds/", "load": "/loads/"}
 
@@ -53,8 +52,7 @@ class BookPages(Controller):
     ) -> Response[Any]:
         """Reads everything, and shows whether the books are right; it may take its time."""
         began = utc_now()
-        with gate.database.all_cores(), gate.database.reading() as connection:
-            found = audit(connection, gate.dictionary, gate.catalogue)
+        found = gate.alarms.audit()
         checks = sorted(found.checks, key=lambda check: check.ok)
         return page(request, "audit.html", found=found, checks=checks, began=began, ended=utc_now())
 

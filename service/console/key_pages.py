@@ -10,14 +10,14 @@ from litestar.params import FromPath
 
 from service.access import keys_file
 from service.access.keys_file import Key
-from service.access.roles import ROLES, Role
+from service.access.roles import DEEDS, ROLES, Role
 from service.api.http.authentication import actor_of
 from service.api.http.describing import described_page, described_part
 from service.api.http.parameters import only_known
 from service.api.v1.keys import listed, readable
 from service.console.forms import Form, see_other
 from service.console.pages import page
-from service.errors import Conflict, Problem, Unprocessable
+from service.errors import Conflict, NotFound, Problem, Unprocessable
 from service.gate import Gate
 
 FORM = described_part(role="operator")
@@ -58,7 +58,7 @@ class KeyPages(Controller):
         """Makes a key, and shows it this once."""
         try:
             made, secret = await asyncio.to_thread(_make, gate, form, actor_of(request))
-        except (Conflict, Unprocessable) as problem:
+        except (Conflict, NotFound, Unprocessable) as problem:
             return await asyncio.to_thread(_page, request, gate, problem=problem, form=form)
         await asyncio.to_thread(gate.key_memory.keep)
         return await asyncio.to_thread(_page, request, gate, made=made, secret=secret)
@@ -84,8 +84,13 @@ def _make(gate: Gate, form: Form, actor: str | None) -> tuple[Key, str]:
         raise Unprocessable("choose a role, and when the key is to expire")
     expires = datetime.now(UTC) + timedelta(days=int(days)) if days else None
     known: Role = role  # type: ignore[assignment]
+    tables = form.text("tables").replace(",", " ").split() or None
+    for table in tables or ():
+        gate.table(table)
+    only: Any = [form.text("only")] if form.text("only") else None
     with readable():
-        return keys_file.create(gate.keyring.path, form.text("name"), known, expires, actor)
+        named = gate.keyring.path, form.text("name")
+        return keys_file.create(*named, known, expires, actor, tables=tables, only=only)
 
 
 def _page(
@@ -106,7 +111,8 @@ def _page(
         made=made,
         secret=secret,
         problem=problem,
-        said={"name": said.text("name"), "role": said.text("role"), "days": said.text("days")},
+        said={name: said.text(name) for name in ("name", "role", "days", "tables", "only")},
+        deeds=list(DEEDS),
         roles=ABOUT,
         days=DAYS,
         now_utc=datetime.now(UTC),

@@ -14,6 +14,7 @@ from service.api.http.audit_log import log_action
 from service.api.http.authentication import CALLER, admitted
 from service.api.http.cookies import cookie, no_cookie, session_of
 from service.api.http.describing import described, described_page
+from service.api.http.letting_in import NO_PAGES
 from service.console.forms import Form, see_other
 from service.console.pages import page
 from service.errors import Problem, Unauthorized
@@ -57,6 +58,8 @@ class LoginPages(Controller):
             caller = admitted(gate.keyring, gate.keyring.with_digest(digest), "reader")
         except Unauthorized as refused:
             return page(request, "login.html", 401, to=to, wrong=refused.detail)
+        if caller.is_narrowed:
+            return page(request, "login.html", 403, to=to, wrong=NO_PAGES)
         _end_session(request)
         session_id = sessions_of(request).begin(digest)
         request.scope[CALLER] = caller  # type: ignore[literal-required]

@@ -6,6 +6,7 @@ from service.console.backup_pages import BackupPages
 from service.console.builds_pages import BuildPages
 from service.console.correction_pages import CorrectionPages
 from service.console.dictionary_pages import DictionaryPages
+from service.console.hook_pages import HookPages
 from service.console.insert_pages import InsertPages
 from service.console.key_pages import KeyPages
 from service.console.loads_pages import LoadPages
@@ -34,6 +35,7 @@ PAGES = [
     ApiPage,
     BookPages,
     KeyPages,
+    HookPages,
     LoginPages,
     StaticController,
 ]

@@ -5,7 +5,7 @@ thread of its own where it is large, in one go with small ones that come at the 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -41,6 +41,9 @@ class RefusedRequest:
 Answer: TypeAlias = Outcome | RefusedRequest | StoredAnswer
 
 
+def _ignore(_: Iterable[str]) -> None: ...
+
+
 @dataclass(slots=True, kw_only=True)
 class InsertOptions:
     """How rows are to go in; `render` makes the answer that is stored for a repeat."""
@@ -50,6 +53,7 @@ class InsertOptions:
     dry_run: bool = False
     actor: str | None = None
     idempotency: Idempotency | None = None
+    check: Callable[[Iterable[str]], None] = _ignore  # refuses tables that are not to be touched
 
 
 class Inserts:
@@ -89,7 +93,7 @@ class Inserts:
 
     async def insert_many(self, body: bytes, content_type: str, options: InsertOptions) -> Answer:
         """Inserts the rows of several tables in one transaction, parents first; as `insert`."""
-        judged = self._judge_many(body, content_type)
+        judged = self._judge_many(body, content_type, options.check)
         return await self._insert_judged(judged, "", options)
 
     async def _judge(self, table: str, body: bytes, content_type: str) -> list[Batch]:
@@ -104,9 +108,11 @@ class Inserts:
             batch = await batcher.judge(rows_of(body, content_type, judge.table), max_rows)
         return [batch]
 
-    async def _judge_many(self, body: bytes, content_type: str) -> list[Batch]:
+    async def _judge_many(
+        self, body: bytes, content_type: str, check: Callable[[Iterable[str]], None]
+    ) -> list[Batch]:
         def judge() -> list[Batch]:
-            return _judged_by_table(self._rulebook(), body, content_type, self._max_rows)
+            return _judged_by_table(self._rulebook(), body, content_type, self._max_rows, check)
 
         return await self._in_thread(judge) if len(body) > LARGE else judge()
 
@@ -161,9 +167,14 @@ class Inserts:
 
 
 def _judged_by_table(
-    rulebook: Rulebook, body: bytes, content_type: str, max_rows: int
+    rulebook: Rulebook,
+    body: bytes,
+    content_type: str,
+    max_rows: int,
+    check: Callable[[Iterable[str]], None],
 ) -> list[Batch]:
     judges, tables = rulebook.judges, by_table(body, content_type)
+    check(tables)
     for name in tables:
         if name not in judges:
             raise UnknownTable(name, list(judges))

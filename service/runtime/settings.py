@@ -240,7 +240,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_uploads: Annotated[
         Count, Meta(description="How many files may be sent to it at a time; others get a 503.")
     ] = 4
-    max_rows: Annotated[Count, Meta(description="The most rows of one request.")] = 1000
+    max_rows: Annotated[
+        int, Meta(ge=1, le=100_000, description="The most rows of one request, up to 100,000.")
+    ] = 1000
     max_import_bytes: Annotated[
         Count, Meta(description="The largest Avro file that is taken in as a backup, in bytes.")
     ] = 1024 * MiB
@@ -300,6 +302,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Count,
         Meta(description="How long that goes on at most; the next run goes on from there."),
     ] = 600
+    audit_schedule: Annotated[
+        str, Meta(description="When the books are audited, as cron in UTC, such as `0 5 * * 0`.")
+    ] = NEVER
+    hooks: Annotated[
+        Path,
+        Meta(description="The YAML file that says who is told of what; there need not be one."),
+    ] = Path("hooks.yml")
+    hook_days: Annotated[
+        Count, Meta(description="How long it is remembered what hooks were told, in days.")
+    ] = 30
     log_format: Annotated[
         Literal["console", "json"],
         Meta(description="Logs as lines for people, or as one JSON object a line."),
@@ -327,11 +339,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("backups", "backups_copy", "lake"):
             if (place := getattr(self, name)) is not None:
                 msgspec.structs.force_setattr(self, name, Location(place).within(self.project))
-        for name in ("project", "warehouse", "seeds", "spark_jars"):
+        for name in ("project", "warehouse", "seeds", "hooks", "spark_jars"):
             # joining an absolute path leaves it as it is
             path = (self.project / getattr(self, name)).resolve()
             msgspec.structs.force_setattr(self, name, path)
-        for name in ("backup_schedule", "verify_schedule", "spark_schedule"):
+        for name in ("backup_schedule", "verify_schedule", "audit_schedule", "spark_schedule"):
             _check_schedule(name, getattr(self, name))
         if self.first_key and len(self.first_key) < 32:
             raise SettingsError("first_key is too short: it can be guessed")

@@ -34,7 +34,7 @@ class Job:
     name: str
     cron: str
     last: Callable[[], datetime | None]
-    run: Callable[[], None]
+    run: Callable[[], object]
 
 
 class Schedules:
@@ -47,9 +47,13 @@ class Schedules:
         writer: Writer,
         metrics: Metrics,
         housekeeping: Callable[[], None],
+        audit: Callable[[], object],
         spark: BuildsApart,
     ) -> None:
-        """`housekeeping` is done every hour, besides what the settings ask for."""
+        """`housekeeping` is done every hour, besides what the settings ask for.
+
+        `audit` tells by itself what it finds.
+        """
         self._settings, self._backups = settings, backups
         self._writer, self._metrics, self._spark = writer, metrics, spark
         self._began = datetime.now(UTC)
@@ -60,6 +64,7 @@ class Schedules:
         self._jobs = [
             Job("backup", settings.backup_schedule, self._last_backup, self._back_up),
             Job("self-check", settings.verify_schedule, self._last_check, self._check),
+            Job("audit", settings.audit_schedule, lambda: None, audit),
             Job("spark-begins", settings.spark_schedule, spark.last, spark.begin),
             Job("housekeeping", "0 * * * *", lambda: None, housekeeping),
         ]

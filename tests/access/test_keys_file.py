@@ -6,6 +6,7 @@ import multiprocessing
 import stat
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -160,3 +161,52 @@ def test_the_last_operators_key_is_revoked_only_if_that_is_meant(path, others, i
     assert keys_file.read(path) == before
     assert keys_file.revoke(path, "boss", None, force=True)
     assert keys_file.revoke(path, "boss", None) is False  # once more changes nothing
+
+
+def test_a_key_can_be_narrowed_to_tables_and_deeds(path):
+    made(path)
+    cases: Any = ((["jobs"], None), (None, ["insert"]), (["jobs", "jobs"], ["insert"]))
+    for tables, only in cases:
+        name = f"key{len(keys_file.read(path))}"
+        key, _ = keys_file.create(path, name, "writer", None, None, tables=tables, only=only)
+        assert key.is_narrowed
+        assert keys_file.read(path)[-1] == key
+    assert keys_file.read(path)[-1].tables == ("jobs",)
+
+
+def test_the_file_of_keys_that_are_not_narrowed_is_that_of_before(path):
+    made(path)
+    made(path, "app", "writer")
+    content = json.loads(path.read_bytes())
+    assert not {"tables", "only"} & {name for key in content["keys"] for name in key}
+    keys_file.create(path, "narrow", "writer", None, None, tables=["jobs"])
+    narrowed = json.loads(path.read_bytes())
+    assert narrowed["keys"][:2] == content["keys"]
+    assert narrowed["keys"][2]["tables"] == ["jobs"]
+
+
+@pytest.mark.parametrize(
+    ("role", "tables", "only"),
+    [
+        ("reader", None, ["insert"]),
+        ("writer", None, ["backup"]),
+        ("writer", None, []),
+        ("writer", [], None),
+        ("writer", ["a b"], None),
+        ("writer", ["a,b"], None),
+        ("writer", None, ["everything"]),
+    ],
+)
+def test_a_key_is_not_narrowed_to_nothing_or_to_what_its_role_may_not(path, role, tables, only):
+    made(path)
+    with pytest.raises(Unprocessable):
+        keys_file.create(path, "app", role, None, None, tables=tables, only=only)
+
+
+def test_a_narrowed_operator_is_no_operator_that_could_be_the_first_or_the_last(path):
+    with pytest.raises(Conflict):
+        keys_file.create(path, "narrow", "operator", None, None, tables=["jobs"])
+    made(path)
+    keys_file.create(path, "narrow", "operator", None, None, tables=["jobs"])
+    with pytest.raises(keys_file.LastOperator):
+        keys_file.revoke(path, "boss", None)

@@ -19,6 +19,8 @@ OPERATOR = {
     "restore_set", "build", "cancel_build", "copy_warehouse", "delete_copy", "dismiss_rejection",
     "ship_to_lake", "verify_lake", "list_keys", "show_key", "show_copy", "create_key",
     "revoke_key", "list_trail",
+    "list_differences", "list_hooks", "list_deliveries", "show_delivery", "test_hook", "redeliver",
+    "show_hooks_page", "show_hook_page",
 }  # fmt: skip
 ROWS, ROW = "/v1/tables/jobs/rows", {"id": 9001, "job": "x"}
 OF_DICTIONARY = [

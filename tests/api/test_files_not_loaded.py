@@ -12,7 +12,7 @@ from tests.support import parsed
 from tests.support.answers import files_in, is_problem
 from tests.support.contract import Contract
 from tests.support.services import serving_by, settings_in
-from tests.support.uploads import HEADER, MOMENT, books, counts, followed, hires, send
+from tests.support.uploads import HEADER, MOMENT, books, counts, followed, hires, landed, send
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,8 @@ def test_a_dry_run_says_what_would_be_and_changes_nothing(
     client: httpx.Client, settings: Settings
 ) -> None:
     client.get("/v1/tables")
-    before = books(settings)
+    before, lines = books(settings), landed(settings)
+    assert len(lines["hired_employees"]) > 0
     file = HEADER + hires(7001, 2) + f"7003,Bo,{MOMENT},99,1\n"
     load = followed(client, send(client, "hired_employees", file, dry_run=True))
     assert counts(load) == (3, 2, 1, 0)
@@ -101,6 +102,7 @@ def test_a_dry_run_says_what_would_be_and_changes_nothing(
         }
     ]
     assert books(settings) == before
+    assert landed(settings) == lines, "the lines of the last load are those of the last load"
     assert client.get("/v1/tables/hired_employees/rows/7001").status_code == 404
 
 

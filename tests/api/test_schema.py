@@ -194,6 +194,10 @@ def test_reports_take_their_parameters_and_show_their_columns(document):
     assert list(row) == ["id", "department", "hired"]
 
 
+# They are 404 where no lake is set; tests/lake has a service with one.
+OF_A_LAKE = {"show_lake", "ship_to_lake", "verify_lake", "list_changes"}
+
+
 def test_every_call_answers_as_the_document_says(client, contract, document):
     """The client's answers are all checked; here each call has to come to its success once."""
     contract.answered.clear()
@@ -203,7 +207,7 @@ def test_every_call_answers_as_the_document_says(client, contract, document):
         operation["operationId"]
         for _, _, operation in operations(document)
         if operation["tags"] != PAGES  # they have tests of their own
-    }
+    } - OF_A_LAKE
     assert asked - succeeded == set()
 
 
@@ -219,8 +223,10 @@ def _ask_everything(client):
     client.post("/v1/restore", json={"set_id": set_id})
     backup_id = client.get("/v1/backups?limit=2").json()["backups"][0]["backup_id"]
     client.post(f"/v1/backups/{backup_id}/verify")
-    for path in ("", "/file"):
+    for path in ("", "/file", "/difference"):
         client.get(f"/v1/backups/{backup_id}{path}")
+    task = client.get("/v1/tasks").json()["tasks"][0]
+    client.get(f"/v1/tasks/{task['task_id']}")
     client.delete(f"/v1/backups/{backup_id}")
     for kind in ("load", "rejection"):
         found = client.get(f"/v1/{kind}s").json()[f"{kind}s"]

@@ -11,13 +11,14 @@ from service.cli import commands, main
 from service.cli.commands.backups import backups
 from service.cli.commands.builds import builds
 from service.cli.commands.dictionary import dictionary
+from service.cli.commands.hooks import hooks
 from service.cli.commands.keys import keys
 from service.cli.commands.lake import lake
 from service.cli.commands.loads import loads
 from service.cli.commands.rejections import rejections
 
 EVERY = {
-    **{name: each for name, each in main.commands.items() if each not in (keys, backups)},
+    **{name: each for name, each in main.commands.items() if each not in (keys, backups, hooks)},
     **{f"backups {name}": command for name, command in backups.commands.items()},
     **{f"rejections {name}": command for name, command in rejections.commands.items()},
     **{f"dictionary {name}": command for name, command in dictionary.commands.items()},
@@ -25,6 +26,7 @@ EVERY = {
     **{f"loads {name}": command for name, command in loads.commands.items()},
     **{f"lake {name}": command for name, command in lake.commands.items()},
     **{f"keys {name}": command for name, command in keys.commands.items()},
+    **{f"hooks {name}": command for name, command in hooks.commands.items()},
 }
 
 

@@ -48,6 +48,18 @@ def books(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:
         return everything(connection)
 
 
+def landed(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:
+    """Everything in raw: the lines of the files that were landed last, and what is said of them."""
+    with duckdb.connect(str(settings.warehouse)) as connection:
+        names = connection.execute(
+            "select table_name from information_schema.tables where table_schema = 'raw' order by 1"
+        ).fetchall()
+        return {
+            name: connection.execute(f'select * from raw."{name}" order by all').fetchall()
+            for (name,) in names
+        }
+
+
 def kinds_of_lines(load: Load) -> tuple[int | None, ...]:
     """How many lines are of the header, blank, skipped, and of records."""
     return tuple(load[f"{kind}_lines"] for kind in ("header", "blank", "skipped", "record"))

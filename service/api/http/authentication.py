@@ -11,7 +11,7 @@ from litestar import Request
 from litestar.handlers.base import BaseRouteHandler
 
 from service.access.keyring import Held, Keyring
-from service.access.roles import Role, may
+from service.access.roles import Deed, Role, may
 from service.api.http.describing import OPEN, Needs, description_of
 from service.errors import BadRequest, Forbidden, Unauthorized
 from service.runtime.settings import Settings
@@ -25,10 +25,17 @@ READS = ("GET", "HEAD", "OPTIONS")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who makes a request, by the name on record, and their role."""
+    """Who makes a request, by the name on record, their role, and what the key is narrowed to."""
 
     name: str | None
     role: Role
+    tables: tuple[str, ...] | None = None
+    only: tuple[Deed, ...] | None = None
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether not all may be done that the role may."""
+        return self.tables is not None or self.only is not None
 
 
 ANYONE = Caller(None, "operator")  # where no key is configured
@@ -88,7 +95,7 @@ def admitted(keyring: Keyring, held: Held | None, needs: Role) -> Caller:
     if not may(key.role, needs):
         detail = f"this takes the role {needs}; the key {key.name} is a {key.role}'s"
         raise Forbidden(detail, needs=needs, role=key.role)
-    return Caller(key.name, key.role)
+    return Caller(key.name, key.role, key.tables, key.only)
 
 
 def presented(headers: Mapping[bytes, bytes]) -> bytes:

@@ -25,6 +25,7 @@ from service.errors import Forbidden, Problem, Unauthorized
 from service.runtime.settings import Settings
 
 Headers = Mapping[bytes, bytes]
+NO_PAGES = "pages show all tables; this key is for some, or for some deeds: it is for programs"
 
 
 class Porter:
@@ -58,7 +59,10 @@ class Porter:
         if scope["method"] not in READS:
             check_own_page(scope, headers)
         try:
-            return self._caller(scope, headers, keyring, "reader", said)
+            caller = self._caller(scope, headers, keyring, "reader", said)
+            if caller.is_narrowed:
+                raise Forbidden(NO_PAGES)
+            return caller
         except Problem as refused:
             scope[REFUSED] = refused
             return NOBODY

@@ -1,5 +1,6 @@
 """Around every request that finds a route: authentication, authorization, limits."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -7,11 +8,12 @@ from litestar import Request
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Send
 
-from service.api.http.authentication import READS, needs_of
+from service.api.http.authentication import CALLER, READS, Caller, needs_of
 from service.api.http.describing import Described, Needs, description_of
 from service.api.http.hosts import check_once
 from service.api.http.letting_in import Porter
 from service.api.http.limits import BODY, TIMER, Limits, RequestBody, in_time
+from service.api.http.scopes import check_call
 from service.runtime.settings import Settings
 
 
@@ -57,6 +59,9 @@ class RequestMiddleware(ASGIMiddleware):
         terms: Terms = state.terms
         needs, said = terms.needed(scope)
         terms.porter.let_in(scope, headers, state.gate.keyring, needs, said)
+        caller: Caller = scope[CALLER]
+        if caller.is_narrowed:
+            await asyncio.to_thread(check_call, scope, caller, state.gate)
         # An operator's work takes as long as it takes.
         seconds = None if needs == "operator" else terms.settings.request_seconds
         if scope["method"] in READS:

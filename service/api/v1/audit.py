@@ -5,7 +5,7 @@ from litestar.di import NamedDependency
 
 from service.api.http.parameters import only_known
 from service.gate import Gate
-from service.upkeep.audit import Audit, audit
+from service.upkeep.audit import Audit
 
 
 class AuditController(Controller):
@@ -23,6 +23,4 @@ class AuditController(Controller):
         each table has the rows that its loads, replays and restores account for, and each row
         passes every rule; every backup is whole. It reads everything, and may take its time.
         """
-        noted = gate.losses or dict(gate.writer.journal.counts)  # before the snapshot is taken
-        with gate.database.all_cores(), gate.database.reading() as connection:
-            return audit(connection, gate.dictionary, gate.catalogue, noted)
+        return gate.alarms.audit()

@@ -11,6 +11,7 @@ from service.api.v1.docs_site import DocsSiteController
 from service.api.v1.facets import FacetController
 from service.api.v1.files import FileController
 from service.api.v1.health import HealthController
+from service.api.v1.hooks import HookController
 from service.api.v1.inserts import InsertController
 from service.api.v1.keys import KeyController
 from service.api.v1.lake import LakeController
@@ -50,6 +51,7 @@ CONTROLLERS = [
     ReportController,
     KeyController,
     TrailController,
+    HookController,
     HealthController,
     DocsSiteController,
 ]

@@ -13,6 +13,7 @@ LINKS = {
     "builds": "/v1/builds",
     "keys": "/v1/keys",
     "trail": "/v1/trail",
+    "hooks": "/v1/hooks",
     "dictionary": "/dictionary/",
     "schema": "/schema",
     "dbt_docs": "/dictionary/dbt/",

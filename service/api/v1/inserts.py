@@ -1,5 +1,6 @@
 """POST of rows: one table or several, lenient or strict, for real or as a dry run."""
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from service.api.http.middleware import header
 from service.api.http.negotiation import CSV, JSON, MSGPACK, NDJSON, preference
 from service.api.http.parameters import only_known
 from service.api.http.problems import CONTENT_TYPE, problem
+from service.api.http.scopes import check_tables
 from service.api.v1.answers import (
     InsertAnswer,
     InsertManyAnswer,
@@ -122,6 +124,7 @@ def _options(
         dry_run=dry_run,
         actor=actor_of(request),
         idempotency=asked,
+        check=partial(check_tables, request),
     )
     return handling, options
 

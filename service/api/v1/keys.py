@@ -12,7 +12,7 @@ from litestar.params import FromPath, QueryParameter
 
 from service.access import keys_file
 from service.access.keyring import KeysUnreadable
-from service.access.roles import Role
+from service.access.roles import Deed, Role
 from service.api.http.authentication import actor_of
 from service.api.http.bodies import json_body
 from service.api.http.describing import described
@@ -27,6 +27,7 @@ from service.gate import Gate
 class ShownKey(msgspec.Struct):
     """A key, without itself; one that was revoked stays listed.
 
+    It may be narrowed to `tables`, and to deeds (`only`); null: to none.
     `last_used_at` is written down once a minute.
     """
 
@@ -38,6 +39,8 @@ class ShownKey(msgspec.Struct):
     last_used_at: Timestamp | None
     revoked_at: Timestamp | None
     revoked_by: str | None
+    tables: list[str] | None
+    only: list[Deed] | None
 
 
 class KeyList(msgspec.Struct):
@@ -48,11 +51,16 @@ class KeyList(msgspec.Struct):
 
 
 class KeyRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """A key to be made; without `expires_at` it is good until it is revoked."""
+    """A key to be made; without `expires_at` it is good until it is revoked.
+
+    It can be narrowed to some `tables`, and to deeds (`only`) that its role may do.
+    """
 
     name: keys_file.Name
     role: Role
     expires_at: Timestamp | None = None
+    tables: list[str] | None = None
+    only: list[Deed] | None = None
 
 
 class NewKey(msgspec.Struct):
@@ -62,6 +70,8 @@ class NewKey(msgspec.Struct):
     role: Role
     expires_at: Timestamp | None
     key: str | None
+    tables: list[str] | None
+    only: list[Deed] | None
 
 
 class KeyController(Controller):
@@ -83,7 +93,7 @@ class KeyController(Controller):
         opt=described(
             answers={201: NewKey},
             body={"application/json": KeyRequest},
-            problems=(409, 413, 422, 507),
+            problems=(404, 409, 413, 422, 507),
             once=True,
             role="operator",
         ),
@@ -93,13 +103,16 @@ class KeyController(Controller):
     ) -> Response[bytes]:
         """Makes a key; from the first one on, every request needs one."""
         body, asked = await json_body(request, KeyRequest)
+        for table in asked.tables or ():
+            gate.table(table)
         args = gate.keyring.path, asked.name, asked.role, asked.expires_at, actor_of(request)
+        narrowed: Any = {"tables": asked.tables, "only": asked.only}
         secret = None
 
         async def create() -> Response[bytes]:
             nonlocal secret
             with readable():
-                _, secret = await asyncio.to_thread(keys_file.create, *args)
+                _, secret = await asyncio.to_thread(keys_file.create, *args, **narrowed)
             await asyncio.to_thread(gate.key_memory.keep)
             return _response(asked, None)  # what is kept for a repeat: without the key
 
@@ -155,9 +168,14 @@ def listed(gate: Gate) -> list[ShownKey]:
     with readable():
         keys = keys_file.read(gate.keyring.path)
     names = ShownKey.__struct_fields__
-    return [ShownKey(**{name: getattr(key, name) for name in names}) for key in keys]
+    shown = ({name: getattr(key, name) for name in names} for key in keys)
+    return [ShownKey(**{**each, **_lists(each)}) for each in shown]
+
+
+def _lists(shown: dict[str, Any]) -> dict[str, Any]:
+    return {name: list(shown[name]) for name in keys_file.NARROWED if shown[name] is not None}
 
 
 def _response(asked: KeyRequest, secret: str | None) -> Response[bytes]:
-    made = NewKey(asked.name, asked.role, asked.expires_at, secret)
+    made = NewKey(asked.name, asked.role, asked.expires_at, secret, asked.tables, asked.only)
     return created(made, f"/v1/keys/{asked.name}")

@@ -16,6 +16,7 @@ from service.api.http.describing import described, lists
 from service.api.http.negotiation import answer_with_entries
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
+from service.api.http.scopes import of_its_tables
 from service.api.http.times import Timestamp, in_utc, naive
 from service.doors.file_load import FileLoad, LineRejected, Progress, RowRead, TrialResult
 from service.errors import Conflict
@@ -131,7 +132,7 @@ class LoadController(Controller):
         if found.more:
             last = found.entries[-1]
             following = cursor(min(entry.number for entry in last), last[0].load_id)
-        shown = [page_of(entries) for entries in found.entries]
+        shown = [page_of(of_its_tables(request, entries)) for entries in found.entries]
         page = LoadList(shown, following)
         return answer_with_entries(request, Load, shown, page, link(request, following))
 

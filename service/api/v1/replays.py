@@ -1,6 +1,7 @@
 """Rejected rows, tried again: one by its id, some that were corrected, or all that are open."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 from litestar import Controller, Request, Response, post
@@ -15,6 +16,7 @@ from service.api.http.middleware import header
 from service.api.http.negotiation import CSV, JSON, MSGPACK, NDJSON
 from service.api.http.parameters import only_known
 from service.api.http.problems import CONTENT_TYPE
+from service.api.http.scopes import check_tables, tables_of_rejections
 from service.api.v1.answers import (
     InsertProblem,
     encoded,
@@ -32,6 +34,7 @@ from service.api.v1.replay_answers import ReplayAnswer, ReplaySummary, response_
 from service.api.v1.replay_bodies import Corrected, SetValues, changes_of, read_sent
 from service.doors.inserts import InsertOptions
 from service.doors.replay_changes import ReplayTry
+from service.doors.replay_runs import Correction
 from service.errors import BadRequest
 from service.gate import Gate
 from service.judge.judge import check_number
@@ -135,6 +138,7 @@ class ReplayController(Controller):
             check_number(len(sent), gate.settings.max_rows)
             if wanted != RejectionFilter(status="open") or dry_run or expected is not None:
                 raise BadRequest("either a filter or rows: rows say themselves what they are")
+        check_tables(request, _tables(gate, wanted, sent))
         asked = ReplayTry(
             actor_of(request),
             changes_of(gate, wanted, sent) if isinstance(sent, SetValues) else {},
@@ -154,3 +158,12 @@ class ReplayController(Controller):
         if dry_run:  # which is no change, and keeps nothing under the key
             return await answer()
         return await answered_once(request, body, answer)
+
+
+def _tables(
+    gate: Gate, wanted: RejectionFilter, sent: "list[Correction] | SetValues | None"
+) -> Iterable[str] | None:
+    """Those whose rows are tried again; None: all. An id of no rejection is told as not tried."""
+    if not isinstance(sent, list):
+        return wanted.table and [wanted.table]
+    return tables_of_rejections(gate, [each.rejection_id for each in sent])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.access.roles import ROLES
+from service.access.roles import DEEDS, ROLES, in_words
 from service.cli import consent, output
 from service.cli.dates import date_option
 from service.cli.failures import Failure
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from service.access.keys_file import Key
 
 COLUMNS = [
-    "name", "role", "created_at", "created_by", "expires_at", "last_used_at", "revoked_at",
-    "revoked_by",
+    "name", "role", "created_at", "created_by", "expires_at", "last_used_at",
+    "tables", "only", "revoked_at", "revoked_by",
 ]  # fmt: skip
 
 
@@ -40,35 +40,57 @@ def keys() -> None:
 @click.option(
     "--expires", "expires_at", callback=date_option, metavar="90d|DAY", help="How long it is good."
 )
+@click.option("--tables", metavar="TABLE,…", help="The tables that it is for. Default: all.")
+@click.option(
+    "--only", metavar="DEED,…", help=f"What of it: {', '.join(DEEDS)}. Default: all of the role."
+)
 @command
-def create(run: Run, name: str, role: Any, expires_at: datetime | None) -> None:
+def create(
+    run: Run,
+    name: str,
+    role: Any,
+    expires_at: datetime | None,
+    tables: str | None,
+    only: str | None,
+) -> None:
     """Make a key, and print it this once.
 
     A reader reads, a writer also inserts, an operator also makes and restores backups, builds,
-    deletes, and makes keys. The first key must be an operator's. Where the file with the keys is
+    deletes, and makes keys. With --tables or --only it may do less: nothing that is of the whole
+    warehouse, and no page. The first key must be an operator's. Where the file with the keys is
     lost, this makes a new one, and keys of before are of no use.
     """
+    narrowed: Any = {"tables": _names(tables), "only": _names(only)}
     if run.url:
         asked = {"name": name, "role": role, "expires_at": expires_at and expires_at.isoformat()}
+        asked |= {name: value for name, value in narrowed.items() if value}
         with run.connect() as client:
             made = client.post("/v1/keys", asked)
     else:
-        made = _create(run, name, role, expires_at)
+        made = _create(run, name, role, expires_at, **narrowed)
     if run.as_json:
         output.print_json(made)
     else:
         output.line(made["key"])
-        output.note(f"the key of {name} ({role}) is shown this once; keep it safe")
+        may = in_words(role, **narrowed)
+        output.note(f"the key of {name} ({may}) is shown this once; keep it safe")
 
 
-def _create(run: Run, name: str, role: Any, expires_at: datetime | None) -> dict[str, Any]:
+def _names(said: str | None) -> list[str] | None:
+    return None if said is None else [each.strip() for each in said.split(",") if each.strip()]
+
+
+def _create(
+    run: Run, name: str, role: Any, expires_at: datetime | None, tables: Any, only: Any
+) -> dict[str, Any]:
     from service.access import keys_file
     from service.api.http.authentication import local_caller
 
     args = run.settings.keys_file, name, role, expires_at, local_caller().name
     with _as_failure():
-        key, secret = keys_file.create(*args)
-    return {**{each: _shown(key)[each] for each in ("name", "role", "expires_at")}, "key": secret}
+        key, secret = keys_file.create(*args, tables=tables, only=only)
+    shown = ("name", "role", "expires_at", "tables", "only")
+    return {**{each: _shown(key)[each] for each in shown}, "key": secret}
 
 
 @keys.command("list")
@@ -83,7 +105,8 @@ def list_keys(run: Run) -> None:
 
         with _as_failure():
             found = [_shown(key) for key in keys_file.read(run.settings.keys_file)]
-    run.show(found, found, COLUMNS)
+    rows = [{**each, **{n: " ".join(each[n] or ()) for n in ("tables", "only")}} for each in found]
+    run.show(found, rows, COLUMNS)
 
 
 @keys.command()

@@ -75,6 +75,22 @@ def _summarize(run: Run, client: "Client", only: dict[str, str | None]) -> None:
 
 
 @rejections.command()
+@filters
+@click.option("--status", type=STATUSES)
+@command
+def groups(run: Run, **only: str | None) -> None:
+    """Count the rows of a filter by table, column and rule, the largest groups first.
+
+    What is said of them to `replay` and `dismiss` means the same rows, while they are open.
+    """
+    with run.connect() as client:
+        answer = client.get("/v1/rejections/groups", **only)
+    if not run.as_json:
+        output.line(counted(answer["rejections"], "row"))
+    run.show(answer, answer["groups"], ["rejections", "table", "column", "rule"])
+
+
+@rejections.command()
 @click.argument("rejection_id", shell_complete=completing.rejections)
 @command
 def show(run: Run, rejection_id: str) -> None:
@@ -95,6 +111,7 @@ def show(run: Run, rejection_id: str) -> None:
 @rejections.command()
 @click.argument("rejection_id", required=False, shell_complete=completing.rejections)
 @filters
+@click.option("--all", "everything", is_flag=True, help="Every open rejection.")
 @click.option("--reason", help="Why it stays out.")
 @click.option("--dry-run", is_flag=True, help="Of a filter: only say how many rows are meant.")
 @click.option("--expected", type=int, help="Of a filter: do it only where so many are meant.")
@@ -102,6 +119,7 @@ def show(run: Run, rejection_id: str) -> None:
 def dismiss(
     run: Run,
     rejection_id: str | None,
+    everything: bool,
     reason: str | None,
     dry_run: bool,
     expected: int | None,
@@ -109,8 +127,10 @@ def dismiss(
 ) -> None:
     """Say that a row, or all open rows of a filter, stay out; they remain listed."""
     wanted = {name: value for name, value in only.items() if value is not None}
-    if bool(rejection_id) == bool(wanted):
-        raise click.UsageError("name a REJECTION_ID, or a filter such as --table T --rule R")
+    if bool(rejection_id) == bool(wanted or everything):
+        raise click.UsageError("name a REJECTION_ID, or a filter such as --table T, or say --all")
+    if rejection_id and (dry_run or expected is not None):
+        raise click.UsageError("--dry-run and --expected are for the rows of a filter")
     with run.connect() as client:
         if rejection_id is None:
             said = {"reason": reason, "expected": expected, "dry_run": dry_run or None}

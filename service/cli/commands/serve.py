@@ -36,6 +36,7 @@ def serve(run: Run, host: str | None, port: int | None, standby: bool) -> None:
     from service.runtime.running import find
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    _check_hooks(run)
     given = {"host": host, "port": port, "standby": standby or None}
     changed = {name: value for name, value in given.items() if value is not None}
     settings = msgspec.structs.replace(run.settings, **changed)
@@ -66,6 +67,17 @@ def _prepare(run: Run) -> None:
         if run.settings.standby and (isinstance(error, Locked) or is_taken(run.settings)):
             raise AlreadyRunning(None) from error
         raise
+
+
+def _check_hooks(run: Run) -> None:
+    """Raises WrongSettings where someone could not be told: before anything else is done."""
+    from service.notices.hooks_file import WrongHooks, read_hooks, secrets_of
+
+    try:
+        for hook in read_hooks(run.settings.hooks):
+            secrets_of(hook)
+    except WrongHooks as error:
+        raise WrongSettings(str(error), "docs/hooks.md explains the file") from error
 
 
 def _serve(run: Run) -> None:

@@ -1,7 +1,9 @@
 """Rows in CSV: a header, and a line for each row, read as the lines of files are."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -9,7 +11,7 @@ import msgspec
 from service.dictionary import Table
 from service.errors import MalformedBody
 from service.formats.bodies.fields import check_parts
-from service.formats.bodies.rows_protocol import MalformedRow
+from service.formats.bodies.rows_protocol import MAX_READ, MalformedRow, check_rows
 from service.formats.bodies.text_bodies import MARK
 from service.formats.csv.dialect import FileField, UnreadableFile, expected_columns
 from service.formats.csv.fitting import Fitting
@@ -17,6 +19,8 @@ from service.formats.csv.matching import Names, field_of, short
 from service.formats.csv.opening import SWAPPED
 from service.formats.csv.record_reader import END_OF_FILE, Record, Records
 from service.formats.csv.scan import newline_of
+
+_blank = re.compile(rb"(?:[ \t\r]*+\n)*+").match  # lines, of which a body may have millions
 
 
 class CsvRows:
@@ -49,7 +53,8 @@ class CsvRows:
         if twice := [name for name, times in Counter(self._header).items() if times > 1]:
             raise MalformedBody(f"the column {short(str(twice[0]))} stands twice in the header")
         self._fitting = Fitting(fields)
-        self._rows: Sequence[Any] = list(lines)
+        self._rows: Sequence[Any] = list(islice(lines, MAX_READ + 1))
+        check_rows(len(self._rows))
 
     def _lines(self, text: bytes) -> Iterator[tuple[Record, bytes]]:
         """Records and what is written of each; the first is the header, by which others are read.
@@ -58,7 +63,7 @@ class CsvRows:
             MalformedBody: a quote is closed too far away.
         """
         records, at = Records(","), 0
-        while at < len(text):
+        while (at := _blank(text, at).end()) < len(text):  # type: ignore[union-attr]
             try:
                 record = records.read(text, at, last=True)
             except UnreadableFile as error:

@@ -1,7 +1,10 @@
 """Rows in JSON: an array of objects, or an object a line."""
 
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from io import BytesIO
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -9,8 +12,9 @@ import msgspec
 from service.errors import MalformedBody
 from service.formats.bodies.fields import check_parts_of_json, fields_of_json, plain_from_json
 from service.formats.bodies.repeated_fields import colons_of_json, repeated
-from service.formats.bodies.rows_protocol import one_by_one
+from service.formats.bodies.rows_protocol import MAX_READ, check_rows, one_by_one
 
+MARKS_A_ROW = 30  # beyond which, on average, a body of very many parts is no body of rows
 BLOCK = 25  # rows that are decoded at once where a body has rows that do not fit
 _one_value = msgspec.json.Decoder(msgspec.Raw).decode
 
@@ -19,6 +23,25 @@ _one_value = msgspec.json.Decoder(msgspec.Raw).decode
 def _decoder(struct: type[msgspec.Struct], many: bool = False) -> Callable[[Any], Any]:
     kind = list[struct] if many else struct  # type: ignore[valid-type]
     return msgspec.json.Decoder(kind).decode
+
+
+_marks = re.compile(rb'"(?:[^"\\]|\\.)*+"?+|[,\[{\]}]', re.DOTALL).finditer  # texts hide some
+
+
+def _check_rows(body: bytes) -> None:
+    """Raises MalformedBody where an array has more rows than MAX_READ, before they are made."""
+    if len(body) <= 2 * MAX_READ or body.count(b",") < MAX_READ:
+        return
+    level, rows = 0, 1
+    for number, found in enumerate(_marks(body)):
+        mark = body[found.start()]
+        if mark == ord(","):
+            rows += level == 1
+        elif mark != ord('"'):
+            level += 1 if mark in b"[{" else -1
+        check_rows(rows)
+        if number > MARKS_A_ROW * MAX_READ:
+            raise MalformedBody("a body has more names and values than so many rows can have")
 
 
 class JsonRows:
@@ -62,6 +85,7 @@ class JsonRows:
         return self._raws
 
     def _split(self) -> list[msgspec.Raw]:
+        _check_rows(self._body)
         try:
             return msgspec.json.decode(self._body, type=list[msgspec.Raw])
         except msgspec.ValidationError:
@@ -81,6 +105,8 @@ class NdjsonRows(JsonRows):
     """One JSON row a line (blank lines are passed over)."""
 
     def __init__(self, body: bytes) -> None:
-        lines = [line for line in body.split(b"\n") if line.strip()]
+        there = filter(bytes.strip, BytesIO(body))  # there may be millions that are blank
+        lines = list(islice(there, MAX_READ + 1))
+        check_rows(len(lines))
         super().__init__(b"[" + b",".join(lines) + b"]")
         self._raws = [_one_value(line) for line in lines]

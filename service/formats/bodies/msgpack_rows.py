@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 
 from service.errors import MalformedBody
-from service.formats.bodies.fields import check_parts, fields_of_msgpack, not_too_deep
+from service.formats.bodies.fields import fields_of_msgpack, not_too_deep
+from service.formats.bodies.msgpack_parts import check_parts_of_msgpack, entries_of
 from service.formats.bodies.repeated_fields import repeated
-from service.formats.bodies.rows_protocol import one_by_one
+from service.formats.bodies.rows_protocol import check_rows, one_by_one
 from service.runtime.decoding_errors import in_words
 
 _in_msgpack = msgspec.msgpack.Encoder().encode
@@ -21,6 +22,7 @@ class MsgpackRows:
     drops_repeated = False  # `each` looks for repeated fields itself
 
     def __init__(self, body: bytes) -> None:
+        check_rows(entries_of(body))
         try:
             self._raws = msgspec.msgpack.decode(body, type=list[msgspec.Raw])
         except msgspec.ValidationError:
@@ -53,11 +55,11 @@ class MsgpackRows:
         return first == memoryview(self._raws[position])[0] and first < 0x90
 
     def repeated(self, position: int) -> list[str]:
-        check_parts(_entries(self._raws[position]))
+        check_parts_of_msgpack(memoryview(self._raws[position]))
         return repeated(fields_of_msgpack, self._raws[position])
 
     def plain(self, position: int) -> Any:
-        check_parts(_entries(self._raws[position]))
+        check_parts_of_msgpack(memoryview(self._raws[position]))
         try:
             return not_too_deep(msgspec.msgpack.decode(self._raws[position]))
         except msgspec.ValidationError as error:  # a time that no type has room for
@@ -65,13 +67,3 @@ class MsgpackRows:
 
     def payload(self, position: int) -> bytes:
         return msgspec.json.encode(self.plain(position), enc_hook=repr)
-
-
-def _entries(row: msgspec.Raw) -> int:
-    """How many entries a long map or array says that it has; 0 for a short one, or another value.
-
-    Their first byte says how many bytes the number has (0xDE: map 16, 0xDF: map 32, …).
-    """
-    head = bytes(memoryview(row)[:5])
-    size = {0xDC: 2, 0xDD: 4, 0xDE: 2, 0xDF: 4}.get(head[0], 0)
-    return int.from_bytes(head[1 : 1 + size], "big")

@@ -9,6 +9,9 @@ import msgspec
 from service.errors import MalformedBody
 from service.runtime.decoding_errors import in_words
 
+# Rows of a body. So many are counted, for the answer to say; more would fill the memory first.
+MAX_READ = 100_000
+
 
 @dataclass(frozen=True)
 class MalformedRow:
@@ -16,6 +19,12 @@ class MalformedRow:
 
     text: str
     problem: str
+
+
+def check_rows(number: int) -> None:
+    """Raises MalformedBody where a body has more rows than MAX_READ."""
+    if number > MAX_READ:
+        raise MalformedBody(f"a body has more than {MAX_READ:,} rows")
 
 
 class Rows(Protocol):

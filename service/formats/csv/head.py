@@ -32,10 +32,11 @@ class Head:
         for beginning in (*self._begins, *([b"\n" + self._comment] if self._comment else ())):
             if block.startswith(beginning[1:]):
                 lines.plain[0] = False
-            at = block.find(beginning)
+            places, at = [], block.find(beginning)
             while at >= 0:
-                lines.plain[np.searchsorted(lines.starts, at + 1)] = False
+                places.append(at + 1)
                 at = block.find(beginning, at + 1)
+            lines.plain[np.searchsorted(lines.starts, places)] = False
         if block.endswith((END_OF_FILE, END_OF_FILE + b"\n")):
             lines.plain[-1] = False
 

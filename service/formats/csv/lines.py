@@ -47,6 +47,7 @@ class Lines:
         delimiters = np.diff(at_ends, prepend=-1) - 1  # of each line
         self.has_quotes = bool(quote) and quote.encode() in block
         quotes = _Quotes(marks, self.ends, ord(delimiter), ord(quote)) if self.has_quotes else None
+        self._quote, self._quotes, self._separators = ord(quote or "\0"), quotes, separators
         self.unsaid: Mask = np.zeros(len(self.ends), bool)
         odd = self._padded(block, marks, delimiter, quotes)
         # Spaces around a value do not count unless they are in quotes.
@@ -74,16 +75,21 @@ class Lines:
     def blank_from(self, first: int) -> Mask:
         """The lines, none before the number `first`, with nothing but delimiters and spaces.
 
-        They take as long as any others: a file may have millions of them, of which each was a
-        record to be read.
+        There may be quotes, with nothing between them. They take as long as any others: a file may
+        have millions of them, of which each was a record to be read.
         """
         speaks = np.ones(256, bool)
         speaks[[self._delimiter, *b" \t\r\n"]] = False
+        if self._quotes is not None:
+            speaks[self._quote] = False
         blank = ~np.logical_or.reduceat(speaks[self._marks], self.starts)
         returns = np.flatnonzero(self._marks == CR)
         # A CR that is not before the LF is a fault, also where nothing else is.
-        blank[np.searchsorted(self.ends, returns[self._marks[returns + 1] != LF])] = False
+        stray = ~np.isin(self._marks[returns + 1], (CR, LF))
+        blank[np.searchsorted(self.ends, returns[stray])] = False
         blank[: max(0, first)] = False
+        if self._quotes is not None:
+            blank &= ~self._quotes.saying(self._separators)
         return blank & ~self.plain
 
     def _padded(
@@ -146,6 +152,18 @@ class _Quotes:
         doubted = np.flatnonzero(self._count[lines])
         before = np.searchsorted(self.places, places[doubted]) - self._first[lines[doubted]]
         found[doubted] = before % 2 == 1
+        return found
+
+    def saying(self, separators: Places) -> Mask:
+        """The lines whose quotes are more than one pair a field with nothing between."""
+        if len(self.places) < 2:
+            return np.asarray(self._count > 0)
+        opening = np.flatnonzero(self._opens[:-1])
+        fields = np.searchsorted(separators, self.places[opening])
+        says = np.diff(self.places)[opening] > 1
+        says[1:] |= fields[1:] == fields[:-1]
+        found: Mask = self._count % 2 == 1
+        found[self.line[opening][says]] = True
         return found
 
     def count_within(self, separators: Places) -> Places:

@@ -215,10 +215,11 @@ class _Reader:
             if record is None:
                 counts.blank += int(blank[:i].sum())
                 return self._batch(rows), start
-            at = record.end
-            within = slice(i, np.searchsorted(lines.starts, at))
-            lines.plain[within] = blank[within] = False
-            covered = block.count(b"\n", start, at)
+            at, covered = record.end, 1
+            if at > start + len(line) + 1:  # it has several
+                within = slice(i, np.searchsorted(lines.starts, at))
+                lines.plain[within] = blank[within] = False
+                covered = block.count(b"\n", start, at)
             if self._head.is_header(number, record):
                 counts.header += covered
             elif record.problem or any(record.fields) or self._says(block[start:at]):

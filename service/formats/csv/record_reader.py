@@ -53,6 +53,8 @@ class Records:
         self._escapes = escape == BACKSLASH
         self._undecodable = f"it is not {NAMES.get(encoding, encoding.upper())}"
         self._spaces = b" \t".replace(self._delimiter, b"")
+        self._mark, self._around = delimiter, self._spaces.decode()
+        self._needs_care = re.compile(rb'["\\\'\r]').search
         mark, space = re.escape(self._delimiter), b"[" + self._spaces + b"]*"
         self._plain = re.compile(rb"[^\n" + mark + rb"]*")
         if self._escapes:
@@ -75,6 +77,8 @@ class Records:
         Raises:
             UnreadableFile: a quote is not closed within MAX_RECORD.
         """
+        if (simple := self._simple(block, at)) is not None:
+            return simple
         start, fields = at, list[str | None]()
         problem: str | None = None
         while True:
@@ -102,6 +106,21 @@ class Records:
         if problem:
             return Record([], problem, end)
         return Record([field or "" for field in fields], None, end)
+
+    def _simple(self, block: bytes, start: int) -> Record | None:
+        """The record of a line that can be parted by its delimiters, as most can."""
+        end = block.find(b"\n", start)
+        line = block[start:end].rstrip(b"\r")
+        if self._needs_care(line):
+            return None
+        try:
+            text = line.decode()
+        except UnicodeDecodeError:
+            return None
+        fields = [field.strip(self._around) for field in text.split(self._mark)]
+        if self._nulls:
+            fields = ["" if field in self._nulls else field for field in fields]
+        return Record(fields, None, end + 1)
 
     def naive(self, line: bytes) -> list[str]:
         """The fields of a line by its delimiters alone, without spaces and quotes around them."""

@@ -47,8 +47,10 @@ class Sample:
         self._reader = Records(marks.delimiter, marks.quote, marks.escape, nulls=nulls)
         self._found, self._options, self._skip, self._most = found, options, skip, most
         self._comment = (options.comment or "").encode()
-        mark = re.escape(marks.delimiter.encode())
-        self._blank = re.compile(rb"(?:[ \t" + mark + rb"]*+\r?\n)*+").match
+        mark, quote = re.escape(marks.delimiter.encode()), re.escape(marks.quote.encode())
+        space = b"[" + b" \t".replace(marks.delimiter.encode(), b"") + b"]*+"
+        empty = space + (rb"(?:" + quote + quote + rb")?+" if quote else b"") + space
+        self._blank = re.compile(rb"(?:(?:%b%b)*+%b\r*+\n)*+" % (empty, mark, empty)).match
 
     def extended(self) -> "Sample":
         """The same with LOOKED_AT records."""

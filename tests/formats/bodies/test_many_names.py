@@ -1,13 +1,17 @@
-"""Rows of more names and values than any table has columns."""
+"""Rows of more names and values than any table has columns, and bodies of very many rows."""
 
 import json
+import time
 
 import msgspec
 import pytest
 
 from service.errors import MalformedBody
+from service.formats.bodies import csv_rows, json_rows, rows_protocol
 from service.formats.bodies.body_rows import rows_of
 from service.formats.bodies.fields import MAX_PARTS
+from service.formats.bodies.msgpack_parts import check_parts_of_msgpack
+from service.formats.bodies.rows_protocol import MAX_READ
 
 MANY = MAX_PARTS + 1
 JSON, MSGPACK = "application/json", "application/msgpack"
@@ -39,11 +43,62 @@ def test_as_many_as_there_may_be_are_read():
     assert rows_of(msgspec.msgpack.encode([row]), MSGPACK).plain(0) == row
 
 
-def test_a_long_map_of_messagepack_is_refused():
-    rows = rows_of(msgspec.msgpack.encode([SHAPES["names"]]), MSGPACK)
+KINDS: list[object] = [None, True, -1, 7, 300, 1 << 40, -70, -(1 << 40), 1.5, [], {}]
+KINDS += [
+    "x",
+    "x" * 300,
+    "x" * 70_000,
+    b"y" * 40,
+    *(msgspec.msgpack.Ext(5, b"z" * 4**i) for i in range(4)),
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_a_row_of_messagepack_of_too_many_is_refused(shape):
+    behind = {"kinds": KINDS, "many": shape}
+    rows = rows_of(msgspec.msgpack.encode([{"id": 1}, behind]), MSGPACK)
+    assert rows.plain(0) == {"id": 1}
     for look in (rows.plain, rows.repeated):
         with pytest.raises(MalformedBody, match="names and values"):
-            look(0)
+            look(1)
+
+
+def test_each_kind_of_messagepack_is_passed_over():
+    for value in KINDS:
+        row = {f"n{i}": value for i in range(MAX_PARTS - 2)}
+        check_parts_of_msgpack(msgspec.msgpack.encode([row, 1]))
+        with pytest.raises(MalformedBody):
+            check_parts_of_msgpack(msgspec.msgpack.encode([row, [0] * 2]))
+
+
+BODIES = {
+    JSON: lambda rows: b"[" + b",".join([b'[1,"]],[[,"]'] * rows) + b"]",
+    "application/x-ndjson": lambda rows: b"\n \n1" * rows,
+    "text/csv": lambda rows: b"id\n" + b"x\n\n" * rows,
+    MSGPACK: lambda rows: msgspec.msgpack.encode([1] * rows),
+}
+
+
+@pytest.mark.parametrize("media_type", BODIES)
+def test_a_body_of_too_many_rows_is_refused_before_they_are_made(media_type, monkeypatch):
+    for module in (rows_protocol, json_rows, csv_rows):
+        monkeypatch.setattr(module, "MAX_READ", 50)
+    assert len(rows_of(BODIES[media_type](50), media_type)) == 50
+    with pytest.raises(MalformedBody, match="more than 50 rows"):
+        len(rows_of(BODIES[media_type](51), media_type))
+    with pytest.raises(MalformedBody, match="more than 50 rows"):
+        len(rows_of(BODIES[media_type](5_000), media_type))
+
+
+def test_a_body_of_many_parts_within_its_rows_takes_no_time():
+    began = time.process_time()
+    marks = b"[[" + b"1," * (4 * MAX_READ)
+    for body in (marks * 10, marks + b'"' + b'\\"' * 1_000_000, marks + b'"' * 1_000_001):
+        with pytest.raises((MalformedBody, msgspec.DecodeError)):
+            len(rows_of(body, JSON))
+    assert (
+        time.process_time() - began < 10
+    )  # where a text without an end was read from each quote, hours
 
 
 def test_a_header_of_too_many_names_is_refused():

@@ -4,15 +4,48 @@ import gzip
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from service.formats.csv.detection import detect_dialect
-from service.formats.csv.dialect import DialectOptions, ExpectedColumn, LineCounts
+from service.formats.csv.dialect import (
+    DialectOptions,
+    ExpectedColumn,
+    LineCounts,
+    UnreadableFile,
+)
+from service.formats.csv.lines import Lines
 from service.formats.csv.opening import SMALL_FILE, limit_of
 from service.formats.csv.reader import blocks_of
+from service.formats.csv.record_reader import Records
+from tests.support.chance import chance
 
 EXPECTED = (ExpectedColumn("id", "integer", True), ExpectedColumn("department", "varchar", True))
-BLANK = [b"\n", b"\r\n", b" \n", b"\t\n", b",,,\n", b" , \n", b",\n", b'""\n', b"\r \r\n"]
+BLANK = [
+    *(b"\n", b"\r\n", b" \n", b"\t\n", b",,,\n", b" , \n", b",\n", b"\r\r\n", b"\r \r\n"),
+    *(b'""\n', b'"",""\n', b' "" ,\t""\r\n', b',"",,\n'),
+]
+# Lines that are records, right ones or wrong, each to be looked at by itself.
+SAYING = {
+    "too few": b"x\n",
+    "too many": b"1,a,b,c,d\n",
+    "very many": b"1," + b"a," * 1000 + b"\n",
+    "remarks": b"# x\n",
+    "returns alone": b"\r \r\n",
+    "unclosed": b'"a\n',
+    "stray": b'a"\n',
+    "odd": b'"""\n',
+    "pairs": b'1,"a""b"\n',
+    "many pairs": b'1,"' + b'""' * 1000 + b'"\n',
+    "several lines": b'1,"a\nb"\n',
+    "blank within": b'1,"' + b"\n" * 1000 + b'"\n',
+    "returns": b"1,a\rb\n",
+    "strange": b"1,\xff\n",
+    "padded": b" 1 , a \n",
+    "long": b"1," + b"a" * 30_000 + b"\n",
+}
+PLAIN = b"17,some name\n"
+BYTES = 60_000
 
 
 def read(path: Path, text: bytes) -> tuple[list[tuple[int, str | None]], LineCounts]:
@@ -41,6 +74,57 @@ def test_lines_that_say_nothing_are_counted_wherever_they_stand(tmp_path, line):
         assert [place for place, _ in records] == [7, 8, 13]
         assert (counts.blank, counts.header, counts.records) == (6, 1, 6)
     assert counts.blank + counts.header + counts.skipped + counts.records == lines
+
+
+def seconds(path: Path, line: bytes) -> float:
+    """CPU seconds that so many bytes of a line take, compressed; the least of two times."""
+    text = b"id,department\n1,a\n2,b\n" + line * (BYTES // len(line))
+    compressed = gzip.compress(text, 1)
+    took = []
+    for _ in range(2):
+        began = time.process_time()
+        read(path, compressed)
+        took.append(time.process_time() - began)
+    return min(took)
+
+
+def test_no_line_takes_much_more_than_a_plain_one(tmp_path):
+    path = tmp_path / "x.csv"
+    plain = seconds(path, PLAIN)
+    of_a_line = plain / (BYTES // len(PLAIN))
+    for line in set(BLANK) - {*SAYING.values()}:
+        assert seconds(path, line) < 10 * plain, line
+    for name, line in SAYING.items():
+        most = 10 * plain + 60 * of_a_line * (BYTES // len(line))
+        assert seconds(path, line) < most, name
+
+
+def test_whatever_way_a_line_is_read_it_says_the_same(tmp_path, monkeypatch):
+    random_ = chance("lines")
+    texts = [
+        b"id,department\n1,a\n2,b\n3,c\n"
+        + "".join(random_.choices('"",,\n\n \t\r1aé\'\\', k=random_.randint(1, 60))).encode()
+        for _ in range(400)
+    ]
+    for kind, options in enumerate((DialectOptions(), DialectOptions(quote='"', nulls=("a",)))):
+        with monkeypatch.context() as one_by_one:
+            found = [_told(tmp_path / "x.csv", text, options) for text in texts]
+            one_by_one.setattr(
+                Lines, "blank_from", lambda lines, _: np.zeros(len(lines.ends), bool)
+            )
+            one_by_one.setattr(Records, "_simple", lambda *_: None)
+            for text, fast in zip(texts, found, strict=True):
+                assert fast == _told(tmp_path / "x.csv", text, options), (kind, text)
+
+
+def _told(path: Path, text: bytes, options: DialectOptions) -> object:
+    path.write_bytes(text)
+    try:
+        dialect = detect_dialect(path, EXPECTED, options, 1 << 40)
+        [block] = blocks_of(path, dialect, ("id", "department"), 1 << 40)
+    except UnreadableFile as error:
+        return error.detail
+    return sorted(block.records.to_pylist(), key=lambda row: row["line"]), block.counts
 
 
 def test_a_million_of_them_take_no_time(tmp_path):

@@ -1,0 +1,1 @@
+"""Being told: what happened goes to webhooks and mail, from a queue that outlives the service."""
