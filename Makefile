@@ -39,7 +39,7 @@ PIP_AUDIT := pip-audit==2.10.1
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-dev install-lake install-stores install-deploy install-spark jars image container-test serve test lake-test fuzz soak lint evaluate format docs bench screenshots vendor seeds lock vulnerabilities clean
+.PHONY: help install install-dev install-lake install-stores install-deploy install-spark jars image container-test serve test times lake-test fuzz soak lint evaluate format docs bench screenshots vendor seeds lock vulnerabilities clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ serve: install ## build the warehouse, then serve
 
 test: install-dev ## run the tests (one of them: make test ARGS='-k some_words')
 	@$(TESTS) -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+
+times: TESTS += -p tests.support.cpu_times
+times: test ## run the tests, and tell which files, tests and fixtures take the most CPU time
 
 lake-test: install-dev install-stores install-spark ## run the tests of object storage and of Spark
 	@$(TESTS) tests/stores tests/spark $(ARGS)

@@ -72,8 +72,8 @@ class App(Litestar):
 
 def schedules_of(gate: Gate) -> Schedules:
     """What the service does by the clock, with the parts that it needs."""
-    parts = gate.settings, gate.backups, gate.writer, gate.metrics
     spark = BuildsApart(gate.settings, gate.metrics)
+    parts = gate.settings, gate.backups, gate.writer, gate.metrics
     return Schedules(*parts, gate.keep_house, gate.alarms.audit, spark)
 
 

@@ -29,7 +29,7 @@ from service.doors.tasks import Tasks
 from service.errors import NoSpace, NotFound, StoreUnavailable, Unavailable
 from service.judge.process.process_client import WorkerProcess
 from service.judge.rulebook import Rulebook
-from service.lake.opening import open_outbox, open_place, open_shipper
+from service.lake.opened_lake import open_outbox, open_place, open_shipper
 from service.lake.shipper import Shipper
 from service.notices.hooks_file import read_hooks
 from service.notices.teller import Teller

@@ -251,15 +251,12 @@ def _tell_dbt(settings: Settings) -> None:
 
 
 def _options(settings: Settings) -> list[str]:
-    project = str(settings.project)
+    project, target = str(settings.project), str(settings.target)
     return [
         *("--project-dir", project, "--profiles-dir", project),
-        *("--target-path", str(settings.target), "--log-level-file", "none"),
-        *(
-            "--log-path",
-            str(settings.target),
-        ),  # it makes the folder, which the project's may refuse
-        *("--log-level", "none", "--quiet", "--no-version-check", "--no-use-colors"),
+        *("--target-path", target, "--log-path", target),  # else it makes logs/ in the project
+        *("--log-level-file", "none", "--log-level", "none", "--quiet", "--no-version-check"),
+        "--no-use-colors",
         "--no-write-json",  # no one reads the manifest, and to write it takes as long as 5 tests
     ]
 

@@ -3,9 +3,9 @@
 What is shipped is read from the lake, the rest from the outbox; whoever reads sees no difference.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from heapq import merge
-from itertools import groupby, repeat
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -18,6 +18,8 @@ from service.outbox import feed_state
 from service.outbox.content import LEADING
 from service.outbox.stored_changes import batches_of
 from service.stores.store import Store
+
+PIECE = 1000  # lines at a time
 
 
 class ChangeLine(msgspec.Struct, omit_defaults=True):
@@ -42,7 +44,7 @@ _written = msgspec.json.Encoder().encode
 def lines_after(
     connection: Connection, store: Store, after: int, limit: int, is_settled: bool
 ) -> Iterator[bytes]:
-    """The lines of the commits behind the sequence `after`, each commit whole.
+    """The lines of the commits behind the sequence `after`, some at a time, each commit whole.
 
     It ends with the commit by which they are `limit` lines or more. `is_settled` says that the lake
     is known to reach as far as the outbox begins; `connection` has to be in a transaction.
@@ -51,32 +53,40 @@ def lines_after(
         LakeDamaged: a file or a segment is missing, or cannot be read.
         StoreUnavailable: it is needed, and away.
     """
+    rows = _rows_after(connection, store, after, is_settled)
+    piece, count, current = [], 0, None
+    for sequence, _, _, line in rows:
+        if sequence != current and count >= limit:
+            break
+        piece.append(line)
+        current, count = sequence, count + 1
+        if len(piece) == PIECE:
+            yield b"".join(piece)
+            piece = []
+    yield b"".join(piece)
+
+
+def _rows_after(
+    connection: Connection, store: Store, after: int, is_settled: bool
+) -> Iterator["_Row"]:
     state = feed_state.read(connection)
-    count = 0
     if after < state.base or not is_settled:
-        for sequence, lines in _of_lake(store, after):
-            yield b"".join(lines)
-            after, count = sequence, count + len(lines)
-            if count >= limit:
-                return
-    if after < state.base:  # a snapshot is on its way, and comes before what the outbox has
-        return
-    rows = _changed_rows(batches_of(connection, after + 1, state.last))
-    for _, lines in _commits(rows):
-        yield b"".join(lines)
-        count += len(lines)
-        if count >= limit:
-            return
+        for segment in _segments(store, after):
+            yield from _of_segment(store, segment, after)
+            after = segment.last
+    if after >= state.base:  # else a snapshot is on its way, and comes before what the outbox has
+        yield from _changed_rows(batches_of(connection, after + 1, state.last))
 
 
-def _of_lake(store: Store, after: int) -> Iterator[tuple[int, Sequence[bytes]]]:
-    begun = [first for first in firsts(store) if first <= after + 1]
-    first: int | None = begun[-1] if begun else None
+def _segments(store: Store, after: int) -> Iterator[Segment]:
+    """Those with sequences behind `after`."""
+    begun = firsts(store)
+    first: int | None = max((each for each in begun if each <= after + 1), default=None)
     while first is not None and (segment := read_segment(store, first)) is not None:
         if segment.last > after:
-            yield from _commits(_of_segment(store, segment, after))
+            yield segment
         first = segment.last + 1
-    if first is not None and any(each > first for each in firsts(store)):
+    if first is not None and any(each > first for each in begun):
         raise LakeDamaged(f"{store.name} has no segment that begins with {first}")
 
 
@@ -109,8 +119,3 @@ def _shown(row: dict[str, Any] | None) -> dict[str, Any] | None:
         name: f"{value.isoformat()}Z" if hasattr(value, "hour") else value
         for name, value in row.items()
     }
-
-
-def _commits(rows: Iterator[_Row]) -> Iterator[tuple[int, Sequence[bytes]]]:
-    for sequence, of_commit in groupby(rows, key=lambda row: row[0]):
-        yield sequence, [line for *_, line in of_commit]

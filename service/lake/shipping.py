@@ -110,6 +110,8 @@ class Shipping:
         """What was sealed before, then what is there now, and what has filled a segment since."""
         self._ship_sealed()
         while True:
+            if self._state().last == self.reached:
+                return
             self._change(feed_state.seal)
             self._ship_sealed()
             if self._outbox.state.bytes < self._segment_bytes or self.is_ending:

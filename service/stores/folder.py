@@ -43,7 +43,7 @@ class FolderStore:
         start = self.folder / folder if folder else self.folder
         if not (folder and start.is_symlink()):
             inside = f"{folder}/" if folder else ""
-            for name in _names(start, within=not folder):
+            for name in _names(start, within=0 if folder else 1):
                 if not name.endswith(TEMPORARY):
                     yield Stored(inside + name, 0)
 
@@ -91,7 +91,7 @@ class FolderStore:
 
     def sweep(self, ours: Callable[[str], bool]) -> Sequence[str]:
         """As `Store.sweep`."""
-        names = [name for name in _names(self.folder) if name.endswith(TEMPORARY)]
+        names = [name for name in _names(self.folder, within=2) if name.endswith(TEMPORARY)]
         swept = [name for name in names if ours(name.removesuffix(TEMPORARY))]
         for name in swept:
             remove_durably(self.folder / name)
@@ -108,13 +108,13 @@ def _leads_away(path: Path, top: Path) -> bool:
     return path.parent != top and path.parent.is_symlink()
 
 
-def _names(folder: Path, within: bool = True) -> Iterator[str]:
-    """What is in a folder and, if it is to be looked `within`, in its own folders."""
+def _names(folder: Path, within: int) -> Iterator[str]:
+    """What is in a folder and in its own folders, as many levels `within` as are asked for."""
     for entry in _content(folder):
         if not entry.is_dir(follow_symlinks=False):
             yield entry.name
         elif within:
-            for name in _names(Path(entry.path), within=False):
+            for name in _names(Path(entry.path), within - 1):
                 yield f"{entry.name}/{name}"
 
 

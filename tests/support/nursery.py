@@ -85,6 +85,7 @@ class Nursery:
             pass_fds=[theirs.fileno()],
         )
         theirs.close()
+        self.pid = self._process.pid
 
     def run(
         self,
@@ -142,6 +143,11 @@ def nursery() -> Nursery:
     if not _one:
         _one.append(Nursery())
     return _one[0]
+
+
+def all_of_them() -> list[Nursery]:
+    """That of this process, if it was asked for."""
+    return _one
 
 
 def close() -> None:
