@@ -56,7 +56,7 @@
             ~ ') as ' ~ quoted) %}
     {% endfor %}
     select {{ read | join(', ') }}, {{ '_load_id, _sequence, _number, _operation' if files else
-        "cast(null as string), cast(0 as bigint), 0, 'delete'" }}
+        "cast(null as string) as _load_id, cast(0 as bigint) as _sequence, 0 as _number, 'delete' as _operation" }}
     {% if files %}
     from {{ from_lake }}
     where
