@@ -159,6 +159,6 @@ def test_an_event_that_no_one_hears_costs_nothing(heard, monkeypatch):
 
 def test_another_dbt_than_they_are_made_for_is_left_as_it_is(monkeypatch):
     monkeypatch.setattr(shortcuts, "version", lambda _: "1.12.6")
-    monkeypatch.setattr(shortcuts.BaseEvent, "pb_msg", None, raising=False)
+    monkeypatch.setattr(base_types.BaseEvent, "pb_msg", None, raising=False)
     shortcuts.install.__wrapped__()
-    assert shortcuts.BaseEvent.pb_msg is None
+    assert base_types.BaseEvent.pb_msg is None
