@@ -11,6 +11,7 @@ from dbt.context import macros as macros_of_dbt
 from dbt.events.types import JinjaLogInfo, JinjaLogWarning, LogStartLine
 from dbt_common.clients import agate_helper, jinja
 from dbt_common.events import base_types
+from dbt_common.events.base_types import BaseEvent
 from dbt_common.events.event_manager_client import get_event_manager
 from dbt_common.events.functions import fire_event, warn_or_error
 from dbt_common.exceptions.events import EventCompilationError
@@ -159,6 +160,6 @@ def test_an_event_that_no_one_hears_costs_nothing(heard, monkeypatch):
 
 def test_another_dbt_than_they_are_made_for_is_left_as_it_is(monkeypatch):
     monkeypatch.setattr(shortcuts, "version", lambda _: "1.12.6")
-    monkeypatch.setattr(shortcuts.BaseEvent, "pb_msg", None, raising=False)
+    monkeypatch.setattr(BaseEvent, "pb_msg", None, raising=False)
     shortcuts.install.__wrapped__()
-    assert shortcuts.BaseEvent.pb_msg is None
+    assert BaseEvent.pb_msg is None
