@@ -13,12 +13,13 @@ _ARRAYS, _MAPS = {0xDC: 2, 0xDD: 4}, {0xDE: 2, 0xDF: 4}
 def check_parts_of_msgpack(row: bytes | memoryview) -> None:
     """Raises MalformedBody where a row has more than MAX_PARTS; no more of it is looked at.
 
-    `row` is one whole value. Entries of a map and items of an array are parts, also nested ones.
+    Entries of a map and items of an array are parts, also nested ones. What is cut off or no value
+    is left to whoever decodes it.
     """
     if len(row) <= MAX_PARTS:
         return
     parts, values, at = 0, 1, 0
-    while values:
+    while values and at < len(row):
         values -= 1
         entries, each, at = _head(row, at)
         parts += entries

@@ -105,3 +105,12 @@ def test_a_header_of_too_many_names_is_refused():
     names = ",".join(f"n{i}" for i in range(MANY))
     with pytest.raises(MalformedBody, match="names and values"):
         rows_of(names.encode() + b"\n1\n", "text/csv")
+
+
+@pytest.mark.parametrize("whole", [KINDS, {"kinds": KINDS}, [{"kinds": KINDS}]], ids=["list", "map", "rows"])
+def test_messagepack_that_is_cut_off_anywhere_is_refused(whole):
+    body = msgspec.msgpack.encode(whole)
+    places = [*range(1, 700), *range(700, len(body), 997)]
+    for length in places:
+        with pytest.raises(MalformedBody):
+            rows_of(body[:length], MSGPACK).plain(0)
