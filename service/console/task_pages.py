@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from types import NoneType
 from typing import Any, TypeAlias, TypeVar
 
 from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from service.api.http.describing import described_page, described_part
+from service.api.http.describing import Schema, described, described_part
+from service.api.http.negotiation import HTML
 from service.api.http.parameters import only_known
 from service.api.v1.tasks import page_of
 from service.backups.entry import Entry
@@ -35,7 +37,7 @@ class TaskPages(Controller):
         "/{task_id:str}",
         operation_id="show_task_page",
         sync_to_thread=False,
-        opt=described_page(),
+        opt=described(answers={200: {HTML: Schema.TEXT}, 303: NoneType}, page=True),
     )
     def show_task_page(
         self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], task_id: FromPath[str]

@@ -251,7 +251,9 @@ def test_many_small_members_do_not_hold_the_service_up(door: Door):
     assert is_problem(answer, 422, "wrong-number-of-rows")
 
 
-def test_of_far_too_many_rows_the_number_is_told(door: Door):
-    answer = door.rows(b"[" + b"1," * 1_000_000 + b"1]")
+@pytest.mark.parametrize("rows", [90_000, 1_000_000])
+def test_of_too_many_rows_the_number_is_told_up_to_a_hundred_thousand(door: Door, rows: int):
+    answer = door.rows(b"[" + b"1," * (rows - 1) + b"1]")
     assert is_problem(answer, 422, "wrong-number-of-rows")
-    assert counts(answer) == (1_000_001, 0, 1_000_001)
+    counted = min(rows, 100_001)
+    assert counts(answer) == (counted, 0, counted)

@@ -103,7 +103,7 @@ def test_a_client_for_python_lacks_no_call_and_no_type(in_python, document):
         assert f'"{name}"' in models
     # JSON is the one form of rows that it knows to send.
     others = {"application/x-ndjson", "text/csv", "application/msgpack"}
-    assert {*re.findall(r"Unsupported content[ _]type (\S+)", said)} == others
+    assert {*re.findall(r"Unsupported content[ _]type ([\w/+.-]+)", said)} == others
     assert "Failure" not in said
 
 

@@ -26,6 +26,7 @@ SUBJECTS = {
     "builds": "Runs of dbt inside the service.",
     "copies": "Copies of the warehouse for other programs.",
     "reports": "Answers that are made of the tables.",
+    "hooks": "Who is told of what happens, and what became of it.",
     "keys": "Keys and their roles.",
     "trail": "Who did what, and when.",
     "health": "Whether it lives and can do its work, and what it counts.",

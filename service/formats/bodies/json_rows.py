@@ -29,7 +29,12 @@ _marks = re.compile(rb'"(?:[^"\\]|\\.)*+"?+|[,\[{\]}]', re.DOTALL).finditer  # t
 
 
 def _check_rows(body: bytes) -> None:
-    """Raises MalformedBody where an array has more rows than MAX_READ, before they are made."""
+    """Looks at an array before rows are made of it.
+
+    Raises:
+        WrongNumberOfRows: there are more than MAX_READ.
+        MalformedBody: there are more names and values than so many rows can have.
+    """
     if len(body) <= 2 * MAX_READ or body.count(b",") < MAX_READ:
         return
     level, rows = 0, 1

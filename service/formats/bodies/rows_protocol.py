@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from service.errors import MalformedBody
+from service.errors import MalformedBody, WrongNumberOfRows
 from service.runtime.decoding_errors import in_words
 
 # Rows of a body. So many are counted, for the answer to say; more would fill the memory first.
@@ -22,9 +22,12 @@ class MalformedRow:
 
 
 def check_rows(number: int) -> None:
-    """Raises MalformedBody where a body has more rows than MAX_READ."""
+    """Raises WrongNumberOfRows where a body has more rows than MAX_READ; no more are counted."""
     if number > MAX_READ:
-        raise MalformedBody(f"a body has more than {MAX_READ:,} rows")
+        raise WrongNumberOfRows(
+            f"a body has more than {MAX_READ:,} rows, of which no more are counted",
+            received=MAX_READ + 1,
+        )
 
 
 class Rows(Protocol):

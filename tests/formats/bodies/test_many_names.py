@@ -6,7 +6,7 @@ import time
 import msgspec
 import pytest
 
-from service.errors import MalformedBody
+from service.errors import MalformedBody, WrongNumberOfRows
 from service.formats.bodies import csv_rows, json_rows, rows_protocol
 from service.formats.bodies.body_rows import rows_of
 from service.formats.bodies.fields import MAX_PARTS
@@ -84,9 +84,9 @@ def test_a_body_of_too_many_rows_is_refused_before_they_are_made(media_type, mon
     for module in (rows_protocol, json_rows, csv_rows):
         monkeypatch.setattr(module, "MAX_READ", 50)
     assert len(rows_of(BODIES[media_type](50), media_type)) == 50
-    with pytest.raises(MalformedBody, match="more than 50 rows"):
+    with pytest.raises(WrongNumberOfRows, match="more than 50 rows"):
         len(rows_of(BODIES[media_type](51), media_type))
-    with pytest.raises(MalformedBody, match="more than 50 rows"):
+    with pytest.raises(WrongNumberOfRows, match="more than 50 rows"):
         len(rows_of(BODIES[media_type](5_000), media_type))
 
 
@@ -107,7 +107,9 @@ def test_a_header_of_too_many_names_is_refused():
         rows_of(names.encode() + b"\n1\n", "text/csv")
 
 
-@pytest.mark.parametrize("whole", [KINDS, {"kinds": KINDS}, [{"kinds": KINDS}]], ids=["list", "map", "rows"])
+@pytest.mark.parametrize(
+    "whole", [KINDS, {"kinds": KINDS}, [{"kinds": KINDS}]], ids=["list", "map", "rows"]
+)
 def test_messagepack_that_is_cut_off_anywhere_is_refused(whole):
     body = msgspec.msgpack.encode(whole)
     places = [*range(1, 700), *range(700, len(body), 997)]
