@@ -56,7 +56,8 @@ def made(built: Settings, contract: Contract, tmp_path_factory: Any) -> Iterator
         yield Made(client, *_one_of_everything(client))
 
 
-# Of services that have a lake, or hooks: they have tests of their own. A task that has ended leads on.
+# Of services that have a lake, or hooks: they have tests of their own. A task that has ended
+# leads on.
 ELSEWHERE = ("/v1/lake", "/v1/changes", "/v1/hooks/{", "/hooks/{", "/tasks/{")
 
 
