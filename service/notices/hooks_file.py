@@ -6,9 +6,10 @@ Secrets do not stand in it: it names the environment variable or the file that h
 import base64
 import binascii
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, get_args
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
 import msgspec
@@ -107,6 +108,20 @@ class Hook(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         return self.tables is None or table in self.tables
 
 
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """As YAML 1.2 has it: `on` is a text, only `true` and `false` are truth values."""
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [each for each in resolvers if each[0] != "tag:yaml.org,2002:bool"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+
+
 class _Content(msgspec.Struct, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -138,7 +153,7 @@ def read_hooks(path: Path) -> Sequence[Hook]:
     except OSError as error:
         raise WrongHooks(f"{path} cannot be read: {error.strerror}") from None
     try:
-        content = msgspec.convert(yaml.safe_load(text) or {}, _Content)
+        content = msgspec.convert(yaml.load(text, _Loader) or {}, _Content)
     except yaml.YAMLError as error:
         raise WrongHooks(f"{path} is no YAML{_place(error)}") from None
     except msgspec.ValidationError as error:

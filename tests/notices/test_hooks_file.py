@@ -7,6 +7,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from service.notices.hooks_file import WrongHooks, read_hooks, receiver_of, secrets_of
+from tests.support import CHECKOUT
 from tests.support.receivers import SECRET
 
 HOOK: dict[str, Any] = {"name": "ops", "url": "https://example.org/T0/B0", "on": ["build.failed"]}
@@ -22,6 +23,25 @@ def path(tmp_path: Path) -> Path:
 
 def without(hook: dict[str, Any], *names: str, **more: Any) -> dict[str, Any]:
     return {name: value for name, value in hook.items() if name not in names} | more
+
+
+def test_the_file_of_the_page_is_read(path: Path):
+    page = (CHECKOUT / "docs" / "hooks.md").read_text()
+    path.write_text(page.split("```yaml\n")[1].split("```")[0])
+    ops, duty = read_hooks(path)
+    assert (ops.on[0], ops.rows, duty.on[-1]) == ("load.rejections", 10, "service.died")
+
+
+@pytest.mark.parametrize(("said", "is_private"), [("true", True), ("False", False), ("on", None)])
+def test_truth_values_are_those_of_yaml_1_2(path: Path, said: str, is_private: bool | None):
+    hook = f"name: off, url: 'https://a.org', on: [disk.low], secret: {{env: A}}, private: {said}"
+    path.write_text(f"hooks: [{{{hook}}}]")
+    if is_private is None:
+        with pytest.raises(WrongHooks, match="private"):
+            read_hooks(path)
+    else:
+        [read] = read_hooks(path)
+        assert (read.name, read.private) == ("off", is_private)
 
 
 def test_where_there_is_no_file_nobody_is_told(path: Path):

@@ -20,7 +20,7 @@
 {#- The NULL of type varchar. -#}
 {% macro no_text() -%}{{ return(adapter.dispatch('no_text')()) }}{%- endmacro %}
 
-{#- What the engine calls a type. -#}
+{#- What the engine calls a type (one of the types, by its name). -#}
 {% macro type_name(type) -%}{{ return(adapter.dispatch('type_name')(type)) }}{%- endmacro %}
 
 {#- Any value as varchar; numbers as they would be written in a file. -#}

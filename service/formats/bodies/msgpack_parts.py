@@ -28,8 +28,12 @@ def check_parts_of_msgpack(row: bytes | memoryview) -> None:
 
 
 def entries_of(value: bytes | memoryview) -> int:
-    """How many entries or items a map or an array says that it has; 0 of any other value."""
-    return _head(value, 0)[0] if len(value) else 0
+    """How many entries or items a map or an array has; 0 of any other value.
+
+    Of one that says that it has more than there are bytes, which is cut off, 0, too.
+    """
+    entries = _head(value, 0)[0] if len(value) else 0
+    return entries if entries < len(value) else 0
 
 
 def _head(data: bytes | memoryview, at: int) -> tuple[int, int, int]:
