@@ -12,6 +12,7 @@ from service.engines.duckdb import Database
 from service.errors import NoSpace, StoreUnavailable
 from service.lake.lake_owner import NotOurLake
 from service.lake.lease import LakeInUse, Lease
+from service.lake.segments import LakeDamaged, name_of_segment, read_segment
 from service.outbox import feed_state
 from service.outbox.recorder import Recorder
 from service.runtime.locations import Location
@@ -321,3 +322,18 @@ def test_what_a_build_has_recorded_keeps_its_sequence_though_it_could_not_be_loo
         found = connection.execute("select distinct sequence from ops.outbox order by 1").fetchall()
     assert found == [(2,), (3,), (4,)]
     fed.check()
+
+
+@pytest.mark.parametrize("table", ["../../elsewhere", ".."])
+def test_a_segment_that_names_a_file_elsewhere_is_damaged(fed: Fed, table: str) -> None:
+    fed.check()
+    segment = Path(fed.store.name, name_of_segment(1))
+    before = segment.read_text()
+    segment.write_text(before.replace("departments", table))
+    with pytest.raises(LakeDamaged, match="not of it"):
+        read_segment(fed.store, 1)
+    segment.write_text(before.replace("raw/departments/", "raw/jobs/"))
+    with pytest.raises(LakeDamaged, match="not of it"):
+        read_segment(fed.store, 1)
+    segment.write_text(before)
+    assert read_segment(fed.store, 1)
