@@ -25,7 +25,7 @@ from service.dictionary import Table
 from service.doors.tasks import Task, Tasks
 from service.engines.duckdb import Database, DatabaseError, as_problem
 from service.engines.engine import Connection
-from service.errors import DanglingReferences
+from service.errors import DanglingReferences, Unavailable
 from service.judge.rulebook import Rulebook
 
 WINDOW = 1000  # rows of each kind that are found at once, and kept
@@ -152,16 +152,20 @@ class Differences:
     ) -> Comparing:
         names, ids = [each.name for each in tables], [each.backup_id for each in found.entries]
         comparing = Comparing(self._tasks.begin("comparison", names, ids, actor))
-        work = self._thread.submit(self._compare, found, tables, page, comparing.task)
 
         def end(done: "Future[Comparison]") -> None:
-            error = done.exception() if not done.cancelled() else None
+            error = _over() if done.cancelled() else done.exception()
             self._tasks.end(comparing.task, error=error)
             if error is not None:
                 comparing.done.set_exception(error)
-            elif not done.cancelled():
+            else:
                 comparing.done.set_result(done.result())
 
+        try:
+            work = self._thread.submit(self._compare, found, tables, page, comparing.task)
+        except RuntimeError:  # it has ended
+            self._tasks.end(comparing.task, error=_over())
+            raise _over() from None
         work.add_done_callback(end)
         return comparing
 
@@ -191,6 +195,10 @@ class Differences:
     def stop(self) -> None:
         """Ends; what waits is not begun."""
         self._thread.shutdown(cancel_futures=True)
+
+
+def _over() -> Unavailable:
+    return Unavailable("the service is shutting down")
 
 
 def _windows(connection: Connection, tables: list[Table], page: PageAsked) -> Windows:

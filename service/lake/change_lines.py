@@ -81,12 +81,12 @@ def _rows_after(
 def _segments(store: Store, after: int) -> Iterator[Segment]:
     """Those with sequences behind `after`."""
     begun = firsts(store)
-    first: int | None = max((each for each in begun if each <= after + 1), default=None)
-    while first is not None and (segment := read_segment(store, first)) is not None:
+    first = max((each for each in begun if each <= after + 1), default=after + 1)
+    while (segment := read_segment(store, first)) is not None:
         if segment.last > after:
             yield segment
         first = segment.last + 1
-    if first is not None and any(each > first for each in begun):
+    if any(each > first for each in begun):
         raise LakeDamaged(f"{store.name} has no segment that begins with {first}")
 
 

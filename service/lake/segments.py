@@ -49,6 +49,11 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     made_at: str
     files: tuple[SegmentFile, ...]
 
+    def has(self, file: SegmentFile) -> bool:
+        """Whether a file is where those of this segment are, and nowhere else on the disk."""
+        own = path_of_file(file.table, self.first, self.last)
+        return file.path == own and "/" not in file.table and file.table != ".."
+
 
 def name_of_segment(first: int) -> str:
     """Where the segment is that begins with a sequence."""
@@ -77,6 +82,8 @@ def read_segment(store: Store, first: int) -> Segment | None:
         raise LakeDamaged(f"{store.name}/{name} cannot be read") from None
     if found.format != FORMAT or found.first != first or found.last < first:
         raise LakeDamaged(f"{store.name}/{name} is of another format, or is another segment")
+    if not all(map(found.has, found.files)):
+        raise LakeDamaged(f"{store.name}/{name} names a file that is not of it")
     return found
 
 

@@ -13,6 +13,7 @@ from service.runtime.logs import get_logger
 from service.runtime.metrics import Metrics
 
 log = get_logger(__name__)
+RETRY_SECONDS = 30.0  # at most, when the store was away
 
 
 class ShipState(msgspec.Struct, frozen=True):
@@ -92,18 +93,24 @@ class Shipper:
 
     def _work(self) -> None:
         while not self._ended.is_set():
-            self._round()
-            self._woken.wait(self._seconds)
+            if self._round():
+                self._woken.wait(self._seconds)
+            else:  # where a segment is full, each commit would have it tried again at once
+                self._ended.wait(min(self._seconds, RETRY_SECONDS))
             self._woken.clear()
 
-    def _round(self) -> None:
+    def _round(self) -> bool:
+        """Whether it went well; if not, the log says why."""
         try:
             self.ship()
         except Problem as error:
             log.error("shipping_failed", reason=error.detail)
+            return False
         except Exception as error:
             log.exception("shipping_failed")
             self.state = ShipState(self._shipping.reached, f"it ended by {type(error).__name__}")
+            return False
+        return True
 
     def _give_up_lease(self) -> None:
         try:

@@ -181,6 +181,8 @@ class Writer:
 
     def note_build(self) -> None:
         """Notes what a build has committed; call with `lock` held."""
+        if self.outbox:
+            self.outbox.outdate()  # what cannot be looked at now is, before the next is recorded
         try:
             with self._database.reading() as connection:
                 if self.outbox:

@@ -1,6 +1,7 @@
 """Every sequence is in the lake once, whenever the shipper is killed, whatever the store does."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,14 +9,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.engines.duckdb import Database
-from service.errors import StoreUnavailable
+from service.errors import NoSpace, StoreUnavailable
 from service.lake.lake_owner import NotOurLake
 from service.lake.lease import LakeInUse, Lease
+from service.lake.segments import LakeDamaged, name_of_segment, read_segment
 from service.outbox import feed_state
+from service.outbox.recorder import Recorder
 from service.runtime.locations import Location
 from service.stores.folder import FolderStore
 from tests.support.lakes import Fed
 from tests.support.stores import Azurite, Place, place_of
+from tests.support.tables import DICTIONARY
 
 # Where a round can be killed: while files are written, before and behind the commit point.
 STEPS = (
@@ -289,3 +293,47 @@ def test_a_store_that_vanishes_is_said_and_nothing_is_lost(
         assert [s["snapshot"] for s in fed.check().segments] == [True, False]
     finally:
         fed.close()
+
+
+def test_what_a_build_has_recorded_keeps_its_sequence_though_it_could_not_be_looked_at(
+    fed: Fed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fed.check()
+    fed.insert()
+    with fed.writer.lock, closing(fed.database.connect()) as build:
+        build.begin()
+        build.execute("insert into core.departments values (900, 'built')")
+        recorder = Recorder(build, feed_state.read(build).last + 1, 1 << 20)
+        rows = build.execute("from core.departments where id = 900").to_arrow_table()
+        recorder.add(
+            "departments", "insert", rows.cast(DICTIONARY.tables["departments"].arrow_schema)
+        )
+        recorder.finish()
+        build.commit()
+
+        def reading(_: Database) -> None:
+            raise NoSpace("the disk is full")
+
+        with monkeypatch.context() as full:
+            full.setattr(Database, "reading", reading)
+            fed.writer.note_build()
+    fed.insert()
+    with fed.database.reading() as connection:
+        found = connection.execute("select distinct sequence from ops.outbox order by 1").fetchall()
+    assert found == [(2,), (3,), (4,)]
+    fed.check()
+
+
+@pytest.mark.parametrize("table", ["../../elsewhere", ".."])
+def test_a_segment_that_names_a_file_elsewhere_is_damaged(fed: Fed, table: str) -> None:
+    fed.check()
+    segment = Path(fed.store.name, name_of_segment(1))
+    before = segment.read_text()
+    segment.write_text(before.replace("departments", table))
+    with pytest.raises(LakeDamaged, match="not of it"):
+        read_segment(fed.store, 1)
+    segment.write_text(before.replace("raw/departments/", "raw/jobs/"))
+    with pytest.raises(LakeDamaged, match="not of it"):
+        read_segment(fed.store, 1)
+    segment.write_text(before)
+    assert read_segment(fed.store, 1)

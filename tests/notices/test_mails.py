@@ -1,5 +1,6 @@
 """One mail: to a real server, which wants TLS and a password."""
 
+import asyncio
 import smtplib
 import socket
 import ssl
@@ -8,12 +9,13 @@ from email import message_from_bytes
 from email.policy import default
 from typing import Any
 
+import msgspec
 import pytest
 import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
-from service.notices import mails
+from service.notices import hook_task, mails
 from service.notices.deliveries import Answer, Delivery
 from service.notices.hooks_file import Elsewhere, Hook, Mail, Secrets
 from service.runtime.clock import utc_now
@@ -111,3 +113,35 @@ def test_a_server_that_is_another_or_knows_us_not_gets_nothing(
         send(served, authority, **said)
     assert "right" not in str(refused.value)
     assert len(served[1].mails) == before
+
+
+def test_what_no_server_could_take_is_an_attempt_like_any_other(
+    served: Any, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+):
+    async def here(*_: Any, **__: Any) -> list[str]:
+        return HERE
+
+    monkeypatch.setattr(hook_task, "addresses_of", here)
+    tls = ssl.create_default_context()
+    authority.configure_trust(tls)
+    mail = Mail(
+        server="mail.example",
+        port=served[0].port,
+        to=["a@example.org"],
+        sender="g@example.org",
+        user="g",
+        password=Elsewhere(env="P"),
+    )
+    hook = Hook(name="duty", on=["load.failed"], mail=mail)
+    nothing: Any = None
+
+    def attempt(hook: Hook, password: str) -> Answer:
+        task = hook_task.HookTask(hook, Secrets(password=password), tls, *[nothing] * 5)
+        return asyncio.run(task._attempt(DELIVERY))
+
+    answer = attempt(hook, "ünsägbar")  # SMTP's login takes ASCII
+    assert (answer.done, answer.error) == (False, "it was not delivered (UnicodeEncodeError)")
+    to = msgspec.structs.replace(mail, to=["a@"])  # no header can be made of it
+    answer = attempt(msgspec.structs.replace(hook, mail=to), "right")
+    assert not answer.done
+    assert answer.error == "it was not delivered (IndexError)"

@@ -71,8 +71,7 @@ class ChangeController(Controller):
         is_settled = shipper.is_settled(gate.outbox.state.base)
 
         def pieces(connection: Connection) -> Iterator[bytes]:
-            yield b""  # so that what fails before the first line is a problem document
-            yield from lines_after(connection, shipper.lake.store, after, limit, is_settled)
+            return lines_after(connection, shipper.lake.store, after, limit, is_settled)
 
         return await streamed(request, gate, pieces, NDJSON, {"Cache-Control": "no-store"})
 
