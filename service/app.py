@@ -30,6 +30,7 @@ from service.api.v1.controllers import CONTROLLERS
 from service.api.v1.standby import StandbyController
 from service.console.drafts import Drafts
 from service.console.forms import form_of
+from service.console.news import News
 from service.console.problem_pages import HANDLERS
 from service.console.routes import PAGES
 from service.gate import Gate
@@ -92,6 +93,7 @@ def create_app(settings: Settings, local: Caller | None = None) -> Litestar:
         "under_way": RequestsUnderWay(),
         "sessions": sessions,
         "drafts": Drafts(),
+        "news": News(),
         ALLOWED: _allowed(routes),
     }
     return routes.of(State(kept, deep_copy=False), partial(_opened, settings, local))

@@ -24,6 +24,8 @@ ORDER = (
     *("tables", "rows", "files", "loads", "rejections", "backups", "reports", "builds"),
     *("audit", "keys", "trail", "about"),
 )
+# What nearly every call takes, which the page says once.
+SAID = ("If-None-Match",)
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def shown_calls(document: Json, base_url: str, keyed: bool) -> dict[str, list[Sh
             path=path,
             summary=operation["summary"],
             description=operation.get("description", ""),
-            parameters=tuple(operation["parameters"]),
+            parameters=tuple(each for each in operation["parameters"] if each["name"] not in SAID),
             body=tuple(operation.get("requestBody", {}).get("content", ())),
             answers=tuple(status for status in operation["responses"] if status != "default"),
             curl=curl,

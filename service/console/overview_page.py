@@ -1,6 +1,5 @@
 """GET /: how things are, for people; for programs, where everything is."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,19 +9,15 @@ from litestar.di import NamedDependency
 from service.api.http.describing import Schema, described, described_part
 from service.api.http.letting_in import check_visitor
 from service.api.http.negotiation import HTML, JSON, negotiated
-from service.api.v1 import builds, loads, tasks
 from service.api.v1.index import INDEX, Index
 from service.backups.catalogue import Entry
-from service.console.pages import fragment, page
+from service.console.news import News, activity
+from service.console.pages import of_text, page, text
 from service.dictionary import first_sentence
-from service.doors.tasks import is_running
 from service.gate import Gate
-from service.ops import queries
 from service.ops.latest import LatestLoad, latest_loads
 from service.ops.violation_counts import open_by_table
 from service.warehouse import stored_rows
-
-SHOWN_LOADS = 8
 
 
 @dataclass(frozen=True)
@@ -35,22 +30,6 @@ class TableState:
     open: int  # rejected rows that no one has corrected or dismissed
     load: LatestLoad | None
     backup: Entry | None
-
-
-@dataclass(frozen=True)
-class Activity:
-    """What runs at the moment, and what came in last."""
-
-    running_loads: Sequence[loads.Load]
-    running_builds: Sequence[builds.Build]
-    running_tasks: Sequence[tasks.RunningTask]
-    last_loads: Sequence[loads.Load]
-    last_build: builds.Build | None
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether anything runs."""
-        return bool(self.running_loads or self.running_builds or self.running_tasks)
 
 
 class OverviewPage(Controller):
@@ -84,7 +63,7 @@ class OverviewPage(Controller):
             tables=tables,
             rows=sum(each.rows for each in tables),
             open=sum(each.open for each in tables),
-            activity=_activity(gate),
+            activity=activity(gate),
         )
 
     @get(
@@ -97,7 +76,8 @@ class OverviewPage(Controller):
         self, request: Request[Any, Any, Any], gate: NamedDependency[Gate]
     ) -> Response[Any]:
         """The part of the overview that is renewed: what runs, and what came in last."""
-        return fragment(request, "_activity.html", activity=_activity(gate))
+        news: News = request.app.state.news
+        return of_text(news.told(lambda: text("_activity.html", activity=activity(gate))))
 
 
 def _tables(gate: Gate) -> list[TableState]:
@@ -116,17 +96,3 @@ def _tables(gate: Gate) -> list[TableState]:
         )
         for name, table in tables.items()
     ]
-
-
-def _activity(gate: Gate) -> Activity:
-    with gate.database.reading() as connection:
-        last = queries.loads(connection, SHOWN_LOADS).entries
-        running = queries.loads(connection, 20, status="running").entries
-    all_builds = [builds.page_of(each) for each in gate.builds.newest_first()]
-    return Activity(
-        [loads.with_progress(gate, loads.page_of(each)) for each in running],
-        [each for each in all_builds if each.status in ("queued", "running")],
-        [tasks.page_of(each) for each in gate.tasks.newest_first() if is_running(each)],
-        [loads.page_of(each) for each in last],
-        next((each for each in all_builds if each.status in ("done", "failed")), None),
-    )

@@ -36,9 +36,17 @@ def page(
     Templates have besides: `viewer`, `token` (the hidden field of each form), `operators`.
     """
     viewer = Viewer(request)
-    text = _environment.get_template(template).render(
-        viewer=viewer, token=hidden(TOKEN, viewer.token), operators=OPERATORS, **values
-    )
+    own = {"viewer": viewer, "token": hidden(TOKEN, viewer.token), "operators": OPERATORS}
+    return of_text(text(template, **own, **values), status)
+
+
+def text(template: str, **values: Any) -> str:
+    """What a template says of `values` alone; without a viewer it is the same for all."""
+    return _environment.get_template(template).render(**values)
+
+
+def of_text(text: str, status: int = 200) -> Response[str]:
+    """A page, or a part of one, that has been written."""
     return Response(text, status_code=status, media_type=HTML, headers={"Vary": "Accept"})
 
 

@@ -55,7 +55,7 @@ class _Conditions:
 
 
 def _edge(connection: Connection, table: str, where: _Conditions, limit: int) -> int | None:
-    """The number of the oldest of the `limit` newest entries.
+    """The number of the oldest of the `limit` newest entries; None where there are none.
 
     DuckDB finds it by reading one column, and then reads of the others only what is newer: among
     a million entries a page takes 10 ms instead of 100.
@@ -95,6 +95,8 @@ def loads(
     tables = counted[0][0]
     most = (limit + 1) * tables
     edge = _edge(connection, "ops.loads", where, most)
+    if edge is None:
+        return RecordPage([], False)
     entries = connection.execute(
         f"select load_id from ops.loads where number >= ? and {where.sql} {_NEWEST_LOAD} limit ?",
         [edge, *where.values, most],
@@ -133,6 +135,8 @@ def rejections(
     where = _Conditions().add(sql, *values)
     where.after(("position", "rejection_id"), after)
     edge = _edge(connection, "ops.rejections", where, limit + 1)
+    if edge is None:
+        return RecordPage([], False)
     found = connection.execute(
         f"{_SELECT_REJECTIONS} where number >= ? and {where.sql} {_NEWEST_REJECTION} limit ?",
         [edge, *where.values, limit + 1],

@@ -16,6 +16,7 @@ from service.warehouse.row_order import LISTED, RowOrder
 from service.warehouse.stored_rows import RowPage, shown
 
 COUNTED = 10_000  # an estimate counts up to here
+FEW = 200  # rows whose keys are given to the engine one by one
 ORDER, SELECT = "order", "select"
 # Parameters besides the filters; a column of such a name takes ESCAPE before it.
 RESERVED = (ORDER, SELECT, "limit", "after", "format", "column")
@@ -114,7 +115,9 @@ def page(
     """At most `limit` rows, from the one that follows the place `after`.
 
     The keys are looked for first and the other columns fetched for those alone: among 10 million
-    rows a page by the key then takes 20 ms wherever it lies, and a plain query up to 750 ms.
+    rows a page by the key then takes 20 ms wherever it lies, and a plain query up to 750 ms. In
+    another order the keys lie anywhere, and the engine reads only the blocks of rows that have
+    some, if it knows them beforehand: a page by time then takes 30 ms instead of 125.
 
     Raises:
         BadRequest: `after` is no place of the query's order.
@@ -122,10 +125,15 @@ def page(
     where, values = query.where(after)
     key, order = quoted(query.table.primary_key), query.order.sql()
     name = f"{core(query.table.name)} as {LISTED}"
+    keys = f"select {key} from {name} where {where} order by {order} limit ?"
+    values = [*values, limit + 1]
+    if limit <= FEW and not query.order.is_by_key:
+        values = [each for (each,) in connection.execute(keys, values).fetchall()]
+        keys = ", ".join("?" for _ in values) or "null"
     found = connection.execute(
-        f"select {shown(query.columns)}, {shown(query.order.columns)} from {name} where {key} in"
-        f" (select {key} from {name} where {where} order by {order} limit ?) order by {order}",
-        [*values, limit + 1],
+        f"select {shown(query.columns)}, {shown(query.order.columns)} from {name}"
+        f" where {key} in ({keys}) order by {order}",
+        values,
     ).fetchall()
     width, more = len(query.columns), len(found) > limit
     rows = RowPage(query.names, [row[:width] for row in found[:limit]], more)
