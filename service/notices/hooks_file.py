@@ -113,6 +113,17 @@ class _Content(msgspec.Struct, forbid_unknown_fields=True):
     hooks: list[Hook] = []
 
 
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """YAML in which a key is a text: `on` is a truth value in YAML 1.1, and a key of ours."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        """As in YAML 1.1, but for keys that would be truth values."""
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:bool":
+                key.tag = "tag:yaml.org,2002:str"
+        return super().construct_mapping(node, deep)
+
+
 class Secrets(msgspec.Struct, frozen=True):
     """What a hook needs to be told, and no one may see: to be had by `secrets_of`."""
 
@@ -138,7 +149,7 @@ def read_hooks(path: Path) -> Sequence[Hook]:
     except OSError as error:
         raise WrongHooks(f"{path} cannot be read: {error.strerror}") from None
     try:
-        content = msgspec.convert(yaml.safe_load(text) or {}, _Content)
+        content = msgspec.convert(yaml.load(text, _Loader) or {}, _Content)  # noqa: S506 it is a safe one
     except yaml.YAMLError as error:
         raise WrongHooks(f"{path} is no YAML{_place(error)}") from None
     except msgspec.ValidationError as error:

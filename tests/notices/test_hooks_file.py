@@ -65,6 +65,14 @@ def test_what_makes_no_sense_is_refused_by_name(path: Path, hooks: Any, why: str
     assert SECRET not in str(wrong.value)
 
 
+def test_the_example_of_the_docs_is_read_as_it_stands(path: Path):
+    page = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text("utf-8")
+    path.write_text(page.partition("```yaml\n")[2].partition("```")[0])
+    ops, duty = read_hooks(path)
+    assert "disk.low" in ops.on
+    assert "service.died" in duty.on
+
+
 def test_what_is_no_yaml_is_told_with_its_line(path: Path):
     path.write_text("hooks:\n  - name: [")
     with pytest.raises(WrongHooks, match="no YAML"):
