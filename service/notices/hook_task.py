@@ -184,12 +184,13 @@ class HookTask:
 
     def _note(self, delivery: Delivery, answer: Answer) -> None:
         after = delivery.answered(answer, self._next_at(delivery.attempts))
-        if delivery in self.unwritten:
-            self.unwritten[self.unwritten.index(delivery)] = after
-            if after.next_at is None and self._writer.losses:
-                self.unwritten.remove(after)  # there is no log to keep it in
-        else:
+        try:
+            self.unwritten.remove(delivery)  # others may put one in meanwhile
+        except ValueError:
             self._answered[delivery.delivery_id] = after
+        else:
+            if after.next_at or not self._writer.losses:  # else there is no log to keep it in
+                self.unwritten.append(after)
         if not answer.done:
             log.warning(
                 "hook_not_delivered",
