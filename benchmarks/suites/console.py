@@ -25,6 +25,7 @@ HIRES = "/tables/hired_employees"
 RESTORE = f"{HIRES}/restore?backup=latest"
 UNDER_WAY = 'id="compared" hx-get='  # what a page says while it is not known what would change
 COLUMNS = ("", "first ms", "p50 ms", "p95 ms", "wanted", "CPU ms", "kB", "kB sent")
+COLUMNS_OF_INSERTS = ("", "rows/s", "share", "wanted", "CPU µs a row")
 NOTE = (
     f"Each called once, then {TIMES} times, as a browser does. kB: of HTML; sent: compressed."
     f" What is wanted is p95, but the first time where it is {FRAGMENT_MS}."
@@ -178,7 +179,10 @@ def _inserting(bench: Bench) -> None:
                 bench.ours.serving(folder) as served,
                 around(served),
             ):
-                return bench.generator.run(load, served.target, bench.warm_up, bench.seconds)
+                before = cpu_seconds(served.pids)
+                run = bench.generator.run(load, served.target, bench.warm_up, bench.seconds)
+                run["cpu_us"] = (cpu_seconds(served.pids) - before) / run["accepted"] * 1e6
+                return run
 
         return once
 
@@ -188,13 +192,18 @@ def _inserting(bench: Bench) -> None:
     rates = [values(found[each.name], "rows_per_second") for each in (alone, beside)]
     share = ratios(found[beside.name], found[alone.name], "rows_per_second")
     mark = "✓" if median(share) >= SHARE else "✗"
+    used = [values(found[each.name], "cpu_us") for each in (alone, beside)]
+    wanted = f"≥ {SHARE} {mark}"
     lines: list[list[Cell]] = [
-        [alone.name, spread(rates[0]), "", ""],
-        [beside.name, spread(rates[1]), spread(share), f"≥ {SHARE} {mark}"],
+        [alone.name, spread(rates[0]), "", "", spread(used[0])],
+        [beside.name, spread(rates[1]), spread(share), wanted, spread(used[1])],
     ]
-    note = f"{load}; each console asks for the news of the overview every {POLL_SECONDS:g} s."
+    note = (
+        f"{load}; each console asks for the news of the overview every {POLL_SECONDS:g} s."
+        " CPU: of the service."
+    )
     title = f"Inserting into {in_words(bench.large)} rows while consoles are open"
-    bench.report.table(title, ("", "rows/s", "share", "wanted"), lines, found, note)
+    bench.report.table(title, COLUMNS_OF_INSERTS, lines, found, note)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from service.engines.duckdb import insert_arrow
 from service.errors import BadRequest
 from service.warehouse import row_queries
 from service.warehouse.row_order import RowOrder
-from service.warehouse.row_queries import RowQuery, count, page
+from service.warehouse.row_queries import FEW, RowQuery, count, page
 
 KINDS = {
     "id": "integer",
@@ -163,6 +163,7 @@ def test_filters_and_orders_choose_what_python_would(things, filters, order):
     found = page(things, query, None, 1000).rows
     expected = [row["id"] for row in sorted(fitting, key=order[1])]
     assert [row[0] for row in found.values] == expected
+    assert page(things, query, None, FEW).rows == found  # which asks in another way
     assert count(things, query, exact=True).rows == len(expected)
 
 
