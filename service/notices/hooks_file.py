@@ -149,7 +149,7 @@ def read_hooks(path: Path) -> Sequence[Hook]:
     except OSError as error:
         raise WrongHooks(f"{path} cannot be read: {error.strerror}") from None
     try:
-        content = msgspec.convert(yaml.load(text, _Loader) or {}, _Content)  # noqa: S506 it is a safe one
+        content = msgspec.convert(yaml.load(text, _Loader) or {}, _Content)  # noqa: S506
     except yaml.YAMLError as error:
         raise WrongHooks(f"{path} is no YAML{_place(error)}") from None
     except msgspec.ValidationError as error:
