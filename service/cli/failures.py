@@ -12,7 +12,7 @@ REJECTED, USAGE, UNREACHABLE = 1, 2, 3
 # What the reader can do, by the last part of a problem's type, or by its status.
 HINTS = {
     "401": "set GATEHOUSE_KEY to a key of this service",
-    "403": "set GATEHOUSE_KEY to a key with a larger role",
+    "403": "set GATEHOUSE_KEY to a key that may do this",
     "unknown-table": "`gatehouse tables` lists the tables",
     "dangling-references": "restore the tables that refer to it too, by"
     " `gatehouse restore --set SET_ID`; `gatehouse backups` lists the sets",

@@ -20,6 +20,7 @@ from service.dictionary import DictionaryError
 from service.engines.duckdb import Database, DatabaseError, InUseError
 from service.errors import NotBuilt, Problem, StoreUnavailable
 from service.gate import places_of
+from service.lake.opened_lake import open_place
 from service.notices.hooks_file import WrongHooks
 from service.ops import trail
 from service.runtime import logs
@@ -115,9 +116,11 @@ def make_ready(settings: Settings) -> None:
     """Makes the first key, where one is set and there was none.
 
     Raises:
-        Unreachable: the folder of the backups is another warehouse's, or a service has this one.
+        Unreachable: the folder of the backups is another warehouse's, a service has this one, or
+            the place of the lake cannot be used as it is said.
     """
     with alone(settings) as database:
+        open_place(settings)
         make_first_key(settings, database)
         ownership = Ownership(places_of(settings).primary, database)
         ownership.claim()

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import msgspec
 import pyarrow as pa
 
-from service.lake.lake_owner import claim
+from service.errors import StoreUnavailable
+from service.lake.lake_owner import OWNER, claim
 from service.lake.lease import LakeInUse, Lease
 from service.lake.parquet_files import write_file
 from service.lake.segments import (
@@ -74,11 +75,17 @@ class Lake:
 
         Raises:
             NotOurLake, LakeInUse: it is not.
-            StoreUnavailable: the store is away.
+            StoreUnavailable: the store is away, or another is in its place (a folder that is not
+                mounted any more, say).
         """
         if not self._is_ours:
             claim(self.store, self.gate, self._warehouse)
             self._is_ours = True
+        elif not self.store.exists(OWNER):
+            raise StoreUnavailable(
+                f"{self.store.name} is not the lake that it was: its {OWNER} is gone;"
+                " where that was meant, start the service anew"
+            )
         self.epoch = self._lease.hold()
 
     def release(self) -> None:

@@ -339,6 +339,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("backups", "backups_copy", "lake"):
             if (place := getattr(self, name)) is not None:
                 msgspec.structs.force_setattr(self, name, Location(place).within(self.project))
+        if self.lake is not None and self.lake in (self.backups, self.backups_copy):
+            raise SettingsError(f"lake is {self.lake}, where backups are; give it another place")
         for name in ("project", "warehouse", "seeds", "hooks", "spark_jars"):
             # joining an absolute path leaves it as it is
             path = (self.project / getattr(self, name)).resolve()

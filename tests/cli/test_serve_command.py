@@ -57,6 +57,14 @@ def test_a_port_that_is_taken_exits_3(alone):
     assert f"error: port {port} is taken\nHINT: `gatehouse serve --port`" in answer.err
 
 
+@pytest.mark.parametrize("name", ["LAKE", "BACKUPS", "BACKUPS_COPY"])
+def test_a_place_of_no_account_is_told_in_a_line(alone, name):
+    answer = alone("serve", **{f"GATEHOUSE_{name}": "az://lake/gatehouse"})
+    assert answer.code == 3
+    assert answer.err.startswith("error: az://lake/gatehouse: of which account?")
+    assert "Traceback" not in answer.err
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "203.0.113.7"])
 def test_without_a_key_only_this_machine_is_served(alone, host):
     answer = alone("serve", "--host", host)

@@ -224,6 +224,18 @@ def test_another_gates_lake_is_refused_and_inserts_go_on(fed: Fed, tmp_path: Pat
     assert len(fed.check().segments) == 1
 
 
+def test_a_folder_that_vanishes_is_said_and_not_begun_anew(fed: Fed, tmp_path: Path) -> None:
+    fed.check()
+    fed.insert(2)
+    (tmp_path / "lake").rename(tmp_path / "away")
+    with pytest.raises(StoreUnavailable, match=r"owner\.json is gone"):
+        fed.ship()
+    assert not (tmp_path / "lake").exists()
+    (tmp_path / "away").rename(tmp_path / "lake")
+    fed.insert(2)
+    fed.check()
+
+
 def test_one_process_writes_at_a_time(fed: Fed) -> None:
     first, second = (Lease(fed.store, name, seconds=30) for name in ("one", "two"))
     assert first.hold() == 1

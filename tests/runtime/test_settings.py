@@ -136,6 +136,12 @@ def test_a_first_key_that_can_be_guessed_is_refused():
     assert "letmein" not in str(error.value)
 
 
+@pytest.mark.parametrize("name", ["backups", "backups_copy"])
+def test_a_lake_where_backups_are_is_refused(tmp_path, name):
+    with pytest.raises(SettingsError, match="where backups are"):
+        load_settings({f"GATEHOUSE_{n.upper()}": str(tmp_path) for n in (name, "lake")})
+
+
 def test_an_empty_variable_says_nothing():
     assert load_settings({"GATEHOUSE_PORT": "", "GATEHOUSE_CONFIG": ""}).port == 8000
 
