@@ -111,10 +111,25 @@ class Lake:
         return self._last
 
     def write(self, changes: TableChanges) -> SegmentFile:
-        """Writes the changes of one table; nobody reads them before their segment is committed."""
+        """Writes the changes of one table; nobody reads them before their segment is committed.
+
+        Raises:
+            LakeInUse: it took so long that another has begun to write.
+        """
         with self.store.writing(changes.path) as file:
-            rows = write_file(file, changes.columns, changes.batches)
+            rows = write_file(file, changes.columns, self._while_held(changes.batches))
         return SegmentFile(changes.table, changes.path, rows, file.size, file.sha256)
+
+    def _while_held(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The batches, while the lease is still that of this epoch: it is renewed meanwhile."""
+        for batch in batches:
+            self._check_epoch()
+            yield batch
+        self._check_epoch()
+
+    def _check_epoch(self) -> None:
+        if self._lease.hold() != self.epoch:
+            raise LakeInUse("another process has written into the lake meanwhile")
 
     def hashed(self, changes: TableChanges) -> SegmentFile:
         """What `write` would have written."""

@@ -100,14 +100,17 @@ def made_whole(path: Path) -> Iterator[HashingFile]:
     with disk_may_be_full("backup"):
         make_folder(path.parent)
         file = HashingFile(temporary)  # another writer's is not touched
+        is_whole = False
         try:
             with file:
                 yield file
                 file.settle()
+            is_whole = True
             put_in_place(temporary, path)  # the commit point of the file
         except BaseException:
             temporary.unlink(missing_ok=True)
-            path.unlink(missing_ok=True)
+            if is_whole:  # before, what is there is another's
+                path.unlink(missing_ok=True)
             raise
 
 

@@ -4,16 +4,19 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.engines.duckdb import Database
 from service.errors import NoSpace, StoreUnavailable
+from service.lake.lake import TableChanges
 from service.lake.lake_owner import NotOurLake
 from service.lake.lease import LakeInUse, Lease
 from service.lake.segments import LakeDamaged, name_of_segment, read_segment
 from service.outbox import feed_state
+from service.outbox.content import feed_schema
 from service.outbox.recorder import Recorder
 from service.runtime.locations import Location
 from service.stores.folder import FolderStore
@@ -249,6 +252,28 @@ def test_one_process_writes_at_a_time(fed: Fed) -> None:
     gone = Lease(fed.store, "two", seconds=-1)
     assert gone.hold() == 3  # the same gate, started again
     assert first.hold() == 4
+
+
+def test_who_loses_the_lease_within_a_file_leaves_what_the_next_one_wrote(
+    fed: Fed, tmp_path: Path
+) -> None:
+    lake, columns = fed.lake, pa.schema([("id", pa.int32())])
+    lake._lease = Lease(fed.store, "slow", seconds=-1)  # over before a batch has come
+    lake.hold()
+    leading = {"_sequence": [1], "_number": [0], "_operation": ["insert"], "_load_id": ["x"]}
+    batch = pa.RecordBatch.from_pydict(leading | {"id": [1]}, feed_schema(columns))
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield batch
+        Lease(fed.store, "next", seconds=30).hold()
+        (tmp_path / "lake" / changes.path).write_bytes(b"of the next one")
+        yield batch
+
+    changes = TableChanges("jobs", 1, 1, columns, batches())
+    with pytest.raises(LakeInUse):
+        lake.write(changes)
+    with fed.store.open(changes.path) as file:
+        assert file.read() == b"of the next one"
 
 
 def test_of_two_shippers_that_do_not_know_of_each_other_one_goes_on(fed: Fed) -> None:
