@@ -30,7 +30,7 @@ class LeaseMark(msgspec.Struct, frozen=True):
 
 
 class Lease:
-    """The lease of one process; `hold` it before each round of work, and while a file is written."""
+    """The lease of one process; `hold` it before each round of work, and within long ones."""
 
     def __init__(self, store: Store, holder: str, seconds: float = SECONDS) -> None:
         self._store, self._holder = store, holder
