@@ -3,7 +3,17 @@
 from collections.abc import Callable
 
 from benchmarks.bench import Bench
-from benchmarks.suites import backup, building, console, history, insert, pollock, reading, start
+from benchmarks.suites import (
+    backup,
+    building,
+    console,
+    history,
+    insert,
+    onlookers,
+    pollock,
+    reading,
+    start,
+)
 
 SUITES: dict[str, Callable[[Bench], None]] = {
     "insert": insert.run,
@@ -13,5 +23,6 @@ SUITES: dict[str, Callable[[Bench], None]] = {
     "building": building.run,
     "start": start.run,
     "console": console.run,
+    "onlookers": onlookers.run,
     "pollock": pollock.run,
 }
