@@ -49,7 +49,7 @@ def test_a_value_that_stands_twice_is_not_new(place):
 @settings(max_examples=30, deadline=None)
 def test_layers_add_and_remove_as_sets_do(place, data):
     some = st.lists(st.sampled_from(EDGES[place]))
-    indexes, sets = [KeyIndex(DICTIONARY)], [set()]
+    indexes, sets = [KeyIndex(DICTIONARY)], [set[Any]()]
     for _ in range(3):
         added, removed, more = data.draw(some), data.draw(some), data.draw(some)
         for act, values in (("add", added), ("remove", removed), ("add", more)):

@@ -76,7 +76,9 @@
 
 -- One row per row of a table of record that was changed or removed, or put in by a restore or one by one, until it is
 -- old enough. operation is insert, update or delete; before and after are the whole row as a JSON object, NULL where
--- there was, or is, none. row_key is the primary key, as text.
+-- there was, or is, none. row_key is the primary key, as text. Only where a gate changes rows: Spark has a table of its
+-- own by that name, of what it has taken over.
+{% if takes_files() %}
 {{ make_table('ops.changes', {
     'load_id': 'varchar not null',
     'table_name': 'varchar not null',
@@ -88,6 +90,7 @@
     'actor': 'varchar',
 }) }};
 {{ number_rows('ops.changes', 'changed_at') }}
+{% endif %}
 
 -- One row per file that the service is asked to load, until it has. `behind` is the last line that was
 -- judged; of a trial, which changes nothing else, `result` says what it found.
