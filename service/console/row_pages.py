@@ -132,8 +132,8 @@ class RowPages(Controller):
         shown = await asked(request, gate, look)
         return page(request, "row_page.html", table=found, key=row_id, **shown)
 
-    @get("/rows/{row_id:str}/history", operation_id="show_row_history", opt=PART)
-    async def show_row_history(
+    @get("/rows/{row_id:str}/history", operation_id="show_past_of_row", opt=PART)
+    async def show_past_of_row(
         self,
         request: Asked,
         gate: NamedDependency[Gate],
