@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from service.engines.engine import Connection
 
+# None is ever null: to have DuckDB check that takes a fifth of what it takes to insert a commit.
 _COLUMNS = """(
-    sequence bigint not null, place integer not null, table_name varchar not null,
-    operation varchar not null, rows bigint not null, bytes bigint not null,
-    shape varchar not null, recorded_at timestamp not null, content blob not null
+    sequence bigint, place integer, table_name varchar, operation varchar, rows bigint,
+    bytes bigint, shape varchar, recorded_at timestamp, content blob
 )"""
 _FEED = """
 create table if not exists ops.feed (
