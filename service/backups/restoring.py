@@ -22,6 +22,7 @@ from service.errors import UnknownTable, Unprocessable
 from service.judge.relations import one_row
 from service.ops import records
 from service.ops.changes import Operation, listener_of
+from service.ops.row_history import ChangedBy, note_deletes, note_inserts, note_updates
 from service.runtime.clock import utc_now
 from service.runtime.durable_files import Steps, no_steps
 from service.runtime.progress import RowProgress
@@ -99,6 +100,7 @@ def restore(
     progress.begin("writing", sum(each.differences for each in results))
     for (table, _), result in zip(chosen, results, strict=True):
         _tell(connection, table, result.load_id)
+        _note(connection, table, ChangedBy(result.load_id or "", actor, started_at))
         _apply(connection, table)
         progress.advance(result.differences)
         _record(connection, result, started_at, actor)
@@ -156,6 +158,13 @@ def _tell(connection: Connection, table: Table, load_id: str | None) -> None:
                 listener.add(table.name, operation, rows.cast(table.arrow_schema), load_id)
 
 
+def _note(connection: Connection, table: Table, by: ChangedBy) -> None:
+    """Puts on record what each row was and becomes."""
+    for what, note in (("remove", note_deletes), ("change", note_updates), ("add", note_inserts)):
+        source = f"(select * from {staged(table.name)} where {WHAT} = '{what}')"
+        note(connection, table, source, by)
+
+
 def _apply(connection: Connection, table: Table) -> None:
     """Removes, changes and adds only the rows that differ.
 
@@ -206,9 +215,9 @@ def _record(
 
 
 def _accepted(connection: Connection, table: str) -> int:
-    """How many rows all loads of a table brought until now, whatever became of them."""
+    """How many rows all loads of a table brought until now, less those that they removed."""
     query = (
-        "select coalesce(sum(accepted), 0) from ops.loads"
+        "select coalesce(sum(accepted - coalesce(removed, 0)), 0) from ops.loads"
         " where table_name = ? and kind <> 'restore'"
     )
     (count,) = connection.execute(query, [table]).fetchall()[0]

@@ -15,7 +15,11 @@ from service.ops.records import LoadRecord, RejectionRecord, ReplayRecord, Trail
 from service.ops.rejection_filters import SHAPE_OF_VIOLATIONS, RejectionFilter
 from service.runtime.clock import utc_now
 
-_SELECT_LOADS = f"select {', '.join(LoadRecord.__struct_fields__)} from ops.loads"
+_LATER = {name: f"coalesce({name}, 0)" for name in ("changed", "removed")}  # NULL in old books
+_SELECT_LOADS = (
+    f"select {', '.join(_LATER.get(name, name) for name in LoadRecord.__struct_fields__)}"
+    " from ops.loads"
+)
 _SELECT_REJECTIONS = f"select {', '.join(RejectionRecord.__struct_fields__)} from ops.rejections"
 _SELECT_REPLAYS = f"select {', '.join(ReplayRecord.__struct_fields__)} from ops.replays"
 # The entries of a load, one for each of its tables, are numbered one after the other.

@@ -312,6 +312,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             " in the project, if that is there."
         ),
     ] = None
+    changes_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="For how many days the history of rows is kept; 0: for ever.",
+        ),
+    ] = 365
     hook_days: Annotated[
         Count, Meta(description="How long it is remembered what hooks were told, in days.")
     ] = 30

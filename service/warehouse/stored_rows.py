@@ -6,7 +6,7 @@ from typing import Any
 
 from service.dictionary import Column, Table
 from service.engines.engine import Connection
-from service.engines.sql import core, quoted
+from service.engines.sql import core, quoted, shown_value
 
 Value = tuple[Any, ...]
 
@@ -48,10 +48,9 @@ def shown(columns: Iterable[Column]) -> str:
 
 def shown_column(name: str, type_name: str) -> str:
     """A column as SQL selects it to be shown: a timestamp as ISO 8601 text with ``Z``."""
-    # A cast gives a fraction of a second only where there is one, and strftime always.
-    if type_name.startswith("timestamp"):
-        return f"replace(cast({quoted(name)} as varchar), ' ', 'T') || 'Z' as {quoted(name)}"
-    return quoted(name)
+    plain = quoted(name)
+    shown = shown_value(plain, type_name)
+    return plain if shown == plain else f"{shown} as {plain}"
 
 
 def key_column(table: Table) -> Column:
