@@ -99,8 +99,12 @@ class Table:
 
     @cached_property
     def exact_columns(self) -> tuple[str, ...]:
-        """Those that are read from what was written: no decoder has room for their values."""
-        return tuple(column.name for column in self.columns if column.type.exactly)
+        """Those that are read from what was written: no decoder has room for all their values."""
+        return tuple(
+            column.name
+            for column in self.columns
+            if column.type.exactly or column.type.name == "bigint"
+        )
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from service.dictionary.exact_values import (
     ReadExactly,
     document_from_text,
     read_document,
+    whole_in_json,
 )
 from service.dictionary.timestamps import Mask, read_seconds
 from service.dictionary.type_names import TIMESTAMPTZ, UnknownType, read_type_name
@@ -30,7 +31,9 @@ from service.dictionary.written_values import (
     TIMESTAMP,
     UTC_TIMESTAMP,
     UUID_FORM,
+    JsonText,
     Unreadable,
+    Written,
     boolean_from_text,
     number_from_text,
     read_aware_timestamp,
@@ -83,7 +86,11 @@ def _texts(values: Sequence[Any]) -> Decoded | None:
 
 
 def _whole(name: str, bits: int, arrow: pa.DataType, avro: str) -> ColumnType:
-    read = read_whole(bits)
+    plainly = read_whole(bits)
+
+    def read(value: Written) -> int:
+        return plainly(whole_in_json(value) if isinstance(value, JsonText) else value)
+
     # msgspec takes bounds of 64 bits itself and refuses to be told so.
     meta = {"ge": -(1 << bits - 1), "le": (1 << bits - 1) - 1} if bits < 64 else {}
     return ColumnType(
@@ -300,7 +307,7 @@ TYPES: Mapping[str, ColumnType] = {
         ),
         ColumnType(
             "json",
-            "JSON but null, of at most 64 levels, in which no object has a member twice",
+            "JSON but null, of at most 60 levels, in which no object has a member twice",
             msgspec.Raw,
             {},
             pa.string(),

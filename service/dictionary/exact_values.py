@@ -13,19 +13,13 @@ from typing import Any
 
 import msgspec
 
-from service.dictionary.written_values import Unreadable, Written
+from service.dictionary.written_values import JsonText, Unreadable, Written
 
-DEEPEST = 64  # levels of a document
+DEEPEST = 60  # levels of a document, within a row which may have 64
 _LONGEST_EXPONENT = 6  # digits; a number with a longer one is 0 or fits no decimal
 _is_decimal = re.compile(r"-?[0-9]+(\.[0-9]+)?").fullmatch
 _number = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?").fullmatch
 _quoted = json.encoder.encode_basestring
-
-
-class JsonText(str):
-    """A value as it was written in JSON."""
-
-    __slots__ = ()
 
 
 class DecimalReader:
@@ -82,6 +76,17 @@ class DecimalReader:
         return f"{sign}{whole or '0'}{point}{fraction.ljust(self._scale, '0')}"
 
 
+def whole_in_json(text: JsonText) -> int | None:
+    """A whole number of at most 19 digits, however it is written; None where there is none."""
+    try:
+        return int(_WHOLE.read(text)) if text[:1] != '"' else None
+    except Unreadable:
+        return None
+
+
+_WHOLE = DecimalReader(19, 0)
+
+
 def _int(value: int) -> str:
     if value.bit_length() > 256:  # Python refuses to write thousands of digits
         raise Unreadable
@@ -109,7 +114,7 @@ def document_from_text(text: str) -> str:
     Numbers stay as they are written; of texts the characters count, not how they are escaped.
 
     Raises:
-        Unreadable: it is no JSON, or null, or has a member twice, or more than 64 levels.
+        Unreadable: it is no JSON, or null, or has a member twice, or more than 60 levels.
     """
     try:
         document = _decoder.decode(text)

@@ -68,6 +68,12 @@ _is_time_of_day = re.compile(TIME_OF_DAY).fullmatch
 _is_uuid = re.compile(UUID_FORM).fullmatch
 
 
+class JsonText(str):
+    """A value as it was written in JSON."""
+
+    __slots__ = ()
+
+
 class Unreadable(ValueError):
     """A written value is not of its column's type; `said` of it, where that is not all."""
 

@@ -16,6 +16,7 @@ from service.dictionary.timestamps import Mask
 from service.formats.bodies.repeated_fields import colons, colons_of_json
 from service.judge.key_sets import KeySet, set_of_numbers
 
+EXACT = 1 << 53  # up to here each whole number is a double
 FEW = 10  # rows or values, which to see to one by one takes less time than to look at each row
 
 
@@ -119,6 +120,16 @@ class ColumnReader:
                 texts = "".join(written if column.required else filter(None, written))
                 found += colons(texts.encode("utf-8", "surrogatepass"))
         return found
+
+    def large(self, values: Sequence[Sequence[Any]]) -> list[int]:
+        """The rows with a whole number that a double may have rounded."""
+        found: set[int] = set()
+        for column, written in zip(self._columns, values, strict=True):
+            if column.type.name == "bigint":
+                found.update(
+                    i for i, value in enumerate(written) if value and not -EXACT <= value <= EXACT
+                )
+        return sorted(found)
 
     def columns(self, values: Sequence[Sequence[Any]]) -> Columns:
         """The values as Arrow columns, with the rows that a rule or a type doubts."""

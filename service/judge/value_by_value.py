@@ -8,8 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from service.dictionary import Column, Table
-from service.dictionary.exact_values import JsonText
-from service.dictionary.written_values import Unreadable
+from service.dictionary.written_values import JsonText, Unreadable
 from service.errors import shortened
 from service.formats.bodies.fields import TOLD
 from service.formats.bodies.rows_protocol import MalformedRow, Rows, decoding

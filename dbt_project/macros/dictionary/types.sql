@@ -37,7 +37,7 @@
             'form': day ~ '[Tt ]' ~ time ~ offset,
             'reads': 'a date and time with its offset, written like 2021-07-27T16:02:08+02:00'
         },
-        'json': {'form': none, 'reads': 'JSON but null, of at most 64 levels, in which no object has a member twice'},
+        'json': {'form': none, 'reads': 'JSON but null, of at most 60 levels, in which no object has a member twice'},
         'varchar': {'form': none, 'said': 'has a NUL character, which no text may have'}
     } %}
     {% set found = types[type.kind] %}

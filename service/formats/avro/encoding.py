@@ -5,6 +5,7 @@ GIL for long, so that the service answers meanwhile and several batches are enco
 """
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -43,7 +44,10 @@ def _parts(column: pa.Array, said: Any) -> list[pa.Array]:
     if not plain.null_count:
         return [branch, *_value(plain)]
     # Something must stand where there is no value; it is not written.
-    nothing = pa.scalar("" if pa.types.is_string(plain.type) else 0).cast(plain.type)
+    if pa.types.is_decimal(plain.type):
+        nothing = pa.scalar(Decimal(0), plain.type)
+    else:
+        nothing = pa.scalar("" if pa.types.is_string(plain.type) else 0).cast(plain.type)
     filled, empty = plain.fill_null(nothing), pa.scalar(b"", pa.large_binary())
     return [branch, *(pc.if_else(given, part, empty) for part in _value(filled))]
 

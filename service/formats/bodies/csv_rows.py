@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from service.dictionary import Table
-from service.dictionary.exact_values import JsonText
+from service.dictionary.written_values import JsonText
 from service.errors import MalformedBody
 from service.formats.bodies.fields import check_parts
 from service.formats.bodies.rows_protocol import MAX_READ, MalformedRow, check_rows

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from service.dictionary.exact_values import JsonText
+from service.dictionary.written_values import JsonText
 from service.errors import MalformedBody
 
 MAX_PARTS = 1000  # names and values of a row, also nested ones; more would fill the memory

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from service.dictionary.exact_values import JsonText
+from service.dictionary.written_values import JsonText
 from service.errors import MalformedBody
 from service.formats.bodies.fields import (
     check_parts_of_json,

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from service.dictionary.exact_values import JsonText
+from service.dictionary.written_values import JsonText
 from service.errors import MalformedBody
 from service.formats.bodies.fields import fields_of_msgpack, not_too_deep
 from service.formats.bodies.msgpack_parts import check_parts_of_msgpack, entries_of

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from service.dictionary.exact_values import JsonText
+from service.dictionary.written_values import JsonText
 from service.errors import MalformedBody, WrongNumberOfRows
 from service.runtime.decoding_errors import in_words
 
