@@ -22,6 +22,7 @@ PREFIX = "GATEHOUSE_"
 OTHER_NAMES = {
     "GATEHOUSE_CONFIG": "The settings file; its keys are the names of this page.",
     "GATEHOUSE_SPARK_FOLDER": "The folder of Spark's catalogue, for `dbt --target spark`.",
+    "GATEHOUSE_SPARK_LOGGING": "What Spark logs there: a file of log4j2.",
     "GATEHOUSE_URL": "The service that `gatehouse` talks to, instead of the one that runs here.",
 }
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -102,7 +103,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = 1024 * MiB
     spark_master: Annotated[
-        str, Meta(description="The cluster of `build --target spark`: `local[*]`, or its URL.")
+        str,
+        Meta(
+            description="The cluster of `build --target spark`: `local[*]`, or its URL; a server"
+            " of Thrift (`thrift://host:10000`) or Connect (`sc://host:15002`)."
+        ),
     ] = "local[*]"
     spark_memory: Annotated[
         str,
