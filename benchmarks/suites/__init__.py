@@ -12,6 +12,7 @@ from benchmarks.suites import (
     onlookers,
     pollock,
     reading,
+    server,
     start,
 )
 
@@ -22,6 +23,7 @@ SUITES: dict[str, Callable[[Bench], None]] = {
     "reading": reading.run,
     "building": building.run,
     "start": start.run,
+    "server": server.run,
     "console": console.run,
     "onlookers": onlookers.run,
     "pollock": pollock.run,

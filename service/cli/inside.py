@@ -20,7 +20,8 @@ from service.dictionary import DictionaryError
 from service.engines.duckdb import Database, DatabaseError, InUseError
 from service.errors import NotBuilt, Problem, StoreUnavailable
 from service.gate import places_of
-from service.lake.opened_lake import open_place
+from service.lake.lake_owner import LakeOwner
+from service.lake.opened_lake import lake_of_warehouse, open_place
 from service.notices.hooks_file import WrongHooks
 from service.ops import trail
 from service.runtime import logs
@@ -159,6 +160,24 @@ def adopt_backups(settings: Settings) -> BackupsOwner | None:
         name = str(settings.backups).rpartition("/")[2]
         trail.record(connection, local_caller().name, "backups.adopt", name, detail)
         return before[0]
+
+
+def adopt_lake(settings: Settings) -> LakeOwner | None:
+    """Makes the lake this warehouse's; whose it was, if that is known.
+
+    Raises:
+        WrongSettings: no lake is said.
+        Unreachable: a service has this warehouse.
+        LakeInUse: the gate whose it is writes into it.
+    """
+    place = open_place(settings)
+    if place is None:
+        raise WrongSettings("no lake is said", "GATEHOUSE_LAKE says where it is")
+    with alone(settings) as database, database.connect() as connection:
+        before = lake_of_warehouse(database, place, settings).take_over()
+        detail = f"of the warehouse {before.warehouse}" if before else None
+        trail.record(connection, local_caller().name, "lake.adopt", place.name, detail)
+        return before
 
 
 def disable_keys(settings: Settings) -> None:
