@@ -20,6 +20,7 @@ from service.console.row_edits import RowEdit, change_row, remove_row, texts_of
 from service.console.row_form import fields_of, typed
 from service.console.row_grid import field_name, value_text
 from service.console.row_past import past_of
+from service.console.viewer import Viewer
 from service.dictionary import Table
 from service.dictionary.written_values import Unreadable
 from service.engines.engine import Connection
@@ -127,7 +128,8 @@ async def _row_page(
 ) -> Answer:
     """The page of a row; with `values`, what was typed over it, and what is wrong with that."""
     key, query = _key(table, row_id), request.query_params
-    is_edited = values is not None or EDIT in query
+    may_edit = Viewer(request).may("change_row_by_form")
+    is_edited = values is not None or (EDIT in query and may_edit)
 
     def look(connection: Connection) -> dict[str, Any]:
         row = stored_row(connection, table, key)

@@ -7,14 +7,12 @@ import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from service.api.http.etags import is_row
-from service.console.judged_rows import as_text
-from service.console.row_form import kept_of
+from service.console.row_form import is_known, kept_of
 from service.dictionary import Column, Table
 from service.dictionary.written_values import Unreadable
 from service.doors.row_changes import Asking
@@ -25,7 +23,8 @@ from service.judge.batch import Violation
 from service.warehouse.one_row import Becoming, RowChange, RowChanged, missing
 from service.warehouse.work import Idempotency
 
-_encode = msgspec.json.Encoder(decimal_format="number").encode
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decoded = msgspec.json.Decoder().decode
 
 
 @dataclass(frozen=True)
@@ -49,8 +48,15 @@ class RowEdit:
 
 def texts_of(table: Table, row: str) -> dict[str, str]:
     """The values of a row, JSON, as one types them; empty where there is none."""
-    values = msgspec.json.decode(row)
-    return {name: as_text(values[name]) or "" for name in table.column_names}
+    values = _members(row)
+    return {name: _text(bytes(values[name])) for name in table.column_names}
+
+
+def _text(value: bytes) -> str:
+    """A text is itself, and all else as it is written in JSON: a decimal has all its digits."""
+    if value == b"null":
+        return ""
+    return str(_decoded(value)) if value.startswith(b'"') else value.decode()
 
 
 async def change_row(gate: Gate, edit: RowEdit, typed: Mapping[str, str]) -> list[Violation]:
@@ -69,10 +75,12 @@ async def change_row(gate: Gate, edit: RowEdit, typed: Mapping[str, str]) -> lis
             raise missing(edit.table, edit.key)
         return MergePatch.read(_patch(edit.table, row, typed)).applied(row)
 
-    judged = await _done(gate, edit, becoming, typed, dry_run=True)
-    if judged is not None and judged.violations:
-        return judged.violations
-    done = await _done(gate, edit, becoming, typed)
+    asked = _asked(edit, typed)
+    if not await asyncio.to_thread(is_known, gate, asked):
+        judged = await _done(gate, edit, becoming, asked, dry_run=True)
+        if judged is not None and judged.violations:
+            return judged.violations
+    done = await _done(gate, edit, becoming, asked)
     return done.violations if done is not None else []
 
 
@@ -88,16 +96,19 @@ async def remove_row(gate: Gate, edit: RowEdit) -> None:
         if row is None:
             raise missing(edit.table, edit.key)
 
-    await _done(gate, edit, nothing, {})
+    await _done(gate, edit, nothing, _asked(edit, {}))
+
+
+def _asked(edit: RowEdit, said: Mapping[str, str]) -> Idempotency:
+    meant = [edit.table.name, str(edit.key), edit.tag, said]
+    digest = hashlib.sha256(msgspec.json.encode(meant)).hexdigest()
+    return Idempotency(f"form/{edit.actor or ''}/{edit.once}/{digest}", digest)
 
 
 async def _done(
-    gate: Gate, edit: RowEdit, becoming: Becoming, said: Mapping[str, str], dry_run: bool = False
+    gate: Gate, edit: RowEdit, becoming: Becoming, asked: Idempotency, dry_run: bool = False
 ) -> RowChanged | None:
     """What became of the row; None where a click before has done it."""
-    meant = [edit.table.name, str(edit.key), edit.tag, said]
-    digest = hashlib.sha256(msgspec.json.encode(meant)).hexdigest()
-    asked = Idempotency(f"form/{edit.actor or ''}/{edit.once}/{digest}", digest)
     change = RowChange(edit.table, edit.key, becoming, edit.check, dry_run)
     asking = Asking(edit.actor, asked, lambda _: kept_of(asked))
     changed = await asyncio.wrap_future(gate.row_changes.change(change, asking))
@@ -112,7 +123,7 @@ def _patch(table: Table, row: str, typed: Mapping[str, str]) -> bytes:
         for column in table.columns
         if column.name != table.primary_key and typed[column.name] != shown[column.name]
     }
-    return _encode(patch)
+    return msgspec.json.encode(patch)
 
 
 def _value(column: Column, text: str) -> Any:
@@ -123,4 +134,6 @@ def _value(column: Column, text: str) -> Any:
         value = column.type.from_text(text)
     except Unreadable:
         return text
-    return value if isinstance(value, bool | int | float | Decimal) else text
+    if column.type.name == "json":
+        return msgspec.Raw(value.encode())
+    return value if isinstance(value, bool | int | float) else text
