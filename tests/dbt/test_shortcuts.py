@@ -105,8 +105,9 @@ def test_a_macro_is_made_once_and_sees_its_context_as_it_is_when_it_is_called():
         name="same", package_name="own", unique_id="macro.own.same", macro_sql=sql
     )
     context: dict[str, Any] = {"b": 2}
-    theirs = jinja_of_dbt.MacroGenerator(macro, context)
-    builder = macros_of_dbt.MacroNamespaceBuilder("root", "own", None, INTERNAL)
+    stack = jinja_of_dbt.MacroStack()
+    theirs = jinja_of_dbt.MacroGenerator(macro, context, None, stack)
+    builder = macros_of_dbt.MacroNamespaceBuilder("root", "own", stack, INTERNAL)
     ours: Any = builder.build_namespace({"own": {"same": macro}}, context)["same"]
     for changed in ({}, {"b": 3}, {"c": 2}, {"range": lambda number: [number, number]}):
         context.update(changed)
