@@ -95,6 +95,21 @@ def is_built(settings: Settings) -> bool:
     return True
 
 
+def table_names(settings: Settings) -> Sequence[str]:
+    """The tables of a warehouse that no one else has open.
+
+    Raises:
+        Locked: another process has it.
+        Unreachable: it cannot be read, or is not there.
+    """
+    with _told_as_unreachable(settings):
+        database = Database(settings.warehouse, read_only=True)
+        try:
+            return [*database.dictionary().tables]
+        finally:
+            database.close()
+
+
 @contextmanager
 def alone(settings: Settings) -> Iterator[Database]:
     """The warehouse, which no one else has open; no service runs on it.

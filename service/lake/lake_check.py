@@ -205,7 +205,13 @@ def _state(table: str, schema: pa.Schema, key: tuple[str, ...], last: int) -> st
 
 
 def _sql_type(kind: pa.DataType) -> str:
+    if pa.types.is_decimal(kind):
+        return f"decimal({kind.precision},{kind.scale})"
     return {
+        pa.int8(): "tinyint",
+        pa.int16(): "smallint",
+        pa.time64("us"): "time",
+        pa.timestamp("us", "UTC"): "timestamp with time zone",
         pa.int32(): "integer",
         pa.int64(): "bigint",
         pa.float64(): "double",

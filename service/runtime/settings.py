@@ -311,9 +311,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description="When the books are audited, as cron in UTC, such as `0 5 * * 0`.")
     ] = NEVER
     hooks: Annotated[
-        Path,
-        Meta(description="The YAML file that says who is told of what; there need not be one."),
-    ] = Path("hooks.yml")
+        Path | None,
+        Meta(
+            description="The YAML file that says who is told of what. Without it, it is `hooks.yml`"
+            " in the project, if that is there."
+        ),
+    ] = None
+    changes_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="For how many days the history of rows is kept; 0: for ever.",
+        ),
+    ] = 365
     hook_days: Annotated[
         Count, Meta(description="How long it is remembered what hooks were told, in days.")
     ] = 30
@@ -345,9 +355,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             if (place := getattr(self, name)) is not None:
                 msgspec.structs.force_setattr(self, name, Location(place).within(self.project))
         for name in ("project", "warehouse", "seeds", "hooks", "spark_jars"):
-            # joining an absolute path leaves it as it is
-            path = (self.project / getattr(self, name)).resolve()
-            msgspec.structs.force_setattr(self, name, path)
+            if (path := getattr(self, name)) is not None:
+                # joining an absolute path leaves it as it is
+                msgspec.structs.force_setattr(self, name, (self.project / path).resolve())
         self._check_places()
         for name in ("backup_schedule", "verify_schedule", "audit_schedule", "spark_schedule"):
             _check_schedule(name, getattr(self, name))
