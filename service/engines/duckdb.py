@@ -52,7 +52,7 @@ LATEST_BOOKS = (
     ("files", "is_current"),
     ("rejections", "raw"),
     ("replays", "load_id"),
-    ("loads", "record_lines"),
+    ("loads", "normalised"),
     ("trail", "number"),
     ("outcomes", "entry_id"),
     ("warehouse", "warehouse_id"),
