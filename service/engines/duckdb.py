@@ -53,6 +53,8 @@ LATEST_BOOKS = (
     ("rejections", "raw"),
     ("replays", "load_id"),
     ("loads", "normalised"),
+    ("loads", "removed"),
+    ("changes", "number"),
     ("trail", "number"),
     ("outcomes", "entry_id"),
     ("warehouse", "warehouse_id"),

@@ -11,7 +11,7 @@ from service.dictionary import Dictionary, Table
 from service.dictionary.column_types import ColumnType, type_of
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted
-from service.judge.key_sets import KeySet, key_set, set_of_numbers, signed, unsigned
+from service.judge.key_sets import KeySet, key_set, set_of_numbers, signed
 
 Place = tuple[str, str]  # table and column
 
@@ -33,15 +33,20 @@ class KeyIndex:
         self._dictionary = dictionary
         self._base = base
         self._sets: dict[Place, KeySet] = {}
+        self._gone: dict[Place, KeySet] = {}  # values that are in layers below, and no more
 
     def _type(self, place: Place) -> str:
         return self._dictionary.tables[place[0]].column(place[1]).type.name
 
     def _layers(self, place: Place) -> Iterable[KeySet]:
+        """What each layer adds, without what those above it have removed."""
         layer: KeyIndex | None = self
+        gone: KeySet | None = None
         while layer is not None:
             if (own := layer._sets.get(place)) is not None:
-                yield own
+                yield own if gone is None else own - gone
+            if more := layer._gone.get(place):
+                gone = more if gone is None else gone | more
             layer = layer._base
 
     def all_new(self, place: Place, values: Sequence[Any] | KeySet) -> bool:
@@ -73,16 +78,26 @@ class KeyIndex:
 
     def has(self, place: Place, value: Any) -> bool:
         """Whether the value is there."""
-        value = unsigned(self._type(place), value)
-        return any(value in own for own in self._layers(place))
+        return self.all_known(place, [value])
 
     def add(self, place: Place, values: Iterable[Any]) -> None:
         """Takes the values (no None among them) into this layer."""
         own = self._sets.setdefault(place, key_set(self._type(place), ()))
         own |= key_set(self._type(place), values)
 
+    def remove(self, place: Place, values: Iterable[Any]) -> None:
+        """Takes values away, whichever layer has them; they can be added again."""
+        gone = key_set(self._type(place), values)
+        if (own := self._sets.get(place)) is not None:
+            own -= gone
+        if self._base is not None:
+            kept = self._gone.setdefault(place, key_set(self._type(place), ()))
+            kept |= gone
+
     def absorb(self, layer: "KeyIndex") -> None:
-        """Takes all that `layer` holds on top of this one."""
+        """Takes over all that `layer`, which is on top of this one, has added and removed."""
+        for place, values in layer._gone.items():
+            self.remove(place, values)
         for place, values in layer._sets.items():
             if place in self._sets:
                 self._sets[place] |= values

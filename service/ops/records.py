@@ -42,6 +42,8 @@ class LoadRecord(OpsRecord, frozen=True, kw_only=True):
     accepted: int = 0
     rejected: int = 0
     already_present: int = 0
+    changed: int = 0
+    removed: int = 0
     started_at: datetime
     finished_at: datetime | None = None
     actor: str | None

@@ -8,7 +8,7 @@ import msgspec
 
 from service.dictionary import Column, Table
 from service.engines.engine import Connection
-from service.engines.sql import core, quoted
+from service.engines.sql import core, quoted, shown_value
 
 Value = tuple[Any, ...]
 
@@ -59,25 +59,10 @@ def shown(columns: Iterable[Column]) -> str:
 
 
 def shown_column(name: str, type_name: str) -> str:
-    """A column as SQL selects it to be shown: numbers and truths as they are, all else as text.
-
-    A timestamp is ISO 8601 text with ``Z``, a decimal has all its digits.
-    """
-    shown = shown_value(quoted(name), type_name)
-    return shown if shown == quoted(name) else f"{shown} as {quoted(name)}"
-
-
-def shown_value(value: str, type_name: str) -> str:
-    """The same of an expression of a type, by the engine's name or the dictionary's."""
-    # A cast gives a fraction of a second only where there is one, and strftime always.
-    kind, text = type_name.partition("(")[0], f"cast({value} as varchar)"
-    if kind == "timestamp with time zone":
-        return f"replace(cast(timezone('UTC', {value}) as varchar), ' ', 'T') || 'Z'"
-    if kind.startswith("timestamp"):
-        return f"replace({text}, ' ', 'T') || 'Z'"
-    if kind == "decimal":  # DuckDB writes .5 where all digits are behind the point
-        return rf"regexp_replace({text}, '^(-?)\.', '\10.')"
-    return text if kind in ("uuid", "time") else value
+    """A column as SQL selects it to be shown: numbers and truths as they are, all else as text."""
+    plain = quoted(name)
+    shown = shown_value(plain, type_name)
+    return plain if shown == plain else f"{shown} as {plain}"
 
 
 def key_column(table: Table) -> Column:

@@ -86,10 +86,15 @@ class StoredAnswer:
 
 @dataclass
 class WriterTask:
-    """A change of another kind, in a transaction of its own; `touches` are read anew."""
+    """A change of another kind, in a transaction of its own.
 
-    function: Callable[[Connection], Any]
+    The keys of `touches` are read anew, unless it `keeps_keys`: then the function says in the layer
+    that it is given which keys come and go.
+    """
+
+    function: Callable[[Connection, KeyIndex], Any]
     touches: Iterable[str] = ()
+    keeps_keys: bool = False
     idempotency: Idempotency | None = None
     render: Callable[[Any], records.AnswerRecord] | None = None
 

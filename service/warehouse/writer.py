@@ -157,7 +157,21 @@ class Writer:
         Whatever it raises rolls everything back and is the future's exception. `touches` names
         the tables of record that it may change.
         """
-        return self._run(WriterTask(function, tuple(touches)))
+        return self._run(WriterTask(_without_keys(function), tuple(touches)))
+
+    def change(
+        self,
+        function: Callable[[Connection, KeyIndex], T],
+        table: str,
+        idempotency: Idempotency | None = None,
+        render: Callable[[T], records.AnswerRecord] | None = None,
+    ) -> "Future[T | StoredAnswer]":
+        """As `run_once`, of a few rows of a table: the function adds and removes their keys in the
+        layer that it is given, and no others are read anew.
+        """
+        return self._run(
+            WriterTask(function, (table,), keeps_keys=True, idempotency=idempotency, render=render)
+        )
 
     def run_once(
         self,
@@ -167,7 +181,9 @@ class Writer:
         render: Callable[[T], records.AnswerRecord],
     ) -> "Future[T | StoredAnswer]":
         """As `run`, but a repeat under the same Idempotency-Key gets the first answer."""
-        return self._run(WriterTask(function, tuple(touches), idempotency, render))
+        plain = _without_keys(function)
+        task = WriterTask(plain, tuple(touches), idempotency=idempotency, render=render)
+        return self._run(task)
 
     def check(self) -> None:
         """Raises RowsMissing when nothing is to be written until an operator has decided."""
@@ -426,14 +442,18 @@ class Writer:
     def _do(self, run: WriterTask, future: "Future[Any] | Promise") -> None:
         try:
             self._refresh()
+            layer = KeyIndex(self.dictionary, base=self.keys)
             self._begin()
-            result = self._once(run)
+            result = self._once(run, layer)
             self._commit()  # the commit point
         except Exception as error:  # noqa: BLE001 - it is told to whom it concerns
             self._roll_back(error)
             future.set_exception(as_problem(error))
             return
-        self._stale.update(run.touches)
+        if run.keeps_keys:
+            self.keys.absorb(layer)
+        else:
+            self._stale.update(run.touches)
         self.versions.update(run.touches)
         problem = self._note(run.touches)
         with suppress(DatabaseError, Problem):  # it is done; the next one tries to read them again
@@ -451,18 +471,22 @@ class Writer:
             self._uncounted = True
             return NotNoted("it was written; but what is there now could not be counted")
 
-    def _once(self, run: WriterTask) -> Any:
+    def _once(self, run: WriterTask, layer: KeyIndex) -> Any:
         if run.idempotency is None or run.render is None:
-            return run.function(self._connection)
+            return run.function(self._connection, layer)
         before = records.answer_to(self._connection, run.idempotency.key)
         if before is not None:
             answer = stored_answer(before, run.idempotency)
             if isinstance(answer, KeyReused):
                 raise answer
             return answer
-        result = run.function(self._connection)
+        result = run.function(self._connection, layer)
         records.write(self._connection, [run.render(result)])
         return result
+
+
+def _without_keys(function: Callable[[Connection], T]) -> Callable[[Connection, KeyIndex], T]:
+    return lambda connection, _: function(connection)
 
 
 def _begun(work: Work) -> bool:

@@ -31,6 +31,8 @@
 }) }}
 -- Of the rows that went in, how many values are defaults, and how many were normalised to something else.
 {{ add_columns('ops.loads', {'defaulted': 'bigint', 'normalised': 'bigint'}) }}
+-- changed and removed: rows of the table that the load has changed, or removed; NULL is none.
+{{ add_columns('ops.loads', {'changed': 'bigint', 'removed': 'bigint'}) }}
 -- number, here and below: what came later has a higher one, in any of the tables. Times are no order: clocks go back.
 {{ number_rows('ops.loads', 'started_at') }}
 
@@ -73,6 +75,24 @@
     'actor': 'varchar',
 }) }};
 {{ number_rows('ops.replays', 'replayed_at') }}
+
+-- One row per row of a table of record that was changed or removed, or put in by a restore or one by one, until it is
+-- old enough. operation is insert, update or delete; before and after are the whole row as a JSON object, NULL where
+-- there was, or is, none. row_key is the primary key, as text. Only where a gate changes rows: Spark has a table of its
+-- own by that name, of what it has taken over.
+{% if takes_files() %}
+{{ make_table('ops.changes', {
+    'load_id': 'varchar not null',
+    'table_name': 'varchar not null',
+    'row_key': 'varchar not null',
+    'operation': 'varchar not null',
+    'before': 'varchar',
+    'after': 'varchar',
+    'changed_at': 'timestamp not null',
+    'actor': 'varchar',
+}) }};
+{{ number_rows('ops.changes', 'changed_at') }}
+{% endif %}
 
 -- One row per file that the service is asked to load, until it has. `behind` is the last line that was
 -- judged; of a trial, which changes nothing else, `result` says what it found.

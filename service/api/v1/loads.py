@@ -24,18 +24,20 @@ from service.formats.csv.dialect import Dialect
 from service.gate import Gate
 from service.ops import queries, records
 
-Kind = Literal["history", "file", "batch", "replay", "restore"]
+Kind = Literal["history", "file", "batch", "replay", "restore", "change", "erasure"]
 Status = Literal["running", "done", "refused", "failed"]
 LINES = ("lines", "header_lines", "blank_lines", "skipped_lines", "record_lines")
 
 
 class Counts(msgspec.Struct):
-    """``received = accepted + rejected + already_present``, for ever."""
+    """``received = accepted + rejected + already_present + changed + removed``, for ever."""
 
     received: int
     accepted: int
     rejected: int
     already_present: int
+    changed: int = 0
+    removed: int = 0
 
 
 class ColumnRead(msgspec.Struct):
@@ -74,6 +76,8 @@ class Load(msgspec.Struct):
     # Of the rows that went in: values that are defaults, or were normalised, where there are any.
     defaulted: int | msgspec.UnsetType = msgspec.UNSET
     normalised: int | msgspec.UnsetType = msgspec.UNSET
+    changed: int = 0
+    removed: int = 0
     tables: dict[str, Counts] | msgspec.UnsetType = msgspec.UNSET
     progress: Progress | msgspec.UnsetType = msgspec.UNSET  # of a file that is being loaded
     # Of a dry run: the first lines it would keep out, how the file is read, and its first rows.
