@@ -54,6 +54,7 @@ LATEST_BOOKS = (
     ("replays", "load_id"),
     ("loads", "removed"),
     ("changes", "number"),
+    ("erased", "key_hash"),
     ("trail", "number"),
     ("outcomes", "entry_id"),
     ("warehouse", "warehouse_id"),
