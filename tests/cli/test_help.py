@@ -76,7 +76,8 @@ def test_every_command_says_what_it_does_and_speaks_json(name):
     assert EVERY[name].help
     options = {option for parameter in EVERY[name].params for option in parameter.opts}
     assert "--json" in options
-    on_the_machine = ("completion", "dbt", "serve", "recover", "keys disable", "backups adopt")
+    on_the_machine = {"completion", "dbt", "serve", "recover", "keys disable"}
+    on_the_machine |= {"backups adopt", "lake adopt"}
     assert ("--url" in options) == (name not in on_the_machine)
 
 
