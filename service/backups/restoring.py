@@ -105,7 +105,7 @@ def restore(
     progress.begin("writing", sum(each.differences for each in results))
     for (table, _), result in zip(chosen, results, strict=True):
         _tell(connection, table, result.load_id)
-        _note(connection, table, ChangedBy(result.load_id or "", actor, started_at))
+        _note(connection, table, ChangedBy(load_id, actor, started_at))
         _apply(connection, table)
         progress.advance(result.differences)
         _record(connection, result, started_at, actor)

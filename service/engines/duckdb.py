@@ -52,6 +52,7 @@ LATEST_BOOKS = (
     ("files", "is_current"),
     ("rejections", "raw"),
     ("replays", "load_id"),
+    ("loads", "normalised"),
     ("loads", "removed"),
     ("changes", "number"),
     ("erased", "key_hash"),

@@ -55,6 +55,10 @@ class LoadRecord(OpsRecord, frozen=True, kw_only=True):
     blank_lines: int | None = None
     skipped_lines: int | None = None
     record_lines: int | None = None
+    # Of the rows that went in: how many values are defaults, and were normalised to something else.
+    # None: they were not counted yet.
+    defaulted: int | None = 0
+    normalised: int | None = 0
     number: int = 0
 
 

@@ -144,6 +144,7 @@ class Group:
             self.rows[batch.table.name].append(verdict.accepted)
             self.row_loads[batch.table.name].append(outcome.load_id or "")
         present = len(verdict.present)
+        sums = batch.sums_adjusted(verdict.rejected) if accepted else (0, 0)
         load = records.LoadRecord(
             load_id=outcome.load_id or "",
             table_name=batch.table.name,
@@ -157,6 +158,8 @@ class Group:
             started_at=insert.started_at,
             finished_at=utc_now(),
             actor=insert.actor,
+            defaulted=sums[0],
+            normalised=sums[1],
         )
         if insert.replay:
             self._take_replay(insert.replay, outcome, verdict, load)

@@ -57,6 +57,9 @@
 {#- A text as a JSON document in its canonical form, of type json; NULL where it is none. -#}
 {% macro json_document(text) -%}{{ return(adapter.dispatch('json_document')(text)) }}{%- endmacro %}
 
+{#- A text after the steps of a column's meta.normalise, a list of names. -#}
+{% macro normalised(text, steps) -%}{{ return(adapter.dispatch('normalised')(text, steps)) }}{%- endmacro %}
+
 {#- Whether a timestamp is in the years 0001 to 9999. -#}
 {% macro has_year_of_four_digits(timestamp) -%}
     {{ return(adapter.dispatch('has_year_of_four_digits')(timestamp)) }}

@@ -19,11 +19,11 @@ union all
 union all
 {{ landed_lines_that_do_not_follow(name) }}
 {%- set table = graph.nodes.values() | selectattr('schema', 'equalto', 'core') | selectattr('name', 'equalto', name) | first %}
-{%- set key, type = primary_key(table), (table.columns.values() | selectattr('name', 'equalto', primary_key(table)) | first).data_type %}
+{%- set key, type = primary_key(table), (table.columns.values() | selectattr('name', 'equalto', primary_key(table)) | first) %}
 union all
 select 'line ' || lines.line as lost
 from (
-    select line, {{ read_as(type, adapter.quote(key), name) }} as {{ adapter.quote(key) }}
+    select line, {{ read_as(type.data_type, as_kept(type, adapter.quote(key)), name) }} as {{ adapter.quote(key) }}
     from raw.{{ adapter.quote(name) }}
 ) as lines
 left join raw.{{ adapter.quote(name ~ '__exceptions') }} as exceptions on lines.line = exceptions.line

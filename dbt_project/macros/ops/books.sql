@@ -29,6 +29,8 @@
     'skipped_lines': 'bigint',
     'record_lines': 'bigint',
 }) }}
+-- Of the rows that went in, how many values are defaults, and how many were normalised to something else.
+{{ add_columns('ops.loads', {'defaulted': 'bigint', 'normalised': 'bigint'}) }}
 -- changed and removed: rows of the table that the load has changed, or removed; NULL is none.
 {{ add_columns('ops.loads', {'changed': 'bigint', 'removed': 'bigint'}) }}
 -- number, here and below: what came later has a higher one, in any of the tables. Times are no order: clocks go back.

@@ -47,16 +47,24 @@ class RejectedRow(msgspec.Struct):
 
 
 class TableOutcome(msgspec.Struct):
-    """What became of the rows of one table."""
+    """What became of the rows of one table; of those that went in, how many values are defaults,
+    and how many were normalised to something else, where there are any.
+    """
 
     received: int
     accepted: int
     rejected: int
     rejections: list[RejectedRow]
+    defaulted: int | UnsetType = UNSET
+    normalised: int | UnsetType = UNSET
 
 
 class InsertAnswer(msgspec.Struct):
-    """What became of the rows of a request for one table; `load_id` is null after a dry run."""
+    """What became of the rows of a request for one table; `load_id` is null after a dry run.
+
+    Of the rows that went in it says how many values are defaults, and how many were normalised to
+    something else, where there are any.
+    """
 
     load_id: str | None
     table: str
@@ -64,6 +72,8 @@ class InsertAnswer(msgspec.Struct):
     accepted: int
     rejected: int
     rejections: list[RejectedRow]
+    defaulted: int | UnsetType = UNSET
+    normalised: int | UnsetType = UNSET
 
 
 class InsertManyAnswer(msgspec.Struct):
@@ -94,7 +104,10 @@ def outcome_of_table(outcome: Outcome, verdict: Verdict) -> TableOutcome:
         for position, violations in sorted(verdict.rejected.items())
     ]
     kept_out = received - accepted - len(verdict.present)
-    return TableOutcome(received, accepted, kept_out, rejections)
+    defaulted, normalised = verdict.batch.sums_adjusted(verdict.rejected) if accepted else (0, 0)
+    return TableOutcome(
+        received, accepted, kept_out, rejections, defaulted or UNSET, normalised or UNSET
+    )
 
 
 def status_of(outcome: Outcome) -> int:

@@ -73,6 +73,9 @@ class Load(msgspec.Struct):
     blank_lines: int | None
     skipped_lines: int | None
     record_lines: int | None
+    # Of the rows that went in: values that are defaults, or were normalised, where there are any.
+    defaulted: int | msgspec.UnsetType = msgspec.UNSET
+    normalised: int | msgspec.UnsetType = msgspec.UNSET
     changed: int = 0
     removed: int = 0
     tables: dict[str, Counts] | msgspec.UnsetType = msgspec.UNSET
@@ -225,6 +228,8 @@ def page_of(entries: Sequence[records.LoadRecord]) -> Load:
         actor=first.actor,
         detail=first.detail,
         **_lines(None if several else first),
+        defaulted=sum(each.defaulted or 0 for each in entries) or msgspec.UNSET,
+        normalised=sum(each.normalised or 0 for each in entries) or msgspec.UNSET,
         tables={e.table_name: Counts(**_sums([e])) for e in entries} if several else msgspec.UNSET,
         **_sums(entries),  # type: ignore[arg-type]
     )

@@ -67,6 +67,10 @@
     {{ return("concat(replace(" ~ as_varchar(timestamp) ~ ", ' ', 'T'), 'Z')") }}
 {%- endmacro %}
 
+{% macro spark__normalised(text, steps) -%}
+    {{ exceptions.raise_compiler_error('Spark normalises no texts (meta.normalise: ' ~ steps | join(', ') ~ ')') }}
+{%- endmacro %}
+
 {% macro spark__has_year_of_four_digits(timestamp) -%}
     {{ return(timestamp ~ " between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999999'") }}
 {%- endmacro %}
