@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from service.dictionary.column_types import ColumnType
 from service.dictionary.rules import Rule
+from service.runtime.resolutions import OF_FILES, OnConflict
 
 __all__ = [
     "Column",
@@ -88,6 +89,7 @@ class Table:
     primary_key: str
     columns: tuple[Column, ...]
     owner: Owner | None = None
+    on_conflict: OnConflict = OF_FILES  # of files and history, where nobody says otherwise
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError if there is none."""

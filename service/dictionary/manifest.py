@@ -19,10 +19,11 @@ from service.dictionary import (
     Table,
 )
 from service.dictionary.column_types import TYPES
-from service.dictionary.file_options import WrongOption, read_files
+from service.dictionary.file_options import WrongOption, read_files, read_on_conflict
 from service.dictionary.mart_nodes import owner_of, read_exposure, read_mart
 from service.dictionary.report_nodes import read_report
 from service.dictionary.rules import KINDS
+from service.runtime.resolutions import OnConflict
 
 # Data tests that are about a table as a whole and judge no row.
 TABLE_TESTS = {"history_accounted_for"}
@@ -101,8 +102,20 @@ def _table(node: Node, own: Sequence[Node], groups: Mapping[str, Node]) -> Table
             f"{node['name']}.{key.name}: a primary key needs the rules not_null and unique"
         )
     return Table(
-        node["name"], node["description"], key.name, tuple(columns), owner_of(node, groups)
+        node["name"],
+        node["description"],
+        key.name,
+        tuple(columns),
+        owner_of(node, groups),
+        _on_conflict(node),
     )
+
+
+def _on_conflict(node: Node) -> OnConflict:
+    try:
+        return read_on_conflict(_meta(node).get("on_conflict"))
+    except WrongOption as error:
+        raise DictionaryError(f"{node['name']}{error}") from error
 
 
 def _check_files(node: Node) -> Mapping[str, tuple[str, ...]]:

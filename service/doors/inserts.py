@@ -23,6 +23,7 @@ from service.judge.rulebook import Rulebook
 from service.ops import records
 from service.runtime.clock import utc_now
 from service.runtime.metrics import Metrics
+from service.runtime.resolutions import OF_REQUESTS, OnConflict
 from service.warehouse.work import Idempotency, Insert, Outcome, StoredAnswer
 from service.warehouse.writer import Writer
 
@@ -51,6 +52,7 @@ class InsertOptions:
     render: Callable[[Outcome | RefusedRequest], records.AnswerRecord]
     strict: bool = False
     dry_run: bool = False
+    on_conflict: OnConflict = OF_REQUESTS
     actor: str | None = None
     idempotency: Idempotency | None = None
     check: Callable[[Iterable[str]], None] = _ignore  # refuses tables that are not to be touched
@@ -137,6 +139,7 @@ class Inserts:
             batches,
             strict=options.strict,
             dry_run=options.dry_run,
+            on_conflict=options.on_conflict,
             actor=options.actor,
             idempotency=options.idempotency,
             render=options.render,
@@ -162,8 +165,7 @@ class Inserts:
 
     def _count(self, outcome: Outcome) -> None:
         for verdict in outcome.verdicts:
-            name, accepted = verdict.batch.table.name, outcome.accepted(verdict)
-            self._metrics.judged(name, accepted, verdict.batch.received - accepted)
+            self._metrics.judged(verdict.batch.table.name, outcome.counts(verdict))
 
 
 def _judged_by_table(

@@ -17,7 +17,6 @@ from service.doors.replay_runs import (
     ReplayResult,
     ReplayRun,
     judged_again,
-    retry_of,
 )
 from service.engines.duckdb import Database
 from service.errors import Conflict
@@ -64,18 +63,19 @@ class Replays:
         judge = self._rulebook().judge(found.table)
         if body:
             batch = judge.judge(rows_of(body, content_type, judge.table), 1)
-            retry = retry_of(found, batch.payload(0))
+            item = ReplayItem(found, Correction(rejection_id, batch.payload(0).encode()))
         else:
-            batch = judged_again(judge, [ReplayItem(found, Correction(rejection_id))])
-            retry = retry_of(found, None)
+            item = ReplayItem(found, Correction(rejection_id))
+            batch = judged_again(judge, [item])
         insert = Insert(
             [batch],
             dry_run=options.dry_run,
+            on_conflict=item.on_conflict,
             kind="replay",
             actor=options.actor,
             idempotency=options.idempotency,
             render=options.render,
-            replay=Retries([retry]),
+            replay=Retries([item.retry()]),
         )
         return self._writer.insert(insert)
 

@@ -37,6 +37,7 @@ class LoadTold(msgspec.Struct, kw_only=True):
     accepted: int
     rejected: int
     already_present: int
+    changed: int = 0
     finished_at: datetime
     detail: str | None = None  # may quote what was sent: told where values are
 
@@ -61,7 +62,7 @@ class DeedTold(msgspec.Struct, kw_only=True):
 # `{new}` is what came behind a number, and what had not ended then.
 _LOADS = """
 select load_id, table_name, kind, source, status, received, accepted, rejected, already_present,
-    finished_at, detail
+    coalesce(changed, 0) as changed, finished_at, detail
 from ops.loads
 where {new} and finished_at is not null and (rejected > 0 or status in ('failed', 'refused'))
 order by number

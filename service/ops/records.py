@@ -55,6 +55,7 @@ class LoadRecord(OpsRecord, frozen=True, kw_only=True):
     blank_lines: int | None = None
     skipped_lines: int | None = None
     record_lines: int | None = None
+    on_conflict: str | None = None  # said of rows whose key is there; None: what the door does
     number: int = 0
 
 
@@ -84,7 +85,7 @@ class ReplayRecord(OpsRecord, frozen=True, kw_only=True):
     load_id: str
     rejection_id: str
     table_name: str
-    outcome: str  # accepted, rejected or already_present
+    outcome: str  # accepted, changed, rejected or already_present
     payload: str | None
     violations: str | None  # None: there are none, or the same as before
     replayed_at: datetime

@@ -54,6 +54,7 @@ def test_the_missing_department_has_arrived(client, settings):
         "hired_employees": {
             "received": 3,
             "accepted": 2,
+            "changed": 0,
             "rejected": 1,
             "already_present": 0,
             "reasons": [{"column": "department_id", "rule": "relationships", "rows": 1}],
@@ -277,7 +278,7 @@ def test_what_a_killed_service_has_left_is_said_to_have_ended(settings):
 def test_the_writer_says_which_rows_have_gone_in(client, settings):
     first, second = send(client, "departments", *[department("x")] * 2)
     replay(client, [{"rejection_id": first, "row": department(900)}])
-    tries = [in_writer.Retry(each, None, "[]", False) for each in (first, second)]
+    tries = [in_writer.Retry(each, None, "[]") for each in (first, second)]
     with duckdb.connect(str(settings.warehouse)) as connection:
         gone_in = in_writer.settled(connection, in_writer.Retries(tries), {"else"})
         assert gone_in is not None

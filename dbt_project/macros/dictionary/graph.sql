@@ -88,6 +88,7 @@
         {% do check_reference(table, rule, rules) %}
     {% endfor %}
     {% do check_files(table) %}
+    {% do on_conflict_of(table) %}
 {%- endmacro %}
 
 {#- What is said of the table's history (meta.csv), and of names that files have for its columns (meta.synonyms). -#}

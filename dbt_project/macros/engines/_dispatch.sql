@@ -50,6 +50,9 @@
     {{ return(adapter.dispatch('has_year_of_four_digits')(timestamp)) }}
 {%- endmacro %}
 
+{#- A value of a type as answers show it: a timestamp as a text like 2021-07-27T16:02:08Z, another as it is. -#}
+{% macro value_as_shown(value, type) -%}{{ return(adapter.dispatch('value_as_shown')(value, type)) }}{%- endmacro %}
+
 {#- This moment, as a timestamp in UTC. -#}
 {% macro utc_now() -%}{{ return(adapter.dispatch('utc_now')()) }}{%- endmacro %}
 
@@ -204,6 +207,9 @@
 
 {#- Whether a service loads files into it, one that is sent, or only tried, before a history: plain true or false. -#}
 {% macro takes_files() -%}{{ return(adapter.dispatch('takes_files')()) }}{%- endmacro %}
+
+{#- Whether lines can change rows that are there, as ops.changes tells: plain true or false. -#}
+{% macro changes_rows() -%}{{ return(adapter.dispatch('changes_rows')()) }}{%- endmacro %}
 
 {#- Whether the service that runs dbt has opened the file of a load, given by its id, for this run. -#}
 {% macro is_open(load_id) -%}{{ return(adapter.dispatch('is_open')(load_id)) }}{%- endmacro %}

@@ -50,6 +50,14 @@
     {{ return(timestamp ~ " between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999999'") }}
 {%- endmacro %}
 
+{% macro duckdb__value_as_shown(value, type) -%}
+    {{ return("replace(cast(" ~ value ~ " as varchar), ' ', 'T') || 'Z'" if type.startswith('timestamp') else value) }}
+{%- endmacro %}
+
+{% macro duckdb__changes_rows() -%}
+    {{ return(true) }}
+{%- endmacro %}
+
 {% macro duckdb__utc_now() -%}
     {{ return("cast(timezone('UTC', now()) as timestamp)") }}
 {%- endmacro %}

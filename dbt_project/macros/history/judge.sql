@@ -33,23 +33,27 @@
 
 {#- (line, state, violations) of each line that is not accepted: rejected, or already present. -#}
 {% macro lines_with_exceptions() -%}
+    {% set again = on_conflict() %}
+    {% if again == 'merge' %}{{ return(lines_with_exceptions_merged()) }}{% endif %}
     {% set uniques = rules_of(model) | selectattr('kind', 'equalto', 'unique') | list %}
     {% set kept, late, steps = kept_rows(), [], {} %}
     {#- What a line says that is there already. -#}
-    {% do steps.update({'present': lines_in_the_table(kept)}) %}
+    {% do steps.update({'present': lines_in_the_table(kept) if again == 'ignore' else no_lines()}) %}
     {#- What is wrong with a line by itself, or for want of a parent. -#}
     {% do steps.update({'own': lines_with_own_violations()}) %}
     {#- The first sound line of each value that is written more than once has it. -#}
     {% for rule in uniques %}
-        {% do steps.update({'first_' ~ rule.column: first_sound_lines(rule.column)}) %}
+        {% do steps.update({'first_' ~ rule.column: first_sound_lines(rule.column, ['own', 'present'])}) %}
         {% do late.append(lines_that_come_late(rule, kept)) %}
     {% endfor %}
     {% do steps.update({'taken': late | join('\nunion all\n')}) %}
     {#- What an earlier line says that is accepted. -#}
-    {% do steps.update({'repeated': lines_that_repeat(primary_key())}) %}
+    {% do steps.update({'repeated': lines_that_repeat(primary_key()) if again == 'ignore' else no_lines()}) %}
     {% do steps.update({'there_already': lines_there_already()}) %}
     {{ return(query_in_steps(steps, rejected_and_present_lines())) }}
 {%- endmacro %}
+
+{% macro no_lines() -%}select line from {{ typed_lines() }} where 1 = 0{%- endmacro %}
 
 {% macro lines_with_own_violations() -%}
     {{ violations_by_itself() }}
@@ -106,8 +110,8 @@
     ) as typed
 {%- endmacro %}
 
-{#- Of the values of a column that several lines have: (taken, line). -#}
-{% macro first_sound_lines(name) -%}
+{#- Of the values of a column that several lines have: (taken, line). Lines of the steps `unsound` claim none. -#}
+{% macro first_sound_lines(name, unsound) -%}
     {%- set column = adapter.quote(name) -%}
     select {{ column }} as taken, min(line) as line
     from (
@@ -115,8 +119,9 @@
         where {{ column }} in ({{ written_twice(name, typed_lines()) }})
     ) as typed
     where
-        not exists (select 1 from own where own.line = typed.line)
-        and not exists (select 1 from present where present.line = typed.line)
+        {%- for step in unsound %}
+        not exists (select 1 from {{ step }} where {{ step }}.line = typed.line){{ ' and' if not loop.last }}
+        {%- endfor %}
     group by {{ column }}
 {%- endmacro %}
 

@@ -7,6 +7,7 @@
     {% if load and load[0] %}
         {{ record_trial() }}
     {% elif load %}
+        {% if on_conflict() == 'merge' %}{{ change_rows_of_lines() }}{% endif %}
         {{ accept_rejections() }};
         {{ record_rejections(line_as_written(load[1], fromjson(load[2]))) }};
         {{ record_counts() }};
@@ -24,7 +25,7 @@
     {{ return(joined(delimiter, fields)) }}
 {%- endmacro %}
 
-{#- A line that is accepted now answers an earlier rejection of the same row. -#}
+{#- A line that is accepted now, or changes its row, answers an earlier rejection of the same row. -#}
 {% macro accept_rejections() -%}
     -- Joined so that the few rejections are kept in memory, and not the many lines.
     update ops.rejections set status = 'accepted'
@@ -38,7 +39,10 @@
             and earlier.status = 'open'
             and earlier.load_id in (select load_id from ops.loads where kind in ('history', 'file'))
             and lines.line > (select behind from {{ current_load() }})
-            and not exists (select 1 from {{ exceptions_of_lines() }} as exceptions where exceptions.line = lines.line)
+            and not exists (
+                select 1 from {{ exceptions_of_lines() }} as exceptions
+                where exceptions.line = lines.line and exceptions.state != 'changed'
+            )
     )
 {%- endmacro %}
 
@@ -107,7 +111,9 @@
 {#- Of history one record; a file's has been there since it was taken in, and is told when its last part is in. -#}
 {% macro record_counts() -%}
     {% set counts, added = counts_of_load(), {} %}
-    {% for name, count in counts.items() %}{% do added.update({name: 'loads.' ~ name ~ ' + ' ~ count}) %}{% endfor %}
+    {% for name, count in counts.items() %}
+        {% do added.update({name: 'coalesce(loads.' ~ name ~ ', 0) + ' ~ count}) %}
+    {% endfor %}
     {#- Of a load that an older version began they stay NULL. -#}
     {% for name in line_accounts() %}
         {% set sum = 'case when load.behind = 0 then 0 else loads.' ~ name ~ ' end + load.' ~ name %}
@@ -118,6 +124,7 @@
         'status': "'done'", 'started_at': 'started_at', 'finished_at': utc_now(), 'actor': 'actor'
     } %}
     {% do record.update(counts) %}
+    {% do record.update({'on_conflict': "nullif(on_conflict, 'ignore')"}) %}
     {% for name in line_accounts() %}{% do record.update({name: name}) %}{% endfor %}
     {{ upsert('ops.loads', ['load_id', 'table_name'], record, 'from ' ~ current_load() ~ " as load where kind = 'history'") }};
 
@@ -146,18 +153,18 @@
     }, 'from ' ~ current_load() ~ " where kind = 'history'") }}
 {%- endmacro %}
 
-{#- received, accepted, rejected and already_present of the lines behind `load.behind`: by name, a subquery each. -#}
+{#- received, accepted, changed, rejected and already_present of the lines behind `load.behind`: by name, a subquery each. -#}
 {% macro counts_of_load() -%}
     {% set lines = '(select count(*) from ' ~ landed_lines() ~ ' where line > load.behind)' %}
     {% set found = {} %}
-    {% for state in ['rejected', 'already_present'] %}
+    {% for state in ['changed', 'rejected', 'already_present'] %}
         {% do found.update({state:
             '(select count(*) from ' ~ exceptions_of_lines() ~ " where state = '" ~ state ~ "' and line > load.behind)"
         }) %}
     {% endfor %}
     {{ return({
-        'received': lines, 'accepted': lines ~ ' - ' ~ found.rejected ~ ' - ' ~ found.already_present,
-        'rejected': found.rejected, 'already_present': found.already_present
+        'received': lines, 'accepted': [lines, found.changed, found.rejected, found.already_present] | join(' - '),
+        'changed': found.changed, 'rejected': found.rejected, 'already_present': found.already_present
     }) }}
 {%- endmacro %}
 

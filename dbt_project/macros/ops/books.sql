@@ -31,6 +31,8 @@
 }) }}
 -- changed and removed: rows of the table that the load has changed, or removed; NULL is none.
 {{ add_columns('ops.loads', {'changed': 'bigint', 'removed': 'bigint'}) }}
+-- on_conflict: what was said of rows whose primary key is there (error, ignore, merge); NULL: what the door does.
+{{ add_columns('ops.loads', {'on_conflict': 'varchar'}) }}
 -- number, here and below: what came later has a higher one, in any of the tables. Times are no order: clocks go back.
 {{ number_rows('ops.loads', 'started_at') }}
 
@@ -107,6 +109,8 @@
     'asked_at': 'timestamp not null',
     'result': 'varchar',
 }, key=['load_id']) }};
+-- on_conflict: error, ignore or merge, what becomes of a row whose primary key is there; NULL is ignore.
+{{ add_columns('ops.files', {'on_conflict': 'varchar'}) }}
 {{ number_rows('ops.files', 'asked_at') }}
 
 -- One row per table in raw with lines of a file: the load that they are of. `state` is that of the history file and of

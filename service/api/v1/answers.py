@@ -47,22 +47,33 @@ class RejectedRow(msgspec.Struct):
 
 
 class TableOutcome(msgspec.Struct):
-    """What became of the rows of one table."""
+    """What became of the rows of one table.
+
+    ``received = accepted + changed + rejected + already_present``.
+    """
 
     received: int
     accepted: int
+    changed: int
     rejected: int
+    already_present: int
     rejections: list[RejectedRow]
 
 
 class InsertAnswer(msgspec.Struct):
-    """What became of the rows of a request for one table; `load_id` is null after a dry run."""
+    """What became of the rows of a request for one table; `load_id` is null after a dry run.
+
+    `changed` are rows that changed one which was there, `already_present` those that were there
+    with the same content: as ``Prefer: resolution=…`` asks.
+    """
 
     load_id: str | None
     table: str
     received: int
     accepted: int
+    changed: int
     rejected: int
+    already_present: int
     rejections: list[RejectedRow]
 
 
@@ -80,30 +91,35 @@ class InsertProblem(ProblemDocument):
     table: str | UnsetType | None = UNSET
     received: int | UnsetType = UNSET
     accepted: int | UnsetType = UNSET
+    changed: int | UnsetType = UNSET
     rejected: int | UnsetType = UNSET
+    already_present: int | UnsetType = UNSET
     rejections: list[RejectedRow] | UnsetType = UNSET
     tables: dict[str, TableOutcome] | UnsetType = UNSET
 
 
 def outcome_of_table(outcome: Outcome, verdict: Verdict) -> TableOutcome:
     """One table's part of an outcome, for the client."""
-    name, received = verdict.batch.table.name, verdict.batch.received
-    accepted = outcome.accepted(verdict)
+    name = verdict.batch.table.name
     rejections = [
         RejectedRow(position, outcome.rejection_ids.get((name, position)), violations)
         for position, violations in sorted(verdict.rejected.items())
     ]
-    kept_out = received - accepted - len(verdict.present)
-    return TableOutcome(received, accepted, kept_out, rejections)
+    counts = outcome.counts(verdict)
+    return TableOutcome(received=verdict.batch.received, rejections=rejections, **counts)
 
 
 def status_of(outcome: Outcome) -> int:
-    """201 when all rows went in, 207 when some did, 422 when none did; 200 for 201 on a dry run."""
+    """201 when all rows fit, 207 when some do, 422 when none does.
+
+    200 in place of 201 where no row is new, and on a dry run.
+    """
     accepted = sum(map(outcome.accepted, outcome.verdicts))
     received = sum(verdict.batch.received for verdict in outcome.verdicts)
-    if accepted < received:
-        return 207 if accepted else 422
-    return 200 if outcome.load_id is None else 201
+    rejected = sum(outcome.counts(verdict)["rejected"] for verdict in outcome.verdicts)
+    if rejected:
+        return 207 if rejected < received else 422
+    return 201 if accepted and outcome.load_id is not None else 200
 
 
 def created(answer: Any, location: str) -> Response[bytes]:

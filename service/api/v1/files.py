@@ -16,6 +16,7 @@ from service.api.http.bodies import media_type, streamed
 from service.api.http.describing import Link, ProblemDocument, described
 from service.api.http.idempotency import AS_SENT, answered_once
 from service.api.http.parameters import only_known
+from service.api.http.preferences import RowPreferences
 from service.api.http.problems import CONTENT_TYPE
 from service.api.v1.answers import encoded
 from service.dictionary.file_options import WrongOption, read_options
@@ -67,6 +68,7 @@ class FileController(Controller):
             problems=(413, 415, 507),
             once=True,
             encodings=True,
+            resolves=True,
             role="writer",
             leads_to=(Link("show_load", {"load_id": "/load_id"}),),
         ),
@@ -127,11 +129,13 @@ class FileController(Controller):
             nulls=null,
         )
         _check_type(request)
+        preferred = RowPreferences.of(request)
         upload = Upload(
             table=found,
             source=PurePath(filename.replace("\\", "/")).name[-255:] or "file.csv",
             options=options,
             is_trial=dry_run,
+            on_conflict=preferred.on_conflict,
             actor=actor_of(request),
         )
         path, limit = gate.loads.path_to_receive(upload), gate.settings.max_file_bytes
@@ -139,7 +143,8 @@ class FileController(Controller):
             async with streamed(request, path, limit, "file") as file:
 
                 async def take() -> Response[bytes]:
-                    return _taken(await asyncio.to_thread(gate.loads.take, path, upload))
+                    load = await asyncio.to_thread(gate.loads.take, path, upload)
+                    return _taken(load, preferred)
 
                 if dry_run:  # it changes nothing, and must not be taken for the load that follows
                     return await take()
@@ -161,11 +166,14 @@ def _options(**said: Any) -> DialectOptions:
         raise BadRequest(str(error)) from error
 
 
-def _taken(load: FileLoad) -> Response[bytes]:
+def _taken(load: FileLoad, preferred: RowPreferences) -> Response[bytes]:
     href = f"/v1/loads/{load.load_id}"
+    headers = {"Location": href}
+    if preferred.resolution:
+        headers["Preference-Applied"] = f"resolution={preferred.resolution}"
     return Response(
         encoded(LoadAsked(load.load_id, href, load.dialect.described())),
         status_code=202,
         media_type="application/json",
-        headers={"Location": href},
+        headers=headers,
     )

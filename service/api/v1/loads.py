@@ -23,6 +23,7 @@ from service.errors import Conflict
 from service.formats.csv.dialect import Dialect
 from service.gate import Gate
 from service.ops import queries, records
+from service.runtime.resolutions import OnConflict
 
 Kind = Literal["history", "file", "batch", "replay", "restore", "change", "erasure"]
 Status = Literal["running", "done", "refused", "failed"]
@@ -75,6 +76,7 @@ class Load(msgspec.Struct):
     record_lines: int | None
     changed: int = 0
     removed: int = 0
+    on_conflict: OnConflict | None = None  # of rows whose key is there; null: what the door does
     tables: dict[str, Counts] | msgspec.UnsetType = msgspec.UNSET
     progress: Progress | msgspec.UnsetType = msgspec.UNSET  # of a file that is being loaded
     # Of a dry run: the first lines it would keep out, how the file is read, and its first rows.
@@ -203,6 +205,8 @@ def page_of_trial(load: FileLoad) -> Load:
         actor=load.file.actor,
         detail=load.detail,
         **_lines(load.result),
+        changed=found.changed,
+        on_conflict=cast("OnConflict | None", load.file.on_conflict),
         progress=load.progress if load.status == "running" else msgspec.UNSET,
         rejections=found.rejections,
         dialect=load.dialect,
@@ -224,6 +228,7 @@ def page_of(entries: Sequence[records.LoadRecord]) -> Load:
         finished_at=_finished(entries),
         actor=first.actor,
         detail=first.detail,
+        on_conflict=cast("OnConflict | None", first.on_conflict),
         **_lines(None if several else first),
         tables={e.table_name: Counts(**_sums([e])) for e in entries} if several else msgspec.UNSET,
         **_sums(entries),  # type: ignore[arg-type]

@@ -59,6 +59,15 @@
     {{ return(timestamp ~ " between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999999'") }}
 {%- endmacro %}
 
+{% macro spark__value_as_shown(value, type) -%}
+    {{ return("concat(replace(cast(" ~ value ~ " as string), ' ', 'T'), 'Z')" if type.startswith('timestamp') else value) }}
+{%- endmacro %}
+
+{#- What history changes there, ops.changes could not tell in the same commit. -#}
+{% macro spark__changes_rows() -%}
+    {{ return(false) }}
+{%- endmacro %}
+
 {% macro spark__utc_now() -%}
     {{ return('current_timestamp()') }}
 {%- endmacro %}
