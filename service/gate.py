@@ -25,6 +25,7 @@ from service.doors.files import FileLoads
 from service.doors.inserts import Inserts
 from service.doors.replays import Replays
 from service.doors.restores import Restores
+from service.doors.row_changes import RowChanges
 from service.doors.tasks import Tasks
 from service.errors import NoSpace, NotFound, StoreUnavailable, Unavailable
 from service.judge.process.process_client import WorkerProcess
@@ -33,6 +34,7 @@ from service.lake.opened_lake import open_outbox, open_place, open_shipper
 from service.notices.hooks_file import read_hooks
 from service.notices.teller import Teller
 from service.ops import records, trail
+from service.ops.past_rows import forget_changes
 from service.ops.replays import end_interrupted
 from service.ops.trail import Deed
 from service.ops.violation_counts import ViolationCounts
@@ -168,6 +170,7 @@ class Gate:
         self.dbt_docs = DbtDocs(settings, writer)
         self.builds = Builds(settings, writer, deeds, self.reload, database.all_cores)
         self.copies = WarehouseCopies(settings, database)
+        self.row_changes = RowChanges(database, writer, self.metrics, current)
         self.replays = Replays(database, writer, self.metrics, current)
         self.restores = Restores(database, writer, deeds, self.tasks, self.places, current, codec)
         self.differences = Differences(database, self.tasks, current)
@@ -261,6 +264,7 @@ class Gate:
         """What is done every hour: forgets what is old enough, and looks for backups to copy."""
         self.forget_old_answers()
         self.teller.forget(utc_now() - timedelta(days=self.settings.hook_days))
+        self.forget_old_changes()
         self.copy_soon()
 
     def start_shipping(self) -> None:
@@ -272,6 +276,12 @@ class Gate:
         """Has backups copied, unless rows are missing: then nothing is changed."""
         if self.pairing and not self.losses:
             self.pairing.wake()
+
+    def forget_old_changes(self) -> None:
+        """Forgets what rows were before they changed, where that is long enough ago."""
+        if days := self.settings.changes_days:
+            before = utc_now() - timedelta(days=days)
+            self.writer.run(lambda connection: forget_changes(connection, before)).result()
 
     def forget_old_answers(self) -> None:
         """Forgets the answers to requests with an Idempotency-Key that are old enough."""

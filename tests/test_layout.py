@@ -78,6 +78,8 @@ SUBJECTS = {
         "reports",
         "restores",
         "rows",
+        "row_changes",
+        "row_history",
         "tables",
         "trail",
     ),

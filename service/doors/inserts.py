@@ -53,6 +53,7 @@ class InsertOptions:
     strict: bool = False
     dry_run: bool = False
     on_conflict: OnConflict = OF_REQUESTS
+    may_change: bool = True  # of a replay: whether rows that are there may be changed
     actor: str | None = None
     idempotency: Idempotency | None = None
     check: Callable[[Iterable[str]], None] = _ignore  # refuses tables that are not to be touched

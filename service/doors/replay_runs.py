@@ -55,6 +55,7 @@ class ReplayItem:
 
     stored: StoredRejection
     correction: Correction
+    may_change: bool = True  # whether whoever tries it may change rows
 
     @property
     def is_text(self) -> bool:
@@ -68,8 +69,10 @@ class ReplayItem:
         """What becomes of the row if its key is there: as its load had it.
 
         A line of a file is ignored if it is there already; but a corrected one is a row that
-        someone sends, which is judged as by an insert.
+        someone sends, which is judged as by an insert. Who may change no rows cannot by a replay.
         """
+        if self.stored.on_conflict == "merge" and not self.may_change:
+            return "ignore"
         is_line = self.stored.by_file and self.correction.json() is None
         return self.stored.on_conflict or (OF_FILES if is_line else OF_REQUESTS)
 

@@ -37,10 +37,13 @@ class Verdict:
     changes: list[pa.Table] = field(default_factory=list)
 
 
-def admit(batch: Batch, keys: KeyIndex) -> Verdict:
-    """Judges `batch` against `keys` and adds the keys of what is accepted to them."""
+def admit(batch: Batch, keys: KeyIndex, parents: KeyIndex | None = None) -> Verdict:
+    """Judges `batch` against `keys` and adds the keys of what is accepted to them.
+
+    What rows refer to is looked for among the keys of `parents`, where they are others.
+    """
     table = batch.table
-    orphans = Orphans(batch, keys)
+    orphans = Orphans(batch, parents or keys)
     uniques = [UniqueColumn(batch, each, keys, orphans) for each in table.columns if each.is_unique]
     rows = sorted(orphans.columns.keys() | set().union(*(each.rejected for each in uniques)))
     rejected = {

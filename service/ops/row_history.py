@@ -63,6 +63,16 @@ def row_as_json(table: Table, alias: str) -> str:
     return f"cast(to_json(struct_pack({', '.join(members)})) as varchar)"
 
 
+def stored_row(connection: Connection, table: Table, key: Any) -> str | None:
+    """The row of that primary key as a JSON object; None where there is none."""
+    found = connection.execute(
+        f"select {row_as_json(table, 'kept')} from {core(table.name)} as kept"
+        f" where kept.{quoted(table.primary_key)} = ?",
+        [key],
+    ).fetchone()
+    return found[0] if found else None
+
+
 def key_as_text(table: Table, alias: str) -> str:
     """An expression: the primary key of the row of `alias` as ``row_key`` has it."""
     kind = table.column(table.primary_key).type.name

@@ -98,7 +98,7 @@ class Metrics:
     def judged(self, table: str, counts: Mapping[str, int]) -> None:
         """Counts the rows of a request for `table`, by what became of them."""
         for outcome, count in counts.items():
-            if count or outcome in ("accepted", "rejected"):
+            if outcome in ("accepted", "rejected") or (count and outcome != "received"):
                 self._rows(table, outcome).inc(count)
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:

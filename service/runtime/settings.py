@@ -309,6 +309,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Path,
         Meta(description="The YAML file that says who is told of what; there need not be one."),
     ] = Path("hooks.yml")
+    changes_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="For how many days the history of rows is kept; 0: for ever.",
+        ),
+    ] = 365
     hook_days: Annotated[
         Count, Meta(description="How long it is remembered what hooks were told, in days.")
     ] = 30

@@ -7,6 +7,7 @@ from litestar import Request
 
 from service.api.http.middleware import header
 from service.api.http.negotiation import preference, preference_said
+from service.api.http.scopes import check_deed
 from service.runtime.resolutions import RESOLUTIONS, OnConflict
 
 
@@ -23,10 +24,14 @@ class RowPreferences:
 
         Raises:
             BadRequest: it asks for something that is not known.
+            Forbidden: it asks for changes of rows, and its key may not change any.
         """
         said = header(request, "prefer") or ""
         handling = preference(said, "handling", ("lenient", "strict"))
-        return cls(handling, preference_said(said, "resolution", RESOLUTIONS))
+        preferred = cls(handling, preference_said(said, "resolution", RESOLUTIONS))
+        if preferred.on_conflict == "merge":
+            check_deed(request, "change")
+        return preferred
 
     @property
     def on_conflict(self) -> OnConflict | None:

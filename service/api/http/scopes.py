@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 from litestar import Request
 
-from service.access.roles import Deed
+from service.access.roles import DEEDS, Deed, may
 from service.api.http.authentication import CALLER, Caller
 from service.errors import Forbidden, NotFound
 from service.gate import Gate
@@ -103,6 +103,7 @@ def _scopes() -> Mapping[str, CallScope]:
         _none: ("show_index", "read_schema"),
         _of_path: (
             *("show_table", "show_table_schema", "list_rows", "show_row", "list_facets"),
+            "show_row_history",
             "list_backups_of_table",
         ),
         _related: ("list_references",),
@@ -119,6 +120,10 @@ def _scopes() -> Mapping[str, CallScope]:
         "cancel_load": CallScope(("insert", "replay"), _of_load),
         "replay_rejection": CallScope(("replay",), _of_rejection),
         "replay_rejections": CallScope(("replay",), _none),
+        "put_row": CallScope(("change",), _of_path),
+        "patch_row": CallScope(("change",), _of_path),
+        "delete_row": CallScope(("change",), _of_path),
+        "delete_rows": CallScope(("change",), _of_path),
         "dismiss_rejection": CallScope(("dismiss",), _of_rejection),
         "dismiss_rejections": CallScope(("dismiss",), _of_query),
         "back_up_table": CallScope(("backup",), _of_path),
@@ -165,6 +170,21 @@ def check_tables(request: Request[Any, Any, Any], tables: Iterable[str] | None) 
     if tables is None:
         raise Forbidden("this key is for some tables: name one of them, as ?table=…")
     _check(caller, tables)
+
+
+def may_do(request: Request[Any, Any, Any], deed: Deed) -> bool:
+    """Whether the request's key may do a deed, too, which its call is not always."""
+    caller: Caller | None = request.scope.get(CALLER)  # type: ignore[assignment]
+    if caller is None:
+        return True
+    return may(caller.role, DEEDS[deed]) and (caller.only is None or deed in caller.only)
+
+
+def check_deed(request: Request[Any, Any, Any], deed: Deed) -> None:
+    """Raises Forbidden where the request's key may not do that deed."""
+    if not may_do(request, deed):
+        needs = DEEDS[deed]
+        raise Forbidden(f"this takes the role {needs}, and a key that may {deed}", needs=needs)
 
 
 def tables_of_rejections(gate: Gate, rejection_ids: Sequence[str]) -> set[str]:

@@ -66,6 +66,8 @@ class Schemas:
         row: Any = self._rows[about.name]
         if schema is Schema.ROW:
             return row
+        if schema is Schema.PATCH:
+            return self._patch(about)
         if schema is Schema.ROWS:
             return Annotated[list[row], self._number] | row
         assert schema is Schema.PAGE, schema
@@ -87,6 +89,19 @@ class Schemas:
         doc = f"A row of {table.name}; with `select`, of those columns alone."
         return msgspec.defstruct(
             f"{_title(table.name)}Selected", fields, namespace={"__doc__": doc}
+        )
+
+    def _patch(self, table: Table) -> Any:
+        fields = [
+            (each.name, each.type | UnsetType, UNSET)
+            for each in msgspec.structs.fields(self._rows[table.name])
+        ]
+        doc = f"The columns of a row of {table.name} that change."
+        return msgspec.defstruct(
+            f"{_title(table.name)}Patch",
+            fields,
+            forbid_unknown_fields=True,
+            namespace={"__doc__": doc},
         )
 
     def _by_table(self) -> Any:

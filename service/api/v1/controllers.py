@@ -20,20 +20,23 @@ from service.api.v1.rejections import RejectionController
 from service.api.v1.replays import ReplayController
 from service.api.v1.reports import ReportController
 from service.api.v1.restores import RestoreController
+from service.api.v1.row_changes import RowChangeController
+from service.api.v1.row_history import RowHistoryController
 from service.api.v1.rows import ReadController
 from service.api.v1.tables import TableController
 from service.api.v1.tasks import TaskController
 from service.api.v1.trail import TrailController
 
 
-class RowController(ReadController, InsertController):
-    """Rows, out and in: Litestar wants the methods of one path in one controller."""
+class RowController(ReadController, InsertController, RowChangeController):
+    """Rows, out and in, and changed: Litestar wants the methods of one path in one controller."""
 
 
 CONTROLLERS = [
     TableController,
     DictionaryController,
     RowController,
+    RowHistoryController,
     FacetController,
     FileController,
     LoadController,
