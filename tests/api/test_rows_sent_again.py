@@ -9,6 +9,7 @@ import pytest
 from tests.support.answers import is_problem
 from tests.support.door import Door, found
 from tests.support.rows import FORMATS, JSON, Row, department, hire, job
+from tests.support.uploads import OUTCOMES, followed, send
 
 IGNORE, MERGE = "ignore-duplicates", "merge-duplicates"
 BOOK = (
@@ -220,3 +221,32 @@ def test_metrics_and_the_audit_know_rows_that_changed_or_were_there(door: Door) 
         assert series in metrics
     audit = door.client.get("/v1/audit").json()
     assert audit["ok"], [check for check in audit["checks"] if not check["ok"]]
+
+
+def test_files_do_as_they_are_told(door: Door) -> None:
+    """By default a line that is there is ignored; one of other content changes nothing."""
+    same, other, new = door.fresh(3)
+    door.rows([department(same), department(other)])
+    content = f"id,department\n{same},Fleet Operations\n{other},Else\n{new},New\n{new},Newer\n"
+    # accepted, changed, rejected, already present
+    told_of = {
+        "reject-duplicates": (1, 0, 3, 0),
+        "": (1, 0, 2, 1),
+        MERGE: (1, 2, 0, 1),
+    }
+    for word, counts in told_of.items():
+        prefer = f"resolution={word}" if word else ""
+        dry = followed(door.client, send(door.client, "departments", content, prefer, dry_run=True))
+        assert tuple(dry[name] for name in OUTCOMES) == counts, word
+    taken = send(door.client, "departments", content, f"resolution={MERGE}")
+    assert taken.headers["preference-applied"] == f"resolution={MERGE}"
+    load = followed(door.client, taken)
+    assert tuple(load[name] for name in OUTCOMES) == told_of[MERGE]
+    assert (load["status"], load["detail"], load["on_conflict"]) == ("done", None, "merge")
+    assert names(door, [same, other, new]) == {
+        same: "Fleet Operations", other: "Else", new: "Newer",
+    }  # fmt: skip
+    kept = door.ask("select count(*) from ops.changes where load_id = ?", load["load_id"])
+    assert kept == [(2,)]
+    # The keys that the writer holds are those that are there now.
+    assert found(door.rows(department(new))) == {0: UNIQUE}
