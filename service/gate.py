@@ -31,7 +31,7 @@ from service.errors import NoSpace, NotFound, StoreUnavailable, Unavailable
 from service.judge.process.process_client import WorkerProcess
 from service.judge.rulebook import Rulebook
 from service.lake.opened_lake import open_outbox, open_place, open_shipper
-from service.notices.hooks_file import read_hooks
+from service.notices.hooks_file import hooks_of
 from service.notices.teller import Teller
 from service.ops import records, trail
 from service.ops.past_rows import forget_changes
@@ -75,7 +75,7 @@ class Gate:
         self.catalogue = self.places.primary
         self.lake_place = open_place(settings)
         self.pairing = _pairing_of(settings, self.places, self.metrics)
-        self._hooks = read_hooks(settings.hooks)
+        self._hooks = hooks_of(settings)
         self.keyring = Keyring(settings.keys_file)
         # How the service before this one ended, if out of order.
         self.died_before: str | None = None

@@ -62,7 +62,6 @@ def restore(
     entries: Sequence[Entry],
     catalogue: Catalogue,
     *,
-    dry_run: bool = False,
     actor: str | None = None,
     prepared: Prepared | None = None,
     steps: Steps = no_steps,
@@ -71,8 +70,8 @@ def restore(
     """Makes each table exactly what its backup holds, all of them together, parents first.
 
     To be called within a transaction on the write connection. Whatever is raised, the caller
-    rolls back and everything is as before. A dry run finds out the same and changes no table.
-    What was `prepared` is not read and judged again while it holds.
+    rolls back and everything is as before. What was `prepared` is not read and judged again while
+    it holds.
 
     Raises:
         UnknownTable: the dictionary has a table no more.
@@ -96,17 +95,16 @@ def restore(
     names = [table.name for table, _ in chosen]
     check_references(connection, dictionary, names)
     steps("judged")
-    load_id = None if dry_run else str(uuid4())
+    load_id = str(uuid4())
     results = [compare(connection, table, entry.backup_id, load_id) for table, entry in chosen]
-    if not dry_run:
-        progress.begin("writing", sum(each.differences for each in results))
-        for (table, _), result in zip(chosen, results, strict=True):
-            _tell(connection, table, result.load_id)
-            _note(connection, table, ChangedBy(result.load_id or "", actor, started_at))
-            _apply(connection, table)
-            progress.advance(result.differences)
-            _record(connection, result, started_at, actor)
-            steps(f"applied {table.name}")
+    progress.begin("writing", sum(each.differences for each in results))
+    for (table, _), result in zip(chosen, results, strict=True):
+        _tell(connection, table, result.load_id)
+        _note(connection, table, ChangedBy(result.load_id or "", actor, started_at))
+        _apply(connection, table)
+        progress.advance(result.differences)
+        _record(connection, result, started_at, actor)
+        steps(f"applied {table.name}")
     drop_staged(connection, names)
     return results
 
@@ -126,7 +124,7 @@ def _parents_first(dictionary: Dictionary, entries: Sequence[Entry]) -> list[tup
 def compare(
     connection: Connection, table: Table, backup_id: str, load_id: str | None = None
 ) -> RestoreResult:
-    """What the staged differences of a table come to."""
+    """What the staged differences of a table come to; without a load nothing is to be done."""
     before = count_rows(connection, table.name)
     counts = (f"count(*) filter ({WHAT} = '{what}')" for what in ("add", "remove", "change"))
     query = f"select {', '.join(counts)} from {staged(table.name)}"

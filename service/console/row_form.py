@@ -48,7 +48,10 @@ class FormField:
     def words(self) -> str:
         """What is demanded of a value, as a sentence; whether one is required is told elsewhere."""
         rules = [rule.words for rule in self.column.rules if rule.kind != "not_null"]
-        said = ", ".join([self.column.type.reads, *rules])
+        reads = self.column.type.reads
+        if any("written like" in words for words in rules):  # said once, by the stricter one
+            reads = reads.partition(" written like")[0]
+        said = ", ".join([reads, *rules])
         return f"{said[0].upper()}{said[1:]}."
 
 

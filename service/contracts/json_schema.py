@@ -21,8 +21,15 @@ COMMENT = (
     " value is unique and whether the row that it refers to is there depends on other rows:"
     " x-gatehouse says where that is asked. That a day is in the calendar is said by format alone."
 )
-_ENDS = {bits: {"minimum": -(1 << bits - 1), "maximum": (1 << bits - 1) - 1} for bits in (32, 64)}
-_WHOLE = {"integer": _ENDS[32], "bigint": _ENDS[64]}
+_ENDS = {
+    bits: {"minimum": -(1 << bits - 1), "maximum": (1 << bits - 1) - 1} for bits in (8, 16, 32, 64)
+}
+_WHOLE = {
+    "tinyint": _ENDS[8],
+    "smallint": _ENDS[16],
+    "integer": _ENDS[32],
+    "bigint": _ENDS[64],
+}
 # A text has no NUL; one that is not blank has a character that is seen.
 _TEXT = "^[^\0]*$"
 
@@ -59,7 +66,9 @@ def _property(column: Column, shown: Json) -> Json:
     said = {key: value for key, value in said.items() if key not in (*words, "examples")}
     said = {**_WHOLE.get(column.type.name, {}), **said, **_of_text(column)}
     if not column.required:
-        said["type"] = [said["type"], "null"]
+        if "type" in said:  # else it may be anything, and is null already
+            types = said["type"] if isinstance(said["type"], list) else [said["type"]]
+            said["type"] = [*types, "null"]
         if "enum" in said:
             said["enum"] = [*said["enum"], None]
     rules = [{**rule.described(), "words": rule.words} for rule in column.rules]

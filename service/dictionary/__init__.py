@@ -100,6 +100,15 @@ class Table:
         return {column.name: column for column in self.columns}
 
     @cached_property
+    def exact_columns(self) -> tuple[str, ...]:
+        """Those that are read from what was written: no decoder has room for all their values."""
+        return tuple(
+            column.name
+            for column in self.columns
+            if column.type.exactly or column.type.name == "bigint"
+        )
+
+    @cached_property
     def column_names(self) -> tuple[str, ...]:
         """In the order of the dictionary."""
         return tuple(column.name for column in self.columns)

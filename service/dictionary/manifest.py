@@ -18,11 +18,12 @@ from service.dictionary import (
     Rule,
     Table,
 )
-from service.dictionary.column_types import TYPES
+from service.dictionary.column_types import UnknownType, type_of
 from service.dictionary.file_options import WrongOption, read_files, read_on_conflict
 from service.dictionary.mart_nodes import owner_of, read_exposure, read_mart
 from service.dictionary.report_nodes import read_report
 from service.dictionary.rules import KINDS
+from service.dictionary.type_names import TypeName, read_type_name
 from service.runtime.resolutions import OnConflict
 
 # Data tests that are about a table as a whole and judge no row.
@@ -136,28 +137,38 @@ def _column(
     table: str, said: Node, tests: Iterable[Node], synonyms: tuple[str, ...] = ()
 ) -> Column:
     where = f"{table}.{said['name']}"
-    type_name = (said["data_type"] or "").lower()
-    if type_name not in TYPES:
-        raise DictionaryError(
-            f"{where}: data_type {type_name!r} is not known; known are {', '.join(TYPES)}"
-        )
+    try:
+        type_said = read_type_name(said["data_type"] or "")
+    except UnknownType as error:
+        raise DictionaryError(f"{where}: {error}") from error
+    own = [test for test in tests if test["column_name"] == said["name"]]
     # By kind, as macros/dictionary/graph.sql sorts them: the order of dbt's graph is not a promise.
     rules = sorted(
         (
-            _rule(where, type_name, said["name"], test)
-            for test in tests
-            if test["column_name"] == said["name"]
+            *_rule_of_length(where, type_said, said["name"], own),
+            *(_rule(where, type_said.kind, said["name"], test) for test in own),
         ),
         key=lambda rule: rule.kind,
     )
     return Column(
         said["name"],
-        TYPES[type_name],
+        type_of(type_said.text),
         said["description"],
         tuple(rules),
         _meta(said).get("example"),
         synonyms,
     )
+
+
+def _rule_of_length(
+    where: str, type_said: TypeName, column: str, own: Iterable[Node]
+) -> Iterable[Rule]:
+    """The rule max_length that a varchar(20) has; it must not be said besides."""
+    if type_said.kind != "varchar" or not type_said.parameters:
+        return
+    if any(test["test_metadata"]["name"] == "max_length" for test in own):
+        raise DictionaryError(f"{where}: {type_said.text} has the rule max_length already")
+    yield Rule("max_length", column, {"length": type_said.parameters[0]})
 
 
 def _rule(place: str, type_name: str, column: str, test: Node) -> Rule:

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-WHOLE = frozenset({"integer", "bigint"})
+from service.dictionary.typed_values import NUMBERS
+
+WHOLE = NUMBERS
 
 
 def bounds(args: dict[str, Any]) -> str:

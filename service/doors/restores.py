@@ -18,7 +18,7 @@ from service.backups.preparing import Prepared
 from service.backups.restoring import RestoreResult, restore
 from service.backups.safety import Safety
 from service.doors.tasks import Begun, Task, Tasks, unnoticed
-from service.engines.duckdb import Database, DatabaseError, as_problem
+from service.engines.duckdb import Database, DatabaseError
 from service.engines.engine import Connection
 from service.errors import Problem, Unavailable, Unprocessable
 from service.judge.rulebook import Rulebook
@@ -70,32 +70,6 @@ class Restores:
             Unprocessable, StoreUnavailable: as `backup_of`.
         """
         return self._places.find(place, lambda catalogue: catalogue.of_set(set_id))
-
-    def plan(self, found: Found, actor: str | None = None) -> Results:
-        """What a restore would do, found out beside the writer; nothing changes.
-
-        Raises:
-            UnknownTable, DamagedBackup, RulesBroken, DanglingReferences: as `restore`.
-        """
-        tables = [entry.table for entry in found.entries]
-        ids = [entry.backup_id for entry in found.entries]
-        with self._tasks.doing("comparison", tables, ids, actor) as task:
-            return self._planned(found, task.progress)
-
-    def _planned(self, found: Found, progress: RowProgress) -> Results:
-        dictionary = self._rulebook().dictionary
-        with closing(self._database.connect()) as connection:  # nothing is committed
-            try:
-                connection.execute("begin")
-                with self._database.all_cores():
-                    results = restore(
-                        *(connection, dictionary, found.entries, found.catalogue),
-                        dry_run=True,
-                        progress=progress,
-                    )
-                return _from(found.place, results)
-            except DatabaseError as error:
-                raise as_problem(error) from error
 
     def begin(
         self,

@@ -11,10 +11,12 @@ import pyarrow as pa
 from msgspec import UNSET
 
 from service.dictionary import Column, Table
+from service.dictionary.column_types import ColumnType
 from service.dictionary.timestamps import Mask
-from service.formats.bodies.repeated_fields import colons
+from service.formats.bodies.repeated_fields import colons, colons_of_json
 from service.judge.key_sets import KeySet, set_of_numbers
 
+EXACT = 1 << 53  # up to here each whole number is a double
 FEW = 10  # rows or values, which to see to one by one takes less time than to look at each row
 
 
@@ -25,6 +27,7 @@ class Columns:
     All have one item for each row; a doubtful one may have any values.
     """
 
+    table: Table
     rows: pa.Table
     keys: Mapping[str, Sequence[Any]]
     doubted: Mask
@@ -34,7 +37,7 @@ class Columns:
         if not self.doubted.any():
             return self
         rows = without(self.rows, np.flatnonzero(self.doubted).tolist())
-        return Columns(rows, KeysOf(rows), np.zeros(len(rows), np.bool_))
+        return Columns(self.table, rows, KeysOf(self.table, rows), np.zeros(len(rows), np.bool_))
 
 
 def without(rows: pa.Table, left_out: Sequence[int]) -> pa.Table:
@@ -56,12 +59,12 @@ def key_columns(table: Table) -> list[Column]:
 class KeysOf(dict[str, Sequence[Any]]):
     """The values of `rows` in the key columns; each is read when it is asked for."""
 
-    def __init__(self, rows: pa.Table | pa.RecordBatch) -> None:
+    def __init__(self, table: Table, rows: pa.Table | pa.RecordBatch) -> None:
         super().__init__()
-        self._rows = rows
+        self._table, self._rows = table, rows
 
     def __missing__(self, name: str) -> Sequence[Any]:
-        self[name] = _values(self._rows[name])
+        self[name] = key_values(self._table.column(name).type, self._rows[name])
         return self[name]
 
 
@@ -74,8 +77,11 @@ def sets_of(table: Table, rows: pa.RecordBatch) -> dict[str, KeySet]:
     }
 
 
-def _values(column: pa.Array | pa.ChunkedArray) -> Sequence[Any]:
-    if pa.types.is_integer(column.type) and column.null_count == 0:
+def key_values(kind: ColumnType, column: pa.Array | pa.ChunkedArray) -> Sequence[Any]:
+    """The values of a key column: whole numbers as they are, others as they are shown."""
+    if not kind.is_whole:
+        return kind.texts(column)
+    if column.null_count == 0:
         return column.to_numpy().tolist()  # type: ignore[no-any-return]
     return column.to_pylist()  # type: ignore[no-any-return]
 
@@ -84,7 +90,7 @@ class ColumnReader:
     """Reads structs of one table."""
 
     def __init__(self, table: Table, struct: type[msgspec.Struct]) -> None:
-        self._names = list(table.column_names)
+        self._table, self._names = table, list(table.column_names)
         self._columns = [table.column(name) for name in struct.__struct_fields__]
         self._fields = [attrgetter(name) for name in struct.__struct_fields__]
         self._key_columns = [column.name for column in key_columns(table)]
@@ -107,10 +113,23 @@ class ColumnReader:
             found += len(written)
             if not column.required:
                 found -= written.count(UNSET)
-            if column.type.struct is str:
+            if column.type.struct is msgspec.Raw:
+                raws = (value for value in written if isinstance(value, msgspec.Raw))
+                found += colons_of_json(b"".join(raws))
+            elif column.type.struct is str:
                 texts = "".join(written if column.required else filter(None, written))
                 found += colons(texts.encode("utf-8", "surrogatepass"))
         return found
+
+    def large(self, values: Sequence[Sequence[Any]]) -> list[int]:
+        """The rows with a whole number that a double may have rounded."""
+        found: set[int] = set()
+        for column, written in zip(self._columns, values, strict=True):
+            if column.type.name == "bigint":
+                found.update(
+                    i for i, value in enumerate(written) if value and not -EXACT <= value <= EXACT
+                )
+        return sorted(found)
 
     def columns(self, values: Sequence[Sequence[Any]]) -> Columns:
         """The values as Arrow columns, with the rows that a rule or a type doubts."""
@@ -122,9 +141,15 @@ class ColumnReader:
             arrays[column.name], doubts = self._column(column, written)
             doubted |= doubts
             if column.name in self._key_columns:
-                keys[column.name] = written
+                keys[column.name] = self._keys(column, arrays[column.name], written)
         rows = pa.table([arrays[name] for name in self._names], names=self._names)
-        return Columns(rows, keys, doubted)
+        return Columns(self._table, rows, keys, doubted)
+
+    @staticmethod
+    def _keys(column: Column, array: pa.Array, written: Sequence[Any]) -> Sequence[Any]:
+        if column.type.is_whole or column.type.name == "varchar":
+            return written
+        return column.type.texts(array)
 
     def _column(self, column: Column, values: Sequence[Any]) -> tuple[pa.Array, Mask]:
         array, doubted = column.type.decoded(values)

@@ -5,6 +5,7 @@ columns become Arrow arrays, and the other rules look at whole columns. Only row
 these steps doubts are read value by value, to name every violation.
 """
 
+import re
 from collections.abc import Sequence
 from itertools import accumulate, compress
 from typing import Any
@@ -20,6 +21,8 @@ from service.judge.row_struct import struct_of
 from service.judge.value_by_value import judged_by_value
 from service.runtime.wording import counted
 
+_has_point = re.compile("[.eE]").search
+
 
 class Judge:
     """Judges rows of one table."""
@@ -28,6 +31,7 @@ class Judge:
         self.table = table
         self.struct = struct_of(table)
         self._reader = ColumnReader(table, self.struct)
+        self._bigints = [each.name for each in table.columns if each.type.name == "bigint"]
 
     def judge(self, rows: Rows, max_rows: int | None = None) -> Batch:
         """The rows that fit, as Arrow columns, and those that do not, with every reason.
@@ -57,6 +61,8 @@ class Judge:
             positions, there = list(compress(positions, structs)), list(filter(None, structs))
         values = self._reader.values(there)
         columns = self._reader.columns(values)
+        for i in self._reader.large(values):
+            columns.doubted[i] |= self._is_rounded(rows, positions[i])
         if rows.drops_repeated and rows.colons(positions) != self._reader.colons(values):
             columns.doubted |= [bool(rows.repeated(i)) for i in positions]
         if not columns.doubted.any() and len(positions) == len(structs):
@@ -69,6 +75,10 @@ class Judge:
             values = self._reader.values([read.get(i, structs[i]) for i in certain])
             columns = self._reader.columns(values)
         return self._batch(rows, len(structs), certain, columns.certain(), broken)
+
+    def _is_rounded(self, rows: Rows, position: int) -> bool:
+        """Whether a large number is written with a point: a decoder makes a double of it first."""
+        return any(map(_has_point, rows.exact(position, self._bigints).values()))
 
     def _batch(
         self,
@@ -89,6 +99,10 @@ class Judge:
         values = self._reader.values([struct for _, structs in requests for struct in structs])
         columns = self._reader.columns(values)
         sent = sum(rows.colons(range(len(structs))) for rows, structs in requests)
+        if large := self._reader.large(values):
+            places = [(rows, i) for rows, structs in requests for i in range(len(structs))]
+            if any(self._is_rounded(*places[i]) for i in large):
+                return None
         # No request has fewer than its values account for: if the sums are equal, each is.
         if sent != self._reader.colons(values) or columns.doubted.any():
             return None

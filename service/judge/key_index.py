@@ -1,13 +1,14 @@
 """The values of the key columns, in memory: what is taken, and what can be referred to.
 
-Whole numbers are held in roaring bitmaps (10 million ids take about 2 MB), text in sets. They
-change only after a commit; the primary key in DuckDB is the backstop.
+Whole numbers are held in roaring bitmaps (10 million ids take about 2 MB), what else there is as
+text in sets. They change only after a commit; the primary key in DuckDB is the backstop.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from service.dictionary import Dictionary, Table
+from service.dictionary.column_types import ColumnType, type_of
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted
 from service.judge.key_sets import KeySet, key_set, set_of_numbers, signed
@@ -107,7 +108,7 @@ class KeyIndex:
         """Reads the keys of `tables` as they are in the warehouse."""
         for name in tables:
             for column, type_name in unique_columns(self._dictionary.tables[name]):
-                self._sets[name, column] = _stored(connection, name, column, type_name)
+                self._sets[name, column] = _stored(connection, name, column, type_of(type_name))
 
     def counts(self) -> Mapping[str, int]:
         """The number of rows of each table, by its primary key."""
@@ -115,13 +116,16 @@ class KeyIndex:
         return {t.name: len(self._sets.get((t.name, t.primary_key), ())) for t in tables}
 
 
-def _stored(connection: Connection, table: str, column: str, type_name: str) -> KeySet:
+def _stored(connection: Connection, table: str, column: str, kind: ColumnType) -> KeySet:
     found = connection.execute(
         f"select {quoted(column)} as key from {core(table)} where {quoted(column)} is not null"
     )
-    if type_name == "varchar":
+    if kind.name == "varchar":
         return {row[0] for row in found.fetchall()}
-    keys = key_set(type_name, ())
+    keys = key_set(kind.name, ())
     for batch in found.to_arrow_reader(1_000_000):
-        keys |= set_of_numbers(batch.column(0).to_numpy(zero_copy_only=False))
+        if kind.is_whole:
+            keys |= set_of_numbers(batch.column(0).to_numpy(zero_copy_only=False))
+        else:
+            keys.update(kind.texts(batch.column(0)))
     return keys

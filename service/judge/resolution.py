@@ -23,12 +23,12 @@ from service.judge.admission import (
     in_order,
     rows_with,
     values_of,
-    values_of_broken,
     violation_of,
 )
 from service.judge.batch import Batch, Violation
 from service.judge.columns import KeysOf, key_columns, without
 from service.judge.key_index import KeyIndex
+from service.judge.owners import Owners, still_referred_to
 from service.runtime.resolutions import OnConflict
 
 
@@ -47,8 +47,8 @@ class RowsThere(Protocol):
         key and then by name.
         """
 
-    def referred(self, child: Table, column: Column, values: Sequence[Any]) -> set[Any]:
-        """Those of `values` that rows of `child` have in a column of theirs."""
+    def referred(self, table: Table, rows: pa.Table, child: Table, column: Column) -> set[Any]:
+        """Which values of the stored rows that have the keys of `rows` a column of `child` has."""
 
 
 def admit_again(batch: Batch, keys: KeyIndex, kept: RowsThere, on_conflict: OnConflict) -> Verdict:
@@ -97,7 +97,13 @@ def _others(batch: Batch, left_out: Sequence[int]) -> Batch:
     rows = without(batch.fitting, left_out)
     positions = [each for row, each in enumerate(batch.positions) if row not in gone]
     return Batch(
-        batch.table, batch.received, rows, positions, KeysOf(rows), batch.broken, batch.rows
+        batch.table,
+        batch.received,
+        rows,
+        positions,
+        KeysOf(batch.table, rows),
+        batch.broken,
+        batch.rows,
     )
 
 
@@ -112,7 +118,8 @@ def _repeated(batch: Batch, verdict: Verdict) -> list[int]:
     if not rows:
         return []
     name = batch.table.primary_key
-    accepted = {key: i for i, key in enumerate(verdict.accepted[name].to_pylist())}
+    keys = KeysOf(batch.table, verdict.accepted)[name]
+    accepted = {key: i for i, key in enumerate(keys)}
     pairs = ((row, accepted.get(batch.keys[name][row])) for row in rows)
     return [
         batch.positions[row]
@@ -149,7 +156,7 @@ class _Merging:
         self._uniques = [c for c in table.columns if c.is_unique and c.name != name]
         self._key_values = self._batch.keys[name]
         self._before = self._values_before()
-        self._owners = [_Owners(self._batch, c, self._before, keys, self._orphans)
+        self._owners = [Owners(self._batch, c, self._before, keys, self._orphans)
                         for c in self._uniques]  # fmt: skip
         self._referred = list(self._columns_referred_to())
 
@@ -180,8 +187,11 @@ class _Merging:
         """The unique values of the stored rows, by their key and the column."""
         if not (self._uniques and self._stored):
             return {}
-        rows = self._batch.fitting.take(pa.array(sorted(self._stored), pa.int64()))
-        return self._kept.values(self._table, rows, [c.name for c in self._uniques])
+        names = [column.name for column in self._uniques]
+        return self._kept.values(self._table, self._rows_there(), names)
+
+    def _rows_there(self) -> pa.Table:
+        return self._batch.fitting.take(pa.array(sorted(self._stored), pa.int64()))
 
     def _columns_referred_to(self) -> Iterator[tuple[Column, Table, set[Any]]]:
         """Column, table that refers to it, and the values of stored rows that it refers to."""
@@ -193,9 +203,8 @@ class _Merging:
                 name = rule.args["field"]
                 if name == self._table.primary_key:
                     continue  # which a change leaves as it is
-                before = [row[name] for row in self._before.values() if row[name] is not None]
-                if before:
-                    found = self._kept.referred(child, column, before)
+                if self._before:
+                    found = self._kept.referred(self._table, self._rows_there(), child, column)
                     yield self._table.column(name), child, found
 
     def _violations(self) -> Iterator[tuple[int, list[Violation]]]:
@@ -272,38 +281,3 @@ class _Merging:
             gone = {value for value in left if value is not None}.difference(taken)
             self._keys.remove(place, list(gone))
             self._keys.add(place, [value for value in taken if value is not None])
-
-
-class _Owners:
-    """To which key each value of a unique column belongs, for the time of a batch."""
-
-    def __init__(
-        self,
-        batch: Batch,
-        column: Column,
-        before: Mapping[Any, Any],
-        keys: KeyIndex,
-        orphans: Orphans,
-    ) -> None:
-        self.column, self._before = column, before
-        place = batch.table.name, column.name
-        values, own = batch.keys[column.name], batch.keys[batch.table.primary_key]
-        self._taken = keys.taken(place, values_of([batch], column)[0])
-        self._taken |= keys.taken(place, values_of_broken(batch, column))
-        self._first: dict[Any, tuple[int, Any]] = {}  # position and key of the first that claims it
-        for row, position in enumerate(batch.positions):
-            if row not in orphans.columns:
-                self._first.setdefault(values[row], (position, own[row]))
-
-    def is_of_another(self, key: Any, value: Any, position: int) -> bool:
-        """Whether the row at `position`, which has `key`, cannot have `value`."""
-        if value in self._taken:
-            return bool(self._before.get(key, {}).get(self.column.name) != value)
-        first = self._first.get(value)
-        return first is not None and first[0] < position and first[1] != key
-
-
-def still_referred_to(column: Column, child: Table, value: Any) -> Violation:
-    """That a row cannot leave the value that rows of `child` refer to."""
-    message = f"{child.name} refers to the {column.name} that is there"
-    return Violation(column.name, "relationships", message, value)

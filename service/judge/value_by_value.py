@@ -1,19 +1,19 @@
 """Rows judged value by value, to name every violation: those that the fast way doubts."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
 from service.dictionary import Column, Table
-from service.dictionary.written_values import Unreadable
+from service.dictionary.written_values import JsonText, Unreadable
 from service.errors import shortened
 from service.formats.bodies.fields import TOLD
 from service.formats.bodies.rows_protocol import MalformedRow, Rows, decoding
 from service.judge.batch import Broken, Violation
-from service.judge.columns import key_columns, mask
+from service.judge.columns import key_values, mask
 
 Violations = list[list[Violation]]  # of each row that is judged
 
@@ -29,31 +29,50 @@ def judged_by_value(
     order = sorted(positions)
     with decoding():
         sent = [rows.plain(position) for position in order]
+        meant = [rows.exact(position, table.exact_columns) for position in order]
     objects = [row if isinstance(row, dict) else {} for row in sent]
     violations: Violations = [[] for _ in sent]
-    read = {
-        column.name: _judged_column(column, objects, violations, rows.from_text)
-        for column in table.columns
-    }
-    keys = [column.name for column in key_columns(table)]
+    read, keys = {}, {}
+    for column in table.columns:
+        fields = [
+            Field(row.get(column.name), exact.get(column.name))
+            for row, exact in zip(objects, meant, strict=True)
+        ]
+        read[column.name], array = _judged_column(column, fields, violations, rows.from_text)
+        if column.is_unique or column.reference:
+            keys[column.name] = _keys(column, read[column.name], array)
     broken: dict[int, Broken] = {}
     fitting: dict[int, msgspec.Struct] = {}
     for i, position in enumerate(order):
         _judge_fields(table, sent[i], rows, position, violations[i])
         values = {name: read[name][i] for name in read}
         if violations[i]:
-            broken[position] = Broken(violations[i], {name: values[name] for name in keys})
+            broken[position] = Broken(violations[i], {name: keys[name][i] for name in keys})
         else:
             fitting[position] = struct(**values)
     return broken, fitting
 
 
+class Field(NamedTuple):
+    """One field of a row: its plain value, and how JSON has it where the digits count."""
+
+    plain: Any
+    exact: JsonText | None
+
+    @property
+    def told(self) -> Any:
+        """As a violation tells it: a decoder may have rounded a number."""
+        return str(self.exact) if self.exact and isinstance(self.plain, float) else self.plain
+
+
 def _judged_column(
-    column: Column, rows: Sequence[dict[Any, Any]], violations: Violations, from_text: bool
-) -> list[Any]:
-    """The read values of a column, None where there is none; what is wrong joins `violations`."""
-    written = [row.get(column.name) for row in rows]
-    read = _read(column, written, violations, from_text)
+    column: Column, fields: Sequence[Field], violations: Violations, from_text: bool
+) -> tuple[list[Any], pa.Array]:
+    """The read values of a column, None where there is none, and as an array those that are there;
+    what is wrong joins `violations`.
+    """
+    read = _read(column, fields, violations, from_text)
+    written = [field.told for field in fields]
     # A value that could not be read is not missing.
     missing = [i for i, value in enumerate(written) if value is None]
     there = [i for i, value in enumerate(read) if value is not None]
@@ -67,21 +86,28 @@ def _judged_column(
         for i in breaking:
             message = rule.message(written[i])
             violations[i].append(Violation(column.name, rule.kind, message, written[i]))
-    return read
+    return read, array
+
+
+def _keys(column: Column, read: Sequence[Any], array: pa.Array) -> Sequence[Any]:
+    """The values of a key column as `key_values` has them, where there are any."""
+    there = iter(key_values(column.type, array))
+    return [None if value is None else next(there) for value in read]
 
 
 def _read(
-    column: Column, written: Sequence[Any], violations: Violations, from_text: bool
+    column: Column, fields: Sequence[Field], violations: Violations, from_text: bool
 ) -> list[Any]:
     read_one = column.type.from_text if from_text else column.type.read
     read: list[Any] = []
-    for i, value in enumerate(written):
+    for i, field in enumerate(fields):
+        value = field.exact or field.plain
         try:
-            read.append(None if value is None else read_one(value))
+            read.append(None if field.plain is None else read_one(value))
         except Unreadable as error:
             read.append(None)
             message = f"{column.name} {error.said or f'is not {column.type.reads}'}"
-            violations[i].append(Violation(column.name, "type", message, value))
+            violations[i].append(Violation(column.name, "type", message, field.told))
     return read
 
 

@@ -40,7 +40,15 @@ from service.spark.landed_history import HistoryFile, forget_others, land_histor
 from service.spark.verified_backups import list_backups
 from service.stores.kinds import open_store
 
-TARGET = "spark"
+LOGGING = "log4j2.properties"
+
+
+# Packages that a target of profiles.yml needs, and what brings them.
+NEEDED = {
+    "spark": (("dbt.adapters.spark", "gatehouse[spark]"), ("pyspark", "gatehouse[spark]")),
+    "spark_thrift": (("pyhive", "dbt-spark[PyHive]"),),
+    "spark_connect": (("grpc", "pyspark[connect]==3.5.7"),),
+}
 
 
 class CannotBuild(Exception):
@@ -86,13 +94,23 @@ def build_on_spark(
 
 def check(settings: Settings) -> None:
     """Raises CannotBuild or WrongJar where something is missing that a build needs."""
-    for package, name in (("dbt.adapters.spark", "dbt-spark"), ("pyspark", "pyspark")):
+    target = target_of(settings)
+    for package, wanted in (*NEEDED["spark"], *NEEDED[target]):
         if importlib.util.find_spec(package) is None:
-            raise CannotBuild(f"{name} is not installed: pip install 'gatehouse[spark]'")
+            name = package.replace("dbt.adapters.", "dbt-")
+            raise CannotBuild(f"{name} is not installed: pip install '{wanted}'")
+    if target != "spark":  # the server has what it needs
+        return
     home = os.environ.get("JAVA_HOME")
     if shutil.which("java") is None and not (home and Path(home, "bin/java").is_file()):
         raise CannotBuild("there is no Java 17 (Debian, Ubuntu: apt install openjdk-17-jre)")
     check_jars(settings.spark_jars)
+
+
+def target_of(settings: Settings) -> str:
+    """The target of profiles.yml: Spark in this process, or a server of Thrift or Connect."""
+    scheme = settings.spark_master.partition("://")[0]
+    return {"thrift": "spark_thrift", "sc": "spark_connect"}.get(scheme, "spark")
 
 
 def _build(
@@ -130,15 +148,23 @@ def _tell_dbt(settings: Settings) -> Settings:
     """profiles.yml and the macros read these; dbt's artefacts have a folder of their own."""
     make_folder(settings.spark_folder, READABLE)
     os.environ |= {
-        "DBT_TARGET": TARGET,
+        "DBT_TARGET": target_of(settings),
         "GATEHOUSE_LAKE": spark_path(lake_of(settings)),
         "GATEHOUSE_SPARK_FOLDER": str(settings.spark_folder),
         "GATEHOUSE_SPARK_JARS": str(settings.spark_jars),
+        "GATEHOUSE_SPARK_LOGGING": str(_logging()),
         "GATEHOUSE_SPARK_MASTER": settings.spark_master,
         "GATEHOUSE_SPARK_MEMORY": settings.spark_memory,
         "GATEHOUSE_SPARK_PARTITIONS": str(settings.spark_partitions),
     }
     return msgspec.structs.replace(settings, warehouse=settings.spark_folder / "dbt.duckdb")
+
+
+def _logging() -> Path:
+    """Says what Spark logs: the file of its user, or ours."""
+    folder = os.environ.get("SPARK_CONF_DIR")
+    own = Path(folder, LOGGING) if folder else None
+    return own.resolve() if own and own.is_file() else Path(__file__).with_name(LOGGING)
 
 
 @contextmanager

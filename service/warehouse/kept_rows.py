@@ -9,10 +9,12 @@ from service.dictionary import Column, Dictionary, Table
 from service.engines.duckdb import query_arrow
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted
+from service.judge.columns import KeysOf
 from service.warehouse.group_rows import write_rows
 from service.warehouse.work import Group
 
 NUMBER = "number of the row"  # a column that no table has
+AT_ONCE = 1 << 16  # rows
 
 
 class KeptRows:
@@ -44,26 +46,31 @@ class KeptRows:
 
     def values(self, table: Table, rows: pa.Table, names: Sequence[str]) -> Mapping[Any, Any]:
         """The values of the columns `names` of the stored rows that have the keys of `rows`, by
-        key and then by name.
+        key and then by name; they are as in `Batch.keys`.
         """
-        key = quoted(table.primary_key)
         columns = ", ".join(map(quoted, (table.primary_key, *names)))
-        found = query_arrow(
+        there = self._those_of(table, rows, f"select {columns}")
+        found = KeysOf(table, there.to_arrow_reader(AT_ONCE).read_all())
+        values = zip(*(found[name] for name in names), strict=True)
+        return {
+            key: dict(zip(names, row, strict=True))
+            for key, row in zip(found[table.primary_key], values, strict=True)
+        }
+
+    def referred(self, table: Table, rows: pa.Table, child: Table, column: Column) -> set[Any]:
+        """Which values of the stored rows that have the keys of `rows` a column of `child` has."""
+        assert column.reference is not None
+        self._bring_in(child, None)
+        name, field = quoted(column.name), quoted(column.reference.args["field"])
+        distinct = f"select distinct {name} from {core(child.name)} where {name} in (select {field}"
+        there = self._those_of(table, rows, distinct, ")").to_arrow_reader(AT_ONCE).read_all()
+        return set(KeysOf(child, there)[column.name])
+
+    def _those_of(self, table: Table, rows: pa.Table, select: str, rest: str = "") -> Connection:
+        """The stored rows that have the keys of `rows`."""
+        key = quoted(table.primary_key)
+        return query_arrow(
             self._connection,
-            f"select {columns} from {core(table.name)}"
-            f" where {key} in (select {key} from arrow_rows)",
+            f"{select} from {core(table.name)} where {key} in (select {key} from arrow_rows){rest}",
             rows.select([table.primary_key]),
         )
-        return {row[0]: dict(zip(names, row[1:], strict=True)) for row in found.fetchall()}
-
-    def referred(self, child: Table, column: Column, values: Sequence[Any]) -> set[Any]:
-        """Those of `values` that rows of `child` have in a column of theirs."""
-        self._bring_in(child, None)
-        name = quoted(column.name)
-        found = query_arrow(
-            self._connection,
-            f"select distinct {name} from {core(child.name)}"
-            f" where {name} in (select value from arrow_rows)",
-            pa.table({"value": pa.array(values, column.type.arrow)}),
-        )
-        return {value for (value,) in found.fetchall()}

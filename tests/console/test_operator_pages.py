@@ -247,7 +247,9 @@ def test_a_restore_that_would_break_references_says_which(desk):
     done = send(desk, "/restore", backup=made, word="all tables")
     assert done.status_code == 303
     task = desk.get(done.headers["location"]).text
-    assert "Restored 3 tables" in Page(task).text
+    told = Page(task).text
+    assert "Restored 3 tables" in told
+    assert (told.count("Rows before"), told.count("Rows now"), "Rows then" in told) == (3, 3, False)
     each = re.findall(r'name="each" value="([^"]+)"', task)
     assert len(each) == 3
     assert desk.get("/v1/tables/departments/rows/71").status_code == 404

@@ -13,6 +13,7 @@ import pytest
 
 from service.runtime.locations import Location
 from service.runtime.settings import Settings
+from tests.support.answers import is_problem
 from tests.support.contract import Contract
 from tests.support.lakes import ReadLake, Row, read_lake
 from tests.support.services import copied, serving_by
@@ -252,7 +253,19 @@ def test_who_waits_is_told_of_the_next_commit(fed: Fed) -> None:
             fed.insert([row(fed.next_id())])
     found = [msgspec.json.decode(line) for line in waiting.result().content.splitlines()]
     assert found[0]["sequence"] == last + 1
-    assert fed.client.get("/v1/changes", params={"after": 10**6, "wait": 1}).content == b""
+    last = fed.shipped().last
+    assert fed.client.get("/v1/changes", params={"after": last, "wait": 1}).content == b""
+
+
+@pytest.mark.parametrize("wait", [0, 60])
+def test_who_has_more_than_there_is_is_told_which_the_last_is(fed: Fed, wait: int) -> None:
+    fed.shipped()
+    fed.insert([row(fed.next_id())])
+    last = fed.client.get("/v1/lake").json()["recorded"]
+    assert fed.client.get("/v1/changes", params={"after": last}).content == b""
+    answer = fed.client.get("/v1/changes", params={"after": last + 1, "wait": wait})
+    assert is_problem(answer, 422, "behind-the-last"), answer.text
+    assert answer.json()["last"] == last
 
 
 def test_the_lake_is_found_right_and_wrong(fed: Fed) -> None:

@@ -21,8 +21,23 @@
         {% for test in rule_tests_of(model.unique_id) if test.column_name == column.name %}
             {% do rules.append(rule_of(model, column, test)) %}
         {% endfor %}
+        {% do add_rule_of_length(model, column, rules) %}
     {% endfor %}
     {{ return(rules) }}
+{%- endmacro %}
+
+{#- A varchar(20) has the rule max_length, in its place by kind; what says it twice fails the build. -#}
+{% macro add_rule_of_length(model, column, rules) -%}
+    {% set where = model.name ~ '.' ~ column.name %}
+    {% set length, own = type_said(column.data_type, where).length, rules | selectattr('column', 'equalto', column.name) | list %}
+    {% if length and own | selectattr('kind', 'equalto', 'max_length') | list %}
+        {{ exceptions.raise_compiler_error(where ~ ': varchar(' ~ length ~ ') has the rule max_length already') }}
+    {% elif length %}
+        {% set later = [] %}
+        {% for rule in own if rule.kind > 'max_length' %}{% do later.append(rules.pop()) %}{% endfor %}
+        {% do rules.append({'column': column.name, 'kind': 'max_length', 'args': {'length': length}}) %}
+        {% do rules.extend(later | reverse) %}
+    {% endif %}
 {%- endmacro %}
 
 {#- One rule. Fails the build when it could not be judged on a single row at every door. -#}
@@ -41,7 +56,7 @@
         {% set judged = context['rule_' ~ kind](column.name, args) %}
         {% if judged.lacks %}
             {{ exceptions.raise_compiler_error(where ~ ' needs ' ~ judged.lacks) }}
-        {% elif column.data_type | lower not in judged.types %}
+        {% elif type_said(column.data_type, where).kind not in judged.types %}
             {{ exceptions.raise_compiler_error(where ~ ' cannot be on a column of type ' ~ column.data_type) }}
         {% endif %}
     {% endif %}
@@ -61,7 +76,7 @@
     {% set key = primary_key(table) %}
     {% for name, type, is_key in columns_of_table(table.schema, table.name) if name in table.columns %}
         {% set declared = table.columns[name].data_type %}
-        {% if type | lower != declared | lower or is_key != (name == key) %}
+        {% if type | lower != type_said(declared, table.name ~ '.' ~ name).name or is_key != (name == key) %}
             {{ exceptions.raise_compiler_error(
                 table.name ~ '.' ~ name ~ ' is ' ~ type ~ (' primary key' if is_key else '') ~ ' in the warehouse and '
                 ~ declared ~ (' primary key' if name == key else '')
@@ -117,7 +132,7 @@
         {{ exceptions.raise_compiler_error(
             where ~ ' needs a unique column ' ~ rule.args.parent ~ '.' ~ rule.args.field ~ ' in core'
         ) }}
-    {% elif target.columns[rule.args.field].data_type | lower != table.columns[rule.column].data_type | lower %}
+    {% elif type_said(target.columns[rule.args.field].data_type, where).name != type_said(table.columns[rule.column].data_type, where).name %}
         {{ exceptions.raise_compiler_error(
             where ~ ' needs the type of ' ~ rule.args.parent ~ '.' ~ rule.args.field ~ ', '
             ~ target.columns[rule.args.field].data_type

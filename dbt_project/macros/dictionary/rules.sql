@@ -50,7 +50,7 @@
     {{ return({
         'violated': '(' ~ outside | join(' or ') ~ ')',
         'message': "'" ~ name ~ " must be " ~ bounds | join(' and ') ~ "'",
-        'types': ['integer', 'bigint', 'double'] if whole else ['double'],
+        'types': whole_kinds() + ['double'] if whole else ['double'],
         'lacks': none if limits and limits | reject('number') | list | length == 0 else 'min or max, numbers'
     }) }}
 {%- endmacro %}
@@ -66,7 +66,7 @@
     {{ return({
         'violated': as_varchar(adapter.quote(name)) ~ ' not in (' ~ values | join(', ') ~ ')',
         'message': text_literal(name ~ ' must be one of ' ~ args['values'] | join(', ')),
-        'types': ['varchar'] if texts else ['integer', 'bigint'],
+        'types': ['varchar'] if texts else whole_kinds(),
         'lacks': none if args['values'] and (texts or whole) else 'values, all texts or all whole numbers'
     }) }}
 {%- endmacro %}
@@ -92,13 +92,13 @@
 {% macro rule_unique(name, args={}, text=none) -%}
     {{ return({
         'message': "'" ~ name ~ " ' || " ~ shortened(adapter.quote(name)) ~ " || ' is taken by another row'",
-        'types': ['varchar', 'integer', 'bigint']
+        'types': key_kinds()
     }) }}
 {%- endmacro %}
 
 {% macro rule_relationships(name, args, text=none) -%}
     {{ return({
         'message': "'" ~ args.parent ~ " has no row with " ~ args.field ~ " ' || " ~ shortened(adapter.quote(name)),
-        'types': ['varchar', 'integer', 'bigint']
+        'types': key_kinds()
     }) }}
 {%- endmacro %}

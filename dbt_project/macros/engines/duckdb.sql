@@ -46,12 +46,38 @@
     end
 {%- endmacro %}
 
+{% macro duckdb__moment_in_utc(timestamp) -%}
+    {{ return("timezone('UTC', " ~ timestamp ~ ")") }}
+{%- endmacro %}
+
+{% macro duckdb__wall_clock_in_utc(moment) -%}
+    {{ return("timezone('UTC', " ~ moment ~ ")") }}
+{%- endmacro %}
+
+{% macro duckdb__shown_moment(timestamp) -%}
+    {{ return("replace(" ~ as_varchar(timestamp) ~ ", ' ', 'T') || 'Z'") }}
+{%- endmacro %}
+
+{#- By Python (service/engines/sql_functions.py): what DuckDB takes for JSON is more than is, as NaN. -#}
+{% macro duckdb__json_document(text) -%}
+    {{ return('cast(gatehouse_json(' ~ text ~ ') as json)') }}
+{%- endmacro %}
+
 {% macro duckdb__has_year_of_four_digits(timestamp) -%}
     {{ return(timestamp ~ " between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999999'") }}
 {%- endmacro %}
 
 {% macro duckdb__value_as_shown(value, type) -%}
-    {{ return("replace(cast(" ~ value ~ " as varchar), ' ', 'T') || 'Z'" if type.startswith('timestamp') else value) }}
+    {#- service/engines/sql.py says the same. -#}
+    {% set text = 'cast(' ~ value ~ ' as varchar)' %}
+    {% if type == 'timestamp with time zone' %}
+        {{ return("replace(cast(timezone('UTC', " ~ value ~ ") as varchar), ' ', 'T') || 'Z'") }}
+    {% elif type.startswith('timestamp') %}
+        {{ return("replace(" ~ text ~ ", ' ', 'T') || 'Z'") }}
+    {% elif type.startswith('decimal') %}
+        {{ return("regexp_replace(" ~ text ~ ", '^(-?)\\.', '\\10.')") }}
+    {% endif %}
+    {{ return(text if type in ('uuid', 'time') else value) }}
 {%- endmacro %}
 
 {% macro duckdb__changes_rows() -%}

@@ -197,7 +197,8 @@
 {% macro row_as_shown(alias) -%}
     {% set members = {} %}
     {% for column in model.columns.values() %}
-        {% do members.update({column.name: value_as_shown(alias ~ '.' ~ adapter.quote(column.name), column.data_type | lower)}) %}
+        {% set kind = column_type(column.data_type, model.name ~ '.' ~ column.name).kind %}
+        {% do members.update({column.name: value_as_shown(alias ~ '.' ~ adapter.quote(column.name), kind)}) %}
     {% endfor %}
     {{ return(json_text(struct(members))) }}
 {%- endmacro %}

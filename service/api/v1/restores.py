@@ -142,8 +142,7 @@ async def _restore(
 ) -> Response[bytes]:
     asked = asked_by(request, body)
     if dry_run:
-        found = await asyncio.to_thread(found_by)
-        return response(await asyncio.to_thread(gate.restores.plan, found, actor_of(request)))
+        return response(await _planned(gate, await asyncio.to_thread(found_by), actor_of(request)))
     if (before := await answered_before(gate, asked)) is not None:  # its backup may be gone by now
         return before
     found = await asyncio.to_thread(found_by)
@@ -156,6 +155,22 @@ async def _restore(
     )
     done = await asyncio.wrap_future(begun)
     return again(done) if isinstance(done, StoredAnswer) else response(done)
+
+
+async def _planned(gate: Gate, found: Found, actor: str | None) -> Sequence[RestoreResult]:
+    """What a restore would do, parents first; as the comparison has it that pages show.
+
+    Raises:
+        DanglingReferences: references would break.
+    """
+    comparing = await asyncio.to_thread(gate.differences.begin, found, actor)
+    # Shielded: others may wait for it.
+    comparison = await asyncio.shield(asyncio.wrap_future(comparing.done))
+    if comparison.dangling:
+        raise comparison.dangling
+    order = list(gate.dictionary.tables)
+    results = sorted(comparison.results, key=lambda each: order.index(each.table))
+    return [msgspec.structs.replace(each, place=found.place) for each in results]
 
 
 def _restored(result: RestoreResult) -> Restored:

@@ -50,4 +50,6 @@ def batch_of(verdict: Any, data: bytes, judge: Judge, body: LazyRows) -> Batch:
     else:
         rows = pa.RecordBatch.from_pylist([], judge.table.arrow_schema)
     fitting = pa.Table.from_batches([rows])
-    return Batch(judge.table, received, fitting, positions, KeysOf(rows), broken, body, sets)
+    return Batch(
+        judge.table, received, fitting, positions, KeysOf(judge.table, rows), broken, body, sets
+    )
