@@ -39,8 +39,8 @@ class RowsThere(Protocol):
     def dictionary(self) -> Dictionary:
         """By which they are judged."""
 
-    def compared(self, table: Table, rows: pa.Table) -> Mapping[int, bool]:
-        """By the number of each of `rows` whose key is there: whether its content is the same."""
+    def compared(self, batch: Batch, rows: Sequence[int]) -> Mapping[int, bool]:
+        """Of those `rows` of ``batch.fitting`` whose key is there: whether they are the same."""
 
     def values(self, table: Table, rows: pa.Table, names: Sequence[str]) -> Mapping[Any, Any]:
         """The values of the columns `names` of the stored rows that have the keys of `rows`, by
@@ -55,17 +55,25 @@ def admit_again(batch: Batch, keys: KeyIndex, kept: RowsThere, on_conflict: OnCo
     """As `admit`; what `on_conflict` says becomes of rows whose key is there, or came before."""
     if on_conflict == "error":
         return admit(batch, keys)
-    table = batch.table
-    key = table.column(table.primary_key)
-    wanted, count = values_of([batch], key)
-    there = rows_with(batch, key, keys.taken((table.name, key.name), wanted))
-    if not there and len(wanted) == count and _is_as_ever(batch):
+    there = rows_there(batch, keys)
+    if not there and _is_as_ever(batch) and _has_each_key_once(batch):
         return admit(batch, keys)
-    compared = kept.compared(table, batch.fitting.take(there)) if there else {}
-    stored = {there[i]: is_same for i, is_same in compared.items()}
+    stored = kept.compared(batch, there) if there else {}
     if on_conflict == "ignore":
         return _ignoring(batch, keys, stored)
     return _Merging(batch, keys, kept, stored).verdict()
+
+
+def rows_there(batch: Batch, keys: KeyIndex) -> list[int]:
+    """The rows of ``batch.fitting`` whose primary key is there, in any order."""
+    key = batch.table.column(batch.table.primary_key)
+    taken = keys.taken((batch.table.name, key.name), values_of([batch], key)[0])
+    return rows_with(batch, key, taken)
+
+
+def _has_each_key_once(batch: Batch) -> bool:
+    wanted, count = values_of([batch], batch.table.column(batch.table.primary_key))
+    return len(wanted) == count
 
 
 def _is_as_ever(batch: Batch) -> bool:
@@ -162,7 +170,7 @@ class _Merging:
 
     def verdict(self) -> Verdict:
         """What becomes of each row; the keys have what is then taken."""
-        if not self._stored and _is_as_ever(self._batch) and self._all_differ():
+        if not self._stored and _is_as_ever(self._batch) and _has_each_key_once(self._batch):
             verdict = admit(self._batch, self._keys)
             verdict.batch, verdict.present = self._whole, self._present
             return verdict
@@ -179,9 +187,6 @@ class _Merging:
             sorted(self._batch.positions[row] for each in rounds for row in each),
             [take(pa.array(each, pa.int64())) for each in rounds],
         )
-
-    def _all_differ(self) -> bool:
-        return len(set(self._key_values)) == len(self._key_values)
 
     def _values_before(self) -> Mapping[Any, Any]:
         """The unique values of the stored rows, by their key and the column."""

@@ -1,6 +1,6 @@
 """The rows that are there when a batch is judged: stored ones, and those that its group brings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -9,7 +9,10 @@ from service.dictionary import Column, Dictionary, Table
 from service.engines.duckdb import query_arrow
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted
+from service.judge.batch import Batch
 from service.judge.columns import KeysOf
+from service.judge.key_index import KeyIndex
+from service.judge.resolution import rows_there
 from service.warehouse.group_rows import write_rows
 from service.warehouse.work import Group
 
@@ -25,14 +28,46 @@ class KeptRows:
 
     def __init__(self, connection: Connection, dictionary: Dictionary, group: Group) -> None:
         self._connection, self.dictionary, self._group = connection, dictionary, group
+        self._ahead: dict[int, dict[int, bool]] = {}  # by batch and row: whether it is the same
 
     def _bring_in(self, table: Table, keys: Sequence[Any] | None) -> None:
         if self._group.waits_for(table, keys):
             write_rows(self._connection, self._group)
 
-    def compared(self, table: Table, rows: pa.Table) -> Mapping[int, bool]:
-        """By the number of each of `rows` whose key is there: whether its content is the same."""
-        self._bring_in(table, rows[table.primary_key].to_pylist())
+    def look_ahead(self, batches: Iterable[Batch], keys: KeyIndex) -> None:
+        """Compares the rows of batches that are there by now in one go: most of what a query takes
+        is the same for a few rows and for many. `keys` are those that are there.
+        """
+        tables: dict[str, list[tuple[Batch, list[int]]]] = {}
+        for batch in batches:
+            if there := rows_there(batch, keys):
+                tables.setdefault(batch.table.name, []).append((batch, there))
+        for parts in tables.values():
+            if len(parts) > 1:
+                self._look_ahead(parts)
+
+    def _look_ahead(self, parts: Sequence[tuple[Batch, list[int]]]) -> None:
+        places = [(batch, row) for batch, there in parts for row in there]
+        rows = pa.concat_tables(batch.fitting.take(there) for batch, there in parts)
+        for number, is_same in self._ask(parts[0][0].table, rows).items():
+            batch, row = places[number]
+            self._ahead.setdefault(id(batch), {})[row] = is_same
+
+    def compared(self, batch: Batch, rows: Sequence[int]) -> Mapping[int, bool]:
+        """Of those `rows` of ``batch.fitting`` whose key is there: whether they are the same."""
+        table = batch.table
+        own = batch.keys[table.primary_key]
+        known = self._ahead.get(id(batch), {})
+        if self._group.has_changed(table, (own[row] for row in known)):
+            known = {}  # another request of the group has changed some of them since
+        left = [row for row in rows if row not in known]
+        if not left:
+            return known
+        self._bring_in(table, [own[row] for row in left])
+        found = self._ask(table, batch.fitting.take(left))
+        return {**known, **{left[number]: is_same for number, is_same in found.items()}}
+
+    def _ask(self, table: Table, rows: pa.Table) -> dict[int, bool]:
         key, columns = quoted(table.primary_key), map(quoted, table.column_names)
         same = " and ".join(f"sent.{name} is not distinct from kept.{name}" for name in columns)
         numbered = rows.append_column(NUMBER, pa.array(range(rows.num_rows), pa.int64()))

@@ -14,6 +14,7 @@ from service.engines.engine import Connection
 from service.errors import KeyReused
 from service.judge.admission import Verdict
 from service.judge.batch import Batch
+from service.judge.columns import KeysOf
 from service.judge.key_index import KeyIndex
 from service.ops import records
 from service.ops.stored_counts import (
@@ -141,6 +142,7 @@ class Group:
     rows: defaultdict[str, list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
     row_loads: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     changes: list[Changes] = field(default_factory=list)
+    changed: dict[str, set[Any]] = field(default_factory=dict)  # primary keys, by table
     added: Counter[str] = field(default_factory=Counter)
     touched: set[str] = field(default_factory=set)  # tables
     loads: list[records.LoadRecord] = field(default_factory=list)
@@ -162,6 +164,10 @@ class Group:
             TRAIL: len(self.trail),
         }
 
+    def has_changed(self, table: Table, keys: Iterable[Any]) -> bool:
+        """Whether a request of the group has changed rows of the table with some of these keys."""
+        return not self.changed.get(table.name, set()).isdisjoint(keys)
+
     def waits_for(self, table: Table, keys: Iterable[Any] | None) -> bool:
         """Whether rows of the table with some of these keys (None: any) are not written yet."""
         own = [*self.rows.get(table.name, ())]
@@ -169,7 +175,7 @@ class Group:
         if not own or keys is None:
             return bool(own)
         wanted, name = set(keys), table.primary_key
-        return any(not wanted.isdisjoint(rows[name].to_pylist()) for rows in own)
+        return any(not wanted.isdisjoint(KeysOf(table, rows)[name]) for rows in own)
 
     def take(self, insert: Insert, verdicts: Sequence[Verdict], refused: bool) -> Outcome:
         """Adds what an insert that is decided brings."""
@@ -189,6 +195,10 @@ class Group:
         if counts["changed"]:
             by = outcome.load_id or "", insert.actor
             self.changes += [Changes(table, rows, *by) for rows in verdict.changes]
+            for rows in verdict.changes:
+                self.changed.setdefault(table.name, set()).update(
+                    KeysOf(table, rows)[table.primary_key]
+                )
         if counts["accepted"] or counts["changed"]:
             self.touched.add(table.name)
         load = records.LoadRecord(

@@ -38,6 +38,7 @@ from service.ops.replays import record
 from service.ops.stored_counts import stored_counts
 from service.outbox.outbox import Outbox
 from service.runtime.logs import get_logger
+from service.runtime.resolutions import OF_REQUESTS
 from service.warehouse.arrivals import Arrivals
 from service.warehouse.commit_journal import CommitJournal, NotNoted
 from service.warehouse.group_rows import write_rows
@@ -397,14 +398,17 @@ class Writer:
         """As if one came after the other; most often all that is asked for can be done at once."""
         usual = all(insert.is_usual and self._judges_like(insert.batches[0]) for insert in inserts)
         if not (usual and admit_all([insert.batches[0] for insert in inserts], group.keys)):
-            return [self._answer(insert, group) for insert in inserts]
+            kept = KeptRows(self._connection, self.dictionary, group)
+            resolving = (each for each in inserts if each.on_conflict != OF_REQUESTS)
+            kept.look_ahead((batch for each in resolving for batch in each.batches), group.keys)
+            return [self._answer(insert, group, kept) for insert in inserts]
         return [
             group.take(insert, [Verdict(batch, batch.fitting, {})], refused=False)
             for insert in inserts
             for batch in insert.batches
         ]
 
-    def _answer(self, insert: Insert, group: Group) -> Answer:
+    def _answer(self, insert: Insert, group: Group, kept: KeptRows) -> Answer:
         if not all(map(self._judges_like, insert.batches)):
             return Unavailable("the dictionary has just changed; try again")
         if insert.idempotency:
@@ -415,7 +419,7 @@ class Writer:
                 return stored_answer(before, insert.idempotency)
         if insert.replay and (gone_in := settled(self._connection, insert.replay, group.settled)):
             return gone_in
-        outcome = self._decide(insert, group)
+        outcome = self._decide(insert, group, kept)
         if insert.idempotency and insert.render and not insert.dry_run:
             group.answers[insert.idempotency.key] = insert.render(outcome)
         return outcome
@@ -424,9 +428,8 @@ class Writer:
         table = self.dictionary.tables.get(batch.table.name)
         return table is not None and table.fingerprint == batch.table.fingerprint
 
-    def _decide(self, insert: Insert, group: Group) -> Outcome:
+    def _decide(self, insert: Insert, group: Group, kept: KeptRows) -> Outcome:
         own = KeyIndex(self.dictionary, base=group.keys)
-        kept = KeptRows(self._connection, self.dictionary, group)
         verdicts = [admit_again(batch, own, kept, insert.on_conflict) for batch in insert.batches]
         refused = insert.strict and any(verdict.rejected for verdict in verdicts)
         if insert.dry_run:
