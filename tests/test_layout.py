@@ -70,6 +70,7 @@ SUBJECTS = {
     *("keys", "lake", "loads"),
     *(
         "differences",
+        "erasures",
         "tasks",
         "facets",
         "rejection_filters",

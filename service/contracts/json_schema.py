@@ -49,7 +49,7 @@ def json_schema(table: Table) -> Json:
         "description": table.description,
         "type": "object",
         "properties": properties,
-        "required": [each.name for each in table.columns if each.required],
+        "required": [each.name for each in table.columns if each.must_be_sent],
         "additionalProperties": False,
     }
     examples = {each.name: each.example for each in table.columns if each.example is not None}
@@ -65,7 +65,7 @@ def _property(column: Column, shown: Json) -> Json:
     words = {key: said[key] for key in ("description", "examples") if said.get(key)}
     said = {key: value for key, value in said.items() if key not in (*words, "examples")}
     said = {**_WHOLE.get(column.type.name, {}), **said, **_of_text(column)}
-    if not column.required:
+    if not column.must_be_sent:
         if "type" in said:  # else it may be anything, and is null already
             types = said["type"] if isinstance(said["type"], list) else [said["type"]]
             said["type"] = [*types, "null"]

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from service.dictionary.adjusting import normalised_text
 from service.dictionary.column_types import ColumnType
 from service.dictionary.rules import Rule
 from service.runtime.resolutions import OF_FILES, OnConflict
@@ -58,6 +59,29 @@ class Column:
     rules: tuple[Rule, ...]
     example: Any = None
     synonyms: tuple[str, ...] = ()  # other names that files have for it
+    default: str | None = None  # the value where there is none, as a file would write it
+    normalise: tuple[str, ...] = ()  # steps of `adjusting`, for texts
+
+    @cached_property
+    def default_read(self) -> Any:
+        """The default as its type reads it; None where there is none."""
+        return None if self.default is None else self.type.from_text(self.default)
+
+    @cached_property
+    def must_be_sent(self) -> bool:
+        """Whether a row needs a value here of its own: it is required, and there is no default."""
+        return self.required and self.default is None
+
+    @property
+    def is_adjusted(self) -> bool:
+        """Whether values may be kept that were not sent so."""
+        return self.default is not None or bool(self.normalise)
+
+    def adjusted(self, value: Any) -> Any:
+        """A value that was read, None where there is none, as it is kept."""
+        if value is None:
+            return self.default_read
+        return normalised_text(value, self.normalise) if self.normalise else value
 
     @cached_property
     def required(self) -> bool:
@@ -131,7 +155,10 @@ class Table:
     @cached_property
     def fingerprint(self) -> str:
         """Changes when a column, a type or a rule does: 16 hexadecimal digits."""
-        said = [(c.name, c.type.name, [r.described() for r in c.rules]) for c in self.columns]
+        said: list[Any] = [
+            (c.name, c.type.name, [r.described() for r in c.rules]) for c in self.columns
+        ]
+        said += [(c.name, c.default, c.normalise) for c in self.columns if c.is_adjusted]
         return hashlib.sha256(msgspec.json.encode([self.name, said])).hexdigest()[:16]
 
 

@@ -18,12 +18,14 @@ from service.dictionary import (
     Rule,
     Table,
 )
-from service.dictionary.column_types import UnknownType, type_of
+from service.dictionary.adjusting import problem_of_steps
+from service.dictionary.column_types import ColumnType, UnknownType, type_of
 from service.dictionary.file_options import WrongOption, read_files, read_on_conflict
 from service.dictionary.mart_nodes import owner_of, read_exposure, read_mart
 from service.dictionary.report_nodes import read_report
 from service.dictionary.rules import KINDS
 from service.dictionary.type_names import TypeName, read_type_name
+from service.dictionary.written_values import Unreadable
 from service.runtime.resolutions import OnConflict
 
 # Data tests that are about a table as a whole and judge no row.
@@ -157,7 +159,27 @@ def _column(
         tuple(rules),
         _meta(said).get("example"),
         synonyms,
+        _default(where, type_of(type_said.text), _meta(said).get("default")),
+        _steps(where, type_said.kind, _meta(said).get("normalise")),
     )
+
+
+def _default(where: str, kind: ColumnType, said: Any) -> str | None:
+    """``meta.default`` as a file would write it, and as macros/history/read.sql does."""
+    if said is None:
+        return None
+    text = str(said)
+    try:
+        kind.from_text(text)
+    except Unreadable as error:
+        raise DictionaryError(f"{where}: default {text!r} is not {kind.reads}") from error
+    return text
+
+
+def _steps(where: str, kind: str, said: Any) -> tuple[str, ...]:
+    if problem := problem_of_steps(said, kind):
+        raise DictionaryError(f"{where}: {problem}")
+    return tuple(said or ())
 
 
 def _rule_of_length(

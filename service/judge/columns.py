@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from msgspec import UNSET
 
@@ -20,6 +21,23 @@ EXACT = 1 << 53  # up to here each whole number is a double
 FEW = 10  # rows or values, which to see to one by one takes less time than to look at each row
 
 
+@dataclass(frozen=True)
+class Adjusted:
+    """How many values of each row are defaults, and how many were normalised to something else."""
+
+    defaulted: npt.NDArray[np.int64]
+    normalised: npt.NDArray[np.int64]
+
+    @classmethod
+    def none(cls, rows: int) -> "Adjusted":
+        """Of so many rows none."""
+        return cls(np.zeros(rows, np.int64), np.zeros(rows, np.int64))
+
+    def only(self, rows: Any) -> "Adjusted":
+        """Of those rows alone: a mask, or a slice."""
+        return Adjusted(self.defaulted[rows], self.normalised[rows])
+
+
 @dataclass
 class Columns:
     """Rows as an Arrow table, their values in the key columns, and which rows are doubtful.
@@ -31,13 +49,17 @@ class Columns:
     rows: pa.Table
     keys: Mapping[str, Sequence[Any]]
     doubted: Mask
+    adjusted: Adjusted | None = None  # of a table whose values may be
 
     def certain(self) -> "Columns":
         """Those that are not doubtful."""
         if not self.doubted.any():
             return self
+        adjusted = self.adjusted and self.adjusted.only(~self.doubted)
         rows = without(self.rows, np.flatnonzero(self.doubted).tolist())
-        return Columns(self.table, rows, KeysOf(self.table, rows), np.zeros(len(rows), np.bool_))
+        return Columns(
+            self.table, rows, KeysOf(self.table, rows), np.zeros(len(rows), np.bool_), adjusted
+        )
 
 
 def without(rows: pa.Table, left_out: Sequence[int]) -> pa.Table:
@@ -68,6 +90,15 @@ class KeysOf(dict[str, Sequence[Any]]):
         return self[name]
 
 
+def unique_values(table: Table, rows: pa.Table) -> dict[str, list[Any]]:
+    """The values of `rows`, but null, in each column that no two rows may agree in."""
+    return {
+        column.name: list(key_values(column.type, rows[column.name].drop_null()))
+        for column in table.columns
+        if column.is_unique
+    }
+
+
 def sets_of(table: Table, rows: pa.RecordBatch) -> dict[str, KeySet]:
     """The values of `rows` in the key columns that are whole numbers, as sets."""
     return {
@@ -95,9 +126,14 @@ class ColumnReader:
         self._fields = [attrgetter(name) for name in struct.__struct_fields__]
         self._key_columns = [column.name for column in key_columns(table)]
         self._not_decoded = {
-            column.name: [rule for rule in column.own_rules if not rule.judged_by_decoding]
+            column.name: [
+                rule
+                for rule in column.own_rules
+                if not rule.judged_by_decoding or (column.normalise and rule.kind != "not_null")
+            ]
             for column in table.columns
         }
+        self._is_adjusted = any(column.is_adjusted for column in table.columns)
 
     def values(self, structs: Sequence[msgspec.Struct]) -> list[Sequence[Any]]:
         """The fields' values, in the order of the struct; UNSET where there is no field."""
@@ -111,13 +147,13 @@ class ColumnReader:
         found = 0
         for column, written in zip(self._columns, values, strict=True):
             found += len(written)
-            if not column.required:
+            if not column.must_be_sent:
                 found -= written.count(UNSET)
             if column.type.struct is msgspec.Raw:
                 raws = (value for value in written if isinstance(value, msgspec.Raw))
                 found += colons_of_json(b"".join(raws))
             elif column.type.struct is str:
-                texts = "".join(written if column.required else filter(None, written))
+                texts = "".join(written if column.must_be_sent else filter(None, written))
                 found += colons(texts.encode("utf-8", "surrogatepass"))
         return found
 
@@ -135,15 +171,18 @@ class ColumnReader:
         """The values as Arrow columns, with the rows that a rule or a type doubts."""
         doubted = np.zeros(len(values[0]), np.bool_)
         arrays, keys = {}, {}
+        adjusted = Adjusted.none(len(values[0])) if self._is_adjusted else None
         for column, written in zip(self._columns, values, strict=True):
-            if not column.required and UNSET in written:
+            if not column.must_be_sent and UNSET in written:
                 written = [None if value is UNSET else value for value in written]
+            if adjusted and column.is_adjusted:
+                written = _adjusted(column, written, adjusted)
             arrays[column.name], doubts = self._column(column, written)
             doubted |= doubts
             if column.name in self._key_columns:
                 keys[column.name] = self._keys(column, arrays[column.name], written)
         rows = pa.table([arrays[name] for name in self._names], names=self._names)
-        return Columns(self._table, rows, keys, doubted)
+        return Columns(self._table, rows, keys, doubted, adjusted)
 
     @staticmethod
     def _keys(column: Column, array: pa.Array, written: Sequence[Any]) -> Sequence[Any]:
@@ -156,6 +195,17 @@ class ColumnReader:
         for rule in self._not_decoded[column.name]:
             doubted |= mask(rule.breaks(array, array))
         return array, doubted
+
+
+def _adjusted(column: Column, written: Sequence[Any], adjusted: Adjusted) -> Sequence[Any]:
+    """The values as they are kept; what was done to them is counted."""
+    kept = [column.adjusted(value) for value in written]
+    for i, (before, after) in enumerate(zip(written, kept, strict=True)):
+        if before is None:
+            adjusted.defaulted[i] += after is not None
+        elif column.normalise:
+            adjusted.normalised[i] += before != after
+    return kept
 
 
 def mask(broken: pa.Array) -> Mask:

@@ -7,6 +7,7 @@ these steps doubts are read value by value, to name every violation.
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate, compress
 from typing import Any
 
@@ -90,7 +91,9 @@ class Judge:
     ) -> Batch:
         if columns.rows.num_rows < len(positions):
             raise RuntimeError(f"two judges of {self.table.name} differ")
-        return Batch(self.table, received, columns.rows, positions, columns.keys, broken, rows)
+        adjusted = columns.adjusted
+        found = Batch(self.table, received, columns.rows, positions, columns.keys, broken, rows)
+        return replace(found, adjusted=adjusted) if adjusted else found
 
     def judge_fitting(self, requests: Sequence[tuple[Rows, Sequence[Any]]]) -> list[Batch] | None:
         """A batch for each request, if there is no doubt about any row of any; else None."""
@@ -115,7 +118,8 @@ class Judge:
     def _part(self, columns: Columns, rows: Rows, start: int, length: int) -> Batch:
         keys = {name: values[start : start + length] for name, values in columns.keys.items()}
         part = columns.rows.slice(start, length)
-        return Batch(self.table, length, part, range(length), keys, {}, rows)
+        adjusted = columns.adjusted and columns.adjusted.only(slice(start, start + length))
+        return Batch(self.table, length, part, range(length), keys, {}, rows, adjusted=adjusted)
 
 
 def check_number(received: int, max_rows: int | None) -> None:

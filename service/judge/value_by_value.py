@@ -38,9 +38,9 @@ def judged_by_value(
             Field(row.get(column.name), exact.get(column.name))
             for row, exact in zip(objects, meant, strict=True)
         ]
-        read[column.name], array = _judged_column(column, fields, violations, rows.from_text)
+        read[column.name], kept, array = _judged_column(column, fields, violations, rows.from_text)
         if column.is_unique or column.reference:
-            keys[column.name] = _keys(column, read[column.name], array)
+            keys[column.name] = _keys(column, kept, array)
     broken: dict[int, Broken] = {}
     fitting: dict[int, msgspec.Struct] = {}
     for i, position in enumerate(order):
@@ -67,16 +67,20 @@ class Field(NamedTuple):
 
 def _judged_column(
     column: Column, fields: Sequence[Field], violations: Violations, from_text: bool
-) -> tuple[list[Any], pa.Array]:
-    """The read values of a column, None where there is none, and as an array those that are there;
-    what is wrong joins `violations`.
+) -> tuple[list[Any], list[Any], pa.Array]:
+    """The values of a column as they are read and as they are kept, None where there is none, and
+    as an array those that are kept; what is wrong joins `violations`.
     """
     read = _read(column, fields, violations, from_text)
+    kept = [
+        column.adjusted(value) if value is not None or field.plain is None else None
+        for value, field in zip(read, fields, strict=True)
+    ]
     written = [field.told for field in fields]
     # A value that could not be read is not missing.
-    missing = [i for i, value in enumerate(written) if value is None]
-    there = [i for i, value in enumerate(read) if value is not None]
-    array = column.type.array([read[i] for i in there])
+    missing = [i for i, value in enumerate(written) if value is None and kept[i] is None]
+    there = [i for i, value in enumerate(kept) if value is not None]
+    array = column.type.array([kept[i] for i in there])
     for rule in column.own_rules:
         breaking = missing
         if rule.kind != "not_null":
@@ -86,7 +90,7 @@ def _judged_column(
         for i in breaking:
             message = rule.message(written[i])
             violations[i].append(Violation(column.name, rule.kind, message, written[i]))
-    return read, array
+    return read, kept, array
 
 
 def _keys(column: Column, read: Sequence[Any], array: pa.Array) -> Sequence[Any]:

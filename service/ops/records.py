@@ -56,6 +56,10 @@ class LoadRecord(OpsRecord, frozen=True, kw_only=True):
     skipped_lines: int | None = None
     record_lines: int | None = None
     on_conflict: str | None = None  # said of rows whose key is there; None: what the door does
+    # Of the rows that went in: how many values are defaults, and were normalised to something else.
+    # None: they were not counted yet.
+    defaulted: int | None = 0
+    normalised: int | None = 0
     number: int = 0
 
 

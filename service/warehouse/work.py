@@ -15,6 +15,7 @@ from service.errors import KeyReused
 from service.judge.admission import Verdict
 from service.judge.batch import Batch
 from service.judge.columns import KeysOf
+from service.judge.kept_out import payload_to_keep
 from service.judge.key_index import KeyIndex
 from service.ops import records
 from service.ops.stored_counts import (
@@ -97,6 +98,12 @@ class Outcome:
             counts[name] = count
             counts["rejected"] -= count
         return counts
+
+    def adjusted(self, verdict: Verdict) -> tuple[int, int]:
+        """Of the rows that go in: how many values are defaults, and how many were normalised."""
+        if self.refused or not (verdict.accepted.num_rows or verdict.changed):
+            return 0, 0
+        return verdict.batch.sums_adjusted({*verdict.rejected, *verdict.present})
 
 
 @dataclass
@@ -201,6 +208,7 @@ class Group:
                 )
         if counts["accepted"] or counts["changed"]:
             self.touched.add(table.name)
+        defaulted, normalised = outcome.adjusted(verdict)
         load = records.LoadRecord(
             load_id=outcome.load_id or "",
             table_name=batch.table.name,
@@ -216,6 +224,8 @@ class Group:
             finished_at=utc_now(),
             actor=insert.actor,
             on_conflict=None if insert.on_conflict == OF_REQUESTS else insert.on_conflict,
+            defaulted=defaulted,
+            normalised=normalised,
         )
         if insert.replay:
             self._take_replay(insert.replay, outcome, verdict, load)
@@ -237,7 +247,7 @@ class Group:
                     table_name=load.table_name,
                     source=load.source,
                     position=position,
-                    payload=batch.payload(position),
+                    payload=payload_to_keep(batch, position, violations),
                     violations=in_json(violations),
                     rejected_at=load.finished_at or utc_now(),
                     is_text=batch.rows is not None and batch.rows.from_text,

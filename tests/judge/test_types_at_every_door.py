@@ -18,7 +18,7 @@ import pytest
 from tests.support.cases import NOTHING
 from tests.support.contract import Contract
 from tests.support.projects import Project
-from tests.support.rows import CSV, JSON, MSGPACK, NDJSON
+from tests.support.rows import CSV, FORMATS, JSON, MSGPACK, NDJSON, in_csv
 from tests.support.services import serving, serving_by
 from tests.support.typed_rows import TYPED, TypedRow, as_csv, as_json, typed_rows
 
@@ -51,6 +51,40 @@ THINGS = f"""
   data_tests: [unique]
 - {{name: doc, data_type: json, description: Whatever.}}
 """
+PLACES = """
+- name: code
+  data_type: varchar(4)
+  description: Code.
+  constraints: [{type: primary_key}]
+  data_tests: [not_null, unique]
+  config: {meta: {normalise: [trim, upper]}}
+- name: name
+  data_type: varchar(12)
+  description: Name.
+  data_tests: [not_null, not_blank]
+  config: {meta: {normalise: [trim, collapse, lower, nfc]}}
+- name: amount
+  data_type: decimal(6,2)
+  description: Amount.
+  data_tests: [not_null]
+  config: {meta: {default: "1.50"}}
+- {name: country, data_type: varchar, description: Country., config: {meta: {default: CH}}}
+"""
+# As written, and as kept: None where it is kept out.
+PLACES_SENT: list[tuple[dict[str, Any], dict[str, Any] | None]] = [
+    (
+        {"code": " zrh ", "name": "\u00a0Zu\u0308rich\t\n HB  ", "amount": None, "country": None},
+        {"code": "ZRH", "name": "zürich hb", "amount": "1.50", "country": "CH"},
+    ),
+    (
+        {"code": "BGO", "name": "bergen", "amount": "2", "country": "NO"},
+        {"code": "BGO", "name": "bergen", "amount": "2.00", "country": "NO"},
+    ),
+    ({"code": "Bgo", "name": "again", "amount": None, "country": None}, None),
+    ({"code": "X", "name": "\u3000 \u2003", "amount": None, "country": None}, None),
+    ({"code": "Y", "name": "twelve is not", "amount": None, "country": "SE"}, None),
+    ({"code": "Z", "name": " ok ", "amount": "nothing", "country": "SE"}, None),
+]
 ZONED = "timestamp_with_time_zone_"
 THING, OTHER = "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "7ba7b810-9dad-11d1-80b4-00c04fd430c8"
 
@@ -83,6 +117,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         '"{""b"": 1, ""a"": 2}"\n'
         f"{THING},1.5,,,x,\n{OTHER},3,2021-07-29T00:00:00Z,14:00:00,abcdef,[1]\n",
     )
+    project.model("places", PLACES)
+    project.write("places", in_csv([row for row, _ in PLACES_SENT]))
     project.build()
     return project
 
@@ -189,7 +225,9 @@ def test_keys_of_any_type_are_the_same_however_they_are_written(
     ]
     messages = {
         each["message"]
-        for (said,) in project.query("select violations from ops.rejections")
+        for (said,) in project.query(
+            "select violations from ops.rejections where table_name <> 'places'"
+        )
         for each in json.loads(said)
         if each["rule"] in ("unique", "relationships")
     }
@@ -305,3 +343,52 @@ def test_filters_orders_and_cursors_know_each_type(client: httpx.Client) -> None
         assert len(seen) == len({*seen}), column
         facets = client.get("/v1/tables/typed/facets", params={"column": column})
         assert facets.status_code == 200, facets.text
+
+
+KEPT_PLACES = [kept for _, kept in PLACES_SENT if kept]
+BREAKS = [
+    (2, "code", "unique"),
+    (3, "name", "not_blank"),
+    (4, "name", "max_length"),
+    (5, "amount", "type"),
+]
+
+
+def test_history_is_normalised_and_has_defaults(project: Project) -> None:
+    rows = project.query(
+        "select code, name, cast(amount as varchar), country from core.places order by 4"
+    )
+    assert [dict(zip(KEPT_PLACES[0], row, strict=True)) for row in rows] == KEPT_PLACES
+    found = sorted(project.rejections("places"))
+    assert [(column, rule) for _, column, rule in found] == [each[1:] for each in BREAKS]
+    told = "select defaulted, normalised from ops.loads where table_name = 'places'"
+    assert project.query(told) == [(2, 2)]
+
+
+@pytest.mark.parametrize("form", [JSON, CSV, NDJSON, MSGPACK])
+def test_a_request_is_normalised_and_has_the_same_defaults_and_is_told(
+    client: httpx.Client, form: str
+) -> None:
+    mark = str([JSON, CSV, NDJSON, MSGPACK].index(form))
+    rows = [
+        {**row, "code": row["code"].replace("B", mark).replace("z", mark)} for row, _ in PLACES_SENT
+    ]
+    if form == JSON:  # what is missing may be left out
+        rows = [{name: value for name, value in row.items() if value is not None} for row in rows]
+    answer = client.post(
+        "/v1/tables/places/rows", content=FORMATS[form](rows), headers={"content-type": form}
+    ).json()
+    assert [
+        (each["row"], violation["column"], violation["rule"])
+        for each in answer["rejections"]
+        for violation in each["violations"]
+    ] == BREAKS
+    assert (answer["defaulted"], answer["normalised"]) == (2, 2)
+    load = client.get(f"/v1/loads/{answer['load_id']}").json()
+    assert (load["accepted"], load["defaulted"], load["normalised"]) == (2, 2, 2)
+    kept = client.get("/v1/tables/places/rows", params={"code": f"like.*{mark}*"}).json()["rows"]
+    assert sorted(kept, key=lambda row: row["country"]) == [
+        {**row, "code": row["code"].replace("B", mark).replace("Z", mark)} for row in KEPT_PLACES
+    ]
+    again = client.post("/v1/tables/places/rows", json=[{"code": "nope", "name": " "}]).json()
+    assert "defaulted" not in again

@@ -90,6 +90,7 @@
 {% macro check_dictionary(table) -%}
     {% for column in table.columns.values() %}
         {% do column_type(column.data_type or '', table.name ~ '.' ~ column.name) %}
+        {% do check_steps(table, column) %}
     {% endfor %}
     {% for test in rule_tests_of(table.unique_id) if not test.column_name and test.test_metadata.name != 'history_accounted_for' %}
         {{ exceptions.raise_compiler_error(table.name ~ ': rule ' ~ test.test_metadata.name ~ ' is not on a column') }}
@@ -104,6 +105,20 @@
     {% endfor %}
     {% do check_files(table) %}
     {% do on_conflict_of(table) %}
+{%- endmacro %}
+
+{#- What is said of how its texts are normalised; service/dictionary/adjusting.py asks the same. -#}
+{% macro check_steps(table, column) -%}
+    {% set steps, known = meta_of(column).get('normalise'), ['trim', 'collapse', 'lower', 'upper', 'nfc'] %}
+    {% set where = table.name ~ '.' ~ column.name ~ ': normalise ' %}
+    {% if steps is none %}
+    {% elif steps is string or steps is not iterable or not steps or steps | reject('in', known) | list %}
+        {{ exceptions.raise_compiler_error(where ~ 'is a list of ' ~ known | join(', ') ~ ', not ' ~ steps) }}
+    {% elif steps | unique | list | length < steps | length or ('lower' in steps and 'upper' in steps) %}
+        {{ exceptions.raise_compiler_error(where ~ 'has steps that contradict, or repeat, each other: ' ~ steps | join(', ')) }}
+    {% elif type_said(column.data_type, where).kind != 'varchar' %}
+        {{ exceptions.raise_compiler_error(where ~ 'is for texts, not for ' ~ type_said(column.data_type, where).kind) }}
+    {% endif %}
 {%- endmacro %}
 
 {#- What is said of the table's history (meta.csv), and of names that files have for its columns (meta.synonyms). -#}

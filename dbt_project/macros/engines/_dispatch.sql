@@ -57,6 +57,9 @@
 {#- A text as a JSON document in its canonical form, of type json; NULL where it is none. -#}
 {% macro json_document(text) -%}{{ return(adapter.dispatch('json_document')(text)) }}{%- endmacro %}
 
+{#- A text after the steps of a column's meta.normalise, a list of names. -#}
+{% macro normalised(text, steps) -%}{{ return(adapter.dispatch('normalised')(text, steps)) }}{%- endmacro %}
+
 {#- Whether a timestamp is in the years 0001 to 9999. -#}
 {% macro has_year_of_four_digits(timestamp) -%}
     {{ return(adapter.dispatch('has_year_of_four_digits')(timestamp)) }}
@@ -79,6 +82,9 @@
 
 {#- A digest of a text, the same at any time and on any machine. -#}
 {% macro digest(text) -%}{{ return(adapter.dispatch('digest')(text)) }}{%- endmacro %}
+
+{#- The SHA-256 of a text, as 64 hexadecimal digits. -#}
+{% macro sha_256(text) -%}{{ return(adapter.dispatch('sha_256')(text)) }}{%- endmacro %}
 
 {#- A query: the values of a column, a name, that more than one row of a relation has. -#}
 {% macro written_twice(column, relation) -%}{{ return(adapter.dispatch('written_twice')(column, relation)) }}{%- endmacro %}

@@ -1,6 +1,6 @@
 {#- Data test: each landed line is in core or has its exception, the counts of every load add up, those of its file's
     lines too, and the count of the table follows from them. What was landed last is looked at when its load is done, until the table
-    is restored. -#}
+    is restored or rows of it are removed. -#}
 {% test history_accounted_for(model) %}
 {% set name = model.identifier %}
 {% if flags.EMPTY %}{#- of no rows nothing follows -#}
@@ -19,11 +19,11 @@ union all
 union all
 {{ landed_lines_that_do_not_follow(name) }}
 {%- set table = graph.nodes.values() | selectattr('schema', 'equalto', 'core') | selectattr('name', 'equalto', name) | first %}
-{%- set key, type = primary_key(table), (table.columns.values() | selectattr('name', 'equalto', primary_key(table)) | first).data_type %}
+{%- set key, type = primary_key(table), (table.columns.values() | selectattr('name', 'equalto', primary_key(table)) | first) %}
 union all
 select 'line ' || lines.line as lost
 from (
-    select line, {{ read_as(type, adapter.quote(key), name) }} as {{ adapter.quote(key) }}
+    select line, {{ read_as(type.data_type, as_kept(type, adapter.quote(key)), name) }} as {{ adapter.quote(key) }}
     from raw.{{ adapter.quote(name) }}
 ) as lines
 left join raw.{{ adapter.quote(name ~ '__exceptions') }} as exceptions on lines.line = exceptions.line
@@ -41,7 +41,7 @@ where
             and not exists (
                 select 1 from ops.loads as restores
                 where
-                    restores.kind = 'restore'
+                    (restores.kind = 'restore' or restores.removed > 0)
                     and restores.table_name = '{{ name }}'
                     and restores.number > coalesce(ops.loads.number, 0)
             )

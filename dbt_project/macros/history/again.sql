@@ -38,8 +38,11 @@
 {#- (line, state, violations) of each line that is not a new row. -#}
 {% macro lines_with_exceptions_merged() -%}
     {% set kept, wrong, steps = kept_rows(), [], {} %}
+    {#- What is kept out whatever it says. -#}
+    {% set erased = has_erased() %}
+    {% if erased %}{% do steps.update({'erased': lines_of_erased_rows()}) %}{% endif %}
     {#- What is wrong with a line by itself, or for want of a parent. -#}
-    {% do steps.update({'own': lines_with_own_violations()}) %}
+    {% do steps.update({'own': lines_with_own_violations(erased)}) %}
     {#- The first sound line of each value that is written more than once claims it for its key. -#}
     {% for rule in rules_of(model) if rule.kind == 'unique' and rule.column != primary_key() %}
         {% do steps.update({'first_' ~ rule.column: first_sound_lines(rule.column, ['own'])}) %}
@@ -49,19 +52,26 @@
     {% do steps.update({'taken': wrong | join('\nunion all\n') or no_lines_with_violations()}) %}
     {#- Each sound line, and the one of its key before it. -#}
     {% do steps.update({'followed': sound_lines_by_key()}) %}
-    {{ return(query_in_steps(steps, rejected_and_followed_lines(kept))) }}
+    {{ return(query_in_steps(steps, rejected_and_followed_lines(kept, erased))) }}
 {%- endmacro %}
 
 {% macro no_lines_with_violations() -%}select * from own where 1 = 0{%- endmacro %}
 
-{% macro rejected_and_followed_lines(kept) -%}
+{% macro rejected_and_followed_lines(kept, erased) -%}
     select line, 'rejected' as state, {{ violations_as_json('violation') }} as violations
     from (
         select * from own
         union all
         select * from taken
     ) as found
+    {%- if erased %}
+    where not exists (select 1 from erased where erased.line = found.line)
+    {%- endif %}
     group by line
+    {%- if erased %}
+    union all
+    select line, 'rejected' as state, {{ violations_of_erased() }} as violations from erased
+    {%- endif %}
     union all
     select line, state, '[]' as violations from ({{ states_of_followed_lines(kept) }}) as stated where state != 'accepted'
 {%- endmacro %}
@@ -71,11 +81,11 @@
     {%- set column, key = adapter.quote(rule.column), adapter.quote(primary_key()) -%}
     select line, {{ key_violation(rule) }} as violation
     from (
-        select typed.line, typed.{{ column }} from {{ typed_lines() }} as typed
+        select typed.line, {{ shown_key(rule) }} from {{ typed_lines() }} as typed
         inner join {{ kept }} as kept on typed.{{ column }} = kept.{{ column }}
         where not ({{ is_same('typed.' ~ key, 'kept.' ~ key) }})
         union
-        select typed.line, typed.{{ column }} from {{ typed_lines() }} as typed
+        select typed.line, {{ shown_key(rule) }} from {{ typed_lines() }} as typed
         inner join first_{{ rule.column }} as first on typed.{{ column }} = first.taken and first.line < typed.line
         inner join {{ typed_lines() }} as earlier on first.line = earlier.line
         where
@@ -106,7 +116,7 @@
         text_literal(reference.child ~ ' refers to the ' ~ reference.field ~ ' that is there'), as_varchar(field)
     ) }} as violation
     from (
-        select typed.line, typed.{{ field }} from {{ typed_lines() }} as typed
+        select typed.line, {{ shown_key({'column': reference.field}) }} from {{ typed_lines() }} as typed
         inner join {{ kept }} as kept on typed.{{ key }} = kept.{{ key }}
         where
             typed.clean

@@ -12,7 +12,9 @@
             'type', "'" ~ column.name ~ ' ' ~ type.said ~ "'")) %}
         {% for rule in rules if rule.column == column.name and rule.kind not in ('unique', 'relationships') %}
             {% if rule.kind == 'not_null' %}
-                {% do found.append(as_static('(' ~ text ~ ' is null)', place + loop.index, column.name,
+                {% set is_missing = text ~ ' is null' if meta_of(column).get('default') is none
+                    else text ~ ' is null and ' ~ read ~ ' is null' %}
+                {% do found.append(as_static('(' ~ is_missing ~ ')', place + loop.index, column.name,
                     'not_null', "'" ~ column.name ~ " is missing'")) %}
             {% else %}
                 {% set judged = context['rule_' ~ rule.kind](column.name, rule.args, text) %}

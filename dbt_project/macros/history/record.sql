@@ -12,6 +12,9 @@
         {{ record_rejections(line_as_written(load[1], fromjson(load[2]))) }};
         {{ record_counts() }};
         {{ record_state() }}
+        {% if has_erased() %};
+        {{ blank_erased_lines() }}
+        {% endif %}
     {% endif %}
     {% endset %}
     {{ statements(body) }}
@@ -70,11 +73,14 @@
             load.behind,
             exceptions.line,
             case
+                when exceptions.violations = {{ violations_of_erased() }} then '{}'
                 when lines._problem is null then {{ row_as_json(model.columns.keys() | list, '_rest') }}
                 else {{ json_text('lines._text') }}
             end as payload,
             exceptions.violations,
-            coalesce(lines._text, {{ written }}) as raw
+            case
+                when exceptions.violations != {{ violations_of_erased() }} then coalesce(lines._text, {{ written }})
+            end as raw
         from {{ exceptions_of_lines() }} as exceptions
         inner join {{ landed_lines() }} as lines on exceptions.line = lines.line
         cross join {{ current_load() }} as load
@@ -164,8 +170,26 @@
     {% endfor %}
     {{ return({
         'received': lines, 'accepted': [lines, found.changed, found.rejected, found.already_present] | join(' - '),
-        'changed': found.changed, 'rejected': found.rejected, 'already_present': found.already_present
+        'changed': found.changed, 'rejected': found.rejected, 'already_present': found.already_present,
+        'defaulted': cells_adjusted('default'), 'normalised': cells_adjusted('normalise')
     }) }}
+{%- endmacro %}
+
+{#- Of the lines that are accepted, how many values are not what was written: defaults, or normalised. -#}
+{% macro cells_adjusted(asked) -%}
+    {% set changed = [] %}
+    {% for column in model.columns.values() if meta_of(column).get(asked) is not none %}
+        {% set text = 'lines.' ~ adapter.quote(column.name) %}
+        {% do changed.append('count(*) filter (where ' ~ (
+            text ~ ' is null' if asked == 'default'
+            else text ~ ' <> ' ~ normalised(text, meta_of(column).normalise)
+        ) ~ ')') %}
+    {% endfor %}
+    {{ return('0' if not changed else
+        '(select ' ~ changed | join(' + ') ~ ' from ' ~ landed_lines() ~ ' as lines where line > load.behind'
+        ~ ' and not exists (select 1 from ' ~ exceptions_of_lines() ~ ' as gone where gone.line = lines.line'
+        ~ " and gone.state != 'changed'))"
+    ) }}
 {%- endmacro %}
 
 {#- The first lines that were landed, as they were read: {line, values, problem} of each, as a list. -#}

@@ -29,6 +29,8 @@
     'skipped_lines': 'bigint',
     'record_lines': 'bigint',
 }) }}
+-- Of the rows that went in, how many values are defaults, and how many were normalised to something else.
+{{ add_columns('ops.loads', {'defaulted': 'bigint', 'normalised': 'bigint'}) }}
 -- changed and removed: rows of the table that the load has changed, or removed; NULL is none.
 {{ add_columns('ops.loads', {'changed': 'bigint', 'removed': 'bigint'}) }}
 -- on_conflict: what was said of rows whose primary key is there (error, ignore, merge); NULL: what the door does.
@@ -92,6 +94,23 @@
     'actor': 'varchar',
 }) }};
 {{ number_rows('ops.changes', 'changed_at') }}
+
+-- One row per row that was erased: what it was is kept nowhere, and its key as a hash with the secret, so that it is known
+-- when it comes again. service/ops/erased_rows.py hashes.
+{{ make_table('ops.erased', {
+    'table_name': 'varchar not null',
+    'key_hash': 'varchar not null',
+    'erased_at': 'timestamp not null',
+    'reason': 'varchar',
+    'actor': 'varchar',
+    'load_id': 'varchar not null',
+}, key=['table_name', 'key_hash']) }};
+{{ make_table('ops.erasure_secret', {
+    'only_row': 'boolean not null check (only_row)',
+    'secret': 'varchar not null',
+}, key=['only_row']) }};
+insert into ops.erasure_secret (only_row, secret)
+select true, {{ new_id() }} || {{ new_id() }} where not exists (select 1 from ops.erasure_secret);
 {% endif %}
 
 -- One row per file that the service is asked to load, until it has. `behind` is the last line that was

@@ -47,9 +47,9 @@ class RejectedRow(msgspec.Struct):
 
 
 class TableOutcome(msgspec.Struct):
-    """What became of the rows of one table.
-
-    ``received = accepted + changed + rejected + already_present``.
+    """What became of the rows of one table: ``received = accepted + changed + rejected +
+    already_present``. Of those that went in it says how many values are defaults, and how many were
+    normalised to something else, where there are any.
     """
 
     received: int
@@ -58,13 +58,17 @@ class TableOutcome(msgspec.Struct):
     rejected: int
     already_present: int
     rejections: list[RejectedRow]
+    defaulted: int | UnsetType = UNSET
+    normalised: int | UnsetType = UNSET
 
 
 class InsertAnswer(msgspec.Struct):
     """What became of the rows of a request for one table; `load_id` is null after a dry run.
 
     `changed` are rows that changed one which was there, `already_present` those that were there
-    with the same content: as ``Prefer: resolution=…`` asks.
+    with the same content: as ``Prefer: resolution=…`` asks. Of the rows that
+    went in it says how many values are defaults, and how many were normalised to something else,
+    where there are any.
     """
 
     load_id: str | None
@@ -75,6 +79,8 @@ class InsertAnswer(msgspec.Struct):
     rejected: int
     already_present: int
     rejections: list[RejectedRow]
+    defaulted: int | UnsetType = UNSET
+    normalised: int | UnsetType = UNSET
 
 
 class InsertManyAnswer(msgspec.Struct):
@@ -105,8 +111,14 @@ def outcome_of_table(outcome: Outcome, verdict: Verdict) -> TableOutcome:
         RejectedRow(position, outcome.rejection_ids.get((name, position)), violations)
         for position, violations in sorted(verdict.rejected.items())
     ]
-    counts = outcome.counts(verdict)
-    return TableOutcome(received=verdict.batch.received, rejections=rejections, **counts)
+    defaulted, normalised = outcome.adjusted(verdict)
+    return TableOutcome(
+        received=verdict.batch.received,
+        rejections=rejections,
+        defaulted=defaulted or UNSET,
+        normalised=normalised or UNSET,
+        **outcome.counts(verdict),
+    )
 
 
 def status_of(outcome: Outcome) -> int:

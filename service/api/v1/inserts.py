@@ -158,9 +158,12 @@ def _of_outcome(outcome: Outcome, preferred: RowPreferences, table: str | None) 
         )
     kept_out = sum(each.rejected for each in tables.values())
     detail = f"none of {counted(kept_out, 'row')} went in"
-    document = problem(
-        422, "rows-rejected", "Rows rejected", detail, **msgspec.structs.asdict(answer)
-    )
+    said = {
+        name: value
+        for name, value in msgspec.structs.asdict(answer).items()
+        if value is not msgspec.UNSET
+    }
+    document = problem(422, "rows-rejected", "Rows rejected", detail, **said)
     return Sent(document, status_code=422, headers=headers, media_type=CONTENT_TYPE)
 
 

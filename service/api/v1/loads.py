@@ -74,6 +74,9 @@ class Load(msgspec.Struct):
     blank_lines: int | None
     skipped_lines: int | None
     record_lines: int | None
+    # Of the rows that went in: values that are defaults, or were normalised, where there are any.
+    defaulted: int | msgspec.UnsetType = msgspec.UNSET
+    normalised: int | msgspec.UnsetType = msgspec.UNSET
     changed: int = 0
     removed: int = 0
     on_conflict: OnConflict | None = None  # of rows whose key is there; null: what the door does
@@ -230,6 +233,8 @@ def page_of(entries: Sequence[records.LoadRecord]) -> Load:
         detail=first.detail,
         on_conflict=cast("OnConflict | None", first.on_conflict),
         **_lines(None if several else first),
+        defaulted=sum(each.defaulted or 0 for each in entries) or msgspec.UNSET,
+        normalised=sum(each.normalised or 0 for each in entries) or msgspec.UNSET,
         tables={e.table_name: Counts(**_sums([e])) for e in entries} if several else msgspec.UNSET,
         **_sums(entries),  # type: ignore[arg-type]
     )

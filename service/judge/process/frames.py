@@ -6,11 +6,13 @@ and no one else can write into their socket, so that pickle is safe here.
 
 import pickle
 from collections.abc import Sequence
+from dataclasses import replace
 from struct import Struct
 from typing import Any
 
 import pyarrow as pa
 
+from service.dictionary import Table
 from service.formats.bodies.body_rows import LazyRows
 from service.judge.batch import Batch
 from service.judge.columns import KeysOf, sets_of
@@ -27,6 +29,11 @@ def frame(number: int, said: Any, data: bytes | memoryview = b"") -> list[bytes 
     return [HEADER.pack(number, len(words), len(data)), words, data]
 
 
+def as_told(table: Table) -> Table:
+    """A copy without what has been worked out of it: other threads do that while it is pickled."""
+    return replace(table, columns=tuple(replace(column) for column in table.columns))
+
+
 def said_in(words: bytes | bytearray) -> Any:
     """What a frame says."""
     return pickle.loads(words)  # noqa: S301 - see above
@@ -37,19 +44,18 @@ def verdict_of(batch: Batch) -> tuple[Any, memoryview]:
     rows = batch.fitting.combine_chunks().to_batches()
     data = memoryview(rows[0].serialize()) if rows else memoryview(b"")
     sets = sets_of(batch.table, rows[0]) if rows else {}
-    return (batch.received, batch.positions, batch.broken, sets), data
+    return (batch.received, batch.positions, batch.broken, sets, batch.adjusted), data
 
 
 def batch_of(verdict: Any, data: bytes, judge: Judge, body: LazyRows) -> Batch:
     """The batch again, as `judge` would have made it of the rows of `body`."""
     received: int
     positions: Sequence[int]
-    received, positions, broken, sets = verdict
+    received, positions, broken, sets, adjusted = verdict
     if data:
         rows = pa.ipc.read_record_batch(pa.py_buffer(data), judge.table.arrow_schema)
     else:
         rows = pa.RecordBatch.from_pylist([], judge.table.arrow_schema)
     fitting = pa.Table.from_batches([rows])
-    return Batch(
-        judge.table, received, fitting, positions, KeysOf(judge.table, rows), broken, body, sets
-    )
+    keys = KeysOf(judge.table, rows)
+    return Batch(judge.table, received, fitting, positions, keys, broken, body, sets, adjusted)

@@ -67,6 +67,10 @@
     {{ return("concat(replace(" ~ as_varchar(timestamp) ~ ", ' ', 'T'), 'Z')") }}
 {%- endmacro %}
 
+{% macro spark__normalised(text, steps) -%}
+    {{ exceptions.raise_compiler_error('Spark normalises no texts (meta.normalise: ' ~ steps | join(', ') ~ ')') }}
+{%- endmacro %}
+
 {% macro spark__has_year_of_four_digits(timestamp) -%}
     {{ return(timestamp ~ " between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999999'") }}
 {%- endmacro %}
@@ -98,6 +102,10 @@
 
 {% macro spark__digest(text) -%}
     {{ return('md5(' ~ text ~ ')') }}
+{%- endmacro %}
+
+{% macro spark__sha_256(text) -%}
+    {{ return('sha2(' ~ text ~ ', 256)') }}
 {%- endmacro %}
 
 {#- To sort them all would be one task's. -#}
