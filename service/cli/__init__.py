@@ -31,6 +31,7 @@ from service.cli.commands import (
     tasks,
     trail,
     verify,
+    warnings,
 )
 
 EPILOG = """\b
@@ -63,6 +64,7 @@ for each in (
     insert.insert,
     load.load,
     rejections.rejections,
+    warnings.warnings,
     rows.rows,
     loads.loads,
     builds.builds,

@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
+from service.dictionary.rule_kind import Kind
 from service.dictionary.rule_words import ROW_VIOLATIONS, Words
-from service.dictionary.rules import KINDS, Kind
+from service.dictionary.rules import KINDS
 
 TABLE = "employees"  # of the examples
 HEAD = """\
@@ -51,12 +52,24 @@ def _links(names: Iterable[str]) -> str:
 def _of_rule(name: str, kind: Kind) -> str:
     words = kind.words
     args = {**words.args, "parent": next(iter(words.there), None)}
-    message = kind.message(words.column, args, broken_value(words))
-    types = "any" if kind.types is None else ", ".join(f"`{each}`" for each in sorted(kind.types))
+    message = kind.message(words.column or "", args, broken_value(words))
     arguments = [f"- `{argument}`: {meaning}." for argument, meaning in words.arguments.items()]
     in_words = f"- In words, as the dictionary has it: {kind.says(args)}."
-    facts = [f"- Columns of type: {types}.", *arguments, in_words, ""]
+    facts = [f"- {_place_of(kind)}", *arguments, in_words, ""]
     return _section(name, words, message, [*facts, *_block(example_yaml(name, words), "yaml")])
+
+
+def _place_of(kind: Kind) -> str:
+    """What it can be a rule of, as a sentence."""
+    if not kind.of_columns:
+        return "Of the row as a whole: it stands under the `data_tests` of the model."
+    types = "any" if kind.types is None else ", ".join(f"`{each}`" for each in sorted(kind.types))
+    if kind.unfit:
+        types += f" but {', '.join(f'`{each}`' for each in sorted(kind.unfit))}"
+    also = (
+        " Also of the row as a whole, under the `data_tests` of the model." if kind.of_rows else ""
+    )
+    return f"Columns of type: {types}.{also}"
 
 
 def _section(name: str, words: Words, message: str, facts: Sequence[str] = ()) -> str:
@@ -75,22 +88,26 @@ def _block(text: str, language: str = "") -> list[str]:
 
 
 def example_yaml(name: str, words: Words) -> str:
-    """The example's column as a dbt model's YAML has it, with the rule `name`."""
+    """The example's column, or its model's tests, as dbt's YAML has it, with the rule `name`."""
     rule = name
     if words.args:
         args = ", ".join(f"{key}: {_written(value)}" for key, value in words.args.items())
         rule = f"{name}: {{arguments: {{{args}}}}}"
+    if words.column is None:
+        return f"data_tests:\n  - {rule}"
     return f"- name: {words.column}\n  data_type: {words.type_name}\n  data_tests:\n    - {rule}"
 
 
 def _written(value: Any) -> str:
-    return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return f"[{', '.join(map(str, value))}]"
+    return f"'{value}'" if set("[]{},:#&*") & set(str(value)) else str(value)
 
 
 def broken_value(words: Words) -> Any:
     """What the row that breaks the rule has in the example's column; None where it has nothing."""
     row: Mapping[str, Any] = msgspec.json.decode(words.breaks)
-    return row.get(words.column)
+    return row.get(words.column) if words.column else None
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from service.judge.rulebook import Rulebook
 from service.ops import records
 from service.runtime.clock import utc_now
 from service.runtime.metrics import Metrics
-from service.warehouse.work import Idempotency, Insert, Outcome, StoredAnswer
+from service.warehouse.work import Idempotency, Insert, Outcome, StoredAnswer, told_of
 from service.warehouse.writer import Writer
 
 T = TypeVar("T")
@@ -164,6 +164,8 @@ class Inserts:
         for verdict in outcome.verdicts:
             name, accepted = verdict.batch.table.name, outcome.accepted(verdict)
             self._metrics.judged(name, accepted, verdict.batch.received - accepted)
+            if verdict.batch.warnings and accepted:
+                self._metrics.warned(name, sum(1 for _ in told_of(verdict)))
 
 
 def _judged_by_table(

@@ -55,6 +55,7 @@ LATEST_BOOKS = (
     ("loads", "record_lines"),
     ("trail", "number"),
     ("outcomes", "entry_id"),
+    ("warnings", "number"),
     ("warehouse", "warehouse_id"),
 )
 

@@ -36,7 +36,8 @@ class Batch:
 
     `positions` (0-based, in the request) and `keys` (values of the key columns) go along with
     the rows of `fitting`; the rows of `broken` are by position. Where the values of a column are at
-    hand as a set, without None, it is in `sets`.
+    hand as a set, without None, it is in `sets`. `warnings` are what is told of rows of
+    `fitting`, which go in all the same, by position.
     """
 
     table: Table
@@ -47,6 +48,7 @@ class Batch:
     broken: dict[int, Broken] = field(default_factory=dict)
     rows: Rows | LazyRows | None = None
     sets: Mapping[str, KeySet] = field(default_factory=dict)
+    warnings: dict[int, list[Violation]] = field(default_factory=dict)
 
     def payload(self, position: int) -> str:
         """What was sent at `position`, in JSON."""

@@ -14,6 +14,7 @@ from service.dictionary import Column, Table
 from service.dictionary.timestamps import Mask
 from service.formats.bodies.repeated_fields import colons
 from service.judge.key_sets import KeySet, set_of_numbers
+from service.judge.row_rules import RowRules, mask
 
 FEW = 10  # rows or values, which to see to one by one takes less time than to look at each row
 
@@ -89,9 +90,12 @@ class ColumnReader:
         self._fields = [attrgetter(name) for name in struct.__struct_fields__]
         self._key_columns = [column.name for column in key_columns(table)]
         self._not_decoded = {
-            column.name: [rule for rule in column.own_rules if not rule.judged_by_decoding]
+            column.name: [
+                rule for rule in column.own_rules if rule.by_itself and not rule.judged_by_decoding
+            ]
             for column in table.columns
         }
+        self._of_rows = RowRules(table, (r for r in table.own_rules if not r.by_itself))
 
     def values(self, structs: Sequence[msgspec.Struct]) -> list[Sequence[Any]]:
         """The fields' values, in the order of the struct; UNSET where there is no field."""
@@ -124,6 +128,8 @@ class ColumnReader:
             if column.name in self._key_columns:
                 keys[column.name] = written
         rows = pa.table([arrays[name] for name in self._names], names=self._names)
+        for _, broken in self._of_rows.broken(rows):
+            doubted |= broken
         return Columns(rows, keys, doubted)
 
     def _column(self, column: Column, values: Sequence[Any]) -> tuple[pa.Array, Mask]:
@@ -131,8 +137,3 @@ class ColumnReader:
         for rule in self._not_decoded[column.name]:
             doubted |= mask(rule.breaks(array, array))
         return array, doubted
-
-
-def mask(broken: pa.Array) -> Mask:
-    """An Arrow array of booleans without nulls as numpy's, of the same length."""
-    return broken.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]

@@ -17,7 +17,8 @@ from service.formats.bodies.rows_protocol import Rows, decoding
 from service.judge.batch import Batch, Broken
 from service.judge.columns import ColumnReader, Columns
 from service.judge.row_struct import struct_of
-from service.judge.value_by_value import judged_by_value
+from service.judge.value_by_value import ValueByValue
+from service.judge.warning_rules import WarningRules
 from service.runtime.wording import counted
 
 
@@ -28,6 +29,8 @@ class Judge:
         self.table = table
         self.struct = struct_of(table)
         self._reader = ColumnReader(table, self.struct)
+        self._by_value = ValueByValue(table, self.struct)
+        self._warnings = WarningRules(table)
 
     def judge(self, rows: Rows, max_rows: int | None = None) -> Batch:
         """The rows that fit, as Arrow columns, and those that do not, with every reason.
@@ -63,7 +66,7 @@ class Judge:
             return self._batch(rows, len(structs), positions, columns, {})
         certain = list(compress(positions, ~columns.doubted))
         doubtful = set(range(len(structs))).difference(certain)
-        broken, read = judged_by_value(self.table, self.struct, rows, doubtful)
+        broken, read = self._by_value.judged(rows, doubtful)
         if read:
             certain = sorted([*certain, *read])
             values = self._reader.values([read.get(i, structs[i]) for i in certain])
@@ -80,7 +83,15 @@ class Judge:
     ) -> Batch:
         if columns.rows.num_rows < len(positions):
             raise RuntimeError(f"two judges of {self.table.name} differ")
-        return Batch(self.table, received, columns.rows, positions, columns.keys, broken, rows)
+        return self._told(
+            Batch(self.table, received, columns.rows, positions, columns.keys, broken, rows)
+        )
+
+    def _told(self, batch: Batch) -> Batch:
+        """With what is told of rows that fit."""
+        if self._warnings:
+            batch.warnings = self._warnings.of(batch)
+        return batch
 
     def judge_fitting(self, requests: Sequence[tuple[Rows, Sequence[Any]]]) -> list[Batch] | None:
         """A batch for each request, if there is no doubt about any row of any; else None."""
@@ -101,7 +112,7 @@ class Judge:
     def _part(self, columns: Columns, rows: Rows, start: int, length: int) -> Batch:
         keys = {name: values[start : start + length] for name, values in columns.keys.items()}
         part = columns.rows.slice(start, length)
-        return Batch(self.table, length, part, range(length), keys, {}, rows)
+        return self._told(Batch(self.table, length, part, range(length), keys, {}, rows))
 
 
 def check_number(received: int, max_rows: int | None) -> None:

@@ -7,85 +7,115 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from service.dictionary import Column, Table
+from service.dictionary import Column, Rule, Table
+from service.dictionary.timestamps import Mask
 from service.dictionary.written_values import Unreadable
 from service.errors import shortened
 from service.formats.bodies.fields import TOLD
 from service.formats.bodies.rows_protocol import MalformedRow, Rows, decoding
 from service.judge.batch import Broken, Violation
-from service.judge.columns import key_columns, mask
+from service.judge.columns import key_columns
+from service.judge.row_rules import RowRules
 
 Violations = list[list[Violation]]  # of each row that is judged
 
 
-def judged_by_value(
-    table: Table, struct: type[msgspec.Struct], rows: Rows, positions: Iterable[int]
-) -> tuple[dict[int, Broken], dict[int, msgspec.Struct]]:
-    """The rows at `positions` by position: those that break a rule, and those that fit as structs.
+class ValueByValue:
+    """Judges rows of one table so that every violation has a name."""
 
-    Raises:
-        MalformedBody: one of them is not of the body's format.
+    def __init__(self, table: Table, struct: type[msgspec.Struct]) -> None:
+        self._table, self._struct = table, struct
+        self._rules = RowRules(table, table.own_rules)
+        self._keys = [column.name for column in key_columns(table)]
+
+    def judged(
+        self, rows: Rows, positions: Iterable[int]
+    ) -> tuple[dict[int, Broken], dict[int, msgspec.Struct]]:
+        """The rows at `positions` by position: those that break a rule; those that fit as structs.
+
+        Raises:
+            MalformedBody: one of them is not of the body's format.
+        """
+        order = sorted(positions)
+        with decoding():
+            sent = [rows.plain(position) for position in order]
+        values = _Values(self._table, [row if isinstance(row, dict) else {} for row in sent], rows)
+        violations = self._violations(values)
+        broken: dict[int, Broken] = {}
+        fitting: dict[int, msgspec.Struct] = {}
+        for i, position in enumerate(order):
+            _judge_fields(self._table, sent[i], rows, position, violations[i])
+            if violations[i]:
+                keys = {name: values.read[name][i] for name in self._keys}
+                broken[position] = Broken(violations[i], keys)
+            else:
+                fitting[position] = self._struct(
+                    **{name: read[i] for name, read in values.read.items()}
+                )
+        return broken, fitting
+
+    def _violations(self, values: "_Values") -> Violations:
+        """Of each row, by column as the dictionary has them, then those of the row as a whole."""
+        violations: Violations = [[] for _ in range(values.count)]
+        verdicts = self._rules.broken(values.table(), values.texts)
+        for column in self._table.columns:
+            for i, message in values.unreadable[column.name].items():
+                value = values.written[column.name][i]
+                violations[i].append(Violation(column.name, "type", message, value))
+            self._add(values, [v for v in verdicts if v[0].column == column.name], violations)
+        self._add(values, [v for v in verdicts if v[0].column is None], violations)
+        return violations
+
+    def _add(
+        self, values: "_Values", verdicts: Iterable[tuple[Rule, Mask]], violations: Violations
+    ) -> None:
+        for rule, broken in verdicts:
+            others = self._rules.others_of(rule)
+            for i in np.flatnonzero(broken).tolist():
+                value = values.written[rule.column][i] if rule.column else None
+                # A value that could not be read is not missing; what looks at it is not asked.
+                missing_only = rule.kind == "not_null" and value is not None
+                if not missing_only and not any(i in values.unreadable[name] for name in others):
+                    violations[i].append(
+                        Violation(rule.column, rule.kind, rule.message(value), value)
+                    )
+
+
+class _Values:
+    """The values of some rows by column: as they were written, and as they are read.
+
+    `unreadable` has the numbers of rows whose value cannot be read, with what is said of it.
     """
-    order = sorted(positions)
-    with decoding():
-        sent = [rows.plain(position) for position in order]
-    objects = [row if isinstance(row, dict) else {} for row in sent]
-    violations: Violations = [[] for _ in sent]
-    read = {
-        column.name: _judged_column(column, objects, violations, rows.from_text)
-        for column in table.columns
-    }
-    keys = [column.name for column in key_columns(table)]
-    broken: dict[int, Broken] = {}
-    fitting: dict[int, msgspec.Struct] = {}
-    for i, position in enumerate(order):
-        _judge_fields(table, sent[i], rows, position, violations[i])
-        values = {name: read[name][i] for name in read}
-        if violations[i]:
-            broken[position] = Broken(violations[i], {name: values[name] for name in keys})
-        else:
-            fitting[position] = struct(**values)
-    return broken, fitting
+
+    def __init__(self, table: Table, objects: Sequence[dict[Any, Any]], rows: Rows) -> None:
+        self._table, self.count = table, len(objects)
+        self.written = {c.name: [row.get(c.name) for row in objects] for c in table.columns}
+        self.unreadable: dict[str, dict[int, str]] = {c.name: {} for c in table.columns}
+        self.read = {c.name: self._read(c, rows.from_text) for c in table.columns}
+
+    def table(self) -> pa.Table:
+        """The read values as Arrow columns; null where there is none."""
+        columns = {c.name: c.type.array(self.read[c.name]) for c in self._table.columns}
+        return pa.table(list(columns.values()), names=list(columns))
+
+    def texts(self, name: str) -> pa.Array:
+        """What was written in a column, as texts."""
+        return texts_of(self.written[name])
+
+    def _read(self, column: Column, from_text: bool) -> list[Any]:
+        read_one = column.type.from_text if from_text else column.type.read
+        read: list[Any] = []
+        for i, value in enumerate(self.written[column.name]):
+            try:
+                read.append(None if value is None else read_one(value))
+            except Unreadable as error:
+                read.append(None)
+                said = error.said or f"is not {column.type.reads}"
+                self.unreadable[column.name][i] = f"{column.name} {said}"
+        return read
 
 
-def _judged_column(
-    column: Column, rows: Sequence[dict[Any, Any]], violations: Violations, from_text: bool
-) -> list[Any]:
-    """The read values of a column, None where there is none; what is wrong joins `violations`."""
-    written = [row.get(column.name) for row in rows]
-    read = _read(column, written, violations, from_text)
-    # A value that could not be read is not missing.
-    missing = [i for i, value in enumerate(written) if value is None]
-    there = [i for i, value in enumerate(read) if value is not None]
-    array = column.type.array([read[i] for i in there])
-    for rule in column.own_rules:
-        breaking = missing
-        if rule.kind != "not_null":
-            texts = _texts([written[i] for i in there]) if rule.judges_writing else array
-            broken = np.flatnonzero(mask(rule.breaks(array, texts)))
-            breaking = [there[i] for i in broken.tolist()]
-        for i in breaking:
-            message = rule.message(written[i])
-            violations[i].append(Violation(column.name, rule.kind, message, written[i]))
-    return read
-
-
-def _read(
-    column: Column, written: Sequence[Any], violations: Violations, from_text: bool
-) -> list[Any]:
-    read_one = column.type.from_text if from_text else column.type.read
-    read: list[Any] = []
-    for i, value in enumerate(written):
-        try:
-            read.append(None if value is None else read_one(value))
-        except Unreadable as error:
-            read.append(None)
-            message = f"{column.name} {error.said or f'is not {column.type.reads}'}"
-            violations[i].append(Violation(column.name, "type", message, value))
-    return read
-
-
-def _texts(written: Sequence[Any]) -> pa.Array:
+def texts_of(written: Sequence[Any]) -> pa.Array:
     """What was written as an array of text, null where it was no text."""
     texts = (value if isinstance(value, str) else None for value in written)
     return pa.array(map(_encodable, texts), pa.string())

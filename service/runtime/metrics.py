@@ -99,6 +99,10 @@ class Metrics:
         self._rows(table, "accepted").inc(accepted)
         self._rows(table, "rejected").inc(rejected)
 
+    def warned(self, table: str, rows: int) -> None:
+        """Counts rows that went into `table` though they break rules of severity `warn`."""
+        self._rows(table, "warned").inc(rows)
+
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Counts a request to `route` ("/v1/tables/{table}/rows") that took `seconds`."""
         self._requests(route, method, status).observe(seconds)

@@ -355,6 +355,7 @@ class Writer:
                 listener.add(table, "insert", rows, loads_of(parts, group.row_loads[table]))
         records.write(self._connection, group.loads)
         records.write(self._connection, group.rejections)
+        records.write(self._connection, group.warnings)
         records.write(self._connection, list(group.answers.values()))
         if group.replays:
             record(self._connection, group.replays, group.counted)

@@ -72,6 +72,19 @@
 }) }};
 {{ number_rows('ops.replays', 'replayed_at') }}
 
+-- One row per row that went in although it breaks rules of severity warn, and load that it went in by. row_key is its
+-- primary key as text; position as that of a rejection; warnings JSON as violations.
+{{ make_table('ops.warnings', {
+    'load_id': 'varchar not null',
+    'table_name': 'varchar not null',
+    'source': 'varchar',
+    'position': 'bigint not null',
+    'row_key': 'varchar not null',
+    'warnings': 'varchar not null',
+    'warned_at': 'timestamp not null',
+}) }};
+{{ number_rows('ops.warnings', 'warned_at') }}
+
 -- One row per file that the service is asked to load, until it has. `behind` is the last line that was
 -- judged; of a trial, which changes nothing else, `result` says what it found.
 {{ make_table('ops.files', {

@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 from service.api.http.describing import ProblemDocument
 from service.judge.admission import Verdict
 from service.judge.batch import Violation
-from service.warehouse.work import Outcome
+from service.warehouse.work import Outcome, told_of
 
 
 class Sent(Response[bytes]):
@@ -46,6 +46,13 @@ class RejectedRow(msgspec.Struct):
     violations: list[Violation]
 
 
+class WarnedRow(msgspec.Struct):
+    """A row that went in, though it breaks rules of severity `warn`; `row` as of a rejected one."""
+
+    row: int
+    warnings: list[Violation]
+
+
 class TableOutcome(msgspec.Struct):
     """What became of the rows of one table."""
 
@@ -53,6 +60,7 @@ class TableOutcome(msgspec.Struct):
     accepted: int
     rejected: int
     rejections: list[RejectedRow]
+    warnings: list[WarnedRow] | UnsetType = UNSET
 
 
 class InsertAnswer(msgspec.Struct):
@@ -64,6 +72,7 @@ class InsertAnswer(msgspec.Struct):
     accepted: int
     rejected: int
     rejections: list[RejectedRow]
+    warnings: list[WarnedRow] | UnsetType = UNSET
 
 
 class InsertManyAnswer(msgspec.Struct):
@@ -82,6 +91,7 @@ class InsertProblem(ProblemDocument):
     accepted: int | UnsetType = UNSET
     rejected: int | UnsetType = UNSET
     rejections: list[RejectedRow] | UnsetType = UNSET
+    warnings: list[WarnedRow] | UnsetType = UNSET
     tables: dict[str, TableOutcome] | UnsetType = UNSET
 
 
@@ -94,7 +104,8 @@ def outcome_of_table(outcome: Outcome, verdict: Verdict) -> TableOutcome:
         for position, violations in sorted(verdict.rejected.items())
     ]
     kept_out = received - accepted - len(verdict.present)
-    return TableOutcome(received, accepted, kept_out, rejections)
+    warnings = [WarnedRow(*each) for each in told_of(verdict)] if accepted else []
+    return TableOutcome(received, accepted, kept_out, rejections, warnings or UNSET)
 
 
 def status_of(outcome: Outcome) -> int:

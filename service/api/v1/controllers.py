@@ -20,6 +20,7 @@ from service.api.v1.rejections import RejectionController
 from service.api.v1.replays import ReplayController
 from service.api.v1.reports import ReportController
 from service.api.v1.restores import RestoreController
+from service.api.v1.row_warnings import WarningController
 from service.api.v1.rows import ReadController
 from service.api.v1.tables import TableController
 from service.api.v1.tasks import TaskController
@@ -39,6 +40,7 @@ CONTROLLERS = [
     LoadController,
     RejectionController,
     ReplayController,
+    WarningController,
     AuditController,
     LakeController,
     ChangeController,
