@@ -111,6 +111,18 @@ class DanglingReferences(Conflict):
     slug, title = "dangling-references", "Dangling references"
 
 
+class PreconditionFailed(Problem):
+    """The row is not what ``If-Match`` or ``If-None-Match`` says."""
+
+    status, slug, title = 412, "precondition-failed", "Precondition failed"
+
+
+class BringsBackErased(Conflict):
+    """A restore would bring back rows that were erased."""
+
+    slug, title = "brings-back-erased", "Erased rows would come back"
+
+
 class TooLarge(Problem):
     """The body is larger than the limit."""
 
@@ -133,6 +145,18 @@ class WrongNumberOfRows(Unprocessable):
     """A request brings from 1 to a maximum of rows."""
 
     slug, title = "wrong-number-of-rows", "Wrong number of rows"
+
+
+class KeyChanges(Unprocessable):
+    """A row would get another primary key, which is its name."""
+
+    slug, title = "key-changes", "A primary key does not change"
+
+
+class TooManyAffected(Unprocessable):
+    """More rows would go than the request says at most."""
+
+    slug, title = "too-many-affected", "Too many rows affected"
 
 
 class KeyReused(Unprocessable):

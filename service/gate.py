@@ -21,18 +21,21 @@ from service.doors.builds import Builds
 from service.doors.copies import WarehouseCopies
 from service.doors.dbt_docs import DbtDocs
 from service.doors.differences import Differences
+from service.doors.erasures import Erasures
 from service.doors.files import FileLoads
 from service.doors.inserts import Inserts
 from service.doors.replays import Replays
 from service.doors.restores import Restores
+from service.doors.row_changes import RowChanges
 from service.doors.tasks import Tasks
 from service.errors import NoSpace, NotFound, StoreUnavailable, Unavailable
 from service.judge.process.process_client import WorkerProcess
 from service.judge.rulebook import Rulebook
 from service.lake.opened_lake import open_outbox, open_place, open_shipper
-from service.notices.hooks_file import read_hooks
+from service.notices.hooks_file import hooks_of
 from service.notices.teller import Teller
 from service.ops import records, trail
+from service.ops.past_rows import forget_changes
 from service.ops.replays import end_interrupted
 from service.ops.trail import Deed
 from service.ops.violation_counts import ViolationCounts
@@ -73,7 +76,7 @@ class Gate:
         self.catalogue = self.places.primary
         self.lake_place = open_place(settings)
         self.pairing = _pairing_of(settings, self.places, self.metrics)
-        self._hooks = read_hooks(settings.hooks)
+        self._hooks = hooks_of(settings)
         self.keyring = Keyring(settings.keys_file)
         # How the service before this one ended, if out of order.
         self.died_before: str | None = None
@@ -168,9 +171,13 @@ class Gate:
         self.dbt_docs = DbtDocs(settings, writer)
         self.builds = Builds(settings, writer, deeds, self.reload, database.all_cores)
         self.copies = WarehouseCopies(settings, database)
+        self.row_changes = RowChanges(database, writer, self.metrics, current)
         self.replays = Replays(database, writer, self.metrics, current)
         self.restores = Restores(database, writer, deeds, self.tasks, self.places, current, codec)
         self.differences = Differences(database, self.tasks, current)
+        self.erasures = Erasures(
+            *(database, writer, deeds, self.places, self.pairing, self.differences, current)
+        )
         self.backups = Backups(
             *(database, writer, deeds, self.tasks, self.places, self.pairing),
             self.metrics,
@@ -261,6 +268,7 @@ class Gate:
         """What is done every hour: forgets what is old enough, and looks for backups to copy."""
         self.forget_old_answers()
         self.teller.forget(utc_now() - timedelta(days=self.settings.hook_days))
+        self.forget_old_changes()
         self.copy_soon()
 
     def start_shipping(self) -> None:
@@ -272,6 +280,12 @@ class Gate:
         """Has backups copied, unless rows are missing: then nothing is changed."""
         if self.pairing and not self.losses:
             self.pairing.wake()
+
+    def forget_old_changes(self) -> None:
+        """Forgets what rows were before they changed, where that is long enough ago."""
+        if days := self.settings.changes_days:
+            before = utc_now() - timedelta(days=days)
+            self.writer.run(lambda connection: forget_changes(connection, before)).result()
 
     def forget_old_answers(self) -> None:
         """Forgets the answers to requests with an Idempotency-Key that are old enough."""

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml  # type: ignore[import-untyped]
 from playwright.sync_api import Page, sync_playwright
 
 from service.dbt.runner import build_offline
 from tests.support import CHECKOUT
 from tests.support.browser import FLAGS, NAMES
+from tests.support.receivers import SECRET, receiving
 from tests.support.services import serving, settings_in
 
 FOLDER = CHECKOUT / "docs" / "screenshots"
@@ -51,6 +53,20 @@ class Pictures:
         context.close()
 
 
+def hooked(folder: Path, url: str) -> Path:
+    """A file with one who is told by a webhook, and one who would be by mail."""
+    secret, path = folder / "secret", folder / "hooks.yml"
+    secret.write_text(SECRET)
+    webhook = {"name": "ops", "url": url, "secret": {"file": str(secret)}, "private": True}
+    mail = {"server": "mail.example.org", "sender": "gatehouse@example.org"}
+    hooks = [
+        {**webhook, "on": ["load.rejections", "load.failed", "build.failed"]},
+        {"name": "duty", "mail": {**mail, "to": ["duty@example.org"]}, "on": ["backup.failed"]},
+    ]
+    path.write_text(yaml.safe_dump({"hooks": hooks}))
+    return path
+
+
 def prepared(client: httpx.Client) -> dict[str, Any]:
     """Brings something in, backs it up, and brings in more; the set of backups."""
     client.post("/v1/tables/jobs/rows", json=[{"id": 900, "job": "Clockmaker"}, {"id": 901}])
@@ -66,7 +82,8 @@ def prepared(client: httpx.Client) -> dict[str, Any]:
 # The picture of each page, by its template.
 PICTURES = {
     **{name: name for name in ("api", "audit", "backups", "build", "builds", "dictionary")},
-    **{name: name for name in ("difference", "insert", "keys", "load", "loads", "login", "mart")},
+    **{name: name for name in ("difference", "hook", "hooks", "insert", "keys", "load", "loads")},
+    **{name: name for name in ("login", "mart")},
     **{name: name for name in ("overview", "problem", "rejection", "rejections", "report")},
     **{name: name for name in ("reports", "restore", "restored", "rows", "table", "tables")},
     **{name: name for name in ("task", "trail", "try")},
@@ -97,6 +114,8 @@ def operators(pictures: Pictures, client: httpx.Client, made: dict[str, Any]) ->
     pictures.take("audit", "/audit/findings")
     pictures.take("trail", "/trail")
     pictures.take("keys", "/keys")
+    pictures.take("hooks", "/hooks")
+    pictures.take("hook", "/hooks/ops")
     pictures.take("api", "/schema", lambda page: page.locator("summary").nth(4).click())
     pictures.take("try", "/schema/try", execute)
     pictures.take("builds", "/builds")
@@ -195,13 +214,16 @@ def main() -> int:
         sys.stderr.write(f"there is no {' or '.join(NAMES)}\n")
         return 1
     FOLDER.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        settings = settings_in(Path(folder))
+    with tempfile.TemporaryDirectory() as folder, receiving() as receiver:
+        hooks = hooked(Path(folder), receiver.url)
+        settings = settings_in(Path(folder), hooks=hooks)
         shutil.copytree(CHECKOUT / "seeds", settings.seeds)
         assert build_offline(settings).status == "done"
         with serving(settings) as client, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
             made = prepared(client)
+            client.post("/v1/hooks/ops/test")
+            receiver.wait(2)  # of the row that was kept out, and this
             for take in TAKEN:
                 take(Pictures(browser, client), client, made)
             browser.close()

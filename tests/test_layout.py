@@ -70,6 +70,7 @@ SUBJECTS = {
     *("keys", "lake", "loads"),
     *(
         "differences",
+        "erasures",
         "tasks",
         "facets",
         "rejection_filters",
@@ -78,6 +79,8 @@ SUBJECTS = {
         "reports",
         "restores",
         "rows",
+        "row_changes",
+        "row_history",
         "tables",
         "trail",
     ),

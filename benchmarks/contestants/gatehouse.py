@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from sys import executable
+from typing import ClassVar
 
 import duckdb
 
@@ -23,6 +24,23 @@ MORE_HIRES = """
         range % 12 + 1,
         range * 7 % 183 + 1
     from range(2, {rows} + 1)
+"""
+# Connections are uvicorn's from the first byte on; all else is as it is.
+UVICORN_ALONE = """
+import asyncio
+from functools import partial
+from service.api.http.server import Server
+from service.cli import main
+
+def listen(server, sockets):
+    config, loop = server.config, asyncio.get_running_loop()
+    state = {"server_state": server.server_state, "app_state": server.lifespan.state}
+    connection = partial(config.http_protocol_class, config=config, **state)
+    begun = [loop.create_server(connection, sock=each) for each in sockets]
+    server.accepting = asyncio.gather(*begun)
+
+Server._listen = listen
+main()
 """
 
 
@@ -59,6 +77,7 @@ class Gatehouse(Contestant):
     """The service of this checkout."""
 
     name, title, is_peer = "gatehouse", "Gatehouse", False
+    program: ClassVar[Command] = ["-m", "service"]  # what Python is to run
 
     def make(self, folder: Path, rows: int) -> None:
         """Builds it from a history of one hire; more are put in by SQL."""
@@ -75,7 +94,7 @@ class Gatehouse(Contestant):
     def serving(self, folder: Path) -> Iterator[Served]:
         """Serves the warehouse in `folder`."""
         port = free_port()
-        command: Command = [executable, "-m", "service", "serve", "--port", str(port)]
+        command: Command = [executable, *self.program, "serve", "--port", str(port)]
         program = Program(command, folder / "log", environ(folder))
         with running(program):
             program.wait_for(lambda: status_of(port, "/health/ready") == 200, self.title)
@@ -85,3 +104,15 @@ class Gatehouse(Contestant):
         """As the file says once the service has let go of it."""
         with open_warehouse(folder) as connection:
             return connection.sql("select count(*) from core.hired_employees").fetchall()[0][0]  # type: ignore[no-any-return]
+
+
+class UvicornAlone(Gatehouse):
+    """The same service behind uvicorn's own connections, which are held against no one."""
+
+    name, title = "uvicorn", "the same behind uvicorn's own connections"
+    program: ClassVar[Command] = ["-c", UVICORN_ALONE]
+
+    @property
+    def data(self) -> str:
+        """Those of the service as it is."""
+        return Gatehouse.name

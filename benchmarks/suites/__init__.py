@@ -3,7 +3,18 @@
 from collections.abc import Callable
 
 from benchmarks.bench import Bench
-from benchmarks.suites import backup, building, console, history, insert, pollock, reading, start
+from benchmarks.suites import (
+    backup,
+    building,
+    console,
+    history,
+    insert,
+    onlookers,
+    pollock,
+    reading,
+    server,
+    start,
+)
 
 SUITES: dict[str, Callable[[Bench], None]] = {
     "insert": insert.run,
@@ -12,6 +23,8 @@ SUITES: dict[str, Callable[[Bench], None]] = {
     "reading": reading.run,
     "building": building.run,
     "start": start.run,
+    "server": server.run,
     "console": console.run,
+    "onlookers": onlookers.run,
     "pollock": pollock.run,
 }

@@ -6,11 +6,12 @@ from typing import Literal, TypeAlias, get_args
 Role: TypeAlias = Literal["reader", "writer", "operator"]
 ROLES: tuple[Role, ...] = get_args(Role)
 # What a key can be narrowed to, and the smallest role that may do it.
-Deed: TypeAlias = Literal["read", "insert", "replay", "dismiss", "backup", "restore"]
+Deed: TypeAlias = Literal["read", "insert", "replay", "change", "dismiss", "backup", "restore"]
 DEEDS: Mapping[Deed, Role] = {
     "read": "reader",
     "insert": "writer",
     "replay": "writer",
+    "change": "operator",  # of rows that are in: as a restore does, too
     "dismiss": "operator",
     "backup": "operator",
     "restore": "operator",

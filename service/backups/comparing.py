@@ -100,7 +100,7 @@ def find_differences(
     differs = " or ".join(f"kept.{name} is distinct from backup.{name}" for name in content)
     columns = "".join(f", {name}" for name in content)
     wanted = "".join(f", backup.{name}" for name in content)
-    backup = rows if isinstance(rows, str) else "arrow_rows"
+    backup = rows if isinstance(rows, str) else as_kept(table, "arrow_rows")
     query = f"""
         insert into {staged(table.name)} ({WHAT}, {key}{columns})
         select
@@ -115,6 +115,17 @@ def find_differences(
         connection.execute(query, values)
     else:
         query_arrow(connection, query, rows, values)
+
+
+def as_kept(table: Table, rows: str) -> str:
+    """Arrow rows as SQL names them, of the table's types: Arrow has no UUID, and no JSON."""
+    if not {"uuid", "json"} & {column.type.name for column in table.columns}:
+        return rows
+    columns = (
+        f"cast({quoted(each.name)} as {each.type.name}) as {quoted(each.name)}"
+        for each in table.columns
+    )
+    return f"(select {', '.join(columns)} from {rows})"
 
 
 def _content(table: Table) -> list[str]:

@@ -20,16 +20,16 @@ COMPARING = "comparing"  # what progress calls it
 def state_of(connection: Connection, tables: Sequence[Table]) -> State:
     """What tells that the tables are as they were, as `connection`, in a transaction, sees them.
 
-    Rows of record only ever come in, by inserts and builds, so that there are more of them; but
-    for restores, which are in the books.
+    Rows of record come in, so that there are more of them. Whatever else is done to them is in the
+    books: restores, and how many rows other loads have changed or removed.
     """
     return [
         (
             table.fingerprint,
             count_rows(connection, table.name),
             *connection.execute(
-                "select count(*), max(number) from ops.loads"
-                " where kind = 'restore' and table_name = ?",
+                "select count(*) filter (kind = 'restore'), max(number) filter (kind = 'restore'),"
+                " sum(changed), sum(removed) from ops.loads where table_name = ?",
                 [table.name],
             ).fetchall(),
         )

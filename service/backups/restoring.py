@@ -11,6 +11,7 @@ from uuid import uuid4
 import msgspec
 
 from service.backups.catalogue import Catalogue, Entry
+from service.backups.coming_back import let_erased
 from service.backups.comparing import WHAT, staged
 from service.backups.paired_places import Place
 from service.backups.preparing import COMPARING, Prepared
@@ -22,6 +23,7 @@ from service.errors import UnknownTable, Unprocessable
 from service.judge.relations import one_row
 from service.ops import records
 from service.ops.changes import Operation, listener_of
+from service.ops.row_history import ChangedBy, note_deletes, note_inserts, note_updates
 from service.runtime.clock import utc_now
 from service.runtime.durable_files import Steps, no_steps
 from service.runtime.progress import RowProgress
@@ -61,22 +63,23 @@ def restore(
     entries: Sequence[Entry],
     catalogue: Catalogue,
     *,
-    dry_run: bool = False,
     actor: str | None = None,
     prepared: Prepared | None = None,
     steps: Steps = no_steps,
     progress: RowProgress | None = None,
+    with_erased: bool = False,
 ) -> list[RestoreResult]:
     """Makes each table exactly what its backup holds, all of them together, parents first.
 
     To be called within a transaction on the write connection. Whatever is raised, the caller
-    rolls back and everything is as before. A dry run finds out the same and changes no table.
-    What was `prepared` is not read and judged again while it holds.
+    rolls back and everything is as before. What was `prepared` is not read and judged again while
+    it holds. Rows that were erased come back only `with_erased`.
 
     Raises:
         UnknownTable: the dictionary has a table no more.
         DamagedBackup: a backup is not what the catalogue says, cannot be read or resolved.
         RulesBroken: its rows do not fit the dictionary as it is now.
+        BringsBackErased: rows that were erased would come back.
         DanglingReferences: rows, of these tables or of others, would refer to rows that are gone.
     """
     started_at = utc_now()
@@ -93,18 +96,20 @@ def restore(
             stage(connection, table, entry, catalogue, progress)
         steps(f"staged {table.name}")
     names = [table.name for table, _ in chosen]
+    for table, _ in chosen:
+        let_erased(connection, table, staged(table.name), with_erased)
     check_references(connection, dictionary, names)
     steps("judged")
-    load_id = None if dry_run else str(uuid4())
+    load_id = str(uuid4())
     results = [compare(connection, table, entry.backup_id, load_id) for table, entry in chosen]
-    if not dry_run:
-        progress.begin("writing", sum(each.differences for each in results))
-        for (table, _), result in zip(chosen, results, strict=True):
-            _tell(connection, table, result.load_id)
-            _apply(connection, table)
-            progress.advance(result.differences)
-            _record(connection, result, started_at, actor)
-            steps(f"applied {table.name}")
+    progress.begin("writing", sum(each.differences for each in results))
+    for (table, _), result in zip(chosen, results, strict=True):
+        _tell(connection, table, result.load_id)
+        _note(connection, table, ChangedBy(load_id, actor, started_at))
+        _apply(connection, table)
+        progress.advance(result.differences)
+        _record(connection, result, started_at, actor)
+        steps(f"applied {table.name}")
     drop_staged(connection, names)
     return results
 
@@ -124,7 +129,7 @@ def _parents_first(dictionary: Dictionary, entries: Sequence[Entry]) -> list[tup
 def compare(
     connection: Connection, table: Table, backup_id: str, load_id: str | None = None
 ) -> RestoreResult:
-    """What the staged differences of a table come to."""
+    """What the staged differences of a table come to; without a load nothing is to be done."""
     before = count_rows(connection, table.name)
     counts = (f"count(*) filter ({WHAT} = '{what}')" for what in ("add", "remove", "change"))
     query = f"select {', '.join(counts)} from {staged(table.name)}"
@@ -156,6 +161,13 @@ def _tell(connection: Connection, table: Table, load_id: str | None) -> None:
             rows = found.to_arrow_reader(TOLD_ROWS).read_all()
             if rows.num_rows:
                 listener.add(table.name, operation, rows.cast(table.arrow_schema), load_id)
+
+
+def _note(connection: Connection, table: Table, by: ChangedBy) -> None:
+    """Puts on record what each row was and becomes."""
+    for what, note in (("remove", note_deletes), ("change", note_updates), ("add", note_inserts)):
+        source = f"(select * from {staged(table.name)} where {WHAT} = '{what}')"
+        note(connection, table, source, by)
 
 
 def _apply(connection: Connection, table: Table) -> None:
@@ -208,9 +220,9 @@ def _record(
 
 
 def _accepted(connection: Connection, table: str) -> int:
-    """How many rows all loads of a table brought until now, whatever became of them."""
+    """How many rows all loads of a table brought until now, less those that they removed."""
     query = (
-        "select coalesce(sum(accepted), 0) from ops.loads"
+        "select coalesce(sum(accepted - coalesce(removed, 0)), 0) from ops.loads"
         " where table_name = ? and kind <> 'restore'"
     )
     (count,) = connection.execute(query, [table]).fetchall()[0]

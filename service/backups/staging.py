@@ -6,7 +6,6 @@ is read, and only what differs is kept. A file in another order is put into a ta
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from typing import Any
 
 import pyarrow as pa
 
@@ -17,10 +16,10 @@ from service.dictionary import Dictionary, Table
 from service.engines.duckdb import insert_arrow
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted
-from service.errors import DamagedBackup, DanglingReferences
+from service.errors import DamagedBackup
 from service.formats.avro.avro_files import AvroFile
 from service.judge.findings import Findings
-from service.judge.relations import check_unique, dangling_rows
+from service.judge.relations import check_unique, dangling, dangling_rows
 from service.runtime.prefetch import ahead
 from service.runtime.progress import RowProgress
 from service.runtime.wording import counted
@@ -149,25 +148,14 @@ def check_references(
         return would_be(table) if table.name in restored else core(table.name)
 
     found = [
-        dangling
+        left
         for child in dictionary.tables.values()
         for column in child.columns
         if column.reference and {child.name, column.reference.args["parent"]} & set(restored)
-        if (dangling := dangling_rows(connection, dictionary, child, column, rows_of))
+        if (left := dangling_rows(connection, dictionary, child, column, rows_of))
     ]
     if found:
-        raise _dangling(found)
-
-
-def _dangling(found: Sequence[dict[str, Any]]) -> DanglingReferences:
-    first = found[0]
-    return DanglingReferences(
-        f"{counted(first['count'], 'row')} of {first['table']} would refer"
-        f" by {first['column']} to rows of {first['parent']} that are not there,"
-        f" first those with ids {', '.join(map(str, first['first_ids']))}",
-        **first,
-        references=found,
-    )
+        raise dangling(found)
 
 
 def drop_staged(connection: Connection, tables: Sequence[str]) -> None:

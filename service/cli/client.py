@@ -75,7 +75,7 @@ class Client:
 
         Attempts share an Idempotency-Key, so that a repeated request writes nothing twice.
         """
-        key = {"Idempotency-Key": str(uuid.uuid4())} if method == "POST" else {}
+        key = {"Idempotency-Key": str(uuid.uuid4())} if method != "GET" else {}
         options["headers"] = {**key, **(headers or {})}
         for attempt in range(1, ATTEMPTS):
             answer = self._try(method, path, options)

@@ -20,7 +20,8 @@ from service.dictionary import DictionaryError
 from service.engines.duckdb import Database, DatabaseError, InUseError
 from service.errors import NotBuilt, Problem, StoreUnavailable
 from service.gate import places_of
-from service.lake.opened_lake import open_place
+from service.lake.lake_owner import LakeOwner
+from service.lake.opened_lake import lake_of_warehouse, open_place
 from service.notices.hooks_file import WrongHooks
 from service.ops import trail
 from service.runtime import logs
@@ -94,6 +95,21 @@ def is_built(settings: Settings) -> bool:
     return True
 
 
+def table_names(settings: Settings) -> Sequence[str]:
+    """The tables of a warehouse that no one else has open.
+
+    Raises:
+        Locked: another process has it.
+        Unreachable: it cannot be read, or is not there.
+    """
+    with _told_as_unreachable(settings):
+        database = Database(settings.warehouse, read_only=True)
+        try:
+            return [*database.dictionary().tables]
+        finally:
+            database.close()
+
+
 @contextmanager
 def alone(settings: Settings) -> Iterator[Database]:
     """The warehouse, which no one else has open; no service runs on it.
@@ -144,6 +160,24 @@ def adopt_backups(settings: Settings) -> BackupsOwner | None:
         name = str(settings.backups).rpartition("/")[2]
         trail.record(connection, local_caller().name, "backups.adopt", name, detail)
         return before[0]
+
+
+def adopt_lake(settings: Settings) -> LakeOwner | None:
+    """Makes the lake this warehouse's; whose it was, if that is known.
+
+    Raises:
+        WrongSettings: no lake is said.
+        Unreachable: a service has this warehouse.
+        LakeInUse: the gate whose it is writes into it.
+    """
+    place = open_place(settings)
+    if place is None:
+        raise WrongSettings("no lake is said", "GATEHOUSE_LAKE says where it is")
+    with alone(settings) as database, database.connect() as connection:
+        before = lake_of_warehouse(database, place, settings).take_over()
+        detail = f"of the warehouse {before.warehouse}" if before else None
+        trail.record(connection, local_caller().name, "lake.adopt", place.name, detail)
+        return before
 
 
 def disable_keys(settings: Settings) -> None:

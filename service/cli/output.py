@@ -78,9 +78,12 @@ def entries(
 
 def count_line(name: str, counts: Row) -> str:
     """The counts of a load: "jobs 3 rows (1 accepted, 2 rejected, 0 already present)"."""
+    more = "".join(
+        f", {counts[each]:,} {each}" for each in ("changed", "removed") if counts.get(each)
+    )
     return (
         f"{name} {counted(counts['received'], 'row')} ({counts['accepted']:,} accepted, "
-        f"{counts['rejected']:,} rejected, {counts['already_present']:,} already present)"
+        f"{counts['rejected']:,} rejected, {counts['already_present']:,} already present{more})"
     )
 
 

@@ -20,10 +20,6 @@ from service.console.samples import sample
 from service.gate import Gate
 
 Json = Mapping[str, Any]
-ORDER = (
-    *("tables", "rows", "files", "loads", "rejections", "backups", "reports", "builds"),
-    *("audit", "keys", "trail", "about"),
-)
 # What nearly every call takes, which the page says once.
 SAID = ("If-None-Match",)
 
@@ -93,11 +89,11 @@ class ApiPage(Controller):
 
 
 def shown_calls(document: Json, base_url: str, keyed: bool) -> dict[str, list[ShownCall]]:
-    """The calls that programs make, by subject."""
+    """The calls that programs make, by subject, as the document has them."""
     alike: dict[tuple[str, str], list[tuple[str, Json]]] = {}
     for path, method, operation in _operations(document):
         alike.setdefault((method, _kind_of(operation)), []).append((path, operation))
-    calls: dict[str, list[ShownCall]] = {subject: [] for subject in ORDER}
+    calls: dict[str, list[ShownCall]] = {each["name"]: [] for each in document["tags"]}
     for (method, _), found in alike.items():
         path, operation = found[0]
         others = tuple(other for other, _ in found[1:])
@@ -115,7 +111,7 @@ def shown_calls(document: Json, base_url: str, keyed: bool) -> dict[str, list[Sh
             anchor=operation["operationId"],
             tag=operation["tags"][0],
         )
-        calls.setdefault(operation["tags"][0], []).append(call)
+        calls[call.tag].append(call)
     return {subject: each for subject, each in calls.items() if each}
 
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
+
 from service.console.judged_rows import Reason
 from service.console.list_filters import RejectionFilters
 from service.dictionary import Column
@@ -17,8 +19,6 @@ from service.engines.engine import Connection
 from service.gate import Gate
 from service.ops import rejection_filters
 from service.ops.rejection_filters import RejectionFilter
-
-AS_TEXT = ("varchar", "date", "timestamp")  # types whose values JSON writes as text
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,13 @@ def _typed(column: Column, value: str) -> Any:
     """A value as JSON has it; one that cannot be read stays as it was typed, and is judged so."""
     if not value:
         return None
-    if column.type.name in AS_TEXT:
+    if column.type.struct is str:
         return value
     try:
-        return column.type.from_text(value.strip())
+        read = column.type.from_text(value.strip())
     except Unreadable:
         return value
+    return msgspec.Raw(read.encode()) if column.type.name == "json" else read
 
 
 def _words(accepted: int, failed: int, dry_run: bool) -> str:

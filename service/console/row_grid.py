@@ -156,14 +156,15 @@ def value_text(value: Any) -> str:
 
 def is_number(column: Column) -> bool:
     """Whether its values stand at the right."""
-    return column.type.name in ("integer", "bigint", "double")
+    return column.type.is_whole or column.type.kind in ("double", "decimal")
 
 
 def kind_of(column: Column) -> str:
     """How its values are shown: as number, time or text."""
     if is_number(column):
         return "number"
-    return "time" if column.type.name in ("timestamp", "date") else "text"
+    is_time = column.type.kind.startswith("time") or column.type.name == "date"
+    return "time" if is_time else "text"
 
 
 def _has_few_values(column: Column) -> bool:

@@ -5,7 +5,12 @@ from typing import Any
 
 Json = Mapping[str, Any]
 OF_TYPES = {"string": "text", "number": 1.5, "boolean": True, "null": None}
-OF_FORMATS = {"date-time": "2021-07-27T16:02:08Z", "date": "2021-07-27"}
+OF_FORMATS = {
+    "date-time": "2021-07-27T16:02:08Z",
+    "date": "2021-07-27",
+    "decimal": "1",
+    "uuid": "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+}
 DEEPEST = 6  # a schema may hold itself
 
 

@@ -21,8 +21,15 @@ COMMENT = (
     " value is unique and whether the row that it refers to is there depends on other rows:"
     " x-gatehouse says where that is asked. That a day is in the calendar is said by format alone."
 )
-_ENDS = {bits: {"minimum": -(1 << bits - 1), "maximum": (1 << bits - 1) - 1} for bits in (32, 64)}
-_WHOLE = {"integer": _ENDS[32], "bigint": _ENDS[64]}
+_ENDS = {
+    bits: {"minimum": -(1 << bits - 1), "maximum": (1 << bits - 1) - 1} for bits in (8, 16, 32, 64)
+}
+_WHOLE = {
+    "tinyint": _ENDS[8],
+    "smallint": _ENDS[16],
+    "integer": _ENDS[32],
+    "bigint": _ENDS[64],
+}
 # A text has no NUL; one that is not blank has a character that is seen.
 _TEXT = "^[^\0]*$"
 
@@ -42,7 +49,7 @@ def json_schema(table: Table) -> Json:
         "description": table.description,
         "type": "object",
         "properties": properties,
-        "required": [each.name for each in table.columns if each.required],
+        "required": [each.name for each in table.columns if each.must_be_sent],
         "additionalProperties": False,
     }
     examples = {each.name: each.example for each in table.columns if each.example is not None}
@@ -58,8 +65,10 @@ def _property(column: Column, shown: Json) -> Json:
     words = {key: said[key] for key in ("description", "examples") if said.get(key)}
     said = {key: value for key, value in said.items() if key not in (*words, "examples")}
     said = {**_WHOLE.get(column.type.name, {}), **said, **_of_text(column)}
-    if not column.required:
-        said["type"] = [said["type"], "null"]
+    if not column.must_be_sent:
+        if "type" in said:  # else it may be anything, and is null already
+            types = said["type"] if isinstance(said["type"], list) else [said["type"]]
+            said["type"] = [*types, "null"]
         if "enum" in said:
             said["enum"] = [*said["enum"], None]
     rules = [{**rule.described(), "words": rule.words} for rule in column.rules]

@@ -9,17 +9,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.dictionary import Column, Owner, Rule, Table
+from service.dictionary.type_names import TIMESTAMPTZ
 
 Contract = dict[str, Any]
 API_VERSION = "v3.1.0"
 LOGICAL: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "tinyint": ("integer", {"format": "i8"}),
+    "smallint": ("integer", {"format": "i16"}),
     "integer": ("integer", {"format": "i32"}),
     "bigint": ("integer", {"format": "i64"}),
     "double": ("number", {"format": "f64"}),
+    "decimal": ("number", {}),
     "boolean": ("boolean", {}),
     "varchar": ("string", {}),
+    "uuid": ("string", {"format": "uuid"}),
+    "json": ("object", {}),
+    "time": ("time", {"format": "HH:mm:ss"}),
     "date": ("date", {"format": "yyyy-MM-dd"}),
     "timestamp": ("timestamp", {"defaultTimezone": "Etc/UTC"}),
+    TIMESTAMPTZ: ("timestamp", {"timezone": True, "defaultTimezone": "Etc/UTC"}),
 }
 # What a rule of a kind is about; of another one nothing is said.
 DIMENSIONS = {
@@ -70,7 +78,7 @@ def _object(table: Table) -> Contract:
 
 
 def _property(table: Table, column: Column) -> Contract:
-    logical, options = LOGICAL[column.type.name]
+    logical, options = LOGICAL[column.type.kind]
     options = {**options, **_limits(column)}
     said: Contract = {
         "name": column.name,

@@ -17,6 +17,7 @@ from service.dbt.landing import CsvSource
 from service.dbt.run_context import landing, open_file
 from service.dictionary.file_options import WrongOption, read_files, read_options
 from service.engines.predicates import BadPredicate, checked
+from service.engines.sql_functions import add_functions
 from service.formats.csv.detection import detect_dialect
 from service.formats.csv.dialect import (
     Dialect,
@@ -53,6 +54,7 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Keeps the connection that files are landed by; in a service its memory is set already."""
         self._connection = conn
+        add_functions(conn)
         if not self._in_service:
             conn.execute(f"set global memory_limit = '{memory_for(conn)} bytes'")
 

@@ -1,4 +1,7 @@
-"""The data dictionary: tables, columns and rules, as dbt's YAML says them."""
+"""The data dictionary: tables, columns and rules, as dbt's YAML says them.
+
+It is one module although it is long: its classes name each other.
+"""
 
 import hashlib
 import re
@@ -10,6 +13,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from service.dictionary.adjusting import normalised_text
 from service.dictionary.column_types import ColumnType
 from service.dictionary.rule import Rule, SqlRule
 
@@ -58,6 +62,29 @@ class Column:
     rules: tuple[Rule, ...]
     example: Any = None
     synonyms: tuple[str, ...] = ()  # other names that files have for it
+    default: str | None = None  # the value where there is none, as a file would write it
+    normalise: tuple[str, ...] = ()  # steps of `adjusting`, for texts
+
+    @cached_property
+    def default_read(self) -> Any:
+        """The default as its type reads it; None where there is none."""
+        return None if self.default is None else self.type.from_text(self.default)
+
+    @cached_property
+    def must_be_sent(self) -> bool:
+        """Whether a row needs a value here of its own: it is required, and there is no default."""
+        return self.required and self.default is None
+
+    @property
+    def is_adjusted(self) -> bool:
+        """Whether values may be kept that were not sent so."""
+        return self.default is not None or bool(self.normalise)
+
+    def adjusted(self, value: Any) -> Any:
+        """A value that was read, None where there is none, as it is kept."""
+        if value is None:
+            return self.default_read
+        return normalised_text(value, self.normalise) if self.normalise else value
 
     @cached_property
     def required(self) -> bool:
@@ -105,6 +132,15 @@ class Table:
     @cached_property
     def _by_name(self) -> dict[str, Column]:
         return {column.name: column for column in self.columns}
+
+    @cached_property
+    def exact_columns(self) -> tuple[str, ...]:
+        """Those that are read from what was written: no decoder has room for all their values."""
+        return tuple(
+            column.name
+            for column in self.columns
+            if column.type.exactly or column.type.name == "bigint"
+        )
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:
@@ -158,7 +194,10 @@ class Table:
         return self._digest()
 
     def _digest(self, *more: object) -> str:
-        said = [(c.name, c.type.name, [r.described() for r in c.rules]) for c in self.columns]
+        said: list[Any] = [
+            (c.name, c.type.name, [r.described() for r in c.rules]) for c in self.columns
+        ]
+        said += [(c.name, c.default, c.normalise) for c in self.columns if c.is_adjusted]
         rows = [[rule.described() for rule in self.rules]] if self.rules else []
         everything = msgspec.json.encode([self.name, said, *rows, *more])
         return hashlib.sha256(everything).hexdigest()[:16]

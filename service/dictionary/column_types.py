@@ -1,51 +1,79 @@
 """The column types: how a value is read, kept and described.
 
 The SQL side is macros/dictionary/types.sql.
-
-A *written* value is what a client sent or a file says. A *read* value is the plain Python value
-that the column's Arrow array is made of; timestamps are read to text in UTC with ``Z`` (ISO 8601),
-because Arrow parses a column of text ten times faster than it converts Python datetimes.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from service.dictionary.exact_values import (
+    DecimalReader,
+    ReadExactly,
+    document_from_text,
+    read_document,
+    whole_in_json,
+)
 from service.dictionary.timestamps import Mask, read_seconds
+from service.dictionary.type_names import TIMESTAMPTZ, UnknownType, read_type_name
+from service.dictionary.typed_values import NUMBERS, ColumnType, Decoded
 from service.dictionary.written_values import (
+    AWARE_TIMESTAMP,
     DATE,
     NUL,
+    TIME,
+    TIME_OF_DAY,
     TIMESTAMP,
     UTC_TIMESTAMP,
+    UUID_FORM,
+    JsonText,
     Unreadable,
     Written,
     boolean_from_text,
     number_from_text,
+    read_aware_timestamp,
     read_boolean,
     read_date,
     read_number,
     read_text,
+    read_time,
     read_timestamp,
+    read_uuid,
     read_whole,
     whole_from_text,
 )
 
+__all__ = ["KEY_KINDS", "NUMBERS", "TYPES", "ColumnType", "UnknownType", "type_of"]
 
-def _timestamps(values: Sequence[str | None]) -> pa.Array:
-    """Text with ``Z`` to microseconds in UTC, as the warehouse keeps it: without a time zone.
+# What can tell rows apart, and be referred to: equal values are written alike.
+KEY_KINDS = NUMBERS | {"decimal", "varchar", "uuid", "date", "time", "timestamp", TIMESTAMPTZ}
+
+
+def _aware_timestamps(values: Sequence[str | None]) -> pa.Array:
+    """Text with ``Z`` to microseconds in UTC.
 
     Raises:
         pa.ArrowInvalid: a value is no timestamp, or has no offset.
     """
-    aware = pc.cast(pa.array(values, pa.string()), pa.timestamp("us", "UTC"))
-    return pc.cast(aware, pa.timestamp("us"))
+    return pc.cast(pa.array(values, pa.string()), pa.timestamp("us", "UTC"))
 
 
-def _texts(values: Sequence[Any]) -> tuple[pa.Array, Mask] | None:
+def _timestamps(values: Sequence[str | None]) -> pa.Array:
+    """The same as the warehouse keeps it: without a time zone."""
+    return pc.cast(_aware_timestamps(values), pa.timestamp("us"))
+
+
+def _aware_seconds(values: Sequence[Any]) -> Decoded | None:
+    found = read_seconds(values)
+    return found and (found[0].cast(pa.timestamp("us", "UTC")), found[1])
+
+
+def _texts(values: Sequence[Any]) -> Decoded | None:
     """The texts as an array; those with NUL are doubted. None where one cannot be encoded."""
     try:
         array = pa.array(values, pa.string())
@@ -57,73 +85,12 @@ def _texts(values: Sequence[Any]) -> tuple[pa.Array, Mask] | None:
     return array, pc.fill_null(pc.match_substring(array, NUL), False).to_numpy(False)
 
 
-@dataclass(frozen=True)
-class ColumnType:
-    """One type of the dictionary in every guise."""
-
-    name: str
-    reads: str  # what a readable value is, for messages: "<column> is not <reads>"
-    struct: type  # the type of its field in the structs that request bodies are decoded to
-    meta: dict[str, Any]  # msgspec.Meta of that field: limits and what the OpenAPI schema says
-    arrow: pa.DataType
-    avro: str | dict[str, str]
-    read: Callable[[Written], Any]  # raises Unreadable
-    from_text: Callable[[str], Any]  # raises Unreadable
-    array: Callable[[Sequence[Any]], pa.Array]  # of read values; raises pa.ArrowInvalid
-    form: str | None = None  # of the texts that `array` can be given without `read` first
-    # What `decoded` does for values of the usual form, many times as fast; None for others.
-    quickly: Callable[[Sequence[Any]], tuple[pa.Array, Mask] | None] | None = None
-
-    def __reduce__(self) -> Any:
-        return _named, (self.name,)  # another process has the same
-
-    def decoded(self, values: Sequence[Any]) -> tuple[pa.Array, Mask]:
-        """Values that a body's decoder let through: an array of type `arrow`, and a mask of doubt.
-
-        Both have one item for each value. Where the mask is set, the item can be anything: the
-        value has to be read by `read`.
-        """
-        if self.quickly and (found := self.quickly(values)):
-            return found
-        doubted = self._out_of_form(values)
-        fit = _without(values, doubted)
-        try:
-            array = self.array(fit)
-        except (pa.ArrowInvalid, OverflowError, UnicodeEncodeError):
-            doubted |= [not self._is_readable(value) for value in fit]
-            array = self.array(_without(fit, doubted))
-        if pa.types.is_floating(array.type):  # MessagePack knows infinity, and what is no number
-            doubted |= pc.fill_null(pc.invert(pc.is_finite(array)), False).to_numpy(False)
-        return array, doubted
-
-    def _out_of_form(self, values: Sequence[Any]) -> Mask:
-        if self.form is None:
-            return np.zeros(len(values), np.bool_)
-        try:
-            others = pc.invert(pc.match_substring_regex(pa.array(values, pa.string()), self.form))
-        except UnicodeEncodeError:  # a lone surrogate
-            return np.ones(len(values), np.bool_)
-        return pc.fill_null(others, False).to_numpy(False)  # type: ignore[no-any-return]
-
-    def _is_readable(self, value: Any) -> bool:
-        try:
-            return value is None or self.read(value) is not None
-        except Unreadable:
-            return False
-
-
-def _without(values: Sequence[Any], doubted: Mask) -> Sequence[Any]:
-    if not doubted.any():
-        return values
-    return [None if doubt else value for value, doubt in zip(values, doubted, strict=True)]
-
-
-def _named(name: str) -> ColumnType:
-    return TYPES[name]
-
-
 def _whole(name: str, bits: int, arrow: pa.DataType, avro: str) -> ColumnType:
-    read = read_whole(bits)
+    plainly = read_whole(bits)
+
+    def read(value: Written) -> int:
+        return plainly(whole_in_json(value) if isinstance(value, JsonText) else value)
+
     # msgspec takes bounds of 64 bits itself and refuses to be told so.
     meta = {"ge": -(1 << bits - 1), "le": (1 << bits - 1) - 1} if bits < 64 else {}
     return ColumnType(
@@ -140,7 +107,7 @@ def _whole(name: str, bits: int, arrow: pa.DataType, avro: str) -> ColumnType:
     )
 
 
-def _whole_numbers(values: Sequence[Any], arrow: pa.DataType) -> tuple[pa.Array, Mask] | None:
+def _whole_numbers(values: Sequence[Any], arrow: pa.DataType) -> Decoded | None:
     try:
         numbers = np.fromiter(values, arrow.to_pandas_dtype(), len(values))
     except (TypeError, OverflowError):  # one is missing, or too large
@@ -152,11 +119,94 @@ def _plain(values: pa.DataType) -> Callable[[Sequence[Any]], pa.Array]:
     return lambda items: pa.array(items, values)
 
 
-TYPES: dict[str, ColumnType] = {
+def _cast(values: pa.DataType) -> Callable[[Sequence[Any]], pa.Array]:
+    return lambda items: pc.cast(pa.array(items, pa.string()), values)
+
+
+@lru_cache(1000)
+def _decimal(precision: int, scale: int) -> ColumnType:
+    """Its field is JSON as it was written: a number, or a text that is one."""
+    reader, kept = DecimalReader(precision, scale), pa.decimal128(precision, scale)
+    behind = f"(\\.[0-9]{{1,{scale}}}0*)?" if scale else r"(\.0+)?"
+    digits = f"at most {precision} digits, {scale} of them behind the point"
+    limit = f"1{'0' * (precision - scale)}"
+    said: dict[str, Any] = {"type": ["string", "number"], "format": "decimal"}
+    # Binary numbers are as exact as 15 digits are; JSON Schema's own arithmetic is theirs.
+    bounds = {"exclusiveMinimum": -int(limit), "exclusiveMaximum": int(limit)}
+    return ColumnType(
+        f"decimal({precision},{scale})",
+        f"a decimal number of {digits}",
+        msgspec.Raw,
+        {"extra_json_schema": {**said, **bounds, "pattern": f"^-?[0-9]+{behind}$"}},
+        kept,
+        {"type": "bytes", "logicalType": "decimal", "precision": precision, "scale": scale},
+        reader.read,
+        reader.from_text,
+        _cast(kept),
+        exactly=lambda values: _decimals(values, reader.from_text, kept),
+    )
+
+
+def _decimals(values: Sequence[Any], read: ReadExactly, kept: pa.DataType) -> Decoded:
+    """Numbers in JSON, or texts that were read; those in doubt have to be read one by one."""
+    texts = [_in_json(value) for value in values]
+    whole, behind = kept.precision - kept.scale, kept.scale
+    form = f"^-?[0-9]{{1,{whole or 1}}}" + (f"(\\.[0-9]{{1,{behind}}})?$" if behind else "$")
+    array = pa.array([text and text.strip('"') for text in texts], pa.string())
+    fits = pc.match_substring_regex(array, form)
+    doubted = pc.fill_null(pc.invert(fits), False).to_numpy(False)
+    if doubted.any():
+        array = pc.if_else(pa.array(doubted), pa.scalar(None, pa.string()), array)
+    try:
+        return pc.cast(array, kept), doubted
+    except pa.ArrowInvalid:  # 9.9 of decimal(1,1)
+        return _read_each(array.to_pylist(), doubted, read, _cast(kept))
+
+
+def _documents(values: Sequence[Any]) -> Decoded:
+    texts = [_in_json(value) for value in values]
+    doubted = np.array([text == "null" for text in texts], np.bool_)
+    return _read_each(texts, doubted, document_from_text, _plain(pa.string()))
+
+
+def _read_each(
+    texts: Sequence[str | None],
+    doubted: Mask,
+    read: ReadExactly,
+    array: Callable[[Sequence[Any]], pa.Array],
+) -> Decoded:
+    found: list[str | None] = [None] * len(texts)
+    for place, text in enumerate(texts):
+        try:
+            found[place] = None if text is None else read(text)
+        except Unreadable:
+            doubted[place] = True
+    return array(found), doubted
+
+
+def _in_json(value: Any) -> str | None:
+    """A field as it was written; one that was read already is a text."""
+    return bytes(value).decode() if isinstance(value, msgspec.Raw) else value
+
+
+def _times(values: Sequence[str | None]) -> pa.Array:
+    """Times of day, which Arrow reads of no text, by way of moments of one day."""
+    moments = pc.binary_join_element_wise("1970-01-01 ", pa.array(values, pa.string()), "")
+    return pc.cast(pc.cast(pc.cast(moments, pa.timestamp("us")), pa.int64()), pa.time64("us"))
+
+
+def _said(**schema: Any) -> dict[str, Any]:
+    """What the OpenAPI schema says besides."""
+    return {"extra_json_schema": schema}
+
+
+TYPES: Mapping[str, ColumnType] = {
     each.name: each
     for each in (
         _whole("integer", 32, pa.int32(), "int"),
         _whole("bigint", 64, pa.int64(), "long"),
+        _whole("smallint", 16, pa.int16(), "int"),
+        _whole("tinyint", 8, pa.int8(), "int"),
         ColumnType(
             "double",
             "a number",
@@ -192,23 +242,48 @@ TYPES: dict[str, ColumnType] = {
             quickly=_texts,
         ),
         ColumnType(
+            "uuid",
+            "a UUID written like 6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+            str,
+            _said(format="uuid", pattern=f"^{UUID_FORM}$"),
+            pa.string(),
+            {"type": "string", "logicalType": "uuid"},
+            read_uuid,
+            read_uuid,
+            _plain(pa.string()),
+            f"^{UUID_FORM.replace('A-F', '')}$",
+        ),
+        ColumnType(
             "date",
             "a date written like 2021-07-27",
             str,
-            {"extra_json_schema": {"format": "date", "pattern": f"^{DATE}$"}},
+            _said(format="date", pattern=f"^{DATE}$"),
             pa.date32(),
             {"type": "int", "logicalType": "date"},
             read_date,
             read_date,
-            lambda values: pc.cast(pa.array(values, pa.string()), pa.date32()),
+            _cast(pa.date32()),
             f"^{DATE}$",
+        ),
+        ColumnType(
+            "time",
+            "a time of day written like 16:02:08",
+            str,
+            # Without an offset, which the format `time` wants.
+            _said(pattern=f"^{TIME_OF_DAY}$"),
+            pa.time64("us"),
+            {"type": "long", "logicalType": "time-micros"},
+            read_time,
+            read_time,
+            _times,
+            f"^{TIME}$",
         ),
         ColumnType(
             "timestamp",
             "a date and time written like 2021-07-27T16:02:08Z",
             str,
             # A space for the T, and no offset as UTC: more than `date-time` is.
-            {"extra_json_schema": {"pattern": f"^{TIMESTAMP}$"}},
+            _said(pattern=f"^{TIMESTAMP}$"),
             pa.timestamp("us"),
             {"type": "long", "logicalType": "timestamp-micros"},
             read_timestamp,
@@ -217,5 +292,41 @@ TYPES: dict[str, ColumnType] = {
             f"^{UTC_TIMESTAMP}$",
             read_seconds,
         ),
+        ColumnType(
+            TIMESTAMPTZ,
+            "a date and time with its offset, written like 2021-07-27T16:02:08+02:00",
+            str,
+            _said(pattern=f"^{AWARE_TIMESTAMP}$"),
+            pa.timestamp("us", "UTC"),
+            {"type": "long", "logicalType": "timestamp-micros"},
+            read_aware_timestamp,
+            read_aware_timestamp,
+            _aware_timestamps,
+            f"^{UTC_TIMESTAMP}$",
+            _aware_seconds,
+        ),
+        ColumnType(
+            "json",
+            "JSON but null, of at most 60 levels, in which no object has a member twice",
+            msgspec.Raw,
+            {},
+            pa.string(),
+            "string",
+            read_document,
+            document_from_text,
+            _plain(pa.string()),
+            exactly=_documents,
+        ),
     )
 }
+
+
+@lru_cache(1000)
+def type_of(data_type: str) -> ColumnType:
+    """The type that a `data_type` of the YAML names; the length of a varchar is a rule's to say.
+
+    Raises:
+        UnknownType: there is no such type, or its parameters make no sense.
+    """
+    said = read_type_name(data_type)
+    return _decimal(*said.parameters) if said.kind == "decimal" else TYPES[said.kind]

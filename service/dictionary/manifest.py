@@ -17,11 +17,14 @@ from service.dictionary import (
     Rule,
     Table,
 )
-from service.dictionary.column_types import TYPES
+from service.dictionary.adjusting import problem_of_steps
+from service.dictionary.column_types import ColumnType, UnknownType, type_of
 from service.dictionary.file_options import WrongOption, read_files
 from service.dictionary.mart_nodes import owner_of, read_exposure, read_mart
 from service.dictionary.report_nodes import read_report
 from service.dictionary.rule_nodes import read_rule
+from service.dictionary.type_names import TypeName, read_type_name
+from service.dictionary.written_values import Unreadable
 
 # Data tests that are about a table as a whole and judge no row.
 TABLE_TESTS = {"history_accounted_for"}
@@ -157,24 +160,60 @@ def _column(
     own_kinds: Collection[str],
 ) -> Column:
     where = f"{table}.{said['name']}"
-    type_name = (said["data_type"] or "").lower()
-    if type_name not in TYPES:
-        raise DictionaryError(
-            f"{where}: data_type {type_name!r} is not known; known are {', '.join(TYPES)}"
-        )
-    rules = (
-        read_rule(where, type_name, said["name"], test, own_kinds)
-        for test in tests
-        if test["column_name"] == said["name"]
+    try:
+        type_said = read_type_name(said["data_type"] or "")
+    except UnknownType as error:
+        raise DictionaryError(f"{where}: {error}") from error
+    own = [test for test in tests if test["column_name"] == said["name"]]
+    rules = _with_length(
+        _rule_of_length(where, type_said, said["name"], own),
+        [read_rule(where, type_said.kind, said["name"], test, own_kinds) for test in own],
     )
     return Column(
         said["name"],
-        TYPES[type_name],
+        type_of(type_said.text),
         said["description"],
         tuple(rules),
         _meta(said).get("example"),
         synonyms,
+        _default(where, type_of(type_said.text), _meta(said).get("default")),
+        _steps(where, type_said.kind, _meta(said).get("normalise")),
     )
+
+
+def _default(where: str, kind: ColumnType, said: Any) -> str | None:
+    """``meta.default`` as a file would write it, and as macros/history/read.sql does."""
+    if said is None:
+        return None
+    text = str(said)
+    try:
+        kind.from_text(text)
+    except Unreadable as error:
+        raise DictionaryError(f"{where}: default {text!r} is not {kind.reads}") from error
+    return text
+
+
+def _steps(where: str, kind: str, said: Any) -> tuple[str, ...]:
+    if problem := problem_of_steps(said, kind):
+        raise DictionaryError(f"{where}: {problem}")
+    return tuple(said or ())
+
+
+def _rule_of_length(
+    where: str, type_said: TypeName, column: str, own: Iterable[Node]
+) -> Iterable[Rule]:
+    """The rule max_length that a varchar(20) has; it must not be said besides."""
+    if type_said.kind != "varchar" or not type_said.parameters:
+        return
+    if any(test["test_metadata"]["name"] == "max_length" for test in own):
+        raise DictionaryError(f"{where}: {type_said.text} has the rule max_length already")
+    yield Rule("max_length", column, {"length": type_said.parameters[0]})
+
+
+def _with_length(length: Iterable[Rule], rules: Sequence[Rule]) -> list[Rule]:
+    """As macros/dictionary/graph.sql puts it in: before those of kinds that come later."""
+    before = [rule for rule in rules if rule.kind <= "max_length"]
+    return [*before, *length, *(rule for rule in rules if rule.kind > "max_length")]
 
 
 def _check_references(tables: Mapping[str, Table]) -> None:

@@ -6,10 +6,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from service.dictionary.column_types import TYPES
+from service.dictionary.typed_values import NUMBERS as _WHOLE
 from service.dictionary.written_values import Unreadable
 
 TEXT = frozenset({"varchar"})
-WHOLE = frozenset({"tinyint", "smallint", "integer", "bigint"})
+WHOLE = _WHOLE
 NUMBERS = WHOLE | {"double"}
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from service.dictionary.blank import is_blank
+from service.dictionary.column_types import KEY_KINDS
 from service.dictionary.further_kinds import FURTHER_KINDS
 from service.dictionary.rule_arguments import (
     NUMBERS,
@@ -169,7 +170,7 @@ KINDS: dict[str, Kind] = {
     "unique": Kind(
         says=lambda args: "different in every row",
         message=lambda column, args, value: f"{column} {shortened(value)} is taken by another row",
-        types=TEXT | WHOLE,
+        types=KEY_KINDS,
         words=Words(
             fault="there twice",
             demands="No two rows have the same value. It belongs to the row that is in the table,"
@@ -188,7 +189,7 @@ KINDS: dict[str, Kind] = {
             f"{args['parent']} has no row with {args['field']} {shortened(value)}"
         ),
         arguments=frozenset({"to", "field", "parent"}),
-        types=TEXT | WHOLE,
+        types=KEY_KINDS,
         words=Words(
             fault="refers to no row",
             demands="Another table has a row with the value: the row is referred to by it.",

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any, TypeAlias
+from uuid import UUID
 
 Written: TypeAlias = Any
 
@@ -27,6 +28,18 @@ _TO_MICROSECONDS = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6}0*)?"
 TIMESTAMP = DATE + "[Tt ]" + _TO_MICROSECONDS + r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?"
 
 
+# A time of day without date and offset: RFC 3339's partial-time.
+TIME_OF_DAY = _TO_MICROSECONDS
+
+
+# A date-time of RFC 3339, whose offset is needed.
+AWARE_TIMESTAMP = DATE + "[Tt ]" + _TO_MICROSECONDS + r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+
+
+# As RFC 9562, section 4, writes it.
+UUID_FORM = r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
+
+
 # What utc_datetime takes: each of RFC 3339 whose offset is zero.
 RFC3339_UTC = DATE + "[Tt]" + _TO_MICROSECONDS + r"([Zz]|[+-]00:00)"
 
@@ -44,6 +57,21 @@ _is_date = re.compile(DATE).fullmatch
 
 
 _is_timestamp = re.compile(TIMESTAMP).fullmatch
+
+
+_is_aware_timestamp = re.compile(AWARE_TIMESTAMP).fullmatch
+
+
+_is_time_of_day = re.compile(TIME_OF_DAY).fullmatch
+
+
+_is_uuid = re.compile(UUID_FORM).fullmatch
+
+
+class JsonText(str):
+    """A value as it was written in JSON."""
+
+    __slots__ = ()
 
 
 class Unreadable(ValueError):
@@ -146,6 +174,33 @@ def read_timestamp(value: Written) -> str:
         return _in_utc(datetime.fromisoformat(value.upper()))
     except (ValueError, OverflowError):
         raise Unreadable from None
+
+
+def read_aware_timestamp(value: Written) -> str:
+    """The same of one that says its offset. Raises Unreadable."""
+    if isinstance(value, datetime) and value.tzinfo is None:
+        raise Unreadable
+    if type(value) is str and not _is_aware_timestamp(value):
+        raise Unreadable
+    return read_timestamp(value)
+
+
+def read_time(value: Written) -> str:
+    """A time of day as ISO 8601 text, to the microsecond. Raises Unreadable."""
+    if type(value) is time and value.tzinfo is None:
+        return value.isoformat()
+    if type(value) is not str or not _is_time_of_day(value):
+        raise Unreadable
+    return time.fromisoformat(value[: len("12:00:00.000000")]).isoformat()
+
+
+def read_uuid(value: Written) -> str:
+    """A UUID in lower case. Raises Unreadable."""
+    if isinstance(value, UUID):
+        return str(value)
+    if type(value) is not str or not _is_uuid(value):
+        raise Unreadable
+    return value.lower()
 
 
 def _in_utc(timestamp: datetime) -> str:

@@ -1,7 +1,8 @@
 """Comparisons of backups with their tables, row by row: what a restore would do, before it does.
 
 To compare reads the whole backup. So what was found is kept for as long as the table stays as it
-is: how many rows differ, and the first of them; pages behind those are found anew.
+is, and those that it refers to, or that refer to it: how many rows differ, the first of them, and
+the references that would break. Pages behind those rows are found anew.
 """
 
 import threading
@@ -21,7 +22,7 @@ from service.backups.paired_places import Found
 from service.backups.preparing import Prepared, State, state_of
 from service.backups.restoring import RestoreResult, compare
 from service.backups.staging import check_references
-from service.dictionary import Table
+from service.dictionary import Dictionary, Table
 from service.doors.tasks import Task, Tasks
 from service.engines.duckdb import Database, DatabaseError, as_problem
 from service.engines.engine import Connection
@@ -129,9 +130,10 @@ class Differences:
             UnknownTable: the dictionary has a table no more.
         """
         ids = tuple(entry.backup_id for entry in found.entries)
-        tables = [self._rulebook().table(entry.table) for entry in found.entries]
+        rulebook = self._rulebook()
+        tables = [rulebook.table(entry.table) for entry in found.entries]
         with self._database.reading() as connection:
-            state = state_of(connection, tables)
+            state = state_of(connection, [*tables, *_related(rulebook.dictionary, tables)])
         asked = _Asked(ids, found.place, page, state)
         with self._lock:
             for comparing, made_for in self._kept:
@@ -192,9 +194,30 @@ class Differences:
                 raise as_problem(error) from error
         return Comparison(results, dangling, windows)
 
+    def forget(self) -> None:
+        """Drops the comparisons that are kept: rows in them were erased."""
+        with self._lock:
+            self._kept = []
+
     def stop(self) -> None:
         """Ends; what waits is not begun."""
         self._thread.shutdown(cancel_futures=True)
+
+
+def _related(dictionary: Dictionary, tables: list[Table]) -> list[Table]:
+    """Tables that refer to these, or to which these refer: by them references break, or do not."""
+    names = {table.name for table in tables}
+    parents = {name: _parents(table) for name, table in dictionary.tables.items()}
+    above = set().union(*(parents[name] for name in names))
+    return [
+        table
+        for name, table in dictionary.tables.items()
+        if name not in names and (name in above or parents[name] & names)
+    ]
+
+
+def _parents(table: Table) -> set[str]:
+    return {column.reference.args["parent"] for column in table.columns if column.reference}
 
 
 def _over() -> Unavailable:

@@ -26,10 +26,11 @@ def changed(stored: StoredRejection, changes: Changes) -> Correction:
     """The row of a rejection with `changes` made in it; a line that is no row stays as it is."""
     if not changes or not stored.payload.startswith("{"):
         return Correction(stored.rejection_id)
-    row = msgspec.json.decode(stored.payload)
     if not stored.is_text:
-        row_bytes = msgspec.json.encode({**row, **changes})
+        fields = msgspec.json.decode(stored.payload, type=dict[str, msgspec.Raw])  # every digit
+        row_bytes = msgspec.json.encode({**fields, **changes})
         return Correction(stored.rejection_id, row=row_bytes)
+    row = msgspec.json.decode(stored.payload)
     texts = {name: _text(value) for name, value in changes.items()}
     return Correction(stored.rejection_id, text={**row, **texts})
 

@@ -18,7 +18,7 @@ from service.backups.preparing import Prepared
 from service.backups.restoring import RestoreResult, restore
 from service.backups.safety import Safety
 from service.doors.tasks import Begun, Task, Tasks, unnoticed
-from service.engines.duckdb import Database, DatabaseError, as_problem
+from service.engines.duckdb import Database, DatabaseError
 from service.engines.engine import Connection
 from service.errors import Problem, Unavailable, Unprocessable
 from service.judge.rulebook import Rulebook
@@ -71,32 +71,6 @@ class Restores:
         """
         return self._places.find(place, lambda catalogue: catalogue.of_set(set_id))
 
-    def plan(self, found: Found, actor: str | None = None) -> Results:
-        """What a restore would do, found out beside the writer; nothing changes.
-
-        Raises:
-            UnknownTable, DamagedBackup, RulesBroken, DanglingReferences: as `restore`.
-        """
-        tables = [entry.table for entry in found.entries]
-        ids = [entry.backup_id for entry in found.entries]
-        with self._tasks.doing("comparison", tables, ids, actor) as task:
-            return self._planned(found, task.progress)
-
-    def _planned(self, found: Found, progress: RowProgress) -> Results:
-        dictionary = self._rulebook().dictionary
-        with closing(self._database.connect()) as connection:  # nothing is committed
-            try:
-                connection.execute("begin")
-                with self._database.all_cores():
-                    results = restore(
-                        *(connection, dictionary, found.entries, found.catalogue),
-                        dry_run=True,
-                        progress=progress,
-                    )
-                return _from(found.place, results)
-            except DatabaseError as error:
-                raise as_problem(error) from error
-
     def begin(
         self,
         found: Found,
@@ -104,11 +78,14 @@ class Restores:
         idempotency: Idempotency | None = None,
         render: Render | None = None,
         begun: Begun = unnoticed,
+        with_erased: bool = False,
     ) -> "Future[Results | StoredAnswer]":
         """Prepares a restore, and has the writer do it; done after the commit.
 
         It is on the trail before anything of it is written; what came of it, in the transaction
         that does it.
+
+        Rows that were erased come back only `with_erased`.
 
         Raises:
             UnknownTable: the dictionary has a table no more.
@@ -127,6 +104,7 @@ class Restores:
                 task.progress,
             )
             run = RestoreRun(self._database, self._rulebook, safety, found, actor, task.progress)
+            run.with_erased = with_erased
             restored = self._begun(run, actor, ids, idempotency, render)
         except BaseException as error:
             self._tasks.end(task, error=error)
@@ -188,6 +166,7 @@ class RestoreRun:
         self._prepared: Prepared | None = None
         self.on_trail: Sequence[str] = ()  # its entries there
         self.on_record: Future[None] | None = None  # done when they are
+        self.with_erased = False  # whether rows that were erased may come back
         self._cleanup = ExitStack()
         self._outcome: Future[Results | StoredAnswer] = Future()
 
@@ -252,6 +231,7 @@ class RestoreRun:
                 actor=self._actor,
                 prepared=self._prepared,
                 progress=self._progress,
+                with_erased=self.with_erased,
             )
         trail.end(connection, self.on_trail, "done")
         self._safety.needed = True  # should only the commit fail, it stays, and does no harm

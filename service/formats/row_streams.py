@@ -5,6 +5,7 @@ JSON, NDJSON and CSV write values as they are shown; Parquet and Arrow have the 
 
 import io
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -15,6 +16,7 @@ from service.formats.bodies.csv_lines import csv_line
 Pieces = Iterator[bytes]
 ROW_GROUP = 122_880  # rows; as many as DuckDB's own
 BATCH_ROWS = 8192  # that are turned into text at a time
+IS_JSON = {b"text": b"json"}  # metadata of a field: what its texts are
 _encoder = msgspec.json.Encoder()
 
 
@@ -24,7 +26,7 @@ def json_pieces(batches: pa.RecordBatchReader) -> Pieces:
     comma = b""
     for batch in batches:
         for part in _parts(batch):
-            yield comma + _encoder.encode(part.to_pylist())[1:-1]
+            yield comma + _encoder.encode(_in_json(part))[1:-1]
             comma = b","
     yield b'],"next":null}'
 
@@ -34,7 +36,7 @@ def ndjson_pieces(batches: pa.RecordBatchReader) -> Pieces:
     yield b""
     for batch in batches:
         for part in _parts(batch):
-            yield _encoder.encode_lines(part.to_pylist())
+            yield _encoder.encode_lines(_in_json(part))
 
 
 def csv_pieces(batches: pa.RecordBatchReader) -> Pieces:
@@ -83,6 +85,15 @@ STREAMS: Mapping[str, Callable[[pa.RecordBatchReader], Pieces]] = {
     "arrow": arrow_pieces,
 }
 TYPED = frozenset({"parquet", "arrow"})
+
+
+def _in_json(part: pa.RecordBatch) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = part.to_pylist()
+    for field in part.schema:
+        if field.metadata == IS_JSON:
+            for row in rows:
+                row[field.name] = row[field.name] and msgspec.Raw(row[field.name].encode())
+    return rows
 
 
 def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

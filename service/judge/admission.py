@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from service.dictionary import Column, Table
+from service.dictionary.column_types import ColumnType
 from service.judge.batch import Batch, Broken, Violation
-from service.judge.columns import FEW, key_columns, without
+from service.judge.columns import FEW, key_columns, key_values, without
 from service.judge.key_index import KeyIndex
 from service.judge.key_sets import KeySet, key_set, set_of_numbers, unsigned
 
@@ -33,10 +34,13 @@ class Verdict:
     present: list[int] = field(default_factory=list)
 
 
-def admit(batch: Batch, keys: KeyIndex) -> Verdict:
-    """Judges `batch` against `keys` and adds the keys of what is accepted to them."""
+def admit(batch: Batch, keys: KeyIndex, parents: KeyIndex | None = None) -> Verdict:
+    """Judges `batch` against `keys` and adds the keys of what is accepted to them.
+
+    What rows refer to is looked for among the keys of `parents`, where they are others.
+    """
     table = batch.table
-    orphans = _Orphans(batch, keys)
+    orphans = _Orphans(batch, parents or keys)
     uniques = [UniqueColumn(batch, each, keys, orphans) for each in table.columns if each.is_unique]
     rows = sorted(orphans.columns.keys() | set().union(*(each.rejected for each in uniques)))
     rejected = {
@@ -102,12 +106,10 @@ def _rows_with(batch: Batch, column: Column, values: Collection[Any]) -> list[in
     return [i for i, value in enumerate(batch.keys[column.name]) if value in values]
 
 
-def _present(column: pa.ChunkedArray) -> KeySet | list[Any]:
+def _present(kind: ColumnType, column: pa.ChunkedArray) -> KeySet | Sequence[Any]:
     """The values of an Arrow column but null, for `KeyIndex.add`."""
     there = column.drop_null()
-    if pa.types.is_integer(there.type):
-        return set_of_numbers(there.to_numpy())
-    return there.to_pylist()
+    return set_of_numbers(there.to_numpy()) if kind.is_whole else key_values(kind, there)
 
 
 def _of_broken(batch: Batch, column: Column) -> list[Any]:
@@ -200,7 +202,7 @@ class UniqueColumn:
         if not rejected:
             return self._values
         if not self._all_differ:
-            return _present(accepted[self.column.name])
+            return _present(self.column.type, accepted[self.column.name])
         values = self._batch.keys[self.column.name]
         gone = [values[row] for row in rejected if values[row] is not None]
         return self._values - key_set(self.column.type.name, gone)

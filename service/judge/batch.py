@@ -1,15 +1,17 @@
 """The rows of one request for one table, as they are once each was judged on its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from service.dictionary import Table
 from service.formats.bodies.body_rows import LazyRows
 from service.formats.bodies.rows_protocol import Rows
+from service.judge.columns import Adjusted
 from service.judge.key_sets import KeySet
 
 
@@ -48,7 +50,17 @@ class Batch:
     broken: dict[int, Broken] = field(default_factory=dict)
     rows: Rows | LazyRows | None = None
     sets: Mapping[str, KeySet] = field(default_factory=dict)
+    adjusted: Adjusted | None = None  # goes along with the rows of `fitting`
     warnings: dict[int, list[Violation]] = field(default_factory=dict)
+
+    def sums_adjusted(self, rejected: Container[int]) -> tuple[int, int]:
+        """How many values of the rows are defaults, and how many normalised, but of positions that
+        are `rejected`.
+        """
+        if self.adjusted is None:
+            return 0, 0
+        kept = self.adjusted.only(np.array([i not in rejected for i in self.positions], np.bool_))
+        return int(kept.defaulted.sum()), int(kept.normalised.sum())
 
     def payload(self, position: int) -> str:
         """What was sent at `position`, in JSON."""

@@ -7,16 +7,36 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from msgspec import UNSET
 
 from service.dictionary import Column, Table
+from service.dictionary.column_types import ColumnType
 from service.dictionary.timestamps import Mask
-from service.formats.bodies.repeated_fields import colons
+from service.formats.bodies.repeated_fields import colons, colons_of_json
 from service.judge.key_sets import KeySet, set_of_numbers
 from service.judge.row_rules import RowRules, mask
 
+EXACT = 1 << 53  # up to here each whole number is a double
 FEW = 10  # rows or values, which to see to one by one takes less time than to look at each row
+
+
+@dataclass(frozen=True)
+class Adjusted:
+    """How many values of each row are defaults, and how many were normalised to something else."""
+
+    defaulted: npt.NDArray[np.int64]
+    normalised: npt.NDArray[np.int64]
+
+    @classmethod
+    def none(cls, rows: int) -> "Adjusted":
+        """Of so many rows none."""
+        return cls(np.zeros(rows, np.int64), np.zeros(rows, np.int64))
+
+    def only(self, rows: Any) -> "Adjusted":
+        """Of those rows alone: a mask, or a slice."""
+        return Adjusted(self.defaulted[rows], self.normalised[rows])
 
 
 @dataclass
@@ -26,16 +46,21 @@ class Columns:
     All have one item for each row; a doubtful one may have any values.
     """
 
+    table: Table
     rows: pa.Table
     keys: Mapping[str, Sequence[Any]]
     doubted: Mask
+    adjusted: Adjusted | None = None  # of a table whose values may be
 
     def certain(self) -> "Columns":
         """Those that are not doubtful."""
         if not self.doubted.any():
             return self
+        adjusted = self.adjusted and self.adjusted.only(~self.doubted)
         rows = without(self.rows, np.flatnonzero(self.doubted).tolist())
-        return Columns(rows, KeysOf(rows), np.zeros(len(rows), np.bool_))
+        return Columns(
+            self.table, rows, KeysOf(self.table, rows), np.zeros(len(rows), np.bool_), adjusted
+        )
 
 
 def without(rows: pa.Table, left_out: Sequence[int]) -> pa.Table:
@@ -57,13 +82,22 @@ def key_columns(table: Table) -> list[Column]:
 class KeysOf(dict[str, Sequence[Any]]):
     """The values of `rows` in the key columns; each is read when it is asked for."""
 
-    def __init__(self, rows: pa.Table | pa.RecordBatch) -> None:
+    def __init__(self, table: Table, rows: pa.Table | pa.RecordBatch) -> None:
         super().__init__()
-        self._rows = rows
+        self._table, self._rows = table, rows
 
     def __missing__(self, name: str) -> Sequence[Any]:
-        self[name] = _values(self._rows[name])
+        self[name] = key_values(self._table.column(name).type, self._rows[name])
         return self[name]
+
+
+def unique_values(table: Table, rows: pa.Table) -> dict[str, list[Any]]:
+    """The values of `rows`, but null, in each column that no two rows may agree in."""
+    return {
+        column.name: list(key_values(column.type, rows[column.name].drop_null()))
+        for column in table.columns
+        if column.is_unique
+    }
 
 
 def sets_of(table: Table, rows: pa.RecordBatch) -> dict[str, KeySet]:
@@ -75,8 +109,11 @@ def sets_of(table: Table, rows: pa.RecordBatch) -> dict[str, KeySet]:
     }
 
 
-def _values(column: pa.Array | pa.ChunkedArray) -> Sequence[Any]:
-    if pa.types.is_integer(column.type) and column.null_count == 0:
+def key_values(kind: ColumnType, column: pa.Array | pa.ChunkedArray) -> Sequence[Any]:
+    """The values of a key column: whole numbers as they are, others as they are shown."""
+    if not kind.is_whole:
+        return kind.texts(column)
+    if column.null_count == 0:
         return column.to_numpy().tolist()  # type: ignore[no-any-return]
     return column.to_pylist()  # type: ignore[no-any-return]
 
@@ -85,17 +122,21 @@ class ColumnReader:
     """Reads structs of one table."""
 
     def __init__(self, table: Table, struct: type[msgspec.Struct]) -> None:
-        self._names = list(table.column_names)
+        self._table, self._names = table, list(table.column_names)
         self._columns = [table.column(name) for name in struct.__struct_fields__]
         self._fields = [attrgetter(name) for name in struct.__struct_fields__]
         self._key_columns = [column.name for column in key_columns(table)]
         self._not_decoded = {
             column.name: [
-                rule for rule in column.own_rules if rule.by_itself and not rule.judged_by_decoding
+                rule
+                for rule in column.own_rules
+                if rule.by_itself
+                and (not rule.judged_by_decoding or (column.normalise and rule.kind != "not_null"))
             ]
             for column in table.columns
         }
         self._of_rows = RowRules(table, (r for r in table.own_rules if not r.by_itself))
+        self._is_adjusted = any(column.is_adjusted for column in table.columns)
 
     def values(self, structs: Sequence[msgspec.Struct]) -> list[Sequence[Any]]:
         """The fields' values, in the order of the struct; UNSET where there is no field."""
@@ -109,31 +150,64 @@ class ColumnReader:
         found = 0
         for column, written in zip(self._columns, values, strict=True):
             found += len(written)
-            if not column.required:
+            if not column.must_be_sent:
                 found -= written.count(UNSET)
-            if column.type.struct is str:
-                texts = "".join(written if column.required else filter(None, written))
+            if column.type.struct is msgspec.Raw:
+                raws = (value for value in written if isinstance(value, msgspec.Raw))
+                found += colons_of_json(b"".join(raws))
+            elif column.type.struct is str:
+                texts = "".join(written if column.must_be_sent else filter(None, written))
                 found += colons(texts.encode("utf-8", "surrogatepass"))
         return found
+
+    def large(self, values: Sequence[Sequence[Any]]) -> list[int]:
+        """The rows with a whole number that a double may have rounded."""
+        found: set[int] = set()
+        for column, written in zip(self._columns, values, strict=True):
+            if column.type.name == "bigint":
+                found.update(
+                    i for i, value in enumerate(written) if value and not -EXACT <= value <= EXACT
+                )
+        return sorted(found)
 
     def columns(self, values: Sequence[Sequence[Any]]) -> Columns:
         """The values as Arrow columns, with the rows that a rule or a type doubts."""
         doubted = np.zeros(len(values[0]), np.bool_)
         arrays, keys = {}, {}
+        adjusted = Adjusted.none(len(values[0])) if self._is_adjusted else None
         for column, written in zip(self._columns, values, strict=True):
-            if not column.required and UNSET in written:
+            if not column.must_be_sent and UNSET in written:
                 written = [None if value is UNSET else value for value in written]
+            if adjusted and column.is_adjusted:
+                written = _adjusted(column, written, adjusted)
             arrays[column.name], doubts = self._column(column, written)
             doubted |= doubts
             if column.name in self._key_columns:
-                keys[column.name] = written
+                keys[column.name] = self._keys(column, arrays[column.name], written)
         rows = pa.table([arrays[name] for name in self._names], names=self._names)
         for _, broken in self._of_rows.broken(rows):
             doubted |= broken
-        return Columns(rows, keys, doubted)
+        return Columns(self._table, rows, keys, doubted, adjusted)
+
+    @staticmethod
+    def _keys(column: Column, array: pa.Array, written: Sequence[Any]) -> Sequence[Any]:
+        if column.type.is_whole or column.type.name == "varchar":
+            return written
+        return column.type.texts(array)
 
     def _column(self, column: Column, values: Sequence[Any]) -> tuple[pa.Array, Mask]:
         array, doubted = column.type.decoded(values)
         for rule in self._not_decoded[column.name]:
             doubted |= mask(rule.breaks(array, array))
         return array, doubted
+
+
+def _adjusted(column: Column, written: Sequence[Any], adjusted: Adjusted) -> Sequence[Any]:
+    """The values as they are kept; what was done to them is counted."""
+    kept = [column.adjusted(value) for value in written]
+    for i, (before, after) in enumerate(zip(written, kept, strict=True)):
+        if before is None:
+            adjusted.defaulted[i] += after is not None
+        elif column.normalise:
+            adjusted.normalised[i] += before != after
+    return kept

@@ -5,6 +5,7 @@ columns become Arrow arrays, and the other rules look at whole columns. Only row
 these steps doubts are read value by value, to name every violation.
 """
 
+import re
 from collections.abc import Sequence
 from itertools import accumulate, compress
 from typing import Any
@@ -15,11 +16,13 @@ from service.dictionary import Table
 from service.errors import WrongNumberOfRows
 from service.formats.bodies.rows_protocol import Rows, decoding
 from service.judge.batch import Batch, Broken
-from service.judge.columns import ColumnReader, Columns
+from service.judge.columns import Adjusted, ColumnReader, Columns
 from service.judge.row_struct import struct_of
 from service.judge.value_by_value import ValueByValue
 from service.judge.warning_rules import WarningRules
 from service.runtime.wording import counted
+
+_has_point = re.compile("[.eE]").search
 
 
 class Judge:
@@ -31,6 +34,7 @@ class Judge:
         self._reader = ColumnReader(table, self.struct)
         self._by_value = ValueByValue(table, self.struct)
         self._warnings = WarningRules(table)
+        self._bigints = [each.name for each in table.columns if each.type.name == "bigint"]
 
     def judge(self, rows: Rows, max_rows: int | None = None) -> Batch:
         """The rows that fit, as Arrow columns, and those that do not, with every reason.
@@ -60,6 +64,8 @@ class Judge:
             positions, there = list(compress(positions, structs)), list(filter(None, structs))
         values = self._reader.values(there)
         columns = self._reader.columns(values)
+        for i in self._reader.large(values):
+            columns.doubted[i] |= self._is_rounded(rows, positions[i])
         if rows.drops_repeated and rows.colons(positions) != self._reader.colons(values):
             columns.doubted |= [bool(rows.repeated(i)) for i in positions]
         if not columns.doubted.any() and len(positions) == len(structs):
@@ -73,6 +79,10 @@ class Judge:
             columns = self._reader.columns(values)
         return self._batch(rows, len(structs), certain, columns.certain(), broken)
 
+    def _is_rounded(self, rows: Rows, position: int) -> bool:
+        """Whether a large number is written with a point: a decoder makes a double of it first."""
+        return any(map(_has_point, rows.exact(position, self._bigints).values()))
+
     def _batch(
         self,
         rows: Rows,
@@ -83,12 +93,12 @@ class Judge:
     ) -> Batch:
         if columns.rows.num_rows < len(positions):
             raise RuntimeError(f"two judges of {self.table.name} differ")
-        return self._told(
-            Batch(self.table, received, columns.rows, positions, columns.keys, broken, rows)
-        )
+        found = Batch(self.table, received, columns.rows, positions, columns.keys, broken, rows)
+        return self._told(found, columns.adjusted)
 
-    def _told(self, batch: Batch) -> Batch:
-        """With what is told of rows that fit."""
+    def _told(self, batch: Batch, adjusted: Adjusted | None) -> Batch:
+        """With what was done to values, and what is told of rows that fit."""
+        batch.adjusted = adjusted
         if self._warnings:
             batch.warnings = self._warnings.of(batch)
         return batch
@@ -100,6 +110,10 @@ class Judge:
         values = self._reader.values([struct for _, structs in requests for struct in structs])
         columns = self._reader.columns(values)
         sent = sum(rows.colons(range(len(structs))) for rows, structs in requests)
+        if large := self._reader.large(values):
+            places = [(rows, i) for rows, structs in requests for i in range(len(structs))]
+            if any(self._is_rounded(*places[i]) for i in large):
+                return None
         # No request has fewer than its values account for: if the sums are equal, each is.
         if sent != self._reader.colons(values) or columns.doubted.any():
             return None
@@ -112,7 +126,8 @@ class Judge:
     def _part(self, columns: Columns, rows: Rows, start: int, length: int) -> Batch:
         keys = {name: values[start : start + length] for name, values in columns.keys.items()}
         part = columns.rows.slice(start, length)
-        return self._told(Batch(self.table, length, part, range(length), keys, {}, rows))
+        adjusted = columns.adjusted and columns.adjusted.only(slice(start, start + length))
+        return self._told(Batch(self.table, length, part, range(length), keys, {}, rows), adjusted)
 
 
 def check_number(received: int, max_rows: int | None) -> None:

@@ -1,16 +1,17 @@
 """The values of the key columns, in memory: what is taken, and what can be referred to.
 
-Whole numbers are held in roaring bitmaps (10 million ids take about 2 MB), text in sets. They
-change only after a commit; the primary key in DuckDB is the backstop.
+Whole numbers are held in roaring bitmaps (10 million ids take about 2 MB), what else there is as
+text in sets. They change only after a commit; the primary key in DuckDB is the backstop.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from service.dictionary import Dictionary, Table
+from service.dictionary.column_types import ColumnType, type_of
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted
-from service.judge.key_sets import KeySet, key_set, set_of_numbers, signed, unsigned
+from service.judge.key_sets import KeySet, key_set, set_of_numbers, signed
 
 Place = tuple[str, str]  # table and column
 
@@ -32,15 +33,20 @@ class KeyIndex:
         self._dictionary = dictionary
         self._base = base
         self._sets: dict[Place, KeySet] = {}
+        self._gone: dict[Place, KeySet] = {}  # values that are in layers below, and no more
 
     def _type(self, place: Place) -> str:
         return self._dictionary.tables[place[0]].column(place[1]).type.name
 
     def _layers(self, place: Place) -> Iterable[KeySet]:
+        """What each layer adds, without what those above it have removed."""
         layer: KeyIndex | None = self
+        gone: KeySet | None = None
         while layer is not None:
             if (own := layer._sets.get(place)) is not None:
-                yield own
+                yield own if gone is None else own - gone
+            if more := layer._gone.get(place):
+                gone = more if gone is None else gone | more
             layer = layer._base
 
     def all_new(self, place: Place, values: Sequence[Any] | KeySet) -> bool:
@@ -72,16 +78,26 @@ class KeyIndex:
 
     def has(self, place: Place, value: Any) -> bool:
         """Whether the value is there."""
-        value = unsigned(self._type(place), value)
-        return any(value in own for own in self._layers(place))
+        return self.all_known(place, [value])
 
     def add(self, place: Place, values: Iterable[Any]) -> None:
         """Takes the values (no None among them) into this layer."""
         own = self._sets.setdefault(place, key_set(self._type(place), ()))
         own |= key_set(self._type(place), values)
 
+    def remove(self, place: Place, values: Iterable[Any]) -> None:
+        """Takes values away, whichever layer has them; they can be added again."""
+        gone = key_set(self._type(place), values)
+        if (own := self._sets.get(place)) is not None:
+            own -= gone
+        if self._base is not None:
+            kept = self._gone.setdefault(place, key_set(self._type(place), ()))
+            kept |= gone
+
     def absorb(self, layer: "KeyIndex") -> None:
-        """Takes all that `layer` holds on top of this one."""
+        """Takes over all that `layer`, which is on top of this one, has added and removed."""
+        for place, values in layer._gone.items():
+            self.remove(place, values)
         for place, values in layer._sets.items():
             if place in self._sets:
                 self._sets[place] |= values
@@ -92,7 +108,7 @@ class KeyIndex:
         """Reads the keys of `tables` as they are in the warehouse."""
         for name in tables:
             for column, type_name in unique_columns(self._dictionary.tables[name]):
-                self._sets[name, column] = _stored(connection, name, column, type_name)
+                self._sets[name, column] = _stored(connection, name, column, type_of(type_name))
 
     def counts(self) -> Mapping[str, int]:
         """The number of rows of each table, by its primary key."""
@@ -100,13 +116,16 @@ class KeyIndex:
         return {t.name: len(self._sets.get((t.name, t.primary_key), ())) for t in tables}
 
 
-def _stored(connection: Connection, table: str, column: str, type_name: str) -> KeySet:
+def _stored(connection: Connection, table: str, column: str, kind: ColumnType) -> KeySet:
     found = connection.execute(
         f"select {quoted(column)} as key from {core(table)} where {quoted(column)} is not null"
     )
-    if type_name == "varchar":
+    if kind.name == "varchar":
         return {row[0] for row in found.fetchall()}
-    keys = key_set(type_name, ())
+    keys = key_set(kind.name, ())
     for batch in found.to_arrow_reader(1_000_000):
-        keys |= set_of_numbers(batch.column(0).to_numpy(zero_copy_only=False))
+        if kind.is_whole:
+            keys |= set_of_numbers(batch.column(0).to_numpy(zero_copy_only=False))
+        else:
+            keys.update(kind.texts(batch.column(0)))
     return keys

@@ -1,4 +1,7 @@
-"""Sets of the values of key columns: whole numbers in roaring bitmaps, text in sets."""
+"""Sets of the values of key columns: whole numbers in roaring bitmaps, text in sets.
+
+Of any other type they are the texts by which its values are shown.
+"""
 
 from array import array
 from collections.abc import Iterable
@@ -8,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap, BitMap64
 
+# By type; of those that are not here values are texts.
+BITS = {"tinyint": 32, "smallint": 32, "integer": 32, "bigint": 64}
 KeySet = Any  # BitMap, BitMap64 or set: all know isdisjoint, -, |=, in and len
 
 
@@ -15,17 +20,20 @@ def key_set(type_name: str, values: Iterable[Any]) -> KeySet:
     """The `values` (no None among them) of a column of that type as a set; one stays as it is."""
     if isinstance(values, BitMap | BitMap64):
         return values
-    if type_name == "varchar":
+    bits = BITS.get(type_name)
+    if bits is None:
         return set(values)
-    kind, mask = (BitMap, 0xFFFFFFFF) if type_name == "integer" else (BitMap64, (1 << 64) - 1)
+    kind, mask = BitMap if bits == 32 else BitMap64, (1 << bits) - 1
     try:
         return kind(values)
     except (OverflowError, TypeError, ValueError):  # negative ones: bitmaps have no sign
         return kind([value & mask for value in values])
 
 
-def set_of_numbers(values: npt.NDArray[np.int32] | npt.NDArray[np.int64]) -> KeySet:
-    """As `key_set`, of an array of numbers of 32 or 64 bits."""
+def set_of_numbers(values: npt.NDArray[np.signedinteger[Any]]) -> KeySet:
+    """As `key_set`, of an array of numbers of 64 bits at most."""
+    if values.itemsize < 4:
+        values = values.astype(np.int32)
     # From an array.array a bitmap is made five times as fast as from numpy's or a list.
     if values.itemsize == 4:
         return BitMap(array("I", values.tobytes()))
@@ -34,14 +42,14 @@ def set_of_numbers(values: npt.NDArray[np.int32] | npt.NDArray[np.int64]) -> Key
 
 def unsigned(type_name: str, value: Any) -> Any:
     """`value` as a set of that type holds it."""
-    if type_name == "varchar" or value >= 0:
+    if type_name not in BITS or value >= 0:
         return value
-    return value & (0xFFFFFFFF if type_name == "integer" else (1 << 64) - 1)
+    return value & (1 << BITS[type_name]) - 1
 
 
 def signed(type_name: str, keys: KeySet) -> set[Any]:
     """The values that a set of that type holds."""
-    if type_name == "varchar":
+    if type_name not in BITS:
         return set(keys)
-    bits = 32 if type_name == "integer" else 64
+    bits = BITS[type_name]
     return {key - (key >> bits - 1 << bits) for key in keys}

@@ -3,13 +3,15 @@
 Rows are named as SQL has them: a table of record, or a subquery of what a restore would make of it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from service.dictionary import Column, Dictionary, Rule, Table
 from service.engines.engine import Connection
 from service.engines.sql import quoted
+from service.errors import DanglingReferences
 from service.judge.findings import FIRST_IDS, Breach, raise_if_broken
+from service.runtime.wording import counted
 
 
 def check_unique(
@@ -80,3 +82,17 @@ def dangling_rows(
     ids = first_ids(connection, f"select child.{quoted(child.primary_key)} {orphans}")
     said = {"rule": "relationships", "table": child.name, "column": column.name, "parent": parent}
     return {**said, "count": count, "first_ids": ids}
+
+
+def dangling(found: Sequence[dict[str, Any]]) -> DanglingReferences:
+    """The problem of rows, each of the members of `dangling_rows`, whose references lead nowhere:
+    the members of the first; all of them are among its ``references``.
+    """
+    first = found[0]
+    return DanglingReferences(
+        f"{counted(first['count'], 'row')} of {first['table']} would refer"
+        f" by {first['column']} to rows of {first['parent']} that are not there,"
+        f" first those with ids {', '.join(map(str, first['first_ids']))}",
+        **first,
+        references=found,
+    )

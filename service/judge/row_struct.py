@@ -13,9 +13,9 @@ def struct_of(table: Table) -> type[msgspec.Struct]:
 
     Its JSON schema is what OpenAPI shows; unknown fields are refused.
     """
-    required = [(c.name, _field(c)) for c in table.columns if c.required]
+    required = [(c.name, _field(c)) for c in table.columns if c.must_be_sent]
     optional = [
-        (c.name, _field(c) | None | UnsetType, UNSET) for c in table.columns if not c.required
+        (c.name, _field(c) | None | UnsetType, UNSET) for c in table.columns if not c.must_be_sent
     ]
     name = "".join(part.title() for part in table.name.split("_")) + "Row"
     return msgspec.defstruct(
@@ -28,10 +28,21 @@ def struct_of(table: Table) -> type[msgspec.Struct]:
     )
 
 
+def _shown_default(column: Column) -> Any:
+    if column.type.name == "json":
+        return msgspec.json.decode(column.default_read)
+    return column.default_read
+
+
 def _field(column: Column) -> Any:
     limits = dict(column.type.meta)
+    if column.default is not None:
+        shown = {**limits.get("extra_json_schema", {}), "default": _shown_default(column)}
+        limits["extra_json_schema"] = shown
     for rule in column.own_rules:
         for limit, value in rule.meta.items():
+            if column.normalise and limit != "extra_json_schema":
+                continue  # it is judged by what the text becomes
             narrower = {"ge": max, "le": min, "max_length": min, "min_length": max}.get(limit)
             if narrower and limit in limits:
                 value = narrower(limits[limit], value)

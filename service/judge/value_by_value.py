@@ -1,7 +1,7 @@
 """Rows judged value by value, to name every violation: those that the fast way doubts."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -9,12 +9,12 @@ import pyarrow as pa
 
 from service.dictionary import Column, Rule, Table
 from service.dictionary.timestamps import Mask
-from service.dictionary.written_values import Unreadable
+from service.dictionary.written_values import JsonText, Unreadable
 from service.errors import shortened
 from service.formats.bodies.fields import TOLD
 from service.formats.bodies.rows_protocol import MalformedRow, Rows, decoding
 from service.judge.batch import Broken, Violation
-from service.judge.columns import key_columns
+from service.judge.columns import key_values
 from service.judge.row_rules import RowRules
 
 Violations = list[list[Violation]]  # of each row that is judged
@@ -26,7 +26,6 @@ class ValueByValue:
     def __init__(self, table: Table, struct: type[msgspec.Struct]) -> None:
         self._table, self._struct = table, struct
         self._rules = RowRules(table, table.own_rules)
-        self._keys = [column.name for column in key_columns(table)]
 
     def judged(
         self, rows: Rows, positions: Iterable[int]
@@ -39,15 +38,17 @@ class ValueByValue:
         order = sorted(positions)
         with decoding():
             sent = [rows.plain(position) for position in order]
-        values = _Values(self._table, [row if isinstance(row, dict) else {} for row in sent], rows)
-        violations = self._violations(values)
+            meant = [rows.exact(position, self._table.exact_columns) for position in order]
+        objects = [row if isinstance(row, dict) else {} for row in sent]
+        values = _Values(self._table, objects, meant, rows.from_text)
+        keys, violations = values.keys(), self._violations(values)
         broken: dict[int, Broken] = {}
         fitting: dict[int, msgspec.Struct] = {}
         for i, position in enumerate(order):
             _judge_fields(self._table, sent[i], rows, position, violations[i])
             if violations[i]:
-                keys = {name: values.read[name][i] for name in self._keys}
-                broken[position] = Broken(violations[i], keys)
+                own = {name: key[i] for name, key in keys.items()}
+                broken[position] = Broken(violations[i], own)
             else:
                 fitting[position] = self._struct(
                     **{name: read[i] for name, read in values.read.items()}
@@ -57,10 +58,10 @@ class ValueByValue:
     def _violations(self, values: "_Values") -> Violations:
         """Of each row, by column as the dictionary has them, then those of the row as a whole."""
         violations: Violations = [[] for _ in range(values.count)]
-        verdicts = self._rules.broken(values.table(), values.texts)
+        verdicts = self._rules.broken(values.arrays(), values.texts)
         for column in self._table.columns:
             for i, message in values.unreadable[column.name].items():
-                value = values.written[column.name][i]
+                value = values.told(column.name, i)
                 violations[i].append(Violation(column.name, "type", message, value))
             self._add(values, [v for v in verdicts if v[0].column == column.name], violations)
         self._add(values, [v for v in verdicts if v[0].column is None], violations)
@@ -72,7 +73,7 @@ class ValueByValue:
         for rule, broken in verdicts:
             others = self._rules.others_of(rule)
             for i in np.flatnonzero(broken).tolist():
-                value = values.written[rule.column][i] if rule.column else None
+                value = values.told(rule.column, i) if rule.column else None
                 # A value that could not be read is not missing; what looks at it is not asked.
                 missing_only = rule.kind == "not_null" and value is not None
                 if not missing_only and not any(i in values.unreadable[name] for name in others):
@@ -81,33 +82,80 @@ class ValueByValue:
                     )
 
 
+class SentValue(NamedTuple):
+    """One field of a row: its plain value, and how JSON has it where the digits count."""
+
+    plain: Any
+    exact: JsonText | None
+
+    @property
+    def told(self) -> Any:
+        """As a violation tells it: a decoder may have rounded a number."""
+        return str(self.exact) if self.exact and isinstance(self.plain, float) else self.plain
+
+
 class _Values:
     """The values of some rows by column: as they were written, and as they are read.
 
     `unreadable` has the numbers of rows whose value cannot be read, with what is said of it.
     """
 
-    def __init__(self, table: Table, objects: Sequence[dict[Any, Any]], rows: Rows) -> None:
-        self._table, self.count = table, len(objects)
-        self.written = {c.name: [row.get(c.name) for row in objects] for c in table.columns}
+    def __init__(
+        self,
+        table: Table,
+        objects: Sequence[dict[Any, Any]],
+        meant: Sequence[Mapping[str, JsonText]],
+        from_text: bool,
+    ) -> None:
+        self.table, self.count = table, len(objects)
         self.unreadable: dict[str, dict[int, str]] = {c.name: {} for c in table.columns}
-        self.read = {c.name: self._read(c, rows.from_text) for c in table.columns}
+        self.fields = {
+            c.name: [
+                SentValue(row.get(c.name), exact.get(c.name))
+                for row, exact in zip(objects, meant, strict=True)
+            ]
+            for c in table.columns
+        }
+        self.read = {c.name: self._read(c, from_text) for c in table.columns}
+        self.kept = {c.name: self._kept(c) for c in table.columns}
 
-    def table(self) -> pa.Table:
-        """The read values as Arrow columns; null where there is none."""
-        columns = {c.name: c.type.array(self.read[c.name]) for c in self._table.columns}
+    def told(self, name: str, i: int) -> Any:
+        """The value of row `i` as a violation tells it."""
+        return self.fields[name][i].told
+
+    def arrays(self) -> pa.Table:
+        """The values that are kept as Arrow columns; null where there is none."""
+        columns = {c.name: c.type.array(self.kept[c.name]) for c in self.table.columns}
         return pa.table(list(columns.values()), names=list(columns))
 
     def texts(self, name: str) -> pa.Array:
         """What was written in a column, as texts."""
-        return texts_of(self.written[name])
+        return texts_of([field.told for field in self.fields[name]])
+
+    def keys(self) -> dict[str, Sequence[Any]]:
+        """The values in the key columns, as `key_values` has them."""
+        columns = (c for c in self.table.columns if c.is_unique or c.reference)
+        return {c.name: self._keys(c) for c in columns}
+
+    def _keys(self, column: Column) -> Sequence[Any]:
+        kept = self.kept[column.name]
+        array = column.type.array([value for value in kept if value is not None])
+        there = iter(key_values(column.type, array))
+        return [None if value is None else next(there) for value in kept]
+
+    def _kept(self, column: Column) -> list[Any]:
+        return [
+            column.adjusted(value) if value is not None or field.plain is None else None
+            for value, field in zip(self.read[column.name], self.fields[column.name], strict=True)
+        ]
 
     def _read(self, column: Column, from_text: bool) -> list[Any]:
         read_one = column.type.from_text if from_text else column.type.read
         read: list[Any] = []
-        for i, value in enumerate(self.written[column.name]):
+        for i, field in enumerate(self.fields[column.name]):
+            value = field.exact or field.plain
             try:
-                read.append(None if value is None else read_one(value))
+                read.append(None if field.plain is None else read_one(value))
             except Unreadable as error:
                 read.append(None)
                 said = error.said or f"is not {column.type.reads}"

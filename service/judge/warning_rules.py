@@ -9,7 +9,7 @@ from service.dictionary import Table
 from service.formats.bodies.body_rows import LazyRows
 from service.judge.batch import Batch, Violation
 from service.judge.row_rules import RowRules
-from service.judge.value_by_value import texts_of
+from service.judge.value_by_value import SentValue, texts_of
 
 
 class WarningRules:
@@ -43,10 +43,12 @@ class _Sent:
         assert batch.rows is not None
         assert not isinstance(batch.rows, LazyRows)
         self._rows, self._positions = batch.rows, batch.positions
+        self._exact = batch.table.exact_columns
 
     def value(self, position: int, column: str) -> Any:
         row = self._rows.plain(position)
-        return row.get(column) if isinstance(row, dict) else None
+        exact = self._rows.exact(position, self._exact)
+        return SentValue(row.get(column), exact.get(column)).told if isinstance(row, dict) else None
 
     def texts(self, column: str) -> pa.Array:
         return texts_of([self.value(position, column) for position in self._positions])

@@ -4,6 +4,8 @@ What is shipped is read from the lake, the rest from the outbox; whoever reads s
 """
 
 from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
 from heapq import merge
 from itertools import repeat
 from typing import Any
@@ -112,10 +114,13 @@ def _changed_rows(batches: Iterator[tuple[str, pa.RecordBatch]], place: int = 0)
 
 
 def _shown(row: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Timestamps as elsewhere: RFC 3339, in UTC."""
+    """Values as elsewhere: timestamps as RFC 3339 has them in UTC, decimals with all digits."""
     if row is None:
         return None
-    return {
-        name: f"{value.isoformat()}Z" if hasattr(value, "hour") else value
-        for name, value in row.items()
-    }
+    return {name: _shown_value(value) for name, value in row.items()}
+
+
+def _shown_value(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return f"{value.replace(tzinfo=None).isoformat()}Z"
+    return format(value, "f") if isinstance(value, Decimal) else value

@@ -10,7 +10,7 @@ import msgspec
 import pyarrow as pa
 
 from service.errors import StoreUnavailable
-from service.lake.lake_owner import OWNER, claim
+from service.lake.lake_owner import OWNER, LakeOwner, check_owner, claim, take_over
 from service.lake.lease import LakeInUse, Lease
 from service.lake.parquet_files import write_file
 from service.lake.segments import (
@@ -37,11 +37,6 @@ class TableChanges:
     columns: pa.Schema  # without the leading ones
     batches: Iterator[pa.RecordBatch]
 
-    @property
-    def path(self) -> str:
-        """Where they are in the lake."""
-        return path_of_file(self.table, self.first, self.last)
-
 
 class _Counted:
     """What is written goes nowhere: only its size and its SHA-256 are wanted."""
@@ -65,28 +60,56 @@ class Lake:
         """`gate` is the id of the warehouse, `warehouse` its path."""
         self.store, self.gate, self._warehouse = store, gate, warehouse
         # One process has a warehouse open: the one before this one has ended.
-        self._lease = Lease(store, f"{warehouse} on {socket.gethostname()}")
+        self._lease = Lease(store, f"{warehouse} on {socket.gethostname()}", gate)
         self._is_ours = False
         self._last: Segment | None = None
         self.epoch = 0
 
-    def hold(self) -> None:
+    def hold(self, *, is_known: bool = True) -> None:
         """Makes sure that this gate, and this process of it, is the one that writes.
+
+        `is_known` says that this gate has had a lake in that place: then none is begun there.
 
         Raises:
             NotOurLake, LakeInUse: it is not.
             StoreUnavailable: the store is away, or another is in its place (a folder that is not
                 mounted any more, say).
         """
-        if not self._is_ours:
+        if self._is_ours:
+            self._check_there(self.store.exists(OWNER))
+        else:
+            self.check_ours(is_known=is_known)
             claim(self.store, self.gate, self._warehouse)
             self._is_ours = True
-        elif not self.store.exists(OWNER):
-            raise StoreUnavailable(
-                f"{self.store.name} is not the lake that it was: its {OWNER} is gone;"
-                " where that was meant, start the service anew"
-            )
         self.epoch = self._lease.hold()
+
+    def check_ours(self, *, is_known: bool) -> None:
+        """Nothing, where it is this gate's, or nobody's yet; nothing is changed.
+
+        Raises:
+            NotOurLake, StoreUnavailable: as `hold`.
+        """
+        self._check_there(check_owner(self.store, self.gate) or not is_known)
+
+    def take_over(self) -> LakeOwner | None:
+        """Makes the lake this gate's; whose it was, if that is known.
+
+        Raises:
+            LakeInUse: a process of the other gate writes into it, or did so a minute ago.
+            StoreUnavailable: the store is away.
+        """
+        self._lease.hold()
+        try:
+            return take_over(self.store, self.gate, self._warehouse)
+        finally:
+            self._lease.release()
+
+    def _check_there(self, is_there: bool) -> None:
+        if not is_there:
+            raise StoreUnavailable(
+                f"{self.store.name} is not the lake that it was: its {OWNER} is gone; where it was"
+                " emptied on purpose, start the service once without GATEHOUSE_LAKE"
+            )
 
     def release(self) -> None:
         """Lets others write."""
@@ -116,9 +139,10 @@ class Lake:
         Raises:
             LakeInUse: it took so long that another has begun to write.
         """
-        with self.store.writing(changes.path) as file:
+        path = path_of_file(changes.table, changes.first, changes.last, self.epoch)
+        with self.store.writing(path) as file:
             rows = write_file(file, changes.columns, self._while_held(changes.batches))
-        return SegmentFile(changes.table, changes.path, rows, file.size, file.sha256)
+        return SegmentFile(changes.table, path, rows, file.size, file.sha256)
 
     def _while_held(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The batches, while the lease is still that of this epoch: it is renewed meanwhile."""
@@ -131,11 +155,11 @@ class Lake:
         if self._lease.hold() != self.epoch:
             raise LakeInUse("another process has written into the lake meanwhile")
 
-    def hashed(self, changes: TableChanges) -> SegmentFile:
-        """What `write` would have written."""
-        file = _Counted()
-        rows = write_file(file, changes.columns, changes.batches)
-        return SegmentFile(changes.table, changes.path, rows, file.size, file.sha256)
+    def is_what(self, file: SegmentFile, changes: TableChanges) -> bool:
+        """Whether `write` would have written the content of `file`."""
+        counted = _Counted()
+        rows = write_file(counted, changes.columns, changes.batches)
+        return (file.rows, file.bytes, file.sha256) == (rows, counted.size, counted.sha256)
 
     def commit(
         self,

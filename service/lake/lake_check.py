@@ -90,7 +90,7 @@ class LakeChecker:
         )
 
     def _chain(self) -> Iterator[Segment]:
-        first = 1
+        first, gate = 1, ""
         for begun in firsts(self._store):
             if begun != first:
                 self._problems.append(f"no segment has the sequences from {first} to {begun - 1}")
@@ -101,8 +101,10 @@ class LakeChecker:
                 return
             if segment is None:
                 return
+            if gate not in ("", segment.gate) and not segment.snapshot:
+                self._problems.append(f"the segment {begun} is another gate's, and no snapshot")
             yield segment
-            first = segment.last + 1
+            first, gate = segment.last + 1, segment.gate
 
     def _make(self, table: str, schema: pa.Schema) -> None:
         empty = feed_schema(schema).empty_table()
@@ -129,7 +131,7 @@ class LakeChecker:
             if rows != file.rows:
                 said = f"{file.path} has {counted(rows, 'row')}, and {file.rows} by its segment"
                 self._problems.append(said)
-        if seen != set(range(segment.first, segment.last + 1)):
+        if seen != segment.sequences:
             self._problems.append(
                 f"the files of the segment {segment.first} have not the sequences up to"
                 f" {segment.last}, each of them"
@@ -203,7 +205,13 @@ def _state(table: str, schema: pa.Schema, key: tuple[str, ...], last: int) -> st
 
 
 def _sql_type(kind: pa.DataType) -> str:
+    if pa.types.is_decimal(kind):
+        return f"decimal({kind.precision},{kind.scale})"
     return {
+        pa.int8(): "tinyint",
+        pa.int16(): "smallint",
+        pa.time64("us"): "time",
+        pa.timestamp("us", "UTC"): "timestamp with time zone",
         pa.int32(): "integer",
         pa.int64(): "bigint",
         pa.float64(): "double",

@@ -22,18 +22,19 @@ class LakeInUse(Conflict):
 
 
 class LeaseMark(msgspec.Struct, frozen=True):
-    """What the lease says; `until` is UTC."""
+    """What the lease says; `until` is UTC. `holder` is for people, `gate` the id of who has it."""
 
     holder: str
     epoch: int
     until: datetime
+    gate: str = ""
 
 
 class Lease:
     """The lease of one process; `hold` it before each round of work, and within long ones."""
 
-    def __init__(self, store: Store, holder: str, seconds: float = SECONDS) -> None:
-        self._store, self._holder = store, holder
+    def __init__(self, store: Store, holder: str, gate: str = "", seconds: float = SECONDS) -> None:
+        self._store, self._holder, self._gate = store, holder, gate
         self._length = timedelta(seconds=seconds)
         self._held: LeaseMark | None = None
 
@@ -48,11 +49,12 @@ class Lease:
         if self._held and self._held.until - now > self._length / 2:
             return self._held.epoch
         before, version = self._read()
-        ours = before is not None and before.holder == self._holder
+        ours = self._is_ours(before)
         if before and not ours and before.until > now:
             raise self._in_use(before)
         epoch = (before.epoch if before else 0) + (not ours or self._held is None)
-        self._held = self._written(LeaseMark(self._holder, epoch, now + self._length), version)
+        mark = LeaseMark(self._holder, epoch, now + self._length, self._gate)
+        self._held = self._written(mark, version)
         return epoch
 
     def release(self) -> None:
@@ -60,10 +62,13 @@ class Lease:
         if self._held is None:
             return
         before, version = self._read()
-        if before is not None and before.holder == self._holder:
-            ended = LeaseMark(self._holder, before.epoch, datetime.now(UTC))
+        if before is not None and self._is_ours(before):
+            ended = LeaseMark(self._holder, before.epoch, datetime.now(UTC), self._gate)
             self._written(ended, version)
         self._held = None
+
+    def _is_ours(self, mark: LeaseMark | None) -> bool:
+        return mark is not None and (mark.holder, mark.gate) == (self._holder, self._gate)
 
     def _read(self) -> tuple[LeaseMark | None, str | None]:
         if not self._store.exists(LEASE):

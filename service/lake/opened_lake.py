@@ -25,6 +25,11 @@ def open_place(settings: Settings) -> Store | None:
     return open_store(settings.lake, settings.lake_credentials) if settings.lake else None
 
 
+def lake_of_warehouse(database: Database, place: Store, settings: Settings) -> Lake:
+    """The lake in `place`, as the one of this warehouse; nothing is asked of it yet."""
+    return Lake(place, warehouse_id(database), str(settings.warehouse))
+
+
 def open_outbox(database: Database, settings: Settings) -> Outbox | None:
     """The outbox of a warehouse that may be written; None where there is no lake.
 
@@ -48,7 +53,7 @@ def open_shipper(
     if outbox is None or place is None:
         return None
     writer.run(lambda connection: outbox.take_dictionary(connection, dictionary)).result()
-    lake = Lake(place, warehouse_id(database), str(settings.warehouse))
+    lake = lake_of_warehouse(database, place, settings)
     shipping = Shipping(database, writer, outbox, lake, settings.lake_segment_bytes)
     return Shipper(
         shipping, outbox, lake, metrics, settings.lake_segment_seconds, settings.lake_segment_bytes

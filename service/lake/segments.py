@@ -36,7 +36,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     """The sequences from `first` to `last`; `epoch` is that of the lease it was written under.
 
     `dictionary` is the version of the dictionary that they are of. A `snapshot` has all tables and
-    books as they were at its one sequence.
+    books as they were at its last sequence, and nothing of those before.
     """
 
     format: int = FORMAT
@@ -51,8 +51,15 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
 
     def has(self, file: SegmentFile) -> bool:
         """Whether a file is where those of this segment are, and nowhere else on the disk."""
-        own = path_of_file(file.table, self.first, self.last)
-        return file.path == own and "/" not in file.table and file.table != ".."
+        if "/" in file.table or file.table == "..":
+            return False
+        named = (file.table, self.first, self.last)  # so were files of before, without an epoch
+        return file.path in (path_of_file(*named, self.epoch), path_of_file(*named))
+
+    @property
+    def sequences(self) -> set[int]:
+        """Those that its files have, all together."""
+        return set(range(self.last if self.snapshot else self.first, self.last + 1))
 
 
 def name_of_segment(first: int) -> str:
@@ -60,9 +67,13 @@ def name_of_segment(first: int) -> str:
     return f"{SEGMENTS}/{first:020d}.json"
 
 
-def path_of_file(table: str, first: int, last: int) -> str:
-    """Where the changes of a table are, for the segment of a range."""
-    return f"{RAW}/{table}/{first:020d}-{last:020d}.parquet"
+def path_of_file(table: str, first: int, last: int, epoch: int | None = None) -> str:
+    """Where the changes of a table are, for the segment of a range.
+
+    The epoch of the lease is part of it: no one else writes a file of that name.
+    """
+    written_by = "" if epoch is None else f"-{epoch:020d}"
+    return f"{RAW}/{table}/{first:020d}-{last:020d}{written_by}.parquet"
 
 
 def read_segment(store: Store, first: int) -> Segment | None:

@@ -17,10 +17,14 @@ RETRY_SECONDS = 30.0  # at most, when the store was away
 
 
 class ShipState(msgspec.Struct, frozen=True):
-    """How far the lake is: its last sequence (None: not known yet), and what failed last."""
+    """How far the lake is: its last sequence (None: not known yet), and what failed last.
+
+    `problem` is the last part of the type of that problem (``not-our-lake``).
+    """
 
     shipped: int | None = None
     failure: str | None = None
+    problem: str | None = None
 
 
 class Shipper:
@@ -69,12 +73,32 @@ class Shipper:
                 count = self._shipping.round()
             except Problem as error:
                 self._metrics.shipments.labels("failed").inc()
-                self.state = ShipState(self._shipping.reached, error.detail)
+                self._failed(error)
                 raise
             if count:
                 self._metrics.shipments.labels("done").inc()
             self.state = ShipState(self._shipping.reached)
             return self.state
+
+    def look(self) -> None:
+        """Says how far the lake is where no thread ships, and what would fail; changes nothing."""
+        if not self._thread.is_alive():
+            with self._working:
+                try:
+                    self.state = ShipState(self._shipping.look())
+                except Problem as error:
+                    self._failed(error)
+
+    def check_ours(self) -> None:
+        """Nothing, where the lake is this gate's.
+
+        Raises:
+            NotOurLake, StoreUnavailable: it is not, or is away.
+        """
+        self.lake.check_ours(is_known=self._shipping.is_known())
+
+    def _failed(self, error: Problem) -> None:
+        self.state = ShipState(self._shipping.reached, error.detail, error.slug)
 
     def lag(self) -> float:
         """For how long the oldest change that is not in the lake waits, in seconds."""
@@ -108,7 +132,8 @@ class Shipper:
             return False
         except Exception as error:
             log.exception("shipping_failed")
-            self.state = ShipState(self._shipping.reached, f"it ended by {type(error).__name__}")
+            said = f"it ended by {type(error).__name__}"
+            self.state = ShipState(self._shipping.reached, said, Problem.slug)
             return False
         return True
 

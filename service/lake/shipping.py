@@ -53,7 +53,8 @@ class Shipping:
             StoreUnavailable: the store is away, or refuses.
             NoSpace, Unavailable: the warehouse cannot be written.
         """
-        self._lake.hold()
+        self._lake.hold(is_known=self.is_known())
+        self._know()
         self._sweep_once()
         before = self.reached or 0
         if self._agrees():
@@ -62,6 +63,26 @@ class Shipping:
                 return (self.reached or 0) - before
         self._take_snapshot()
         return (self.reached or 0) - before
+
+    def look(self) -> int:
+        """The last sequence in the lake; nothing is changed.
+
+        Raises:
+            NotOurLake, LakeDamaged, StoreUnavailable: it cannot be told, or is not this gate's.
+        """
+        self._lake.check_ours(is_known=self.is_known())
+        last = self._lake.last()
+        return last.last if last else 0
+
+    def is_known(self) -> bool:
+        """Whether this warehouse has had a lake in that place."""
+        with self._database.reading() as connection:
+            return feed_state.place_of(connection) == self._lake.store.name
+
+    def _know(self) -> None:
+        place = self._lake.store.name
+        if not self.is_known():
+            self._change(lambda connection: feed_state.set_place(connection, place))
 
     def _state(self) -> FeedState:
         with self._database.reading() as connection:
@@ -84,9 +105,10 @@ class Shipping:
         last = self._lake.last()
         end, state = (last.last if last else 0), self._state()
         self.reached = end
-        if end == state.base:
+        is_ours = last is None or last.gate == self._lake.gate
+        if end == state.base and is_ours:
             return True
-        if not state.base < end <= state.last:
+        if not (is_ours and state.base < end <= state.last):
             log.warning("lake_and_outbox_apart", lake=end, base=state.base, last=state.last)
             return False
         for segment in read_chain(self._lake.store, state.base + 1):
@@ -102,7 +124,7 @@ class Shipping:
         with self._database.reading() as connection:
             for file in segment.files:
                 ours = _changes(connection, file.table, segment.first, segment.last)
-                if ours is None or self._lake.hashed(ours) != file:
+                if ours is None or not self._lake.is_what(file, ours):
                     return False
         return True
 
@@ -153,9 +175,13 @@ class Shipping:
         return last.dictionary if last else self._writer.dictionary.version
 
     def _take_snapshot(self) -> None:
-        """Of all that there is, at the sequence behind the lake's last; changes come behind it."""
+        """Of all that there is, behind the lake's last and behind all that the outbox has had.
+
+        Who follows the feed has been told of those; changes come behind it.
+        """
         self._lake.hold()
-        sequence = (self.reached or 0) + 1
+        first = (self.reached or 0) + 1
+        sequence = max(first, self._state().last + 1)
         reader = self._database.connect()
 
         def begin(connection: Connection) -> Dictionary:
@@ -168,10 +194,10 @@ class Shipping:
         try:
             dictionary = self._change(begin)
             self._steps("snapshot begun")
-            files = self._written(Snapshot(reader, dictionary, sequence))
+            files = self._written(Snapshot(reader, dictionary, first, sequence))
         finally:
             reader.close()
-        self._lake.commit(sequence, sequence, files, dictionary.version, snapshot=True)
+        self._lake.commit(first, sequence, files, dictionary.version, snapshot=True)
         self.reached = sequence
         self._steps("snapshot committed")
         log.info("snapshot_shipped", sequence=sequence, bytes=sum(f.bytes for f in files))

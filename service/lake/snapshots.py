@@ -16,11 +16,16 @@ READ_ROWS = 1 << 16  # at a time
 
 
 class Snapshot:
-    """What the open transaction of `connection` sees, as if it had come at one sequence."""
+    """What the open transaction of `connection` sees, as if it had come at one sequence.
 
-    def __init__(self, connection: Connection, dictionary: Dictionary, sequence: int) -> None:
+    There is nothing from `first` on to before that.
+    """
+
+    def __init__(
+        self, connection: Connection, dictionary: Dictionary, first: int, sequence: int
+    ) -> None:
         self._connection, self._dictionary = connection, dictionary
-        self.sequence = sequence
+        self.first, self.sequence = first, sequence
 
     def tables(self) -> Iterator[TableChanges]:
         """Each table and book, to be read in this order."""
@@ -34,7 +39,7 @@ class Snapshot:
     def _changes(
         self, table: str, columns: pa.Schema, rows: Iterator[pa.RecordBatch]
     ) -> TableChanges:
-        return TableChanges(table, self.sequence, self.sequence, columns, rows)
+        return TableChanges(table, self.first, self.sequence, columns, rows)
 
     def _rows_of(self, table: Table) -> Iterator[pa.RecordBatch]:
         columns = ", ".join(map(quoted, table.column_names))

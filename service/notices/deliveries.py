@@ -7,7 +7,7 @@ was delivered: the queue is its own log.
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal, Self, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, Self, TypeAlias, get_args
 
 import msgspec
 
@@ -93,15 +93,25 @@ class Answer(msgspec.Struct, frozen=True):
     is_final: bool = False
 
 
-class BookPlace(msgspec.Struct, kw_only=True):
+_UNENDED = {"loads": "unended_loads", "deeds": "unended_deeds"}
+
+
+class BookPlace(msgspec.Struct, kw_only=True, rename=_UNENDED):
     """How far a hook has read the books: to the entry `number`, but for those that had not ended.
 
-    `loads` are the ids of loads among them, `deeds` those of entries on the trail.
+    `loads` are the numbers of loads among them, `deeds` those of entries on the trail.
     """
 
     number: int
-    loads: list[str] = []
-    deeds: list[str] = []
+    loads: list[int] = []
+    deeds: list[int] = []
+
+
+class TriedDelivery(NamedTuple):
+    """A delivery as it was before an attempt, and as it is by what came of that."""
+
+    before: Delivery
+    after: Delivery
 
 
 _FIELDS = Delivery.__struct_fields__
@@ -111,6 +121,11 @@ _INSERT = (
     f"insert or replace into ops.deliveries ({', '.join(_WRITTEN)}, number)"
     f" values ({', '.join('?' for _ in _WRITTEN)},"
     " coalesce((select number from ops.deliveries where delivery_id = ?), nextval('ops.numbers')))"
+)
+_OUTCOME = ("status", "attempts", "next_at", "tried_at", "http_status", "error")
+_NOTE = (
+    f"update ops.deliveries set {', '.join(f'{name} = ?' for name in _OUTCOME)}"
+    " where delivery_id = ? and status = 'waiting' and attempts = ? and next_at = ?"
 )
 
 
@@ -132,10 +147,23 @@ def are_there(connection: Connection) -> bool:
 
 
 def write(connection: Connection, deliveries: Sequence[Delivery]) -> None:
-    """Adds them, or says how they are now, in the open transaction."""
+    """Adds them, or has them be as they are now, in the open transaction."""
     for each in deliveries:
         values = [getattr(each, name) for name in _WRITTEN]
         connection.execute(_INSERT, [*values, each.delivery_id])
+
+
+def note(connection: Connection, attempts: Sequence[TriedDelivery]) -> None:
+    """Says what came of attempts, in the open transaction.
+
+    What was asked to be delivered again meanwhile, or was forgotten, stays as it is.
+    """
+    for before, after in attempts:
+        connection.execute(
+            _NOTE,
+            [getattr(after, name) for name in _OUTCOME]
+            + [before.delivery_id, before.attempts, before.next_at],
+        )
 
 
 def due(connection: Connection, hook: str, now: datetime, limit: int) -> list[Delivery]:

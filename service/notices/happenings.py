@@ -22,6 +22,8 @@ NAMED = 100  # loads that one message names; of rejections that it shows values 
 LOOKED_AT = 1000  # rejections that reasons are counted of
 KINDS_OF_FAILED_LOADS = ("history", "file", "replay", "restore")
 
+SENT = ("source", "detail")  # the name of a file is the sender's; details may quote rows
+
 Columns = Callable[[str], Sequence[str]]  # of a table, by name
 
 
@@ -38,7 +40,7 @@ class LoadTold(msgspec.Struct, kw_only=True):
     rejected: int
     already_present: int
     finished_at: datetime
-    detail: str | None = None  # may quote what was sent: told where values are
+    detail: str | None = None
 
     @property
     def is_failed(self) -> bool:
@@ -58,21 +60,29 @@ class DeedTold(msgspec.Struct, kw_only=True):
     detail: str | None = None
 
 
-# `{new}` is what came behind a number, and what had not ended then.
-_LOADS = """
+# What came behind a number, and what had not ended then. Both are found without reading the book:
+# DuckDB knows which numbers stand where in it, but not for conditions with `or`.
+_NEW = """
+with new as (
+    select * from {book} where number > ?
+    union all
+    select * from {book} where number in (select unnest(?::bigint[]))
+)
+"""
+_LOADS = f"""{_NEW.format(book="ops.loads")}
 select load_id, table_name, kind, source, status, received, accepted, rejected, already_present,
     finished_at, detail
-from ops.loads
-where {new} and finished_at is not null and (rejected > 0 or status in ('failed', 'refused'))
+from new
+where finished_at is not null and (rejected > 0 or status in ('failed', 'refused'))
 order by number
 """
-_UNENDED_LOADS = "select distinct load_id from ops.loads where {new} and finished_at is null"
-_DEEDS = """
-with new as (select * from ops.trail where {new})
-
+_UNENDED_LOADS = f"""{_NEW.format(book="ops.loads")}
+select number from new where finished_at is null order by number
+"""
+_DEEDS = f"""{_NEW.format(book="ops.trail")}
 select entry_id, action, subject, actor,
     case when is_intent then outcome else 'done' end as outcome,
-    coalesce(ended_at, happened_at) as happened_at, outcomes.detail, new.detail as said
+    coalesce(ended_at, happened_at) as happened_at, outcomes.detail, new.detail as said, number
 from new left join ops.outcomes as outcomes using (entry_id)
 order by number
 """
@@ -104,30 +114,21 @@ def look(
 
     `connection` has to see one snapshot.
     """
-    loads = _new(connection, _LOADS, "load_id", place.number, place.loads)
-    waiting = _new(connection, _UNENDED_LOADS, "load_id", place.number, place.loads)
-    deeds = _new(connection, _DEEDS, "entry_id", place.number, place.deeds)
+    new_loads, new_deeds = [place.number, place.loads], [place.number, place.deeds]
+    loads = connection.execute(_LOADS, new_loads).fetchall()
+    waiting = connection.execute(_UNENDED_LOADS, new_loads).fetchall()
+    deeds = connection.execute(_DEEDS, new_deeds).fetchall()
     told = [LoadTold(**dict(zip(LoadTold.__struct_fields__, row, strict=True))) for row in loads]
     found = [
         *_of_loads(connection, hook, told, columns),
-        *(made for row in deeds if (made := _of_deed(hook, row)) is not None),
+        *(made for *row, _ in deeds if (made := _of_deed(hook, row)) is not None),
     ]
     ahead = BookPlace(
         number=newest(connection),
-        loads=sorted(load_id for (load_id,) in waiting),
-        deeds=[row[0] for row in deeds if row[4] is None],
+        loads=[number for (number,) in waiting],
+        deeds=[row[-1] for row in deeds if row[4] is None],
     )
     return found, ahead
-
-
-def _new(
-    connection: Connection, query: str, column: str, number: int, unended: Sequence[str]
-) -> list[Any]:
-    """Rows of a query on what is new; where nothing had been left, DuckDB reads only that."""
-    if not unended:
-        return connection.execute(query.format(new="number > ?"), [number]).fetchall()
-    new = f"(number > ? or {column} in (select unnest(?::varchar[])))"
-    return connection.execute(query.format(new=new), [number, list(unended)]).fetchall()
 
 
 def _of_loads(
@@ -262,11 +263,9 @@ def kind_of(deed: DeedTold, said: str | None) -> Kind | None:
 
 
 def _plain(told: LoadTold | DeedTold, values: bool) -> dict[str, Any]:
-    """As JSON has it; `detail` may quote what was sent."""
+    """As JSON has it; what the sender said, or may be quoted, is there where `values` are."""
     shown: dict[str, Any] = msgspec.to_builtins(told)
     for name, value in shown.items():
         if name.endswith("_at"):
             shown[name] = f"{value}Z"
-    if not values:
-        del shown["detail"]
-    return shown
+    return shown if values else {n: each for n, each in shown.items() if n not in SENT}

@@ -18,7 +18,7 @@ from service.engines.engine import Connection
 from service.errors import Problem
 from service.notices import deliveries, happenings, mails, webhooks
 from service.notices.addresses import NotReachable, addresses_of
-from service.notices.deliveries import Answer, BookPlace, Delivery
+from service.notices.deliveries import Answer, BookPlace, Delivery, TriedDelivery
 from service.notices.hooks_file import Hook, Secrets
 from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger
@@ -56,7 +56,7 @@ class HookTask:
         self._database, self._writer = database, writer
         self._look, self._books, self._begin = look, books, begin
         self.unwritten: deque[Delivery] = deque(maxlen=UNWRITTEN)
-        self._answered: dict[str, Delivery] = {}  # as they are, where that is not written yet
+        self._answered: dict[str, TriedDelivery] = {}  # what came of them is not written yet
         self._place: BookPlace | None = None
         self._place_written = 0.0
         self._trouble = ""  # that was logged last
@@ -113,13 +113,12 @@ class HookTask:
         fresh, answered = [*self.unwritten], dict(self._answered)
         is_late = time.monotonic() - self._place_written > PLACE_SECONDS
         if found or fresh or answered or (place != before and is_late):
-            self._write([*found, *fresh, *answered.values()], place)
+            self._write([*found, *fresh], [*answered.values()], place)
             for each in fresh:
                 with suppress(ValueError):  # there are too many: it was dropped meanwhile
                     self.unwritten.remove(each)
-            for delivery_id, delivery in answered.items():
-                if self._answered.get(delivery_id) is delivery:
-                    del self._answered[delivery_id]
+            for delivery_id in answered:
+                del self._answered[delivery_id]
         self._place = place
 
     def _first_place(self) -> BookPlace:
@@ -133,9 +132,12 @@ class HookTask:
     def _is_nothing_new(self, connection: Connection, place: BookPlace) -> bool:
         return not (place.loads or place.deeds) and happenings.newest(connection) == place.number
 
-    def _write(self, changed: Sequence[Delivery], place: BookPlace) -> None:
+    def _write(
+        self, new: Sequence[Delivery], attempts: Sequence[TriedDelivery], place: BookPlace
+    ) -> None:
         def write(connection: Connection) -> None:
-            deliveries.write(connection, changed)
+            deliveries.write(connection, new)
+            deliveries.note(connection, attempts)
             deliveries.set_place(connection, self.hook.name, place)
 
         self._writer.run(write).result()  # the commit point: what is told, and that it was seen
@@ -187,7 +189,7 @@ class HookTask:
         try:
             self.unwritten.remove(delivery)  # others may put one in meanwhile
         except ValueError:
-            self._answered[delivery.delivery_id] = after
+            self._answered[delivery.delivery_id] = TriedDelivery(delivery, after)
         else:
             if after.next_at or not self._writer.losses:  # else there is no log to keep it in
                 self.unwritten.append(after)

@@ -8,6 +8,8 @@ import binascii
 import os
 import re
 from collections.abc import Mapping, Sequence
+from email.policy import SMTP
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
@@ -17,7 +19,7 @@ import yaml  # type: ignore[import-untyped]
 from msgspec import Meta
 
 from service.runtime.decoding_errors import in_words
-from service.runtime.settings import PREFIX, SettingsError
+from service.runtime.settings import PREFIX, Settings, SettingsError
 
 Kind: TypeAlias = Literal[
     "load.rejections",
@@ -31,6 +33,7 @@ Kind: TypeAlias = Literal[
     "service.died",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+DEFAULT_FILE = "hooks.yml"  # in the project
 TEST = "hook.test"  # what a hook is told when someone tries it
 # The waits of Standard Webhooks' specification, in seconds: ten attempts within three days.
 RETRIES = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
@@ -140,16 +143,26 @@ class Secrets(msgspec.Struct, frozen=True):
         return "Secrets(…)"
 
 
-def read_hooks(path: Path) -> Sequence[Hook]:
-    """The hooks of the file, in its order; none where there is no file.
+def hooks_of(settings: Settings) -> Sequence[Hook]:
+    """The hooks of the file that the settings name, or of the project's, if there is one.
 
     Raises:
-        WrongHooks: it cannot be read, or something in it makes no sense.
+        WrongHooks: as `read_hooks`; the file that is named is not there.
+    """
+    if settings.hooks is not None:
+        return read_hooks(settings.hooks)
+    path = settings.project / DEFAULT_FILE
+    return read_hooks(path) if os.path.lexists(path) else ()
+
+
+def read_hooks(path: Path) -> Sequence[Hook]:
+    """The hooks of the file, in its order.
+
+    Raises:
+        WrongHooks: it is not there or cannot be read, or something in it makes no sense.
     """
     try:
         text = path.read_bytes()
-    except FileNotFoundError:
-        return ()
     except OSError as error:
         raise WrongHooks(f"{path} cannot be read: {error.strerror}") from None
     try:
@@ -211,6 +224,8 @@ def _wrong_with(hook: Hook) -> str | None:
         return "mail goes by TLS (starttls), unless private is true"
     if hook.mail and (hook.mail.user is None) != (hook.mail.password is None):
         return "user and password come together"
+    if hook.mail and (wrong := _wrong_with_mail(hook.mail)):
+        return wrong
     places = [hook.url, hook.secret, hook.mail and hook.mail.password]
     for place in places:
         if isinstance(place, Elsewhere) and (wrong := _wrong_with_place(place)):
@@ -224,6 +239,35 @@ def _wrong_with_place(place: Elsewhere) -> str | None:
     if place.env is not None and place.env.upper().startswith(PREFIX):
         return f"{place.env} would be taken for a setting; choose a name without {PREFIX}"
     return None
+
+
+def _wrong_with_mail(mail: Mail) -> str | None:
+    if not _is_host(mail.server):
+        return f"{mail.server} is no name of a server, such as mail.example.org"
+    for address in (mail.sender, *mail.to):
+        if not _is_address(address):
+            return f"{address} is no mail address, such as Duty <duty@example.org>"
+    return None
+
+
+def _is_address(text: str) -> bool:
+    """Whether it is one mailbox of RFC 5322, with or without a name, that any server takes."""
+    try:
+        header = SMTP.header_factory("from", text)
+    except IndexError:  # Python's, of some texts that are none
+        return False
+    if header.defects or len(header.addresses) != 1 or header.groups[0].display_name:
+        return False
+    [address] = header.addresses
+    return bool(address.username and address.domain) and address.addr_spec.isascii()
+
+
+def _is_host(text: str) -> bool:
+    """Whether it is written like a name or an address, without a scheme or a port."""
+    try:
+        return bool(re.fullmatch(r"[A-Za-z0-9._-]+", text) or ip_address(text))
+    except ValueError:
+        return False
 
 
 def _wrong_with_url(url: str, is_private: bool) -> str | None:

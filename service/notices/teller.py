@@ -23,7 +23,7 @@ from service.engines.engine import Connection
 from service.errors import NoSpace, NotFound, Unavailable
 from service.notices import deliveries, happenings
 from service.notices.deliveries import Delivery
-from service.notices.hooks_file import TEST, Hook, Kind, secrets_of
+from service.notices.hooks_file import TEST, Hook, Kind, WrongHooks, secrets_of
 from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger
 from service.runtime.settings import Settings
@@ -70,10 +70,11 @@ class Teller:
         """Begins to tell; without hooks it does nothing.
 
         Raises:
-            WrongHooks: a secret is missing, or not usable.
+            WrongHooks: a secret is missing, or not usable, or a table is not there.
         """
         if not self.hooks:
             return
+        self._check_tables()
         from service.notices.hook_task import HookTask  # it imports what commands need not wait for
 
         known = {hook.name: secrets_of(hook, self._environ) for hook in self.hooks.values()}
@@ -93,6 +94,13 @@ class Teller:
             target=self._run, args=(self._loop, settings), name="hooks", daemon=True
         )
         self._thread.start()
+
+    def _check_tables(self) -> None:
+        """Raises WrongHooks where a hook would wait in vain for loads of a table."""
+        for hook in self.hooks.values():
+            for table in hook.tables or ():
+                if not self._columns(table):
+                    raise WrongHooks(f"the hook {hook.name}: there is no table {table}")
 
     def stop(self) -> None:
         """Ends; what is being sent is sent again by the next service."""

@@ -15,9 +15,15 @@ from service.ops.records import LoadRecord, RejectionRecord, ReplayRecord, Trail
 from service.ops.rejection_filters import SHAPE_OF_VIOLATIONS, RejectionFilter
 from service.runtime.clock import utc_now
 
-_SELECT_LOADS = f"select {', '.join(LoadRecord.__struct_fields__)} from ops.loads"
+_LATER = {name: f"coalesce({name}, 0)" for name in ("changed", "removed")}  # NULL in old books
+_SELECT_LOADS = (
+    f"select {', '.join(_LATER.get(name, name) for name in LoadRecord.__struct_fields__)}"
+    " from ops.loads"
+)
 _SELECT_REJECTIONS = f"select {', '.join(RejectionRecord.__struct_fields__)} from ops.rejections"
 _SELECT_REPLAYS = f"select {', '.join(ReplayRecord.__struct_fields__)} from ops.replays"
+# The entries of a load, one for each of its tables, are numbered one after the other.
+MOST_TABLES = 1000  # of one load, and more than there will be
 ALL_REJECTIONS = RejectionFilter()
 # By number, which tells what came later. The rest orders what is of before there were numbers: then
 # it is the time.
@@ -89,24 +95,33 @@ def loads(
         .add("started_at < ?", until)
         .after(("load_id",), after)
     )
-    # A load has an entry for each of its tables, numbered one after the other: so many entries
-    # have the loads of the page among them, and not all entries need to be grouped.
-    counted = connection.execute("select count(distinct table_name) from ops.loads").fetchall()
-    tables = counted[0][0]
-    most = (limit + 1) * tables
-    edge = _edge(connection, "ops.loads", where, most)
-    if edge is None:
-        return RecordPage([], False)
-    entries = connection.execute(
-        f"select load_id from ops.loads where number >= ? and {where.sql} {_NEWEST_LOAD} limit ?",
-        [edge, *where.values, most],
-    ).fetchall()
-    ids = list(dict.fromkeys(load_id for (load_id,) in entries))
+    ids, edge = _newest_loads(connection, where, limit + 1)
     found = connection.execute(
         f"{_SELECT_LOADS} where number > ? - ? and load_id in (select unnest(?)) {_NEWEST_LOAD}",
-        [edge, tables, ids[:limit]],
+        [edge, MOST_TABLES, ids[:limit]],
     ).fetchall()
     return RecordPage(_by_load(found), len(ids) > limit)
+
+
+def _newest_loads(
+    connection: Connection, where: _Conditions, wanted: int
+) -> tuple[list[str], int | None]:
+    """The ids of so many loads, if there are, and the least number among their entries.
+
+    Nearly every load is of one table, and has one entry; where more have several, more are read.
+    """
+    most = wanted
+    while True:
+        edge = _edge(connection, "ops.loads", where, most)
+        entries = connection.execute(
+            f"select load_id from ops.loads where number >= ? and {where.sql}"
+            f" {_NEWEST_LOAD} limit ?",
+            [edge, *where.values, most],
+        ).fetchall()
+        ids = list(dict.fromkeys(load_id for (load_id,) in entries))
+        if len(ids) >= wanted or len(entries) < most:
+            return ids, edge
+        most *= 2
 
 
 def load(connection: Connection, load_id: str) -> list[LoadRecord]:

@@ -42,6 +42,8 @@ class LoadRecord(OpsRecord, frozen=True, kw_only=True):
     accepted: int = 0
     rejected: int = 0
     already_present: int = 0
+    changed: int = 0
+    removed: int = 0
     started_at: datetime
     finished_at: datetime | None = None
     actor: str | None
@@ -53,6 +55,10 @@ class LoadRecord(OpsRecord, frozen=True, kw_only=True):
     blank_lines: int | None = None
     skipped_lines: int | None = None
     record_lines: int | None = None
+    # Of the rows that went in: how many values are defaults, and were normalised to something else.
+    # None: they were not counted yet.
+    defaulted: int | None = 0
+    normalised: int | None = 0
     number: int = 0
 
 

@@ -48,7 +48,9 @@ _LOADS = """
 select load_id || '/' || table_name as entry_id, started_at as happened_at, actor,
     'load.' || kind as action, nullif(table_name, '') as subject,
     status || ': ' || received || ' received, ' || accepted || ' accepted, ' || rejected
-    || ' rejected, ' || already_present || ' already present' as detail,
+    || ' rejected, ' || already_present || ' already present'
+    || coalesce(', ' || nullif(changed, 0) || ' changed', '')
+    || coalesce(', ' || nullif(removed, 0) || ' removed', '') as detail,
     number,
     case status when 'running' then 'begun' when 'done' then 'done' else 'failed' end as outcome
 from ops.loads

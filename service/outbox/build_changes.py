@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from service.dictionary.column_types import TYPES
+from service.dictionary.column_types import type_of
 from service.engines.engine import Connection
 from service.engines.sql import quoted
 from service.outbox import feed_state
@@ -46,7 +46,7 @@ def record_build(connection: Connection, committed: Connection, built: BuiltRows
 
 def _accepted(connection: Connection, built: BuiltRows) -> Iterator[pa.Table]:
     """The rows that the model has inserted, some lines at a time."""
-    schema = pa.schema([(name, TYPES[kind.lower()].arrow) for name, kind in built.columns.items()])
+    schema = pa.schema([(name, type_of(kind).arrow) for name, kind in built.columns.items()])
     columns = ", ".join(f"typed.{quoted(name)}" for name in built.columns)
     query = (
         f"select {columns} from {built.typed} as typed"

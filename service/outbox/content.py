@@ -7,6 +7,7 @@ row's place within what the commit did to the table, the operation, and the load
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -65,6 +66,7 @@ def feed_schema(columns: pa.Schema) -> pa.Schema:
     return pa.schema([*LEADING, *columns])
 
 
+@lru_cache(512)
 def shape_of(columns: pa.Schema) -> str:
     """Eight hexadecimal digits that change when a name or a type does."""
     said = [f"{field.name} {field.type}" for field in columns]

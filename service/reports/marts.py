@@ -69,7 +69,7 @@ def _report(
     where, values = _where(asked, arguments)
     behind, of_behind = order.behind(place)
     shown = f"({asked.where or 'true'}) and {behind}"
-    columns = ", ".join(shown_column(name, order.types[name]) for name in asked.columns)
+    columns = ", ".join(_shown(name, order.types[name]) for name in asked.columns)
     columns = f"{columns}, {order.places()}"
     if not asked.scalars:
         query = f"select {columns} from {mart} as {LISTED} where {where} and {shown}"
@@ -84,6 +84,11 @@ def _report(
     first = found[0][:width] if found else asked.scalars.values()
     rows = [row[width + 1 :] for row in found if row[width]]
     return dict(zip(asked.scalars, first, strict=True)), rows
+
+
+def _shown(name: str, type_name: str) -> str:
+    """As rows are shown, but that decimals stay numbers: a chart adds them up."""
+    return quoted(name) if type_name.startswith("decimal") else shown_column(name, type_name)
 
 
 def _where(asked: Report, arguments: Arguments) -> tuple[str, list[Any]]:
@@ -108,7 +113,7 @@ def choices_of(connection: Connection, asked: Report, parameter: ReportParameter
     if not parameter.lists_values:
         return list(parameter.choices)
     types = report_types(connection, asked)
-    shown = shown_column(parameter.column, types[parameter.column])
+    shown = _shown(parameter.column, types[parameter.column])
     direction = "asc" if parameter.type == "text" else "desc"  # the newest first
     found = connection.execute(
         f"select {shown} from (select distinct {quoted(parameter.column)} from"

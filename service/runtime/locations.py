@@ -75,6 +75,14 @@ class Location:
         """The same, its path absolute: a relative one starts at `folder`."""
         return self if self.folder is None else Location((folder / self.folder).resolve())
 
+    def is_within(self, other: "Location") -> bool:
+        """Whether it is `other`, or lies in it."""
+        if self.folder is not None and other.folder is not None:
+            return self.folder.is_relative_to(other.folder)
+        if self.folder is not None or other.folder is not None:
+            return False
+        return f"{self.plain}/".startswith(f"{other.plain}/")
+
     def __str__(self) -> str:
         return self.plain if self.url else str(self.folder)
 

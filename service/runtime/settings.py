@@ -22,6 +22,7 @@ PREFIX = "GATEHOUSE_"
 OTHER_NAMES = {
     "GATEHOUSE_CONFIG": "The settings file; its keys are the names of this page.",
     "GATEHOUSE_SPARK_FOLDER": "The folder of Spark's catalogue, for `dbt --target spark`.",
+    "GATEHOUSE_SPARK_LOGGING": "What Spark logs there: a file of log4j2.",
     "GATEHOUSE_URL": "The service that `gatehouse` talks to, instead of the one that runs here.",
 }
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -102,7 +103,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = 1024 * MiB
     spark_master: Annotated[
-        str, Meta(description="The cluster of `build --target spark`: `local[*]`, or its URL.")
+        str,
+        Meta(
+            description="The cluster of `build --target spark`: `local[*]`, or its URL; a server"
+            " of Thrift (`thrift://host:10000`) or Connect (`sc://host:15002`)."
+        ),
     ] = "local[*]"
     spark_memory: Annotated[
         str,
@@ -306,9 +311,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description="When the books are audited, as cron in UTC, such as `0 5 * * 0`.")
     ] = NEVER
     hooks: Annotated[
-        Path,
-        Meta(description="The YAML file that says who is told of what; there need not be one."),
-    ] = Path("hooks.yml")
+        Path | None,
+        Meta(
+            description="The YAML file that says who is told of what. Without it, it is `hooks.yml`"
+            " in the project, if that is there."
+        ),
+    ] = None
+    changes_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="For how many days the history of rows is kept; 0: for ever.",
+        ),
+    ] = 365
     hook_days: Annotated[
         Count, Meta(description="How long it is remembered what hooks were told, in days.")
     ] = 30
@@ -339,18 +354,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("backups", "backups_copy", "lake"):
             if (place := getattr(self, name)) is not None:
                 msgspec.structs.force_setattr(self, name, Location(place).within(self.project))
-        if self.lake is not None and self.lake in (self.backups, self.backups_copy):
-            raise SettingsError(f"lake is {self.lake}, where backups are; give it another place")
         for name in ("project", "warehouse", "seeds", "hooks", "spark_jars"):
-            # joining an absolute path leaves it as it is
-            path = (self.project / getattr(self, name)).resolve()
-            msgspec.structs.force_setattr(self, name, path)
+            if (path := getattr(self, name)) is not None:
+                # joining an absolute path leaves it as it is
+                msgspec.structs.force_setattr(self, name, (self.project / path).resolve())
+        self._check_places()
         for name in ("backup_schedule", "verify_schedule", "audit_schedule", "spark_schedule"):
             _check_schedule(name, getattr(self, name))
         if self.first_key and len(self.first_key) < 32:
             raise SettingsError("first_key is too short: it can be guessed")
         if self.tls_key and not self.tls_certificate:
             raise SettingsError("tls_key is set and tls_certificate is not")
+
+    def _check_places(self) -> None:
+        """That no one takes what is another's in the lake, or the lake's elsewhere, for its own."""
+        if self.lake is None:
+            return
+        others = {"backups are": self.backups, "copies of backups are": self.backups_copy}
+        for said, other in others.items():
+            if other is not None and (self.lake.is_within(other) or other.is_within(self.lake)):
+                raise SettingsError(f"lake is {self.lake}, where {said}; give it another place")
+        own = (self.spool, self.copies, self.spark_folder, self.target, self.seeds)
+        if any(self.lake.is_within(Location(each)) for each in own) or any(
+            Location(each).is_within(self.lake) for each in (self.warehouse, *own)
+        ):
+            raise SettingsError(
+                f"lake is {self.lake}, among the files of the warehouse; give it another place"
+            )
 
     def __repr__(self) -> str:
         """Leaves out what is secret, since settings end up in logs."""

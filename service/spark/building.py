@@ -33,14 +33,24 @@ from service.formats.csv.dialect import UnreadableFile
 from service.runtime.clock import utc_now
 from service.runtime.durable_files import READABLE, make_folder
 from service.runtime.settings import Settings
+from service.spark.fed_segments import LIST as SEGMENTS
 from service.spark.fed_segments import WrongSegments, list_segments
 from service.spark.jars import WrongJar, check_jars
 from service.spark.lake_places import done_file, lake_of, spark_path
 from service.spark.landed_history import HistoryFile, forget_others, land_history
 from service.spark.verified_backups import list_backups
 from service.stores.kinds import open_store
+from service.stores.store import Store
 
-TARGET = "spark"
+LOGGING = "log4j2.properties"
+
+
+# Packages that a target of profiles.yml needs, and what brings them.
+NEEDED = {
+    "spark": (("dbt.adapters.spark", "gatehouse[spark]"), ("pyspark", "gatehouse[spark]")),
+    "spark_thrift": (("pyhive", "dbt-spark[PyHive]"),),
+    "spark_connect": (("grpc", "pyspark[connect]==3.5.7"),),
+}
 
 
 class CannotBuild(Exception):
@@ -86,13 +96,23 @@ def build_on_spark(
 
 def check(settings: Settings) -> None:
     """Raises CannotBuild or WrongJar where something is missing that a build needs."""
-    for package, name in (("dbt.adapters.spark", "dbt-spark"), ("pyspark", "pyspark")):
+    target = target_of(settings)
+    for package, wanted in (*NEEDED["spark"], *NEEDED[target]):
         if importlib.util.find_spec(package) is None:
-            raise CannotBuild(f"{name} is not installed: pip install 'gatehouse[spark]'")
+            name = package.replace("dbt.adapters.", "dbt-")
+            raise CannotBuild(f"{name} is not installed: pip install '{wanted}'")
+    if target != "spark":  # the server has what it needs
+        return
     home = os.environ.get("JAVA_HOME")
     if shutil.which("java") is None and not (home and Path(home, "bin/java").is_file()):
         raise CannotBuild("there is no Java 17 (Debian, Ubuntu: apt install openjdk-17-jre)")
     check_jars(settings.spark_jars)
+
+
+def target_of(settings: Settings) -> str:
+    """The target of profiles.yml: Spark in this process, or a server of Thrift or Connect."""
+    scheme = settings.spark_master.partition("://")[0]
+    return {"thrift": "spark_thrift", "sc": "spark_connect"}.get(scheme, "spark")
 
 
 def _build(
@@ -106,16 +126,38 @@ def _build(
     own = _tell_dbt(settings)
     manifest = parse(own)
     store = open_store(lake_of(settings), settings.lake_credentials)
+    _check_is_there(settings, store)
     landed = land_history(store, history_of(own, manifest), tell)
     last = list_segments(store)
+    _check_goes_on(settings, last)
     backups = Catalogue(open_store(settings.backups, settings.backups_credentials))
     tables = dictionary_of(manifest).tables.values()
     list_backups(store, backups, spark_path(settings.backups), tables)
     tell(f"changes of the gate: up to {last}" if last else "no changes of a gate are on the lake")
     run(own, build, NoWarehouse(), on_node, what=what, project=manifest, cancel=cancel)
     if build.status == "done":
-        done_file(settings).touch()
+        done_file(settings).write_text(str(last))
         forget_others(store, landed)  # Spark has taken over all of them
+
+
+def _check_is_there(settings: Settings, store: Store) -> None:
+    """That the lake is the one that was built on: its tables are in the catalogue here."""
+    if done_file(settings).exists() and not store.exists(SEGMENTS):
+        raise CannotBuild(
+            f"{store.name} is not the lake that was built on before: its {SEGMENTS} is gone;"
+            f" where that was meant, remove {settings.spark_folder}"
+        )
+
+
+def _check_goes_on(settings: Settings, last: int) -> None:
+    """That no change is gone that was taken in before: a lake that was emptied gets a snapshot."""
+    done = done_file(settings)
+    taken = int(done.read_text() or 0) if done.exists() else 0
+    if last < taken:
+        raise CannotBuild(
+            f"the lake has changes up to {last}, and those up to {taken} were built before;"
+            " `gatehouse lake ship` brings what is missing"
+        )
 
 
 def history_of(settings: Settings, manifest: Any) -> Iterator[HistoryFile]:
@@ -130,15 +172,23 @@ def _tell_dbt(settings: Settings) -> Settings:
     """profiles.yml and the macros read these; dbt's artefacts have a folder of their own."""
     make_folder(settings.spark_folder, READABLE)
     os.environ |= {
-        "DBT_TARGET": TARGET,
+        "DBT_TARGET": target_of(settings),
         "GATEHOUSE_LAKE": spark_path(lake_of(settings)),
         "GATEHOUSE_SPARK_FOLDER": str(settings.spark_folder),
         "GATEHOUSE_SPARK_JARS": str(settings.spark_jars),
+        "GATEHOUSE_SPARK_LOGGING": str(_logging()),
         "GATEHOUSE_SPARK_MASTER": settings.spark_master,
         "GATEHOUSE_SPARK_MEMORY": settings.spark_memory,
         "GATEHOUSE_SPARK_PARTITIONS": str(settings.spark_partitions),
     }
     return msgspec.structs.replace(settings, warehouse=settings.spark_folder / "dbt.duckdb")
+
+
+def _logging() -> Path:
+    """Says what Spark logs: the file of its user, or ours."""
+    folder = os.environ.get("SPARK_CONF_DIR")
+    own = Path(folder, LOGGING) if folder else None
+    return own.resolve() if own and own.is_file() else Path(__file__).with_name(LOGGING)
 
 
 @contextmanager

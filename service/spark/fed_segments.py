@@ -4,6 +4,7 @@ Only files that a segment names count. A snapshot is the whole state, of all tab
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 import pyarrow as pa
 
@@ -42,8 +43,9 @@ def list_segments(store: Store) -> int:
 
 
 def _check(store: Store, segments: list[Segment]) -> None:
-    if len(gates := sorted({each.gate for each in segments})) > 1:
-        raise WrongSegments(f"the lake has changes of two gates, {' and '.join(gates)}")
+    for before, each in pairwise(segments):
+        if each.gate != before.gate and not each.snapshot:  # which takes the place of all before
+            raise WrongSegments(f"the lake has changes of two gates, {before.gate} and {each.gate}")
     last = segments[-1].last if segments else 0
     if behind := [first for first in firsts(store) if first > last]:
         raise WrongSegments(

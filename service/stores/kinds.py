@@ -5,6 +5,7 @@ obstore is imported only where a URL asks for it.
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from service.errors import StoreUnavailable
@@ -34,9 +35,11 @@ def open_store(location: Location, credentials: str = "") -> Store:
     ``;`` between them; without them those of the environment count (docs/settings.md).
 
     Raises:
-        StoreUnavailable: the extra `lake` is not installed, or the credentials cannot be read.
+        StoreUnavailable: the extra `lake` is not installed, the credentials cannot be read, or
+            there is a file in place of the folder, or of one that it lies in.
     """
     if location.folder is not None:
+        _check_folder(location.folder)
         return FolderStore(location.folder)
     try:
         from obstore.store import from_url
@@ -57,3 +60,9 @@ def open_store(location: Location, credentials: str = "") -> Store:
     if opened is None:
         raise StoreUnavailable(f"{location}: {why}")
     return RemoteStore(opened, str(location))
+
+
+def _check_folder(folder: Path) -> None:
+    there = next((each for each in (folder, *folder.parents) if each.exists()), None)
+    if there is not None and not there.is_dir():
+        raise StoreUnavailable(f"{folder} cannot be a folder: {there} is a file")

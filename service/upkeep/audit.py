@@ -18,7 +18,7 @@ from service.judge.findings import Findings
 from service.judge.relations import check_unique, dangling_rows
 from service.ops.stored_counts import stored_counts
 from service.runtime.wording import counted
-from service.upkeep.audit_queries import ACCOUNTED, LANDED, LINES_OF_FILES, UNLISTED
+from service.upkeep.audit_queries import ACCOUNTED, ADDED_UP, LANDED, LINES_OF_FILES, UNLISTED
 from service.warehouse.losses import Losses, missing
 
 MAX_NAMED = 10  # problems that a check names one by one
@@ -78,16 +78,14 @@ def _what_was_acknowledged(connection: Connection, noted: Mapping[str, int] | Lo
 
 
 def _loads_add_up(connection: Connection) -> AuditCheck:
-    """For every load, received = accepted + rejected + already_present."""
-    found = connection.execute(
-        "select load_id, table_name, received, accepted, rejected, already_present from ops.loads"
-        " where received <> accepted + rejected + already_present"
-        " or least(received, accepted, rejected, already_present) < 0 order by number, load_id"
-    ).fetchall()
+    """For every load, received = accepted + rejected + already_present + changed + removed."""
     problems = [
         f"load {load_id} of {table}: {received} received is not {accepted} accepted"
-        f" + {rejected} rejected + {present} already present"
-        for load_id, table, received, accepted, rejected, present in found
+        f" + {rejected} rejected + {present} already present + {changed} changed"
+        f" + {removed} removed"
+        for (
+            *(load_id, table, received, accepted, rejected, present, changed, removed),
+        ) in connection.execute(ADDED_UP).fetchall()
     ]
     (count,) = connection.execute("select count(*) from ops.loads").fetchall()[0]
     return _check("loads add up", problems, counted(count, "load"))

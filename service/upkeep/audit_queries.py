@@ -1,5 +1,21 @@
 """The questions that the audit asks of the books, in SQL: each finds what does not add up."""
 
+# macros/history/accounting.sql asks the same.
+ADDED_UP = """
+    with counted as (
+        select * replace (coalesce(changed, 0) as changed, coalesce(removed, 0) as removed)
+        from ops.loads
+    )
+
+    select load_id, table_name, received, accepted, rejected, already_present, changed, removed
+    from counted
+    where
+        received <> accepted + rejected + already_present + changed + removed
+        or least(received, accepted, rejected, already_present, changed, removed) < 0
+    order by number, load_id
+"""
+
+
 # History that is judged again names a row that is on record already no second time. A refused load
 # counts all its rows, and lists those with violations of their own.
 UNLISTED = """
@@ -104,17 +120,18 @@ ACCOUNTED = """
     ),
 
     brought as (
-        select * from ops.loads where table_name = $table and kind <> 'restore'
+        select *, accepted - coalesce(removed, 0) as rows_more
+        from ops.loads where table_name = $table and kind <> 'restore'
     )
 
     select
         (select count(*) from brought) + (select count(*) from restored),
-        coalesce((select sum(accepted) from brought), 0)
+        coalesce((select sum(rows_more) from brought), 0)
         + coalesce((select received from restored), 0)
         - coalesce((
             select coalesce(
                 try_cast(json_extract_string(detail, '$.accepted_before') as bigint),
-                (select sum(accepted) from brought where finished_at <= restored.finished_at)
+                (select sum(rows_more) from brought where finished_at <= restored.finished_at)
             )
             from restored
         ), 0)

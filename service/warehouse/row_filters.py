@@ -6,11 +6,14 @@ department_id=in.(1,3)   name=like.Ada*   datetime=gte.2021-07-01   job_id=not.i
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from service.dictionary import Column, Table
 from service.dictionary.column_types import ColumnType
+from service.dictionary.type_names import TIMESTAMPTZ
 from service.dictionary.written_values import Unreadable
 from service.engines.sql import quoted
 from service.errors import BadRequest, shortened
@@ -167,7 +170,7 @@ def value_of(column: Column, text: str) -> Any:
 
 def parameter_of(kind: ColumnType, text: str) -> Any:
     """The same of a type; raises Unreadable."""
-    if kind.name == "timestamp" and len(text) == len("2021-07-27"):
+    if kind.name in ("timestamp", TIMESTAMPTZ) and len(text) == len("2021-07-27"):
         text += "T00:00:00Z"
     return as_parameter(kind, kind.from_text(text))
 
@@ -178,4 +181,14 @@ def as_parameter(kind: ColumnType, read: Any) -> Any:
         return None
     if kind.name == "timestamp":
         return datetime.fromisoformat(read.removesuffix("Z"))
-    return date.fromisoformat(read) if kind.name == "date" else read
+    made = _AS_PARAMETERS.get(kind.kind)
+    return made(read) if made else read
+
+
+_AS_PARAMETERS: Mapping[str, Callable[[str], Any]] = {
+    "date": date.fromisoformat,
+    "time": time.fromisoformat,
+    TIMESTAMPTZ: datetime.fromisoformat,
+    "decimal": Decimal,
+    "uuid": UUID,
+}

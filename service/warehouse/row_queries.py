@@ -13,7 +13,7 @@ from service.engines.sql import core, quoted
 from service.errors import BadRequest, shortened
 from service.warehouse.row_filters import RowFilter, column_named, read_filter, split
 from service.warehouse.row_order import LISTED, RowOrder
-from service.warehouse.stored_rows import RowPage, shown
+from service.warehouse.stored_rows import RowPage, documents_of, shown
 
 COUNTED = 10_000  # an estimate counts up to here
 FEW = 200  # rows whose keys are given to the engine one by one
@@ -136,7 +136,8 @@ def page(
         values,
     ).fetchall()
     width, more = len(query.columns), len(found) > limit
-    rows = RowPage(query.names, [row[:width] for row in found[:limit]], more)
+    values = [row[:width] for row in found[:limit]]
+    rows = RowPage(query.names, values, more, documents_of(query.columns))
     return QueriedPage(rows, query.order.place_of(found[limit - 1][width:]) if more else None)
 
 

@@ -7,9 +7,10 @@ import pyarrow as pa
 
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted
+from service.formats.row_streams import IS_JSON
 from service.warehouse.row_order import LISTED
 from service.warehouse.row_queries import RowQuery
-from service.warehouse.stored_rows import shown
+from service.warehouse.stored_rows import documents_of, shown
 
 BATCH = 30_720  # rows; a quarter of a group of DuckDB's
 
@@ -34,7 +35,18 @@ def batches(
         f" order by {query.order.sql()} {ends}",
         [*values, *([] if limit is None else [limit])],
     ).to_arrow_reader(BATCH)
-    return _in_utc(found) if typed else found
+    return _in_utc(found) if typed else _marked(found, documents_of(query.columns))
+
+
+def _marked(found: pa.RecordBatchReader, documents: frozenset[str]) -> pa.RecordBatchReader:
+    """The same, where fields say whether their texts are JSON."""
+    if not documents:
+        return found
+    fields = [
+        field.with_metadata(IS_JSON) if field.name in documents else field for field in found.schema
+    ]
+    schema = pa.schema(fields)
+    return pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in found))
 
 
 def _in_utc(found: pa.RecordBatchReader) -> pa.RecordBatchReader:

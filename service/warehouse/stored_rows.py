@@ -4,9 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from service.dictionary import Column, Table
 from service.engines.engine import Connection
-from service.engines.sql import core, quoted
+from service.engines.sql import core, quoted, shown_value
 
 Value = tuple[Any, ...]
 
@@ -18,10 +20,15 @@ class RowPage:
     names: tuple[str, ...]
     values: Sequence[Value]
     more: bool = False
+    documents: frozenset[str] = frozenset()  # columns whose values are JSON
 
     def dicts(self) -> list[dict[str, Any]]:
-        """Each row by name."""
-        return [dict(zip(self.names, row, strict=True)) for row in self.values]
+        """Each row by name, for JSON: a document is no text there."""
+        rows = [dict(zip(self.names, row, strict=True)) for row in self.values]
+        for name in self.documents.intersection(self.names):
+            for row in rows:
+                row[name] = row[name] and msgspec.Raw(row[name].encode())
+        return rows
 
 
 def counts(connection: Connection, tables: Iterable[str]) -> dict[str, int]:
@@ -38,7 +45,12 @@ def row(connection: Connection, table: Table, key: Any) -> RowPage:
         f" where {quoted(table.primary_key)} = ?",
         [key],
     ).fetchall()
-    return RowPage(table.column_names, found)
+    return RowPage(table.column_names, found, documents=documents_of(table.columns))
+
+
+def documents_of(columns: Iterable[Column]) -> frozenset[str]:
+    """The names of those whose values are JSON."""
+    return frozenset(column.name for column in columns if column.type.name == "json")
 
 
 def shown(columns: Iterable[Column]) -> str:
@@ -47,11 +59,10 @@ def shown(columns: Iterable[Column]) -> str:
 
 
 def shown_column(name: str, type_name: str) -> str:
-    """A column as SQL selects it to be shown: a timestamp as ISO 8601 text with ``Z``."""
-    # A cast gives a fraction of a second only where there is one, and strftime always.
-    if type_name.startswith("timestamp"):
-        return f"replace(cast({quoted(name)} as varchar), ' ', 'T') || 'Z' as {quoted(name)}"
-    return quoted(name)
+    """A column as SQL selects it to be shown: numbers and truths as they are, all else as text."""
+    plain = quoted(name)
+    shown = shown_value(plain, type_name)
+    return plain if shown == plain else f"{shown} as {plain}"
 
 
 def key_column(table: Table) -> Column:

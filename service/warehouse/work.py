@@ -13,6 +13,7 @@ from service.engines.engine import Connection
 from service.errors import KeyReused
 from service.judge.admission import Verdict
 from service.judge.batch import Batch, Violation
+from service.judge.kept_out import payload_to_keep
 from service.judge.key_index import KeyIndex
 from service.ops import records
 from service.ops.stored_counts import (
@@ -86,10 +87,15 @@ class StoredAnswer:
 
 @dataclass
 class WriterTask:
-    """A change of another kind, in a transaction of its own; `touches` are read anew."""
+    """A change of another kind, in a transaction of its own.
 
-    function: Callable[[Connection], Any]
+    The keys of `touches` are read anew, unless it `keeps_keys`: then the function says in the layer
+    that it is given which keys come and go.
+    """
+
+    function: Callable[[Connection, KeyIndex], Any]
     touches: Iterable[str] = ()
+    keeps_keys: bool = False
     idempotency: Idempotency | None = None
     render: Callable[[Any], records.AnswerRecord] | None = None
 
@@ -139,6 +145,7 @@ class Group:
             self.rows[batch.table.name].append(verdict.accepted)
             self.row_loads[batch.table.name].append(outcome.load_id or "")
         present = len(verdict.present)
+        sums = batch.sums_adjusted(verdict.rejected) if accepted else (0, 0)
         load = records.LoadRecord(
             load_id=outcome.load_id or "",
             table_name=batch.table.name,
@@ -152,6 +159,8 @@ class Group:
             started_at=insert.started_at,
             finished_at=utc_now(),
             actor=insert.actor,
+            defaulted=sums[0],
+            normalised=sums[1],
         )
         if accepted and batch.warnings:
             self.warnings += warnings_of(verdict, load)
@@ -175,7 +184,7 @@ class Group:
                     table_name=load.table_name,
                     source=load.source,
                     position=position,
-                    payload=batch.payload(position),
+                    payload=payload_to_keep(batch, position, violations),
                     violations=in_json(violations),
                     rejected_at=load.finished_at or utc_now(),
                     is_text=batch.rows is not None and batch.rows.from_text,

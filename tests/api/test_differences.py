@@ -14,6 +14,7 @@ from tests.support.answers import is_problem
 from tests.support.services import copied, serving_by
 
 JOBS = "/v1/tables/jobs"
+HIRES = "/v1/tables/hired_employees/rows"
 MORE = range(900, 912)
 
 
@@ -181,3 +182,31 @@ def test_a_failure_is_told_and_is_a_task_that_failed(desk, built):
     assert newest["message"] == answer.json()["detail"]
     kept.rename(file)
     assert client.get(path_of(made["backup_id"])).json()["rows"] == []  # it is tried again
+
+
+def test_a_dry_run_takes_what_was_compared_for_as_long_as_it_is_true(desk):
+    client, *_ = desk
+    made = client.post("/v1/tables/departments/backups").json()["backup_id"]
+    rows = {"departments": [{"id": 700, "department": "new"}]}
+    assert client.post("/v1/rows", json=rows).status_code == 201
+    compared = len(comparisons(client))
+
+    def planned():
+        asked = {"backup_id": made, "dry_run": True}
+        return client.post("/v1/tables/departments/restore", json=asked)
+
+    first = planned()
+    assert first.json()["removed"] == 1
+    assert len(comparisons(client)) == compared + 1
+    assert client.get(path_of(made)).json()["removed"] == 1
+    assert planned().json() == first.json()
+    assert len(comparisons(client)) == compared + 1
+    hire = {"name": "A", "datetime": "2021-01-01T00:00:00Z", "department_id": 700, "job_id": 1}
+    assert client.post(HIRES, json=[{"id": 70_000, **hire}]).status_code == 201
+    refused = planned()  # the table is as it was, but now a row refers to what would go
+    assert (refused.status_code, refused.json()["first_ids"]) == (409, [70_000])
+
+
+def comparisons(client):
+    tasks = client.get("/v1/tasks").json()["tasks"]
+    return [each for each in tasks if each["kind"] == "comparison"]

@@ -50,6 +50,10 @@ class Service:
             "back_up_all_tables": ("/v1/backups", JSON, b'{"codec": "deflate"}'),
             "restore_table": (f"{JOBS}/restore", JSON, self._json(backup_id=self.backup)),
             "restore_set": ("/v1/restore", JSON, self._json(set_id=self.set)),
+            "put_row": (f"PUT {JOBS}/rows/9003", JSON, b'{"id": 9003, "job": "a"}'),
+            "patch_row": (f"PATCH {JOBS}/rows/9003", JSON, b'{"job": "b"}'),
+            "delete_row": (f"DELETE {JOBS}/rows/9003", {}, b""),
+            "delete_rows": (f"DELETE {JOBS}/rows?id=eq.9003", {}, b""),
             "build": ("/v1/builds", {}, b""),
         }
 
@@ -57,10 +61,10 @@ class Service:
         return msgspec.json.encode(said)
 
     def ask(self, call: tuple[str, dict[str, str], bytes], key: str, **more: str) -> httpx.Response:
-        path, headers, body = call
-        return self.client.post(
-            path, content=body, headers={**headers, **more, "Idempotency-Key": key}
-        )
+        place, headers, body = call
+        method, _, path = place.rpartition(" ")
+        sent = {**headers, **more, "Idempotency-Key": key}
+        return self.client.request(method or "POST", path, content=body, headers=sent)
 
 
 @pytest.fixture(scope="module")

@@ -72,6 +72,17 @@ def test_the_metrics_count_rows_and_requests(client):
     assert numbers[served] == "1.0"
 
 
-def test_the_index_leads_somewhere(reader):
-    for link in reader.get("/").json()["links"].values():
-        assert reader.get(link).status_code == 200
+NEEDS_A_LAKE = {"/v1/changes", "/v1/lake"}
+
+
+def test_the_index_leads_to_every_call_that_there_is(reader):
+    links = reader.get("/").json()["links"].values()
+    paths = reader.get("/schema").json()["paths"]
+    for link in links:
+        calls = paths.get(link.rstrip("/"), {})
+        assert calls, link
+        if "get" in calls:
+            assert reader.get(link).status_code == (404 if link in NEEDS_A_LAKE else 200)
+    for path, calls in paths.items():
+        if path != "/" and any("pages" not in call["tags"] for call in calls.values()):
+            assert any(f"{path}/".startswith(f"{link.rstrip('/')}/") for link in links), path

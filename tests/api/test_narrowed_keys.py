@@ -23,6 +23,11 @@ CALLS: dict[str, tuple[str, str, set[str]]] = {
     "show_table_schema": (f"{TABLE}/schema", "", {"read"}),
     "list_rows": (f"{TABLE}/rows", "", {"read"}),
     "show_row": (f"{TABLE}/rows/1", "", {"read"}),
+    "show_row_history": (f"{TABLE}/rows/1/history", "", {"read"}),
+    "put_row": (f"{TABLE}/rows/1", "", {"change"}),
+    "patch_row": (f"{TABLE}/rows/1", "", {"change"}),
+    "delete_row": (f"{TABLE}/rows/1", "", {"change"}),
+    "delete_rows": (f"{TABLE}/rows", "", {"change"}),
     "list_facets": (f"{TABLE}/facets", "", {"read"}),
     "list_backups_of_table": (f"{TABLE}/backups", "", {"read"}),
     "list_loads": ("/v1/loads", "&table={table}", {"read"}),
@@ -55,6 +60,7 @@ KEYS: dict[str, tuple[Any, Any, Any]] = {
     "operates": ("operator", [OURS], None),
     "inserts": ("writer", None, ["insert"]),
     "replays": ("operator", [OURS], ["replay", "dismiss"]),
+    "changes": ("operator", [OURS], ["change"]),
     "backs-up": ("operator", [OURS], ["backup", "restore"]),
 }
 

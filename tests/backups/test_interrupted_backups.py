@@ -191,7 +191,7 @@ RESTORE = """
 set_id = catalogue.list()[0].set_id
 connection = root.cursor()
 connection.execute("begin")
-restore(connection, dictionary, catalogue.of_set(set_id), catalogue, dry_run=False, steps=die_at)
+restore(connection, dictionary, catalogue.of_set(set_id), catalogue, steps=die_at)
 if argument == "uncommitted":
     os._exit(9)
 connection.execute("commit")
@@ -242,7 +242,7 @@ def test_a_restore_that_fails_anywhere_leaves_everything_as_it_was(
             raise OSError("it failed")
 
     with pytest.raises(OSError, match="it failed"), writing(warehouse) as connection:
-        restore(connection, dictionary, entries, catalogue, dry_run=False, steps=fail)
+        restore(connection, dictionary, entries, catalogue, steps=fail)
     assert everything(warehouse) == tables
     assert files(folder_of(catalogue)) == kept
 
@@ -259,7 +259,7 @@ def test_a_damaged_table_of_a_set_leaves_the_whole_set_as_it_was(
     path = path_of(catalogue, entries[2])
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(DamagedBackup), writing(warehouse) as connection:
-        restore(connection, dictionary, entries, catalogue, dry_run=False)
+        restore(connection, dictionary, entries, catalogue)
     assert everything(warehouse) == tables
 
 
@@ -275,10 +275,10 @@ def test_a_safety_backup_within_the_restores_transaction_brings_everything_back(
     chosen = [dictionary.tables[entry.table] for entry in entries]
     with writing(warehouse) as connection:
         safety = back_up(connection, chosen, catalogue, dictionary_version="v", kind="safety")
-        restore(connection, dictionary, entries, catalogue, dry_run=False)
+        restore(connection, dictionary, entries, catalogue)
     assert everything(warehouse) != tables
     with writing(warehouse) as connection:
-        restore(connection, dictionary, safety, catalogue, dry_run=False)
+        restore(connection, dictionary, safety, catalogue)
     now = everything(warehouse)
     assert {name: now[name] for name in now if name.startswith("core.")} == {
         name: tables[name] for name in tables if name.startswith("core.")

@@ -18,7 +18,6 @@ from tests.support.world import (
     Take,
     change,
     column,
-    everything,
     key,
     rows,
     snapshot,
@@ -135,18 +134,6 @@ def test_a_set_is_restored_together_parents_first_under_one_load(
     assert warehouse.execute("select count(*) from ops.loads").fetchone() == (3,)
 
 
-def test_a_dry_run_counts_the_same_and_changes_nothing(
-    warehouse: duckdb.DuckDBPyConnection, take: Take, put: Put
-):
-    (entry,) = take("samples")
-    change(warehouse)
-    before = everything(warehouse)
-    (planned,) = put(entry, dry_run=True)  # committed, even
-    assert planned.load_id is None
-    assert everything(warehouse) == before
-    assert counts(planned) == counts(put(entry)[0])
-
-
 def test_nothing_temporary_is_left_and_leftovers_do_not_matter(
     warehouse: duckdb.DuckDBPyConnection, take: Take, catalogue: Catalogue, dictionary: Dictionary
 ):
@@ -159,12 +146,12 @@ def test_nothing_temporary_is_left_and_leftovers_do_not_matter(
         connection.commit()
         connection.begin()
         with pytest.raises(RuntimeError, match="staged samples"):
-            restore(connection, dictionary, [entry], catalogue, dry_run=False, steps=fail)
+            restore(connection, dictionary, [entry], catalogue, steps=fail)
         connection.rollback()
         connection.execute("create or replace temp table restored__samples (odd integer)")
         for _ in range(2):
             connection.begin()
-            restore(connection, dictionary, [entry], catalogue, dry_run=False)
+            restore(connection, dictionary, [entry], catalogue)
             connection.commit()
         left = connection.execute("select table_name from duckdb_tables() where temporary")
         assert left.fetchall() == []
@@ -216,7 +203,7 @@ def test_readers_see_the_old_rows_until_the_commit(
     with snapshot(warehouse) as before:
         assert rows(before, "samples") == now
         with writing(warehouse) as connection:
-            restore(connection, dictionary, [entry], catalogue, dry_run=False)
+            restore(connection, dictionary, [entry], catalogue)
             assert rows(warehouse, "samples") == now
         assert rows(before, "samples") == now
     assert rows(warehouse, "samples") != now

@@ -8,6 +8,8 @@ import httpx
 import pytest
 import trustme
 
+from service.runtime.running import hold
+
 
 def create(command, name="boss", role="operator", *more, **environment):
     answer = command("keys", "create", name, "--role", role, *more, **environment)
@@ -74,6 +76,35 @@ def test_what_cannot_be_done_is_told(alone, settings, arguments, code, said):
     assert answer.code == code
     assert said in answer.err
     assert not settings.keys_file.exists()
+
+
+NOSUCH = ["keys", "create", "app", "--role", "writer", "--tables", "jobs, jbos"]
+
+
+def test_a_key_of_a_table_that_there_is_not_is_refused_where_it_can_be_known(
+    alone, asking, settings, client
+):
+    """By a service that is asked, by the one that runs here, and without any."""
+    boss = create(alone)
+    said = "there is no table 'jbos'; there are departments, jobs, hired_employees"
+    with hold(settings, str(client.base_url)):
+        for command, environment in (
+            (asking, {"GATEHOUSE_KEY": boss}),
+            (alone, {"GATEHOUSE_KEY": boss}),
+        ):
+            answer = command(*NOSUCH, **environment)
+            assert (answer.code, said in answer.err) == (1, True), answer.err
+        assert alone(*NOSUCH).code == 0  # without a key no one says which tables there are
+    listed = alone("keys", "list", "--json").json
+    assert [key["name"] for key in listed] == ["boss", "app"]
+
+
+def test_a_key_of_a_table_that_there_is_not_is_refused_without_a_service(alone, settings):
+    create(alone)
+    answer = alone(*NOSUCH)
+    assert (answer.code, "there is no table 'jbos'" in answer.err) == (1, True), answer.err
+    settings.warehouse.unlink()  # so that it cannot be known
+    assert alone(*NOSUCH).code == 0
 
 
 def test_a_damaged_file_is_told_with_a_way_out(alone, settings):

@@ -16,7 +16,7 @@ from service.console.pages import ago, duration, moment, sentence, size, url
 from service.console.samples import sample
 from service.dbt.runner import one_at_a_time
 from service.runtime.clock import utc_now
-from tests.support.answers import is_problem
+from tests.support.answers import ended, is_problem
 from tests.support.contract import Contract
 from tests.support.html_pages import Page
 from tests.support.services import serving, settings_in
@@ -124,8 +124,7 @@ def test_a_file_that_is_loaded_is_followed_and_can_be_cancelled(desk):
         assert "<progress" in text
         assert "Now" in seen(desk, "/").text
         assert send(desk, f"{load}/cancel").headers["location"] == load
-    while desk.get(f"/v1{load}").json()["status"] == "running":
-        PAUSE(0.1)
+    ended(desk, f"/v1{load}")
     page = seen(desk, load)
     assert "Cancelled on request." in page.text
     assert HOSTILE in page.text
@@ -247,7 +246,9 @@ def test_a_restore_that_would_break_references_says_which(desk):
     done = send(desk, "/restore", backup=made, word="all tables")
     assert done.status_code == 303
     task = desk.get(done.headers["location"]).text
-    assert "Restored 3 tables" in Page(task).text
+    told = Page(task).text
+    assert "Restored 3 tables" in told
+    assert (told.count("Rows before"), told.count("Rows now"), "Rows then" in told) == (3, 3, False)
     each = re.findall(r'name="each" value="([^"]+)"', task)
     assert len(each) == 3
     assert desk.get("/v1/tables/departments/rows/71").status_code == 404
@@ -261,8 +262,7 @@ def test_a_build_is_begun_followed_and_says_what_it_did(desk):
         assert 'hx-trigger="every 1s"' in desk.get(f"{at}/state").text
         assert "hx-get" in desk.get("/builds").text
         assert send(desk, f"{at}/cancel").headers["location"] == at
-    while program(desk, f"/v1{at}")["status"] in ("queued", "running"):
-        PAUSE(0.1)
+    ended(desk, f"/v1{at}")
     page = seen(desk, at)
     assert "✗ failed" in page.text
     assert "Cancelled on request." in page.text

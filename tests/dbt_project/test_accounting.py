@@ -42,6 +42,13 @@ def load(kind: str, received: int, accepted: int, detail: str = "null") -> str:
 
 
 JOBS = {"history_accounted_for_jobs_"}
+# Two records on either side of where lines are looked at apart.
+FAR_APART = (
+    "update raw.jobs set line = 999998 + line - 1 where line in (2, 3)",
+    "update ops.loads set lines = 1000001 where table_name = 'jobs'",
+    "update ops.loads set blank_lines = lines - header_lines - record_lines"
+    " where table_name = 'jobs'",
+)
 DAMAGE = {
     "a row more": ("insert into core.jobs values (9, 'A')",),
     "a row less": ("delete from core.jobs where id = 1",),
@@ -54,6 +61,11 @@ DAMAGE = {
     "a landed line twice": (
         "update raw.jobs set _lines = 2 where line = 2",
         "update ops.loads set record_lines = 3, lines = 4 where table_name = 'jobs'",
+    ),
+    "a landed line twice, in two blocks": (
+        "update ops.loads set record_lines = 3 where table_name = 'jobs'",
+        *FAR_APART,
+        "update raw.jobs set _lines = 2 where line = 999999",
     ),
     "a landed line behind the end": (
         "update raw.jobs set line = 9 where line = 2",
@@ -68,6 +80,7 @@ FINE = {
         "update ops.loads set lines = null, record_lines = null where table_name = 'jobs'",
         "update raw.jobs set _lines = 2 where line = 2",
     ),
+    "lines in two blocks": FAR_APART,
     "a replay": ("insert into core.jobs values (9, 'A')", load("replay", 1, 1)),
     "a restore": (
         "delete from core.jobs",

@@ -60,8 +60,15 @@ BROKEN = {
     "kind_that_dbt_does_not_know": Broken(
         with_column("integer", "odd"), "x: rule odd is not a known kind"
     ),
-    "unknown_type": Broken(with_column("text"), "x: data_type 'text' is not known"),
-    "sized_type": Broken(with_column("varchar(9)"), "x: data_type 'varchar(9)' is not known"),
+    "unknown_type": Broken(with_column("real"), "x: data_type 'real' is not known"),
+    **{
+        f"sized_{number}": Broken(with_column(said), f"x: data_type '{said}' has parameters that")
+        for number, said in enumerate(["integer(9)", "decimal(39,2)", "dec(3,4)", "text(0)"])
+    },
+    "length_said_twice": Broken(
+        with_column("varchar(9)", "{max_length: {arguments: {length: 5}}}"),
+        "x: varchar(9) has the rule max_length already",
+    ),
     "no_type": Broken(with_column(""), "x: data_type '' is not known"),
     "length_of_number": Broken(
         with_column("integer", "{max_length: {arguments: {length: 5}}}"),
@@ -86,8 +93,8 @@ BROKEN = {
         with_column("double", "unique"), "x: rule unique cannot be on a column of type double"
     ),
     "reference_of_day": Broken(
-        with_column("date", to("departments")),
-        "x: rule relationships cannot be on a column of type date",
+        with_column("boolean", to("departments")),
+        "x: rule relationships cannot be on a column of type boolean",
         "departments",
     ),
     "half": Broken(

@@ -6,6 +6,7 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import duckdb
 import msgspec
@@ -16,9 +17,18 @@ from hypothesis import strategies as st
 
 from service.dictionary import Column, Rule, SqlRule, Table
 from service.dictionary.blank import is_blank
-from service.dictionary.column_types import TYPES
+from service.dictionary.column_types import TYPES, type_of
 from service.dictionary.rules import KINDS
-from service.dictionary.written_values import DATE, TIMESTAMP, Unreadable
+from service.dictionary.type_names import TIMESTAMPTZ
+from service.dictionary.written_values import (
+    AWARE_TIMESTAMP,
+    DATE,
+    TIME_OF_DAY,
+    TIMESTAMP,
+    UUID_FORM,
+    Unreadable,
+)
+from service.engines.sql_functions import add_functions
 from service.formats.bodies.body_rows import rows_of
 from service.judge.judge import Judge
 from service.judge.row_rules import RowRules
@@ -37,7 +47,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
 
     project = Project(tmp_path_factory.mktemp("compiled"))
     jinja = "{% set found = {} %}"
-    for name in TYPES:
+    for name in TEXTS:
         jinja += f"{{% do found.update({{'{name}': read_as('{name}', 'written', 'case')}}) %}}"
     for key, (kind, args, type_name, *_) in RULES.items():
         call = f"rule_{kind}('c', {args!r}, 'written', {type_name!r}).violated"
@@ -60,6 +70,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
+        add_functions(connection)
         yield connection
 
 
@@ -73,7 +84,7 @@ def read_by_sql(compiled: Mapping[str, str], connection: duckdb.DuckDBPyConnecti
         sql = f"select {compiled[type_name]} from lines order by i"
         found = [value for (value,) in connection.execute(sql).fetchall()]
         del lines
-        return found
+        return [str(value) if isinstance(value, UUID) else value for value in found]
 
     return read
 
@@ -83,13 +94,13 @@ def read_by_python(type_name: str, texts: Sequence[str]) -> list[Any]:
     read: list[Any] = []
     for text in texts:
         try:
-            read.append(TYPES[type_name].from_text(text))
+            read.append(type_of(type_name).from_text(text))
         except Unreadable:
             read.append(None)
-    return TYPES[type_name].array(read).to_pylist()  # type: ignore[no-any-return]
+    return type_of(type_name).array(read).to_pylist()  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("type_name", TYPES)
+@pytest.mark.parametrize("type_name", sorted({reading.type for reading in READINGS}))
 def test_a_text_is_read_as_its_case_says_in_sql_and_in_python(
     type_name: str, read_by_sql: Read
 ) -> None:
@@ -229,11 +240,32 @@ TEXTS = {
     | st.from_regex(TIMESTAMP, fullmatch=True).map(str.swapcase)
     | st.tuples(st.datetimes().map(lambda each: each.isoformat()), TWISTED).map("".join)
     | TWISTED,
+    "smallint": NEARLY_NUMBERS | st.integers(-(2**16), 2**16).map(str) | TWISTED,
+    "tinyint": NEARLY_NUMBERS | st.integers(-300, 300).map(str) | TWISTED,
+    **dict.fromkeys(
+        ("decimal(10,2)", "decimal(3,3)", "decimal(38,0)", "decimal(38,37)"),
+        NEARLY_NUMBERS | st.from_regex(r"-?0{0,3}[0-9]{1,39}(\.[0-9]{0,40})?0{0,3}") | TWISTED,
+    ),
+    "uuid": st.uuids().map(str)
+    | st.from_regex(UUID_FORM, fullmatch=True)
+    | st.uuids().map(lambda each: each.hex)
+    | st.text(alphabet="0123456789abcdefABCDEF-{}", max_size=40),
+    "time": st.from_regex(TIME_OF_DAY, fullmatch=True) | st.times().map(str) | TWISTED,
+    TIMESTAMPTZ: st.from_regex(AWARE_TIMESTAMP, fullmatch=True)
+    | st.datetimes(timezones=st.timezones()).map(str)
+    | st.from_regex(TIMESTAMP, fullmatch=True).map(str.swapcase)
+    | TWISTED,
+    "json": st.recursive(
+        st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=8,
+    ).map(json.dumps)
+    | st.text(alphabet='{}[]":,.-+0123456789eEtrufalsn \\\n', max_size=20),
     "varchar": st.text() | st.text(alphabet="a\x00\x01 "),
 }
 
 
-@pytest.mark.parametrize("type_name", TYPES)
+@pytest.mark.parametrize("type_name", TEXTS)
 def test_no_text_is_read_in_two_ways(type_name: str, read_by_sql: Read) -> None:
     @settings(
         max_examples=60,

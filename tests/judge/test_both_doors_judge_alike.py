@@ -182,7 +182,9 @@ RULED = """
 - name: label
   data_type: varchar
   description: Only needed of heavy ones.
-  data_tests: [{not_null: {config: {where: "weight > 5e8"}}}, {not_blank: {config: {severity: warn}}}]
+  data_tests:
+    - not_null: {config: {where: "weight > 5e8"}}
+    - not_blank: {config: {severity: warn}}
 """
 ROW_RULES = """[
       history_accounted_for,

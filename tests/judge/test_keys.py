@@ -44,6 +44,31 @@ def test_a_value_that_stands_twice_is_not_new(place):
         assert not keys.all_new(place, [*EDGES[place], value])
 
 
+@pytest.mark.parametrize("place", EDGES, ids=lambda place: place[1])
+@given(data=st.data())
+@settings(max_examples=30, deadline=None)
+def test_layers_add_and_remove_as_sets_do(place, data):
+    some = st.lists(st.sampled_from(EDGES[place]))
+    indexes, sets = [KeyIndex(DICTIONARY)], [set[Any]()]
+    for _ in range(3):
+        added, removed, more = data.draw(some), data.draw(some), data.draw(some)
+        for act, values in (("add", added), ("remove", removed), ("add", more)):
+            getattr(indexes[-1], act)(place, values)
+            sets[-1] = sets[-1] | {*values} if act == "add" else sets[-1] - {*values}
+        indexes.append(KeyIndex(DICTIONARY, base=indexes[-1]))
+        sets.append(set(sets[-1]))
+    for index, known in zip(indexes, sets, strict=True):
+        assert index.taken(place, EDGES[place]) == known
+        assert index.unknown(place, EDGES[place]) == {*EDGES[place]} - known
+        assert [value for value in EDGES[place] if index.has(place, value)] == [
+            value for value in EDGES[place] if value in known
+        ]
+        assert index.all_new(place, EDGES[place]) == (not known)
+    while len(indexes) > 1:
+        indexes[-2].absorb(indexes.pop())
+    assert indexes[0].taken(place, EDGES[place]) == sets[-1]
+
+
 def test_no_values_are_all_new_and_all_known():
     for place in EDGES:
         assert KeyIndex(DICTIONARY).all_new(place, [])

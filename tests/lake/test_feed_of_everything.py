@@ -13,12 +13,12 @@ import pytest
 
 from service.runtime.locations import Location
 from service.runtime.settings import Settings
+from tests.support.answers import ended, is_problem
 from tests.support.contract import Contract
 from tests.support.lakes import ReadLake, Row, read_lake
 from tests.support.services import copied, serving_by
 from tests.support.stores import Place
 from tests.support.uploads import followed, send
-from tests.support.workers import PAUSE
 
 TABLES = ("departments", "jobs", "hired_employees")
 BOOKS = ("loads", "rejections", "replays")
@@ -196,10 +196,7 @@ def test_what_a_line_of_a_file_was_rejected_for_may_be_settled_by_another(fed: F
 
 
 def _built(client: httpx.Client) -> dict[str, Any]:
-    href = client.post("/v1/builds").json()["href"]
-    while (build := client.get(href).json())["status"] in ("queued", "running"):
-        PAUSE(0.1)
-    return dict(build)
+    return ended(client, client.post("/v1/builds").json()["href"])
 
 
 def test_the_feed_over_http_is_the_lake_and_then_the_outbox(fed: Fed) -> None:
@@ -252,7 +249,19 @@ def test_who_waits_is_told_of_the_next_commit(fed: Fed) -> None:
             fed.insert([row(fed.next_id())])
     found = [msgspec.json.decode(line) for line in waiting.result().content.splitlines()]
     assert found[0]["sequence"] == last + 1
-    assert fed.client.get("/v1/changes", params={"after": 10**6, "wait": 1}).content == b""
+    last = fed.shipped().last
+    assert fed.client.get("/v1/changes", params={"after": last, "wait": 1}).content == b""
+
+
+@pytest.mark.parametrize("wait", [0, 60])
+def test_who_has_more_than_there_is_is_told_which_the_last_is(fed: Fed, wait: int) -> None:
+    fed.shipped()
+    fed.insert([row(fed.next_id())])
+    last = fed.client.get("/v1/lake").json()["recorded"]
+    assert fed.client.get("/v1/changes", params={"after": last}).content == b""
+    answer = fed.client.get("/v1/changes", params={"after": last + 1, "wait": wait})
+    assert is_problem(answer, 422, "behind-the-last"), answer.text
+    assert answer.json()["last"] == last
 
 
 def test_the_lake_is_found_right_and_wrong(fed: Fed) -> None:

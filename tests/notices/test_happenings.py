@@ -13,7 +13,7 @@ from service.engines.engine import Connection
 from service.notices import deliveries, happenings
 from service.notices.deliveries import BookPlace
 from service.notices.happenings import DeedTold, kind_of
-from service.notices.hooks_file import KINDS, Elsewhere, Hook
+from service.notices.hooks_file import KINDS, Elsewhere, Hook, WrongHooks
 from service.notices.teller import Teller
 from service.ops import records, trail
 from service.ops.records import LoadRecord, TrailRecord
@@ -188,6 +188,15 @@ def test_a_new_hook_is_told_of_what_happens_from_now_on(writer: Any, database: D
     done(writer.run(lambda connection: happenings.begin(connection, [])))
     with database.reading() as connection:
         assert deliveries.place_of(connection, "ops") is None  # who is there no more
+
+
+def test_a_hook_of_a_table_that_there_is_not_is_refused(
+    writer: Any, database: Database, tmp_path: Path
+):
+    hook = Hook(name="ops", on=["load.failed"], url="https://a.org", tables=["jobs", "jbos"])
+    ours = Teller([hook], database, writer, lambda table: ["id"] if table == "jobs" else [])
+    with pytest.raises(WrongHooks, match="the hook ops: there is no table jbos"):
+        ours.start(Settings(warehouse=tmp_path / "w.duckdb"))
 
 
 def test_where_nothing_can_be_written_it_is_told_all_the_same(

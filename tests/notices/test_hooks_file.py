@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from service.notices.hooks_file import WrongHooks, read_hooks, receiver_of, secrets_of
+from service.notices.hooks_file import WrongHooks, hooks_of, read_hooks, receiver_of, secrets_of
+from service.runtime.settings import Settings, load_settings
 from tests.support import CHECKOUT
 from tests.support.receivers import SECRET
 
@@ -44,10 +45,53 @@ def test_truth_values_are_those_of_yaml_1_2(path: Path, said: str, is_private: b
         assert (read.name, read.private) == ("off", is_private)
 
 
-def test_where_there_is_no_file_nobody_is_told(path: Path):
-    assert read_hooks(path) == ()
+def test_where_the_project_has_no_file_nobody_is_told(path: Path):
+    settings = Settings(project=path.parent)
+    assert hooks_of(settings) == ()
     path.write_text("# nobody\n")
-    assert read_hooks(path) == ()
+    assert hooks_of(settings) == ()
+    path.write_text(yaml.safe_dump({"hooks": [LETTER]}))
+    assert [hook.name for hook in hooks_of(settings)] == ["duty"]
+    path.unlink()
+    path.symlink_to("nowhere")
+    with pytest.raises(WrongHooks, match="No such file"):
+        hooks_of(settings)
+
+
+@pytest.mark.parametrize("named", ["hooks.yml", "others.yml", "folder/hooks.yml"])
+def test_a_file_that_is_named_has_to_be_there(tmp_path: Path, named: str):
+    settings = load_settings({"GATEHOUSE_PROJECT": str(tmp_path), "GATEHOUSE_HOOKS": named})
+    with pytest.raises(WrongHooks, match=f"{named} cannot be read: No such file"):
+        hooks_of(settings)
+
+
+ADDRESSES = {
+    True: [
+        "a@example.org", "<a@example.org>", "Duty <a@example.org>", "Müller <a@example.org>",
+        '"a b"@example.org', "a@localhost", "a@[192.0.2.1]",
+    ],
+    False: [
+        "a", "a@", "@example.org", "a b@example.org", "a@b c", "a..b@example.org", "a@b, c@d",
+        "a@b;c@d", "Duty <a@example.org", "Duty <a@example.org> x", "team: a@example.org;",
+        "none:;", " ", "ü@example.org", "a@ü.example", "a@-b..c",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("address", "is_one"), [(each, is_one) for is_one in ADDRESSES for each in ADDRESSES[is_one]]
+)
+@pytest.mark.parametrize("where", ["to", "sender"])
+def test_mail_addresses_are_looked_at_when_the_file_is_read(
+    path: Path, where: str, address: str, is_one: bool
+):
+    mail = MAIL | {where: [MAIL["to"][0], address] if where == "to" else address}
+    path.write_text(yaml.safe_dump({"hooks": [LETTER | {"mail": mail}]}))
+    if is_one:
+        assert len(read_hooks(path)) == 1
+        return
+    with pytest.raises(WrongHooks, match=r"the hook duty: .* is no mail address"):
+        read_hooks(path)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +117,8 @@ def test_where_there_is_no_file_nobody_is_told(path: Path):
         ([LETTER | {"mail": MAIL | {"starttls": False}}], "starttls"),
         ([LETTER | {"mail": MAIL | {"user": "g"}}], "user and password"),
         ([LETTER | {"mail": MAIL | {"to": []}}], "to"),
+        ([LETTER | {"mail": MAIL | {"server": "mail.example.org:25"}}], "no name of a server"),
+        ([LETTER | {"mail": MAIL | {"server": "smtp://mail.example.org"}}], "no name of a server"),
         ([LETTER | {"mail": MAIL | {"sender": "a\nBcc: b"}}], "sender"),
         ("nothing", "hooks"),
     ],

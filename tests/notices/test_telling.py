@@ -1,5 +1,6 @@
 """What hooks are told, and that they are: a real service, and a real receiver."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -74,9 +75,8 @@ def world(
 ) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("told")
     (folder / "secret").write_text(SECRET)
-    settings = msgspec.structs.replace(
-        copied(built, folder), hooks=folder / "hooks.yml", disk_floor_bytes=1 << 60
-    )
+    file = folder / "hooks.yml"
+    settings = msgspec.structs.replace(copied(built, folder), hooks=file, disk_floor_bytes=1 << 60)
     basic: dict[str, Any] = {"secret": {"file": str(folder / "secret")}, "private": True}
     basic |= {"on": list(KINDS), "retry_seconds": [0.1, 0.2]}
     with receiving() as receiver:
@@ -88,7 +88,7 @@ def world(
             "fussy": {"on": ["build.failed"]},
         }
         write(
-            settings.hooks,
+            file,
             *(
                 basic | {"name": n, "url": f"{receiver.url}/{n}", **more}
                 for n, more in hooks.items()
@@ -135,8 +135,11 @@ def test_what_fails_is_told_a_file_a_restore_and_a_low_disk(world: World):
     assert sent.status_code == 422
     (file,) = world.told("plain", "load.failed")
     assert file["loads"][0]["status"] == "refused"
-    assert "detail" not in file["loads"][0]
-    assert world.told("values", "load.failed")[0]["loads"][0]["detail"]
+    assert {"detail", "source"}.isdisjoint(file["loads"][0])
+    assert "secret.csv" not in str(file)
+    (full,) = world.told("values", "load.failed")
+    assert full["loads"][0]["detail"]
+    assert full["loads"][0]["source"] == "secret.csv"
     backup = world.client.post("/v1/tables/departments/backups").json()
     stored = next(world.settings.backups.path.glob(f"**/*{backup['backup_id']}*.avro"))
     stored.write_bytes(stored.read_bytes()[:-20])
@@ -171,6 +174,30 @@ def test_what_is_refused_is_tried_again_under_its_id_then_given_up_and_sent_when
     assert ours == [ended["delivery_id"]] * 4
     for wrong in ("/v1/hooks/nobody/test", "/v1/hooks/fussy/deliveries/msg_x/redeliver"):
         assert world.client.post(wrong).status_code == 404
+
+
+def test_one_that_is_sent_again_while_it_is_on_its_way_is_sent_again(world: World):
+    """What came of the attempt before does not end what was asked for after it began."""
+    came, go_on = threading.Event(), threading.Event()
+
+    def hold(_: BaseHTTPRequestHandler, message: Message) -> int:
+        if message.path.endswith("/fussy") and not came.is_set():
+            came.set()
+            assert go_on.wait(30)
+        return 204
+
+    world.receiver.answer = hold
+    try:
+        place = world.client.post("/v1/hooks/fussy/test").headers["location"]
+        assert came.wait(30)
+        again = world.client.post(f"{place}/redeliver")
+        go_on.set()
+        ended = until(lambda: (d := world.client.get(place).json())["status"] != "waiting" and d)
+    finally:
+        go_on.set()
+        world.receiver.answer = world.answer
+    sent = [m for m in world.receiver.messages if m.id == again.json()["delivery_id"]]
+    assert (len(sent), ended["status"], ended["attempts"]) == (2, "delivered", 1)
 
 
 def test_one_that_is_away_keeps_only_itself_waiting(world: World):

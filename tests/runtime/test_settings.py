@@ -136,10 +136,30 @@ def test_a_first_key_that_can_be_guessed_is_refused():
     assert "letmein" not in str(error.value)
 
 
-@pytest.mark.parametrize("name", ["backups", "backups_copy"])
-def test_a_lake_where_backups_are_is_refused(tmp_path, name):
-    with pytest.raises(SettingsError, match="where backups are"):
-        load_settings({f"GATEHOUSE_{n.upper()}": str(tmp_path) for n in (name, "lake")})
+@pytest.mark.parametrize("other", ["backups", "backups_copy", "seeds"])
+@pytest.mark.parametrize(
+    ("lake", "place"),
+    [("a", "a"), ("a/b", "a"), ("a", "a/b"), ("az://a/b", "az://a/b"), ("s3://a/b", "s3://a")],
+)
+def test_a_lake_where_other_files_are_is_refused(tmp_path, other, lake, place):
+    said = {"lake": lake, other: place}
+    if "://" in place and other == "seeds":
+        return
+    paths = {name: p if "://" in p else str(tmp_path / p) for name, p in said.items()}
+    with pytest.raises(SettingsError, match=f"lake is {paths['lake']}, .*another place"):
+        load_settings({f"GATEHOUSE_{name.upper()}": path for name, path in paths.items()})
+
+
+@pytest.mark.parametrize("inside", [".", "w.duckdb", "w.duckdb.files", "w.duckdb.spark/x", ".."])
+def test_a_lake_among_the_files_of_the_warehouse_is_refused(tmp_path, inside):
+    environ = {"GATEHOUSE_WAREHOUSE": str(tmp_path / "w.duckdb")}
+    with pytest.raises(SettingsError, match="among the files of the warehouse"):
+        load_settings(environ | {"GATEHOUSE_LAKE": str(tmp_path / inside)})
+
+
+def test_a_lake_beside_the_others_is_taken(tmp_path):
+    paths = {"WAREHOUSE": "w.duckdb", "LAKE": "w.duckdb.lake", "BACKUPS": "w.duckdb.lakes"}
+    load_settings({f"GATEHOUSE_{name}": str(tmp_path / path) for name, path in paths.items()})
 
 
 def test_an_empty_variable_says_nothing():

@@ -111,7 +111,9 @@ def test_a_file_that_makes_no_sense_is_told_by_its_path(store: FolderStore, tmp_
     assert str(tmp_path / "jobs.csv") in error.value.detail
 
 
-def ship(store: FolderStore, first: int, last: int, gate: str = "g") -> None:
+def ship(
+    store: FolderStore, first: int, last: int, gate: str = "g", snapshot: bool = False
+) -> None:
     path = path_of_file("jobs", first, last)
     segment = Segment(
         first=first,
@@ -119,7 +121,7 @@ def ship(store: FolderStore, first: int, last: int, gate: str = "g") -> None:
         gate=gate,
         epoch=1,
         dictionary="",
-        snapshot=first == 1,
+        snapshot=snapshot or first == 1,
         made_at="",
         files=(SegmentFile("jobs", path, 3, 900, "0"),),
     )
@@ -132,6 +134,7 @@ def ship(store: FolderStore, first: int, last: int, gate: str = "g") -> None:
         ([(1, 4), (9, 9)], "lacks the changes 5 to 8"),
         ([(3, 4)], "lacks the changes 1 to 2"),
         ([(1, 4), (5, 9, "other")], "two gates, g and other"),
+        ([(1, 4), (5, 5, "other", True), (6, 6)], "two gates, other and g"),
     ],
 )
 def test_changes_that_are_not_those_of_one_gate_are_refused(
@@ -141,6 +144,12 @@ def test_changes_that_are_not_those_of_one_gate_are_refused(
         ship(store, *each)
     with pytest.raises(WrongSegments, match=said):
         list_segments(store)
+
+
+def test_a_snapshot_of_another_gate_takes_the_place_of_all_before(store: FolderStore) -> None:
+    for each in ((1, 4, "g"), (5, 9, "other", True), (10, 10, "other")):
+        ship(store, *each)
+    assert list_segments(store) == 10
 
 
 def test_the_files_that_count_are_listed(store: FolderStore) -> None:

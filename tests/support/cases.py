@@ -3,10 +3,14 @@
 `test_one_verdict.py` asks the SQL of macros/, the request's judge and the rules' Arrow masks.
 """
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from typing import Any, NamedTuple
 
+from service.dictionary.type_names import TIMESTAMPTZ
+
 NOTHING = None  # it cannot be read
+UUID_1 = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
 
 
 class Reading(NamedTuple):
@@ -144,6 +148,119 @@ READINGS = [
     Reading("timestamp", "9999-12-31T23:59:59-00:01", NOTHING),
     Reading("timestamp", "1636253322", NOTHING),
     Reading("timestamp", "infinity", NOTHING),
+    *(Reading("smallint", *each) for each in (("32767", 32767), ("-32768.0", -32768))),
+    *(Reading("smallint", text, NOTHING) for text in ("32768", "-32769", "1e2", "0.5")),
+    *(Reading("tinyint", *each) for each in (("127", 127), ("-128", -128), ("007", 7))),
+    *(Reading("tinyint", text, NOTHING) for text in ("128", "-129", "1.5", "٣")),
+    *(
+        Reading("decimal(10,2)", text, Decimal(value))
+        for text, value in (
+            *(("1", "1"), ("1.5", "1.50"), ("1.50", "1.50"), ("1.500", "1.50"), ("-0", "0")),
+            *(("007.10", "7.1"), ("99999999.99", "99999999.99"), ("-99999999.99", "-99999999.99")),
+            *((f"1.2{'0' * 99}", "1.2"), (f"{'0' * 99}1.2", "1.2"), ("0.01", "0.01")),
+        )
+    ),
+    *(
+        Reading("decimal(10,2)", text, NOTHING)
+        for text in (
+            *("1.005", "0.001", "100000000", "-100000000.00", "99999999.995", f"1.{'0' * 99}1"),
+            *(
+                "1e2",
+                "1.",
+                ".5",
+                "+1",
+                "1,5",
+                " 1",
+                "1\n",
+                "NaN",
+                "Infinity",
+                "0x1",
+                "1_0",
+                "٣",
+                "",
+            ),
+        )
+    ),
+    Reading("decimal(3,3)", "0.125", Decimal("0.125")),
+    Reading("decimal(3,3)", "-0.5", Decimal("-0.500")),
+    Reading("decimal(3,3)", "1", NOTHING),
+    Reading("decimal(3,3)", "0.1234", NOTHING),
+    Reading("decimal(38,0)", "9" * 38, Decimal("9" * 38)),
+    Reading("decimal(38,0)", f"-{'9' * 38}.00", Decimal(f"-{'9' * 38}")),
+    Reading("decimal(38,0)", "1" + "0" * 38, NOTHING),
+    Reading("decimal(38,0)", "0.5", NOTHING),
+    Reading("decimal(38,37)", f"9.{'9' * 37}", Decimal(f"9.{'9' * 37}")),
+    Reading("decimal(38,37)", "10", NOTHING),
+    Reading("decimal(38,37)", f"9.{'9' * 38}", NOTHING),
+    Reading("decimal(38,37)", f"1.5{'0' * 60}", Decimal("1.5")),
+    *(Reading("uuid", text, UUID_1) for text in (UUID_1, UUID_1.upper(), UUID_1[:9] + UUID_1[9:])),
+    *(
+        Reading("uuid", text, NOTHING)
+        for text in (
+            *(f"{{{UUID_1}}}", f"urn:uuid:{UUID_1}", UUID_1.replace("-", ""), UUID_1[:-1]),
+            *(f" {UUID_1}", f"{UUID_1}\n", UUID_1.replace("6", "g"), UUID_1.replace("6", "６")),
+        )
+    ),
+    *(
+        Reading("time", text, time.fromisoformat(value))
+        for text, value in (
+            *(("16:02:08", "16:02:08"), ("00:00:00", "00:00:00"), ("23:59:59", "23:59:59")),
+            *(("23:59:59.999999", "23:59:59.999999"), ("12:00:00.500", "12:00:00.500000")),
+            (f"12:00:00.1{'0' * 99}", "12:00:00.100000"),
+        )
+    ),
+    *(
+        Reading("time", text, NOTHING)
+        for text in (
+            *("24:00:00", "12:60:00", "12:00:60", "12:00", "1:00:00", "120000", "12:00:00Z"),
+            *("12:00:00+01:00", "12:00:00.1234567", "12:00:00.", " 12:00:00", "12:00:00\n", "noon"),
+        )
+    ),
+    *(
+        Reading(TIMESTAMPTZ, text, utc(value).replace(tzinfo=UTC))
+        for text, value in (
+            ("2021-07-27T16:02:08Z", "2021-07-27T16:02:08"),
+            ("2021-07-27t16:02:08.5z", "2021-07-27T16:02:08.500000"),
+            ("2021-07-27 16:02:08+02:00", "2021-07-27T14:02:08"),
+            ("2021-07-27T16:02:08.123456-03:30", "2021-07-27T19:32:08.123456"),
+            ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00"),
+            ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999"),
+        )
+    ),
+    *(
+        Reading(TIMESTAMPTZ, text, NOTHING)
+        for text in (
+            *("2021-07-27T16:02:08", "2021-07-27 16:02:08", "2021-02-30T08:15:00Z", "2021-07-27"),
+            *("2021-07-27T16:02:08+24:00", "2021-07-27T16:02:08+02", "0001-01-01T00:00:00+00:01"),
+            *("9999-12-31T23:59:59-00:01", "2021-07-27T16:02:08.1234567Z", "infinity"),
+        )
+    ),
+    *(
+        Reading("json", text, value)
+        for text, value in (
+            ('{"b": 1, "a": [1.0, 1e400, -0]}', '{"a":[1.0,1e400,-0],"b":1}'),
+            ('"\\u00e9\\/"', '"é/"'),
+            (" true ", "true"),
+            ("1" * 400, "1" * 400),
+            ('{"a": {"c": null, "b": "\\u0000"}}', '{"a":{"b":"\\u0000","c":null}}'),
+            ("[" * 61 + "]" * 61, "[" * 61 + "]" * 61),
+        )
+    ),
+    *(
+        Reading("json", text, NOTHING)
+        for text in (
+            *("null", " null ", "NaN", "[1,]", "{'a': 1}", '{"a": 1, "a": 2}', "", "abc", "01"),
+            *(
+                '"\\ud800"',
+                '"a\nb"',
+                "[" * 62 + "]" * 62,
+                "[" * 9000,
+                "1.",
+                '{"a": -Infinity}',
+                "\ufeff1",
+            ),
+        )
+    ),
     Reading("varchar", "any\ntext, of 👍", "any\ntext, of 👍"),
     Reading("varchar", " ", " "),
     Reading("varchar", "\x00", NOTHING),

@@ -89,7 +89,8 @@ def read_lake(store: Store) -> ReadLake:
             seen.update({row["_sequence"] for row in found})
             _check_numbers(found)
             rows.setdefault(file["table"], []).extend(found)
-        assert sorted(seen) == list(range(segment["first"], end + 1))
+        begin = end if segment["snapshot"] else segment["first"]
+        assert sorted(seen) == list(range(begin, end + 1))
     return ReadLake(segments, rows)
 
 
@@ -124,7 +125,15 @@ class Fed:
     It can be ended at any step of shipping, and opened again.
     """
 
-    def __init__(self, path: Path, store: Store, most_bytes: int = 1 << 30) -> None:
+    def __init__(
+        self,
+        path: Path,
+        store: Store,
+        most_bytes: int = 1 << 30,
+        gate: str = "gate",
+        path_said: Path | None = None,
+    ) -> None:
+        """`path_said` is where the gate says that its warehouse is, on its own machine."""
         with duckdb.connect(path) as connection:
             world.create(connection, *DICTIONARY.tables.values())
             connection.execute("insert into ops.dictionary values (true, '{}', now()::timestamp)")
@@ -132,7 +141,7 @@ class Fed:
         self.path, self.store, self.most_bytes = path, store, most_bytes
         self.catalogue = Catalogue(FolderStore(path.with_suffix(".backups")))
         self.numbers = count(1_000)
-        self.gate = "gate"
+        self.gate, self.path_said = gate, path_said or path
         self.open()
 
     def open(self, segment_bytes: int = 128 << 20) -> None:
@@ -142,7 +151,7 @@ class Fed:
         self.outbox = Outbox()
         self.writer = Writer(self.database, DICTIONARY, 1000, 20_000, outbox=self.outbox)
         self.writer.start()
-        self.lake = Lake(self.store, self.gate, str(self.path))
+        self.lake = Lake(self.store, self.gate, str(self.path_said))
         self.shipping = Shipping(
             self.database, self.writer, self.outbox, self.lake, segment_bytes, self._step
         )

@@ -23,6 +23,7 @@
             {% for test in rule_tests_of(model.unique_id) if test.column_name == column.name %}
                 {% do rules.append(rule_of(model, column, test)) %}
             {% endfor %}
+            {% do add_rule_of_length(model, column, rules) %}
         {% endfor %}
         {% for test in rule_tests_of(model.unique_id) if not test.column_name and test.test_metadata.name not in tests_of_tables() %}
             {% do rules.append(rule_of(model, none, test)) %}
@@ -30,6 +31,23 @@
         {% do notes.update({note: rules}) %}
     {% endif %}
     {{ return(notes[note]) }}
+{%- endmacro %}
+
+{#- A varchar(20) has the rule max_length, in its place by kind; what says it twice fails the build. -#}
+{% macro add_rule_of_length(model, column, rules) -%}
+    {% set where = model.name ~ '.' ~ column.name %}
+    {% set length, own = type_said(column.data_type, where).length, rules | selectattr('column', 'equalto', column.name) | list %}
+    {% if length and own | selectattr('kind', 'equalto', 'max_length') | list %}
+        {{ exceptions.raise_compiler_error(where ~ ': varchar(' ~ length ~ ') has the rule max_length already') }}
+    {% elif length %}
+        {% set later = [] %}
+        {% for rule in own if rule.kind > 'max_length' %}{% do later.append(rules.pop()) %}{% endfor %}
+        {% do rules.append({
+            'id': none, 'column': column.name, 'type': 'varchar', 'kind': 'max_length', 'args': {'length': length},
+            'where': none, 'severity': 'error', 'warns': false, 'others': []
+        }) %}
+        {% do rules.extend(later | reverse) %}
+    {% endif %}
 {%- endmacro %}
 
 {#- Data tests that are about a table as a whole and judge no row. -#}
@@ -68,7 +86,7 @@
     {{ return({
         'id': test.unique_id,
         'column': column.name if column else none,
-        'type': column.data_type | lower if column and column.data_type else none,
+        'type': type_said(column.data_type, column.name).kind if column else none,
         'kind': 'in_range' if said == 'accepted_range' else said,
         'args': args,
         'where': test.config.where or none,
@@ -151,7 +169,7 @@
     {% set key = primary_key(table) %}
     {% for name, type, is_key in columns_of_table(table.schema, table.name) if name in table.columns %}
         {% set declared = table.columns[name].data_type %}
-        {% if type | lower != declared | lower or is_key != (name == key) %}
+        {% if type | lower != type_said(declared, table.name ~ '.' ~ name).name or is_key != (name == key) %}
             {{ exceptions.raise_compiler_error(
                 table.name ~ '.' ~ name ~ ' is ' ~ type ~ (' primary key' if is_key else '') ~ ' in the warehouse and '
                 ~ declared ~ (' primary key' if name == key else '')
@@ -165,6 +183,7 @@
 {% macro check_dictionary(table) -%}
     {% for column in table.columns.values() %}
         {% do column_type(column.data_type or '', table.name ~ '.' ~ column.name) %}
+        {% do check_steps(table, column) %}
     {% endfor %}
     {% set rules, key = rules_of(table), primary_key(table) %}
     {% set kinds_of_key = rules | selectattr('column', 'equalto', key) | rejectattr('where') | rejectattr('warns') | map(attribute='kind') | list %}
@@ -175,6 +194,20 @@
         {% do check_reference(table, rule, rules) %}
     {% endfor %}
     {% do check_files(table) %}
+{%- endmacro %}
+
+{#- What is said of how its texts are normalised; service/dictionary/adjusting.py asks the same. -#}
+{% macro check_steps(table, column) -%}
+    {% set steps, known = meta_of(column).get('normalise'), ['trim', 'collapse', 'lower', 'upper', 'nfc'] %}
+    {% set where = table.name ~ '.' ~ column.name ~ ': normalise ' %}
+    {% if steps is none %}
+    {% elif steps is string or steps is not iterable or not steps or steps | reject('in', known) | list %}
+        {{ exceptions.raise_compiler_error(where ~ 'is a list of ' ~ known | join(', ') ~ ', not ' ~ steps) }}
+    {% elif steps | unique | list | length < steps | length or ('lower' in steps and 'upper' in steps) %}
+        {{ exceptions.raise_compiler_error(where ~ 'has steps that contradict, or repeat, each other: ' ~ steps | join(', ')) }}
+    {% elif type_said(column.data_type, where).kind != 'varchar' %}
+        {{ exceptions.raise_compiler_error(where ~ 'is for texts, not for ' ~ type_said(column.data_type, where).kind) }}
+    {% endif %}
 {%- endmacro %}
 
 {#- What is said of the table's history (meta.csv), and of names that files have for its columns (meta.synonyms). -#}
@@ -203,7 +236,7 @@
         {{ exceptions.raise_compiler_error(
             where ~ ' needs a unique column ' ~ rule.args.parent ~ '.' ~ rule.args.field ~ ' in core'
         ) }}
-    {% elif target.columns[rule.args.field].data_type | lower != table.columns[rule.column].data_type | lower %}
+    {% elif type_said(target.columns[rule.args.field].data_type, where).name != type_said(table.columns[rule.column].data_type, where).name %}
         {{ exceptions.raise_compiler_error(
             where ~ ' needs the type of ' ~ rule.args.parent ~ '.' ~ rule.args.field ~ ', '
             ~ target.columns[rule.args.field].data_type

@@ -131,7 +131,7 @@
 {% macro are_values(values, type) -%}
     {% for value in values %}
         {% set whole = value is integer and value is not boolean %}
-        {% if type in ('tinyint', 'smallint', 'integer', 'bigint') %}{% set fits = whole %}
+        {% if type in whole_kinds() %}{% set fits = whole %}
         {% elif type == 'double' or (type or '').startswith('decimal') %}{% set fits = whole or value is float %}
         {% elif type == 'boolean' %}{% set fits = value is boolean %}
         {% elif type is none %}{% set fits = true %}
@@ -144,7 +144,7 @@
 
 {% macro values_of_type(type) -%}
     {% set numbers = {'double': 'numbers', 'boolean': 'true or false', 'varchar': 'texts'} %}
-    {% if type in ('tinyint', 'smallint', 'integer', 'bigint') %}{{ return('whole numbers') }}{% endif %}
+    {% if type in whole_kinds() %}{{ return('whole numbers') }}{% endif %}
     {% if (type or '').startswith('decimal') %}{{ return('numbers') }}{% endif %}
     {{ return(numbers.get(type, 'texts, each a ' ~ type)) }}
 {%- endmacro %}
@@ -180,13 +180,13 @@
 {% macro rule_unique(name, args={}, text=none, type=none) -%}
     {{ return({
         'message': "'" ~ name ~ " ' || " ~ shortened(adapter.quote(name)) ~ " || ' is taken by another row'",
-        'types': ['varchar', 'integer', 'bigint']
+        'types': key_kinds()
     }) }}
 {%- endmacro %}
 
 {% macro rule_relationships(name, args, text=none, type=none) -%}
     {{ return({
         'message': "'" ~ args.parent ~ " has no row with " ~ args.field ~ " ' || " ~ shortened(adapter.quote(name)),
-        'types': ['varchar', 'integer', 'bigint']
+        'types': key_kinds()
     }) }}
 {%- endmacro %}

@@ -5,7 +5,7 @@
     An argument is SQL, as text: an expression, a query, the name of a table as it is to be written. Where one
     is a plain value, a name or a mapping, it is said so. What is answered is SQL too, if nothing else is said;
     a statement comes without a semicolon at its end, `add_columns`, `number_rows` and `add_primary_key` with one, or as nothing.
-    `types` are those of the dictionary (varchar, integer, bigint, double, boolean, date, timestamp, and blob).
+    `types` are those of the dictionary, as type_said() names them, and blob.
 
     Of dbt's own macros, an engine may bring get_table_columns_and_constraints too: the columns of a new table of
     record, whose primary key add_primary_key() adds; and get_create_view_as_sql.
@@ -54,6 +54,21 @@
 {#- A text with or without an offset as a timestamp in UTC, NULL where its year has not four digits then.
     It must never be cast to a plain timestamp: the offset would be dropped. -#}
 {% macro utc_timestamp(text) -%}{{ return(adapter.dispatch('utc_timestamp')(text)) }}{%- endmacro %}
+
+{#- A timestamp in UTC as a `timestamp with time zone`. -#}
+{% macro moment_in_utc(timestamp) -%}{{ return(adapter.dispatch('moment_in_utc')(timestamp)) }}{%- endmacro %}
+
+{#- The other way: a `timestamp with time zone` as a timestamp in UTC. -#}
+{% macro wall_clock_in_utc(moment) -%}{{ return(adapter.dispatch('wall_clock_in_utc')(moment)) }}{%- endmacro %}
+
+{#- A timestamp in UTC as rows show it, 2021-07-27T16:02:08.5Z, as varchar. -#}
+{% macro shown_moment(timestamp) -%}{{ return(adapter.dispatch('shown_moment')(timestamp)) }}{%- endmacro %}
+
+{#- A text as a JSON document in its canonical form, of type json; NULL where it is none. -#}
+{% macro json_document(text) -%}{{ return(adapter.dispatch('json_document')(text)) }}{%- endmacro %}
+
+{#- A text after the steps of a column's meta.normalise, a list of names. -#}
+{% macro normalised(text, steps) -%}{{ return(adapter.dispatch('normalised')(text, steps)) }}{%- endmacro %}
 
 {#- Whether a timestamp is in the years 0001 to 9999. -#}
 {% macro has_year_of_four_digits(timestamp) -%}

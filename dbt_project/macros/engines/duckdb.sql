@@ -62,6 +62,28 @@
     end
 {%- endmacro %}
 
+{% macro duckdb__moment_in_utc(timestamp) -%}
+    {{ return("timezone('UTC', " ~ timestamp ~ ")") }}
+{%- endmacro %}
+
+{% macro duckdb__wall_clock_in_utc(moment) -%}
+    {{ return("timezone('UTC', " ~ moment ~ ")") }}
+{%- endmacro %}
+
+{% macro duckdb__shown_moment(timestamp) -%}
+    {{ return("replace(" ~ as_varchar(timestamp) ~ ", ' ', 'T') || 'Z'") }}
+{%- endmacro %}
+
+{#- By Python (service/engines/sql_functions.py): what DuckDB takes for JSON is more than is, as NaN. -#}
+{% macro duckdb__json_document(text) -%}
+    {{ return('cast(gatehouse_json(' ~ text ~ ') as json)') }}
+{%- endmacro %}
+
+{#- As that: letters have cases that engines do not agree on. -#}
+{% macro duckdb__normalised(text, steps) -%}
+    {{ return('gatehouse_normalised(' ~ text ~ ', ' ~ text_literal(steps | join(',')) ~ ')') }}
+{%- endmacro %}
+
 {% macro duckdb__has_year_of_four_digits(timestamp) -%}
     {{ return(timestamp ~ " between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999999'") }}
 {%- endmacro %}

@@ -105,7 +105,7 @@
     {%- set column, field = adapter.quote(rule.column), adapter.quote(rule.args.field) -%}
     select line, {{ key_violation(rule) }} as violation
     from (
-        select typed.line, typed.{{ column }} from {{ typed_lines() }} as typed
+        select typed.line, {{ shown_key(rule) }} from {{ typed_lines() }} as typed
         left join {{ ref(rule.args.parent) }} as parent on typed.{{ column }} = parent.{{ field }}
         where typed.{{ column }} is not null and parent.{{ field }} is null
     ) as typed
@@ -130,10 +130,10 @@
     {%- set column = adapter.quote(rule.column) -%}
     select line, {{ key_violation(rule) }} as violation
     from (
-        select typed.line, typed.{{ column }} from {{ typed_lines() }} as typed
+        select typed.line, {{ shown_key(rule) }} from {{ typed_lines() }} as typed
         inner join {{ kept }} as kept on typed.{{ column }} = kept.{{ column }}
         union
-        select typed.line, typed.{{ column }} from {{ typed_lines() }} as typed
+        select typed.line, {{ shown_key(rule) }} from {{ typed_lines() }} as typed
         inner join first_{{ rule.column }} as first on typed.{{ column }} = first.taken and first.line < typed.line
     ) as typed
 {%- endmacro %}
@@ -146,6 +146,13 @@
     where
         typed.clean and {{ same_content('typed', 'earlier') }}
         and not exists (select 1 from taken where taken.line = earlier.line)
+{%- endmacro %}
+
+{#- In a select list: the value that a rule is about, as it is shown. -#}
+{% macro shown_key(rule) -%}
+    {%- set column = adapter.quote(rule.column) -%}
+    {%- set shown = as_shown(model.columns[rule.column].data_type, 'typed.' ~ column, model.name) -%}
+    {{ return(shown if shown == 'typed.' ~ column else shown ~ ' as ' ~ column) }}
 {%- endmacro %}
 
 {% macro key_violation(rule) -%}
@@ -168,7 +175,7 @@
     {% set kept = columns_of_table(this.schema, this.identifier) | map(attribute=0) | list %}
     {% set added = [] %}
     {% for column in model.columns.values() if column.name not in kept %}
-        {% do added.append('cast(null as ' ~ type_name(column.data_type) ~ ') as ' ~ adapter.quote(column.name)) %}
+        {% do added.append('cast(null as ' ~ type_name(type_said(column.data_type, model.name).name) ~ ') as ' ~ adapter.quote(column.name)) %}
     {% endfor %}
     {% if not kept %}
         {{ return('(select * from ' ~ typed_lines() ~ ' limit 0)') }}

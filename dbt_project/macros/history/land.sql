@@ -5,7 +5,7 @@
     {% set wanted, required = [], rules_of(table) | selectattr('kind', 'equalto', 'not_null') | rejectattr('where') | rejectattr('warns') | map(attribute='column') | list %}
     {% for column in table.columns.values() %}
         {% do wanted.append({
-            'name': column.name, 'type': column.data_type | lower, 'required': column.name in required,
+            'name': column.name, 'type': type_said(column.data_type, table.name).name, 'required': column.name in required and meta_of(column).get('default') is none,
             'synonyms': meta_of(column).get('synonyms') or []
         }) %}
     {% endfor %}

@@ -42,6 +42,9 @@
     {% set judged = judged_by_kind(rule, text) if rule.predicate is not defined else {
         'violated': fails(rule.predicate), 'message': text_literal(rule.message)
     } %}
+    {% if rule.kind == 'not_null' and meta_of(model.columns[rule.column]).get('default') is not none %}
+        {% do judged.update({'violated': '(' ~ text ~ ' is null and ' ~ adapter.quote(rule.column) ~ ' is null)'}) %}
+    {% endif %}
     {% set conditions, message = [], judged.message %}
     {% if rule.column and rule.kind != 'not_null' %}{% do conditions.append(adapter.quote(rule.column) ~ ' is not null') %}{% endif %}
     {% for name in rule.others %}

@@ -102,7 +102,7 @@
         _text,
         {%- for column in model.columns.values() %}
         {{ adapter.quote(column.name) }} as {{ adapter.quote(column.name ~ '__text') }},
-        {{ read_as(column.data_type, adapter.quote(column.name), model.name ~ '.' ~ column.name) }}
+        {{ read_as(column.data_type, as_kept(column, adapter.quote(column.name)), model.name ~ '.' ~ column.name) }}
             as {{ adapter.quote(column.name) }}{{ ',' if not loop.last }}
         {%- endfor %}
     from (
@@ -113,6 +113,13 @@
             {%- endfor %}
         from {{ landed_lines() }}
     ) as landed
+{%- endmacro %}
+
+{#- What a text of a column becomes before it is read, where the YAML asks for it: meta.normalise and meta.default. -#}
+{% macro as_kept(column, text) -%}
+    {%- set steps, default = meta_of(column).get('normalise'), meta_of(column).get('default') -%}
+    {%- set kept = normalised(text, steps) if steps else text -%}
+    {{ return(kept if default is none else 'coalesce(' ~ kept ~ ', ' ~ text_literal(default | string) ~ ')') }}
 {%- endmacro %}
 
 {#- Its lines, and the tables that it refers to, come by nodes of their own. -#}

@@ -184,8 +184,25 @@
     {% endfor %}
     {{ return({
         'received': lines, 'accepted': lines ~ ' - ' ~ found.rejected ~ ' - ' ~ found.already_present,
-        'rejected': found.rejected, 'already_present': found.already_present
+        'rejected': found.rejected, 'already_present': found.already_present,
+        'defaulted': cells_adjusted('default'), 'normalised': cells_adjusted('normalise')
     }) }}
+{%- endmacro %}
+
+{#- Of the lines that are accepted, how many values are not what was written: defaults, or normalised. -#}
+{% macro cells_adjusted(asked) -%}
+    {% set changed = [] %}
+    {% for column in model.columns.values() if meta_of(column).get(asked) is not none %}
+        {% set text = 'lines.' ~ adapter.quote(column.name) %}
+        {% do changed.append('count(*) filter (where ' ~ (
+            text ~ ' is null' if asked == 'default'
+            else text ~ ' <> ' ~ normalised(text, meta_of(column).normalise)
+        ) ~ ')') %}
+    {% endfor %}
+    {{ return('0' if not changed else
+        '(select ' ~ changed | join(' + ') ~ ' from ' ~ landed_lines() ~ ' as lines where line > load.behind'
+        ~ ' and not exists (select 1 from ' ~ exceptions_of_lines() ~ ' as gone where gone.line = lines.line))'
+    ) }}
 {%- endmacro %}
 
 {#- The first lines that were landed, as they were read: {line, values, problem} of each, as a list. -#}

@@ -29,6 +29,10 @@
     'skipped_lines': 'bigint',
     'record_lines': 'bigint',
 }) }}
+-- Of the rows that went in, how many values are defaults, and how many were normalised to something else.
+{{ add_columns('ops.loads', {'defaulted': 'bigint', 'normalised': 'bigint'}) }}
+-- changed and removed: rows of the table that the load has changed, or removed; NULL is none.
+{{ add_columns('ops.loads', {'changed': 'bigint', 'removed': 'bigint'}) }}
 -- number, here and below: what came later has a higher one, in any of the tables. Times are no order: clocks go back.
 {{ number_rows('ops.loads', 'started_at') }}
 
@@ -84,6 +88,41 @@
     'warned_at': 'timestamp not null',
 }) }};
 {{ number_rows('ops.warnings', 'warned_at') }}
+
+-- One row per row of a table of record that was changed or removed, or put in by a restore or one by one, until it is
+-- old enough. operation is insert, update or delete; before and after are the whole row as a JSON object, NULL where
+-- there was, or is, none. row_key is the primary key, as text. Only where a gate changes rows: Spark has a table of its
+-- own by that name, of what it has taken over.
+{% if takes_files() %}
+{{ make_table('ops.changes', {
+    'load_id': 'varchar not null',
+    'table_name': 'varchar not null',
+    'row_key': 'varchar not null',
+    'operation': 'varchar not null',
+    'before': 'varchar',
+    'after': 'varchar',
+    'changed_at': 'timestamp not null',
+    'actor': 'varchar',
+}) }};
+{{ number_rows('ops.changes', 'changed_at') }}
+
+-- One row per row that was erased: what it was is kept nowhere, and its key as a hash with the secret, so that it is known
+-- when it comes again. service/ops/erased_rows.py hashes.
+{{ make_table('ops.erased', {
+    'table_name': 'varchar not null',
+    'key_hash': 'varchar not null',
+    'erased_at': 'timestamp not null',
+    'reason': 'varchar',
+    'actor': 'varchar',
+    'load_id': 'varchar not null',
+}, key=['table_name', 'key_hash']) }};
+{{ make_table('ops.erasure_secret', {
+    'only_row': 'boolean not null check (only_row)',
+    'secret': 'varchar not null',
+}, key=['only_row']) }};
+insert into ops.erasure_secret (only_row, secret)
+select true, {{ new_id() }} || {{ new_id() }} where not exists (select 1 from ops.erasure_secret);
+{% endif %}
 
 -- One row per file that the service is asked to load, until it has. `behind` is the last line that was
 -- judged; of a trial, which changes nothing else, `result` says what it found.

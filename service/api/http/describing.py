@@ -21,6 +21,7 @@ class Schema(Enum):
     ROW = auto()  # one row
     ROWS = auto()  # the rows of a request, or one row
     ROWS_BY_TABLE = auto()  # the rows of a request for several tables
+    PATCH = auto()  # the columns of a row that change
     PAGE = auto()  # rows and where the next page is
     REPORT = auto()  # the rows of a report, and its scalars
     BYTES = auto()  # a file
@@ -92,6 +93,8 @@ class Described:
     public: str | None = None
     leads_to: tuple[Link, ...] = ()  # calls that often come next
     rows: bool = False  # whether it takes filters, an order and what else chooses rows
+    filters: bool = False  # whether it takes filters alone, and at most how many rows may fit
+    conditional: bool = False  # whether If-Match and If-None-Match count, and answers have an ETag
     facets: bool = False  # the same filters, to count values by
     endings: Media = field(default_factory=dict)  # the same path with .csv, say, after it
     unlogged: bool = False  # whether an answer that is no error has no line in the log

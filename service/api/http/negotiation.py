@@ -107,6 +107,21 @@ def preference(header: str, name: str, known: tuple[str, ...]) -> str:
     return known[0]
 
 
+def number_preferred(header: str, name: str) -> int | None:
+    """The whole number that a ``Prefer`` header says of `name`; None where it says none.
+
+    Raises:
+        BadRequest: it is no such number, or is there twice.
+    """
+    said = [part.split(";")[0].partition("=")[::2] for part in header.split(",")]
+    values = [value.strip().strip('"') for key, value in said if key.strip().lower() == name]
+    if not values:
+        return None
+    if len(values) > 1 or not (values[0].isascii() and values[0].isdigit()):
+        raise BadRequest(f"Prefer: {name} takes one whole number, 0 or more")
+    return int(values[0])
+
+
 def answer_with(
     rows: RowPage,
     name: str,

@@ -13,7 +13,7 @@ from litestar.datastructures.headers import MutableScopeHeaders
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from service.api.http.compression import MIN_BYTES, coding_for, compressed, is_compressible
-from service.api.http.etags import is_known, tag_of
+from service.api.http.etags import compressed_tag, is_known, tag_of
 from service.api.http.headers import add_headers
 from service.api.http.middleware import header_of
 from service.api.http.problems import CONTENT_TYPE, problem
@@ -102,6 +102,7 @@ class _Answer:
         if len(smaller) >= len(body):
             return body
         headers["content-encoding"], headers["content-length"] = coding, str(len(smaller))
+        headers["etag"] = compressed_tag(headers["etag"], coding)
         return smaller
 
 

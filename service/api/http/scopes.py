@@ -103,6 +103,7 @@ def _scopes() -> Mapping[str, CallScope]:
         _none: ("show_index", "read_schema"),
         _of_path: (
             *("show_table", "show_table_schema", "list_rows", "show_row", "list_facets"),
+            "show_row_history",
             "list_backups_of_table",
         ),
         _related: ("list_references",),
@@ -122,6 +123,10 @@ def _scopes() -> Mapping[str, CallScope]:
         "cancel_load": CallScope(("insert", "replay"), _of_load),
         "replay_rejection": CallScope(("replay",), _of_rejection),
         "replay_rejections": CallScope(("replay",), _none),
+        "put_row": CallScope(("change",), _of_path),
+        "patch_row": CallScope(("change",), _of_path),
+        "delete_row": CallScope(("change",), _of_path),
+        "delete_rows": CallScope(("change",), _of_path),
         "dismiss_rejection": CallScope(("dismiss",), _of_rejection),
         "dismiss_rejections": CallScope(("dismiss",), _of_query),
         "back_up_table": CallScope(("backup",), _of_path),

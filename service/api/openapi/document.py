@@ -27,6 +27,7 @@ from service.api.openapi.row_parameters import (
     FORMAT_OF,
     count_header,
     facet_parameters,
+    filter_parameters,
     paging_parameters,
     report_paging,
     report_parameter,
@@ -128,6 +129,8 @@ class Document:
         if said.rows and place.table:
             yield from row_parameters(place.table)
             yield count_header()
+        if said.filters and place.table:
+            yield from filter_parameters(place.table)
         if said.facets and place.table:
             yield from facet_parameters(place.table)
         yield from request_headers(said, place.method)

@@ -16,6 +16,9 @@ def request_headers(said: Described, method: str) -> Iterator[Json]:
             {"type": "string"},
             "The `ETag` of an answer that one has: 304 if it would be the same.",
         )
+    if said.conditional:
+        yield _header("If-Match", {"type": "string"}, "Its `ETag` by now, or `*`; else 412.")
+        yield _header("If-None-Match", {"type": "string"}, "`*`: only if there is none; else 412.")
     if said.ranges:
         yield _header(
             "Range",
@@ -55,14 +58,15 @@ def _header(name: str, schema: Json, description: str) -> Json:
 
 def answer_headers(said: Described, method: str, status: int) -> Json:
     """The headers of an answer of that status, by name."""
+    preferring = said.prefer or said.rows or said.filters
     names = {
-        "ETag": method == "GET" and "Changes when the answer does.",
+        "ETag": (method == "GET" or said.conditional) and "Changes when the answer does.",
         "Location": status in (201, 202) and "Where to find what was made.",
         "Accept-Ranges": said.ranges and "`bytes`: a part of it can be asked for.",
         "Content-Range": status == 206 and "Which bytes of how many these are.",
         "Link": said.links and "Where the next page is, if there is one.",
         "Idempotency-Replayed": said.once and "`true` when this is the answer of the first time.",
-        "Preference-Applied": (said.prefer or said.rows) and "What was done as `Prefer` says.",
+        "Preference-Applied": preferring and "What was done as `Prefer` says.",
         "X-Total-Count": said.rows and "How many rows fit, if asked; with + there are more.",
     }
     return {

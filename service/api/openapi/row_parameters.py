@@ -35,6 +35,18 @@ def row_parameters(table: Table) -> Iterator[Json]:
     yield from map(_filter, table.columns)
 
 
+def filter_parameters(table: Table) -> Iterator[Json]:
+    """Filters by column alone, and how many rows may fit."""
+    yield from map(_filter, table.columns)
+    yield {
+        "name": "Prefer",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string", "examples": ["max-affected=100"]},
+        "description": "Where more rows fit, nothing is done.",
+    }
+
+
 def facet_parameters(table: Table) -> Iterator[Json]:
     """Whose values are counted, and of which rows."""
     yield _query("column", {"type": "string"}, "The columns: department_id,job_id.")

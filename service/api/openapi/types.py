@@ -8,16 +8,23 @@ from msgspec import UNSET, Meta, UnsetType
 
 from service.api.http.describing import Schema
 from service.dictionary import Dictionary, Report, Table
+from service.dictionary.type_names import TIMESTAMPTZ
 from service.judge.row_struct import struct_of
 
 _SHOWN: dict[str, Any] = {
+    "tinyint": int,
+    "smallint": int,
     "integer": int,
     "bigint": int,
     "double": float,
     "boolean": bool,
+    "decimal": Annotated[str, Meta(extra_json_schema={"format": "decimal"})],
     "varchar": str,
+    "uuid": Annotated[str, Meta(extra_json_schema={"format": "uuid"})],
+    "time": str,
     "date": Annotated[str, Meta(extra_json_schema={"format": "date"})],
     "timestamp": Annotated[str, Meta(extra_json_schema={"format": "date-time"})],
+    TIMESTAMPTZ: Annotated[str, Meta(extra_json_schema={"format": "date-time"})],
 }
 
 
@@ -44,7 +51,8 @@ class Schemas:
 
     def key(self, table: Table) -> Any:
         """The type of the primary key."""
-        return table.column(table.primary_key).type.struct
+        kind = table.column(table.primary_key).type
+        return str if kind.exactly else kind.struct
 
     def text(self, media_type: str, about: Table | Report | None) -> dict[str, Any]:
         """The schema of rows as text, which JSON Schema cannot look into."""
@@ -66,6 +74,8 @@ class Schemas:
         row: Any = self._rows[about.name]
         if schema is Schema.ROW:
             return row
+        if schema is Schema.PATCH:
+            return self._patch(about)
         if schema is Schema.ROWS:
             return Annotated[list[row], self._number] | row
         assert schema is Schema.PAGE, schema
@@ -89,6 +99,19 @@ class Schemas:
             f"{_title(table.name)}Selected", fields, namespace={"__doc__": doc}
         )
 
+    def _patch(self, table: Table) -> Any:
+        fields = [
+            (each.name, each.type | UnsetType, UNSET)
+            for each in msgspec.structs.fields(self._rows[table.name])
+        ]
+        doc = f"The columns of a row of {table.name} that change."
+        return msgspec.defstruct(
+            f"{_title(table.name)}Patch",
+            fields,
+            forbid_unknown_fields=True,
+            namespace={"__doc__": doc},
+        )
+
     def _by_table(self) -> Any:
         fields = [
             (name, Annotated[list[row], self._number] | UnsetType, UNSET)  # type: ignore[valid-type]
@@ -101,7 +124,8 @@ class Schemas:
 
     def _report(self, report: Report) -> Any:
         types = {
-            name: _SHOWN.get(kind, Any) for name, kind in self._report_types[report.name].items()
+            name: _SHOWN.get(kind.partition("(")[0], Any)
+            for name, kind in self._report_types[report.name].items()
         }
         row: Any = msgspec.defstruct(
             f"{_title(report.name)}Row", [(name, types[name] | None) for name in report.columns]

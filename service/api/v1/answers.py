@@ -54,17 +54,25 @@ class WarnedRow(msgspec.Struct):
 
 
 class TableOutcome(msgspec.Struct):
-    """What became of the rows of one table."""
+    """What became of the rows of one table; of those that went in, how many values are defaults,
+    and how many were normalised to something else, where there are any.
+    """
 
     received: int
     accepted: int
     rejected: int
     rejections: list[RejectedRow]
     warnings: list[WarnedRow] | UnsetType = UNSET
+    defaulted: int | UnsetType = UNSET
+    normalised: int | UnsetType = UNSET
 
 
 class InsertAnswer(msgspec.Struct):
-    """What became of the rows of a request for one table; `load_id` is null after a dry run."""
+    """What became of the rows of a request for one table; `load_id` is null after a dry run.
+
+    Of the rows that went in it says how many values are defaults, and how many were normalised to
+    something else, where there are any.
+    """
 
     load_id: str | None
     table: str
@@ -73,6 +81,8 @@ class InsertAnswer(msgspec.Struct):
     rejected: int
     rejections: list[RejectedRow]
     warnings: list[WarnedRow] | UnsetType = UNSET
+    defaulted: int | UnsetType = UNSET
+    normalised: int | UnsetType = UNSET
 
 
 class InsertManyAnswer(msgspec.Struct):
@@ -105,7 +115,16 @@ def outcome_of_table(outcome: Outcome, verdict: Verdict) -> TableOutcome:
     ]
     kept_out = received - accepted - len(verdict.present)
     warnings = [WarnedRow(*each) for each in told_of(verdict)] if accepted else []
-    return TableOutcome(received, accepted, kept_out, rejections, warnings or UNSET)
+    defaulted, normalised = verdict.batch.sums_adjusted(verdict.rejected) if accepted else (0, 0)
+    return TableOutcome(
+        received,
+        accepted,
+        kept_out,
+        rejections,
+        warnings or UNSET,
+        defaulted or UNSET,
+        normalised or UNSET,
+    )
 
 
 def status_of(outcome: Outcome) -> int:

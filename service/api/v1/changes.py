@@ -17,8 +17,11 @@ from service.api.http.negotiation import NDJSON
 from service.api.http.parameters import only_known
 from service.api.v1.lake import shipper_of
 from service.engines.engine import Connection
+from service.errors import Unprocessable
 from service.gate import Gate
 from service.lake.change_lines import ChangeLine, lines_after
+from service.lake.shipper import Shipper
+from service.outbox import feed_state
 
 LONGEST_WAIT = 60
 AfterSequence: TypeAlias = Annotated[
@@ -36,6 +39,12 @@ Wait: TypeAlias = Annotated[
         ge=0, le=LONGEST_WAIT, description="Seconds to wait for a commit, where there is none."
     ),
 ]
+
+
+class BehindTheLast(Unprocessable):
+    """Changes behind one that there has not been."""
+
+    slug, title = "behind-the-last", "There is no such change yet"
 
 
 class ChangeController(Controller):
@@ -61,19 +70,35 @@ class ChangeController(Controller):
         """Lists what commits have changed, a line for each row, in the order of the commits.
 
         `after` is the `sequence` of the last line that one has; 0 begins with a snapshot of all
-        tables. A commit is never split: the answer ends with the one by which it has `limit` lines
+        tables; what is greater than the last sequence is refused (422), and `last` says which that
+        is. A commit is never split: the answer ends with the one by which it has `limit` lines
         or more. Where there is nothing, it waits up to `wait` seconds for the next commit, and is
         then empty.
         """
         shipper = shipper_of(gate)
-        await _until_more(request, gate, after, wait)
         assert gate.outbox
+        if after > gate.outbox.state.last:  # or the outbox has not heard yet of what is committed
+            await asyncio.to_thread(_check_there_is, gate, shipper, after)
+        await _until_more(request, gate, after, wait)
         is_settled = shipper.is_settled(gate.outbox.state.base)
 
         def pieces(connection: Connection) -> Iterator[bytes]:
             return lines_after(connection, shipper.lake.store, after, limit, is_settled)
 
         return await streamed(request, gate, pieces, NDJSON, {"Cache-Control": "no-store"})
+
+
+def _check_there_is(gate: Gate, shipper: Shipper, after: int) -> None:
+    """Nothing, where the feed has come to `after`, or it is not known yet what the lake has.
+
+    Raises:
+        BehindTheLast: it has not; who follows has followed another lake, or another warehouse.
+    """
+    with gate.database.reading() as connection:
+        recorded = feed_state.read(connection).last
+    shipped = shipper.state.shipped
+    if shipped is not None and after > (last := max(recorded, shipped)):
+        raise BehindTheLast(f"the last change is {last}, and {after} was asked for", last=last)
 
 
 async def _until_more(request: Request[Any, Any, Any], gate: Gate, after: int, wait: int) -> None:

@@ -1,6 +1,8 @@
 """Who is told what happened, and whether they were."""
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -76,6 +78,13 @@ class DeliveryList(msgspec.Struct):
 
 
 FOLLOW = Link("show_delivery", {"name": "/hook", "delivery_id": "/delivery_id"})
+PUT = described(
+    answers={202: ShownDelivery},
+    problems=(404, 507),
+    once=True,
+    role="operator",
+    leads_to=(FOLLOW,),
+)
 
 
 class HookController(Controller):
@@ -134,37 +143,20 @@ class HookController(Controller):
         "/{name:str}/test",
         operation_id="test_hook",
         status_code=202,
-        opt=described(
-            answers={202: ShownDelivery},
-            problems=(404, 507),
-            once=True,
-            role="operator",
-            leads_to=(FOLLOW,),
-        ),
+        opt=PUT,
     )
     async def test_hook(
         self, request: Request[Any, Any, Any], gate: NamedDependency[Gate], name: FromPath[str]
     ) -> Response[bytes]:
         """Sends a message that says that nothing happened; where to follow it is in `Location`."""
-
-        async def ask() -> Response[bytes]:
-            put = await asyncio.to_thread(gate.teller.test, name, actor_of(request))
-            await log_action(request, "hook.test", name)
-            return _accepted(put)
-
-        return await answered_once(request, await request.body(), ask)
+        put = partial(gate.teller.test, name, actor_of(request))
+        return await _put_once(request, put, "hook.test", name)
 
     @post(
         "/{name:str}/deliveries/{delivery_id:str}/redeliver",
         operation_id="redeliver",
         status_code=202,
-        opt=described(
-            answers={202: ShownDelivery},
-            problems=(404, 507),
-            once=True,
-            role="operator",
-            leads_to=(FOLLOW,),
-        ),
+        opt=PUT,
     )
     async def redeliver(
         self,
@@ -174,13 +166,8 @@ class HookController(Controller):
         delivery_id: FromPath[str],
     ) -> Response[bytes]:
         """Sends a message again, under the same id, whatever came of it before."""
-
-        async def ask() -> Response[bytes]:
-            put = await asyncio.to_thread(gate.teller.redeliver, name, delivery_id)
-            await log_action(request, "hook.redeliver", delivery_id)
-            return _accepted(put)
-
-        return await answered_once(request, await request.body(), ask)
+        put = partial(gate.teller.redeliver, name, delivery_id)
+        return await _put_once(request, put, "hook.redeliver", delivery_id)
 
 
 def listed_hooks(gate: Gate) -> list[ShownHook]:
@@ -221,6 +208,19 @@ def shown_delivery(each: Delivery) -> ShownDelivery:
         error=each.error,
         payload=msgspec.Raw(each.payload.encode()),
     )
+
+
+async def _put_once(
+    request: Request[Any, Any, Any], put: Callable[[], Delivery], action: str, subject: str
+) -> Response[bytes]:
+    """Puts a message into a queue, once for an Idempotency-Key, and says so on the trail."""
+
+    async def answer() -> Response[bytes]:
+        delivery = await asyncio.to_thread(put)
+        await log_action(request, action, subject)
+        return _accepted(delivery)
+
+    return await answered_once(request, await request.body(), answer)
 
 
 def _accepted(put: Delivery) -> Response[bytes]:

@@ -23,6 +23,7 @@ class LakeStatus(msgspec.Struct):
     `recorded` is the last sequence of the feed, `shipped` the last that is in the lake (null: not
     known yet), `waiting` how many there are between; `bytes` of them wait, for `lag_seconds`. Where
     changes are not `recording`, the outbox was full or the first snapshot waits: one follows.
+    `failure` says what failed last, `problem` what kind of problem that is (`not-our-lake`).
     """
 
     place: str
@@ -34,6 +35,7 @@ class LakeStatus(msgspec.Struct):
     lag_seconds: float
     recording: bool
     failure: str | None
+    problem: str | None
 
 
 class LakeController(Controller):
@@ -46,7 +48,9 @@ class LakeController(Controller):
     @get("/", operation_id="show_lake", sync_to_thread=True, opt=described(problems=(404,)))
     def show_lake(self, gate: NamedDependency[Gate]) -> LakeStatus:
         """Says how far the lake is, and what failed last."""
-        return _status(gate, shipper_of(gate))
+        shipper = shipper_of(gate)
+        shipper.look()
+        return _status(gate, shipper)
 
     @post(
         "/ship",
@@ -66,7 +70,7 @@ class LakeController(Controller):
         operation_id="verify_lake",
         status_code=200,
         sync_to_thread=True,
-        opt=described(problems=(404, 503, 507), role="operator"),
+        opt=described(problems=(404, 409, 503, 507), role="operator"),
     )
     def verify_lake(self, gate: NamedDependency[Gate]) -> LakeCheck:
         """Reads all of the lake: each file's SHA-256 and rows, and that no sequence is missing.
@@ -74,6 +78,7 @@ class LakeController(Controller):
         Then it replays the feed, and compares what comes of it with the tables and the books.
         """
         shipper = shipper_of(gate)
+        shipper.check_ours()
         with gate.database.all_cores(), closing(gate.database.connect()) as connection:
             connection.begin()  # for temporary tables: nothing is committed
             return check_lake(connection, gate.dictionary, shipper.lake.store)
@@ -100,4 +105,5 @@ def _status(gate: Gate, shipper: Shipper) -> LakeStatus:
         lag_seconds=round(shipper.lag(), 3),
         recording=state.recording,
         failure=shipper.state.failure,
+        problem=shipper.state.problem,
     )

@@ -25,7 +25,7 @@ from service.formats.csv.dialect import Dialect
 from service.gate import Gate
 from service.ops import queries, records, stored_warnings
 
-Kind = Literal["history", "file", "batch", "replay", "restore"]
+Kind = Literal["history", "file", "batch", "replay", "restore", "change", "erasure"]
 Status = Literal["running", "done", "refused", "failed"]
 LINES = ("lines", "header_lines", "blank_lines", "skipped_lines", "record_lines")
 
@@ -34,12 +34,14 @@ NONE_WARNED: Mapping[tuple[str, str], int] = {}
 
 
 class Counts(msgspec.Struct):
-    """``received = accepted + rejected + already_present``, for ever."""
+    """``received = accepted + rejected + already_present + changed + removed``, for ever."""
 
     received: int
     accepted: int
     rejected: int
     already_present: int
+    changed: int = 0
+    removed: int = 0
 
 
 class ColumnRead(msgspec.Struct):
@@ -76,6 +78,11 @@ class Load(msgspec.Struct):
     blank_lines: int | None
     skipped_lines: int | None
     record_lines: int | None
+    # Of the rows that went in: values that are defaults, or were normalised, where there are any.
+    defaulted: int | msgspec.UnsetType = msgspec.UNSET
+    normalised: int | msgspec.UnsetType = msgspec.UNSET
+    changed: int = 0
+    removed: int = 0
     tables: dict[str, Counts] | msgspec.UnsetType = msgspec.UNSET
     progress: Progress | msgspec.UnsetType = msgspec.UNSET  # of a file that is being loaded
     # Of a dry run: the first lines it would keep out, how the file is read, and its first rows.
@@ -242,6 +249,8 @@ def page_of(entries: Sequence[records.LoadRecord], warned: Warned = NONE_WARNED)
         actor=first.actor,
         detail=first.detail,
         **_lines(None if several else first),
+        defaulted=sum(each.defaulted or 0 for each in entries) or msgspec.UNSET,
+        normalised=sum(each.normalised or 0 for each in entries) or msgspec.UNSET,
         tables={e.table_name: Counts(**_sums([e])) for e in entries} if several else msgspec.UNSET,
         **_sums(entries),  # type: ignore[arg-type]
     )

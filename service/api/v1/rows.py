@@ -8,9 +8,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from service.api.http.describing import Schema, described
+from service.api.http.etags import tag_of_row
 from service.api.http.negotiation import (
     ARROW,
     CSV,
+    FORMATS,
     JSON,
     NDJSON,
     PARQUET,
@@ -22,11 +24,13 @@ from service.api.v1.row_answers import ENDINGS, answer_rows
 from service.dictionary.written_values import Unreadable
 from service.errors import NotFound
 from service.gate import Gate
+from service.ops import row_history
 from service.warehouse import stored_rows
 from service.warehouse.stored_rows import RowPage
 
 FILES = {CSV: Schema.TEXT, NDJSON: Schema.TEXT, PARQUET: Schema.BYTES, ARROW: Schema.BYTES}
 PAGE = {JSON: Schema.PAGE, **FILES}
+FORM_OF = {media_type: name for name, media_type in FORMATS.items()}
 ROW = {JSON: Schema.ROW, CSV: Schema.TEXT, NDJSON: Schema.TEXT}
 
 
@@ -84,8 +88,10 @@ class ReadController(Controller):
             key = stored_rows.key_column(found).type.from_text(row_id)
             with gate.database.reading() as connection:
                 rows = stored_rows.row(connection, found, key)
+                text = row_history.stored_row(connection, found, key)
         except Unreadable:  # no row has such a key
             pass
         if not rows.values:
             raise NotFound(f"{table} has no row {row_id!r}", table=table)
-        return answer_with(rows, form, lambda shown: shown[0])
+        headers = {"ETag": tag_of_row(text or "", FORM_OF[form])}
+        return answer_with(rows, form, lambda shown: shown[0], headers)

@@ -7,6 +7,7 @@ import click
 
 from service.cli import completing, output
 from service.cli.failures import Failure
+from service.cli.groups import ListByDefault
 from service.cli.invocation import Run, command, local_command, segment
 from service.runtime.wording import counted
 
@@ -16,16 +17,7 @@ if TYPE_CHECKING:
 COLUMNS = ["backup_id", "table", "rows", "bytes", "created_at", "set_id"]
 
 
-class _ListByDefault(click.Group):
-    """Lists, where no other command is named."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Puts the command in front that is meant."""
-        is_named = args and (args[0] in self.commands or args[0] in ctx.help_option_names)
-        return super().parse_args(ctx, args if is_named else ["list", *args])
-
-
-@click.group(cls=_ListByDefault)
+@click.group(cls=ListByDefault)
 def backups() -> None:
     """List the backups (`gatehouse backups`, `gatehouse backups TABLE`), compare or adopt them."""
 

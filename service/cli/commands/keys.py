@@ -4,8 +4,8 @@ Without --url these commands edit the key file and ask no service. So the first 
 before a service runs, and a lost one replaced. Whoever may write to that file may do so.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -88,9 +88,33 @@ def _create(
 
     args = run.settings.keys_file, name, role, expires_at, local_caller().name
     with _as_failure():
+        _check_tables(run, tables or ())
         key, secret = keys_file.create(*args, tables=tables, only=only)
     shown = ("name", "role", "expires_at", "tables", "only")
     return {**{each: _shown(key)[each] for each in shown}, "key": secret}
+
+
+def _check_tables(run: Run, tables: Sequence[str]) -> None:
+    """Raises UnknownTable for one that there is not, if that can be known."""
+    from service.errors import UnknownTable
+
+    known = _known_tables(run) if tables else None
+    for table in tables:
+        if known is not None and table not in known:
+            raise UnknownTable(table, [*known])
+
+
+def _known_tables(run: Run) -> Sequence[str] | None:
+    """The tables of the service that runs here, or of the warehouse; None: no one says."""
+    from service.cli.inside import table_names
+    from service.runtime.running import find
+
+    with suppress(Failure):
+        if not find(run.settings):
+            return table_names(run.settings)
+        with run.connect() as client:  # it may want a key, which may be what is to be made
+            return [each["name"] for each in client.get("/v1/tables")]
+    return None
 
 
 @keys.command("list")

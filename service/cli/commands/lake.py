@@ -3,7 +3,10 @@
 import click
 
 from service.cli import output
-from service.cli.invocation import Run, command
+from service.cli.failures import REJECTED, UNREACHABLE
+from service.cli.invocation import Run, command, local_command
+
+AWAY = "store-unavailable"
 
 
 @click.group()
@@ -13,11 +16,17 @@ def lake() -> None:
 
 @lake.command()
 @command
-def status(run: Run) -> None:
-    """Show how far the lake is, and what failed last."""
+def status(run: Run) -> int:
+    """Show how far the lake is, and what failed last.
+
+    Exits with 3 if that was that the store is away, with 1 if it was anything else.
+    """
     with run.connect() as client:
         answer = client.get("/v1/lake")
     _show(run, answer)
+    if answer["failure"] is None:
+        return 0
+    return UNREACHABLE if answer["problem"] == AWAY else REJECTED
 
 
 @lake.command()
@@ -27,6 +36,25 @@ def ship(run: Run) -> None:
     with run.connect() as client, output.progress("shipping"):
         answer = client.post("/v1/lake/ship")
     _show(run, answer)
+
+
+@lake.command()
+@local_command
+def adopt(run: Run) -> None:
+    """Make the lake this warehouse's, whoever's it was.
+
+    For a warehouse that was made anew, or whose lake was another's that is no more. It goes on by
+    a snapshot. No service may run on either of them.
+    """
+    from service.cli.inside import adopt_lake
+
+    before = adopt_lake(run.settings)
+    if run.as_json:
+        whose_before = before and before.warehouse
+        output.print_json({"lake": str(run.settings.lake), "before": whose_before})
+        return
+    whose = f"; it was that of {before.warehouse}" if before else ""
+    output.line(f"the lake in {run.settings.lake} is this warehouse's now{whose}")
 
 
 @lake.command()

@@ -5,7 +5,7 @@ import click
 from service.cli import completing, output
 from service.cli.invocation import Run, command, is_of_subcommand, segment
 
-KINDS = ("history", "file", "batch", "replay", "restore")
+KINDS = ("history", "file", "batch", "replay", "restore", "change", "erasure")
 STATUSES = ("running", "done", "refused", "failed")
 
 
@@ -22,7 +22,8 @@ def loads(run: Run, limit: int, **only: str | None) -> None:
     with run.connect() as client:
         found = client.pages("/v1/loads", "loads", limit, **only)
     columns = ["load_id", "kind", "table", "status", "received", "accepted", "rejected"]
-    run.show_entries(found, found, [*columns, "already_present", "started_at", "source"], _told)
+    columns += ["already_present", "changed", "removed", "started_at", "source"]
+    run.show_entries(found, found, columns, _told)
 
 
 def _told(load: output.Row) -> list[str]:

@@ -71,10 +71,10 @@ def _prepare(run: Run) -> None:
 
 def _check_hooks(run: Run) -> None:
     """Raises WrongSettings where someone could not be told: before anything else is done."""
-    from service.notices.hooks_file import WrongHooks, read_hooks, secrets_of
+    from service.notices.hooks_file import WrongHooks, hooks_of, secrets_of
 
     try:
-        for hook in read_hooks(run.settings.hooks):
+        for hook in hooks_of(run.settings):
             secrets_of(hook)
     except WrongHooks as error:
         raise WrongSettings(str(error), "docs/hooks.md explains the file") from error

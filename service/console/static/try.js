@@ -16,10 +16,18 @@
     }
     if (!Object.keys(calls).length) delete spec.paths[path];
   }
-  SwaggerUIBundle({
+  // As its own `deepLinking`, which complains in the console of each name with an underscore.
+  const open = () => {
+    const [, tag, call] = location.hash.split("/").map(decodeURIComponent);
+    if (!call) return;
+    ui.layoutActions.show(["operations-tag", tag], true);
+    ui.layoutActions.show(["operations", tag, call], true);
+    requestAnimationFrame(() => document.getElementById(`operations-${tag}-${call}`)?.scrollIntoView());
+  };
+  addEventListener("hashchange", open);
+  const ui = SwaggerUIBundle({
     spec,
     domNode: place,
-    deepLinking: true,
     docExpansion: "none",
     defaultModelsExpandDepth: -1,
     displayRequestDuration: true,
@@ -27,5 +35,6 @@
     tryItOutEnabled: true,
     validatorUrl: null,
     presets: [SwaggerUIBundle.presets.apis],
+    onComplete: () => open(),
   });
 })();

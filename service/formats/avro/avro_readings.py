@@ -1,6 +1,7 @@
 """How the values of a field, as they are decoded, become a column's Arrow array."""
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import TypeAlias
 from uuid import UUID
 
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from service.dictionary import Column
+from service.dictionary.type_names import TIMESTAMPTZ
 from service.dictionary.written_values import Unreadable
 from service.formats.avro.avro_schema import MOST_BYTES, Field
 
@@ -88,7 +90,7 @@ def _of_texts(column: Column) -> Reading:
 
     def read(values: pa.Array) -> pa.Array:
         texts = values.to_pylist()
-        read_ones = [None if text is None else column.type.read(text) for text in texts]
+        read_ones = [None if text is None else column.type.from_text(text) for text in texts]
         array = column.type.array(read_ones)
         for rule in column.own_rules:
             if rule.judges_writing and pc.any(rule.breaks(array, values)).as_py():
@@ -108,8 +110,29 @@ def _of_enum(symbols: Sequence[str]) -> Reading:
     return read
 
 
+def _exact(column: Column, scale: int) -> Reading:
+    """Reads the bytes of decimals of a scale, all of one width or not; rounds none."""
+    kept = column.type.arrow
+
+    def read(values: pa.Array) -> pa.Array:
+        there = values.drop_null().to_pylist()
+        if any(not 0 < len(data) <= MOST_BYTES for data in there):
+            raise ValueError("a decimal has no digits, or too many")
+        numbers = (
+            None
+            if data is None
+            else Decimal(f"{int.from_bytes(data, 'big', signed=True)}e-{scale}")
+            for data in values.to_pylist()
+        )
+        return pa.array(list(numbers), kept)
+
+    return read
+
+
 def _of_decimal(column: Column, scale: int) -> Reading:
     unit: int = 10**scale
+    if column.type.kind == "decimal":
+        return _exact(column, scale)
     whole = column.type.name != "double"
 
     def number(data: bytes | None) -> int | float | None:
@@ -130,12 +153,54 @@ def _of_uuid(values: pa.Array) -> pa.Array:
     return pa.array(texts, pa.string())
 
 
+def _decimal_of_whole(column: Column) -> Reading:
+    kept = column.type.arrow
+    return lambda values: pa.array(
+        [None if each is None else Decimal(each) for each in values.to_pylist()], kept
+    )
+
+
+def _time(scale: int) -> Reading:
+    """Reads times of day in units of `scale` microseconds to ``time64[us]``."""
+
+    def read(values: pa.Array) -> pa.Array:
+        last = DAY // scale - 1
+        return pc.cast(pc.multiply(_within(values, 0, last), scale), pa.time64("us"))
+
+    return read
+
+
+def _aware(reading: Reading) -> Reading:
+    return lambda values: reading(values).cast(pa.timestamp("us", "UTC"))
+
+
 def _as_it_is(values: pa.Array) -> pa.Array:
     return values
 
 
+WHOLE_FIELDS = (("int", None), ("long", None))
+# The kinds of types that texts are read as, as the doors of rows read them.
+OF_TEXTS = frozenset({"decimal", "uuid", "date", "time", "timestamp", TIMESTAMPTZ, "json"})
+
 # By the column's type: the Avro types (with logical type) that it can be read from.
 READINGS: Mapping[str, Mapping[tuple[str, str | None], Reading]] = {
+    **{
+        name: {
+            **dict.fromkeys([("int", None), ("long", None)], _whole(kept)),
+            ("float", None): _whole_of_floats(1 << 24, kept),
+            ("double", None): _whole_of_floats(1 << 53, kept),
+        }
+        for name, kept in (("tinyint", pa.int8()), ("smallint", pa.int16()))
+    },
+    "decimal": {},
+    "json": {},
+    "uuid": {("bytes", "uuid"): _of_uuid},
+    "time": {("long", "time-micros"): _time(1), ("int", "time-millis"): _time(1000)},
+    TIMESTAMPTZ: {
+        ("long", "timestamp-micros"): _aware(_timestamp(1)),
+        ("long", "timestamp-millis"): _aware(_timestamp(1000)),
+        ("long", "timestamp-nanos"): _aware(_timestamp_of_nanos),
+    },
     "integer": {
         **dict.fromkeys([("int", None), ("long", None)], _whole(pa.int32())),
         ("float", None): _whole_of_floats(1 << 24, pa.int32()),
@@ -176,8 +241,10 @@ def reading_of(column: Column, field: Field) -> Reading | None:
     if field.logical == "enum":
         return _of_enum(field.symbols) if column.type.name == "varchar" else None
     if field.logical == "decimal" and field.type == "bytes":
-        numbers = column.type.name in ("integer", "bigint", "double")
+        numbers = column.type.is_whole or column.type.kind in ("double", "decimal")
         return _of_decimal(column, field.scale) if numbers else None
-    if field.type == "string" and column.type.name in ("date", "timestamp"):
+    if column.type.kind == "decimal" and (field.type, field.logical) in WHOLE_FIELDS:
+        return _decimal_of_whole(column)
+    if field.type == "string" and column.type.kind in OF_TEXTS:
         return _of_texts(column)
-    return READINGS[column.type.name].get((field.type, field.logical))
+    return READINGS[column.type.kind].get((field.type, field.logical))

@@ -26,7 +26,7 @@ from service.formats.avro.avro_schema import NAMESPACE, PLAIN, Field, FileSchema
 
 @dataclass(frozen=True)
 class ColumnSource:
-    """Where a column's values come from; with neither field nor reading they are all missing."""
+    """Where a column's values come from; with neither field nor reading they are the default."""
 
     column: Column
     reading: Reading | None
@@ -40,7 +40,7 @@ class ColumnSource:
             DamagedBackup: a value is not of the column's type.
         """
         if self.reading is None:
-            return pa.nulls(rows, self.column.type.arrow)
+            return self.column.type.array([self.column.default_read] * rows)
         name = self.column.name
         try:
             values = columns[self.field]
@@ -98,7 +98,7 @@ def _by_column(table: Table, fields: Sequence[Field]) -> dict[str, Field]:
 
 def _source(column: Column, field: Field | None) -> ColumnSource:
     if field is None:
-        if column.required:
+        if column.must_be_sent:
             message = f"it has no column {column.name}, which every row must have"
             raise DamagedBackup(message, column=column.name)
         return ColumnSource(column, None)

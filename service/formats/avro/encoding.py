@@ -5,6 +5,7 @@ GIL for long, so that the service answers meanwhile and several batches are enco
 """
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -43,28 +44,49 @@ def _parts(column: pa.Array, said: Any) -> list[pa.Array]:
     if not plain.null_count:
         return [branch, *_value(plain)]
     # Something must stand where there is no value; it is not written.
-    nothing = pa.scalar("") if pa.types.is_string(plain.type) else pa.scalar(0).cast(plain.type)
+    if pa.types.is_decimal(plain.type):
+        nothing = pa.scalar(Decimal(0), plain.type)
+    else:
+        nothing = pa.scalar("" if pa.types.is_string(plain.type) else 0).cast(plain.type)
     filled, empty = plain.fill_null(nothing), pa.scalar(b"", pa.large_binary())
     return [branch, *(pc.if_else(given, part, empty) for part in _value(filled))]
 
 
 def _plain(column: pa.Array) -> pa.Array:
-    """Dates and timestamps as numbers, in the units of Avro's ``date`` and ``timestamp-micros``."""
+    """Dates and times as numbers, in the units of Avro's ``date`` and ``timestamp-micros``."""
     if pa.types.is_date32(column.type):
         return column.cast(pa.int32())
     if pa.types.is_timestamp(column.type):
         return column.cast(pa.timestamp("us")).cast(pa.int64())
-    return column
+    return column.cast(pa.int64()) if pa.types.is_time(column.type) else column
 
 
 def _value(column: pa.Array) -> list[pa.Array]:
     if pa.types.is_string(column.type):
         return [_longs(pc.binary_length(column)), column.cast(pa.large_binary())]
+    if pa.types.is_decimal(column.type):
+        return [_decimals(column)]
     if pa.types.is_floating(column.type):
         return [_fixed(column.to_numpy(zero_copy_only=False).astype("<f8").view(np.uint8), 8)]
     if pa.types.is_boolean(column.type):
         return [_fixed(column.cast(pa.uint8()).to_numpy(), 1)]
     return [_longs(column)]
+
+
+def _decimals(column: pa.Array) -> pa.Array:
+    """Numbers without the point, the highest byte first, each as long as the widest may be."""
+    width = bytes_of(column.type.precision)
+    start, end = column.offset, column.offset + len(column)
+    lowest_first = np.frombuffer(column.buffers()[1], np.uint8).reshape(-1, 16)[start:end]
+    written = np.empty((len(column), width + 1), np.uint8)
+    written[:, 0] = width << 1  # its length, as Avro writes it
+    written[:, 1:] = lowest_first[:, width - 1 :: -1]
+    return _fixed(written.reshape(-1), width + 1)
+
+
+def bytes_of(precision: int) -> int:
+    """How many bytes a signed number of so many decimal digits takes."""
+    return int((10**precision - 1).bit_length()) // 8 + 1
 
 
 def _longs(column: pa.Array) -> pa.Array:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from service.dictionary.written_values import JsonText
 from service.errors import MalformedBody
 
 MAX_PARTS = 1000  # names and values of a row, also nested ones; more would fill the memory
@@ -78,6 +79,19 @@ def plain_from_json(row: msgspec.Raw) -> Any:
         return {name.text: _value(value) for name, value in fields_of_json(row).items()}
     except msgspec.ValidationError:  # it is not an object
         return _value(row)
+
+
+def exact_from_json(row: msgspec.Raw, names: Iterable[str]) -> dict[str, JsonText]:
+    """Those of the named fields that `row` has, as they are written."""
+    try:
+        fields = fields_of_json(row)
+    except msgspec.ValidationError:  # it is not an object
+        return {}
+    return {name.text: _as_written(raw) for name, raw in fields.items() if name.text in names}
+
+
+def _as_written(raw: msgspec.Raw) -> JsonText:
+    return JsonText(bytes(raw).decode().strip())
 
 
 def _value(raw: msgspec.Raw) -> Any:

@@ -1,7 +1,7 @@
 """Rows in JSON: an array of objects, or an object a line."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from io import BytesIO
 from itertools import islice
@@ -9,8 +9,14 @@ from typing import Any
 
 import msgspec
 
+from service.dictionary.written_values import JsonText
 from service.errors import MalformedBody
-from service.formats.bodies.fields import check_parts_of_json, fields_of_json, plain_from_json
+from service.formats.bodies.fields import (
+    check_parts_of_json,
+    exact_from_json,
+    fields_of_json,
+    plain_from_json,
+)
 from service.formats.bodies.repeated_fields import colons_of_json, repeated
 from service.formats.bodies.rows_protocol import MAX_READ, check_rows, one_by_one
 
@@ -101,6 +107,9 @@ class JsonRows:
 
     def plain(self, position: int) -> Any:
         return plain_from_json(self.raws[position])
+
+    def exact(self, position: int, names: Sequence[str]) -> Mapping[str, JsonText]:
+        return exact_from_json(self.raws[position], names) if names else {}
 
     def payload(self, position: int) -> bytes:
         return bytes(self.raws[position]).strip()

@@ -1,16 +1,25 @@
 """Rows in MessagePack: an array of maps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
+from service.dictionary.written_values import JsonText
 from service.errors import MalformedBody
 from service.formats.bodies.fields import fields_of_msgpack, not_too_deep
 from service.formats.bodies.msgpack_parts import check_parts_of_msgpack, entries_of
 from service.formats.bodies.repeated_fields import repeated
 from service.formats.bodies.rows_protocol import check_rows, one_by_one
 from service.runtime.decoding_errors import in_words
+
+
+@lru_cache(64)  # structs come and go with the dictionary
+def reads_raw(struct: type[msgspec.Struct]) -> bool:
+    """Whether a struct has fields that are taken as they are written."""
+    return any("msgspec.Raw" in str(field.type) for field in msgspec.structs.fields(struct))
+
 
 _in_msgpack = msgspec.msgpack.Encoder().encode
 
@@ -40,6 +49,8 @@ class MsgpackRows:
         return structs
 
     def each(self, struct: type[msgspec.Struct]) -> list[Any]:
+        if reads_raw(struct):  # which it would take for JSON
+            return [None] * len(self)
         structs = one_by_one(msgspec.msgpack.Decoder(struct).decode, self._raws)
         for position, kept in enumerate(structs):
             if kept is not None and not self._has_all(position, kept) and self.repeated(position):
@@ -64,6 +75,9 @@ class MsgpackRows:
             return not_too_deep(msgspec.msgpack.decode(self._raws[position]))
         except msgspec.ValidationError as error:  # a time that no type has room for
             raise MalformedBody(f"row {position} cannot be decoded: {in_words(error)}") from None
+
+    def exact(self, position: int, names: Sequence[str]) -> Mapping[str, JsonText]:
+        return {}  # numbers are binary: `plain` has all that was sent
 
     def payload(self, position: int) -> bytes:
         return msgspec.json.encode(self.plain(position), enc_hook=repr)

@@ -1,11 +1,12 @@
 """What the rows of a body can be asked, whatever format they came in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
 
+from service.dictionary.written_values import JsonText
 from service.errors import MalformedBody, WrongNumberOfRows
 from service.runtime.decoding_errors import in_words
 
@@ -55,6 +56,9 @@ class Rows(Protocol):
 
     def plain(self, position: int) -> Any:
         """One row as it was sent, in plain Python values; or a MalformedRow."""
+
+    def exact(self, position: int, names: Sequence[str]) -> Mapping[str, JsonText]:
+        """Those of the named fields that one row has, as they are written where that is JSON."""
 
     def payload(self, position: int) -> bytes:
         """One row as it was sent, in JSON."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from service.dictionary.column_types import TYPES
+from service.dictionary.column_types import type_of
 from service.dictionary.written_values import Unreadable
 from service.formats.csv.dialect import FileField
 from service.runtime.wording import counted
@@ -86,7 +86,7 @@ class Fitting:
 def is_readable(text: str, kind: str) -> bool:
     """Whether `text` is of the type `kind`."""
     try:
-        TYPES[kind].from_text(text)
+        type_of(kind).from_text(text)
     except Unreadable:
         return False
     return True

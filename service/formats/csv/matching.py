@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from service.dictionary.column_types import TYPES
+from service.dictionary.column_types import type_of
 from service.dictionary.file_options import normalised
 from service.formats.csv.dialect import (
     AS_SAID,
@@ -200,7 +200,7 @@ def _why_none(
         (i,), (column,) = strange, missing
         return (
             f"its column {short(named[i])} would be {column.name}, the only one that is left, but"
-            f" most of its values are not {TYPES[column.type].reads}; say which columns it has"
+            f" most of its values are not {type_of(column.type).reads}; say which columns it has"
         )
     names = listed([named[i] or f"(nameless, column {i + 1})" for i in strange])
     return (

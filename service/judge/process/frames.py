@@ -37,7 +37,8 @@ def verdict_of(batch: Batch) -> tuple[Any, memoryview]:
     rows = batch.fitting.combine_chunks().to_batches()
     data = memoryview(rows[0].serialize()) if rows else memoryview(b"")
     sets = sets_of(batch.table, rows[0]) if rows else {}
-    return (batch.received, batch.positions, batch.broken, sets, batch.warnings), data
+    told = (batch.adjusted, batch.warnings)
+    return (batch.received, batch.positions, batch.broken, sets, *told), data
 
 
 def batch_of(verdict: Any, data: bytes, judge: Judge, body: LazyRows) -> Batch:
@@ -45,12 +46,13 @@ def batch_of(verdict: Any, data: bytes, judge: Judge, body: LazyRows) -> Batch:
     received: int
     positions: Sequence[int]
     warnings: dict[int, list[Violation]]
-    received, positions, broken, sets, warnings = verdict
+    received, positions, broken, sets, adjusted, warnings = verdict
     if data:
         rows = pa.ipc.read_record_batch(pa.py_buffer(data), judge.table.arrow_schema)
     else:
         rows = pa.RecordBatch.from_pylist([], judge.table.arrow_schema)
     fitting = pa.Table.from_batches([rows])
-    return Batch(
-        judge.table, received, fitting, positions, KeysOf(rows), broken, body, sets, warnings
-    )
+    keys = KeysOf(judge.table, rows)
+    batch = Batch(judge.table, received, fitting, positions, keys, broken, body, sets, adjusted)
+    batch.warnings = warnings
+    return batch

@@ -52,7 +52,7 @@
     {% set there = run_query('select * from ' ~ from_lake ~ ' limit 0').column_names if files else [] %}
     {% for column in columns %}
         {% set quoted = adapter.quote(column.name) %}
-        {% do read.append('cast(' ~ (quoted if column.name in there else 'null') ~ ' as ' ~ type_name(column.data_type)
+        {% do read.append('cast(' ~ (quoted if column.name in there else 'null') ~ ' as ' ~ type_name(column.data_type if name.startswith('_') else type_said(column.data_type, name).name)
             ~ ') as ' ~ quoted) %}
     {% endfor %}
     select {{ read | join(', ') }}, {{ '_load_id, _sequence, _number, _operation' if files else

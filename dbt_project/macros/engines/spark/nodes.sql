@@ -38,7 +38,7 @@
 {% macro spark_make_table_of_record(table) -%}
     {% set columns, there = [], columns_of_table(table.schema, table.identifier) | map(attribute=0) | list %}
     {% for column in model.columns.values() if column.name not in there %}
-        {% do columns.append(adapter.quote(column.name) ~ ' ' ~ type_name(column.data_type)
+        {% do columns.append(adapter.quote(column.name) ~ ' ' ~ type_name(type_said(column.data_type, model.name ~ '.' ~ column.name).name)
             ~ ' comment ' ~ text_literal(column.description)) %}
     {% endfor %}
     {% if not there %}
@@ -94,7 +94,7 @@
 {% macro spark__get_empty_schema_sql(columns) -%}
     {% set nothing = [] %}
     {% for column in columns.values() %}
-        {% do nothing.append('cast(null as ' ~ type_name(column.data_type) ~ ') as ' ~ adapter.quote(column.name)) %}
+        {% do nothing.append('cast(null as ' ~ type_name(type_said(column.data_type, model.name ~ '.' ~ column.name).name) ~ ') as ' ~ adapter.quote(column.name)) %}
     {% endfor %}
     select {{ nothing | join(', ') }} where false
 {%- endmacro %}

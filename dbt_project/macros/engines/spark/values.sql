@@ -11,6 +11,9 @@
 {%- endmacro %}
 
 {% macro spark__type_name(type) -%}
+    {% if type | lower in ('uuid', 'time', 'json', 'timestamp with time zone') %}
+        {{ exceptions.raise_compiler_error('Spark builds no column of type ' ~ type) }}
+    {% endif %}
     {{ return({'varchar': 'string', 'integer': 'int', 'blob': 'binary'}.get(type | lower, type | lower)) }}
 {%- endmacro %}
 
@@ -71,6 +74,19 @@
         when {{ has_year_of_four_digits(in_utc) }}
             then {{ in_utc }}
     end
+{%- endmacro %}
+
+{#- No column of these types is built there; see type_name. -#}
+{% macro spark__moment_in_utc(timestamp) -%}{{ return(timestamp) }}{%- endmacro %}
+{% macro spark__wall_clock_in_utc(moment) -%}{{ return(moment) }}{%- endmacro %}
+{% macro spark__json_document(text) -%}{{ return(type_name('json')) }}{%- endmacro %}
+
+{% macro spark__shown_moment(timestamp) -%}
+    {{ return("concat(replace(" ~ as_varchar(timestamp) ~ ", ' ', 'T'), 'Z')") }}
+{%- endmacro %}
+
+{% macro spark__normalised(text, steps) -%}
+    {{ exceptions.raise_compiler_error('Spark normalises no texts (meta.normalise: ' ~ steps | join(', ') ~ ')') }}
 {%- endmacro %}
 
 {% macro spark__has_year_of_four_digits(timestamp) -%}

@@ -1,0 +1,318 @@
+"""PUT, PATCH and DELETE of a row, and DELETE of the rows that fit filters."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import msgspec
+from litestar import Controller, Request, Response, delete, patch, put
+from litestar.params import FromPath, FromQuery
+
+from service.api.http.app_state import gate_of
+from service.api.http.authentication import actor_of
+from service.api.http.bodies import read_body
+from service.api.http.describing import Link, Schema, described
+from service.api.http.etags import tag_of_row
+from service.api.http.idempotency import MEANING, again, asked_by, kept
+from service.api.http.middleware import header
+from service.api.http.negotiation import JSON, number_preferred
+from service.api.http.parameters import only_known
+from service.api.http.preconditions import PRECONDITIONS, preconditions
+from service.api.http.problems import CONTENT_TYPE, problem
+from service.api.v1.answers import InsertProblem, RejectedRow, encoded
+from service.dictionary import Table
+from service.dictionary.written_values import Unreadable
+from service.doors.row_changes import Asking, counts_of
+from service.errors import BadRequest, MalformedBody, UnsupportedFormat
+from service.formats.bodies.body_rows import media_type
+from service.formats.bodies.merge_patches import MergePatch
+from service.formats.bodies.text_bodies import without_mark
+from service.warehouse import stored_rows
+from service.warehouse.many_rows import RowsRemoved
+from service.warehouse.one_row import RowChange, RowChanged, missing
+from service.warehouse.row_queries import ORDER, SELECT, RowQuery
+from service.warehouse.work import StoredAnswer
+
+T = TypeVar("T")
+MERGE_PATCH = "application/merge-patch+json"
+DRY_RUN = "dry_run"
+HISTORY = Link("show_row_history", of_table=True)
+CHANGES: Any = {
+    "problems": (404, 409, 412, 413, 507),
+    "once": True,
+    "conditional": True,
+    "role": "operator",
+}
+
+
+class RowChangeAnswer(msgspec.Struct):
+    """What became of a row: ``received`` is 1, the sum of the counts behind it.
+
+    `row` is the row as it is now, or would be; null where it is gone. `load_id` is null after a dry
+    run.
+    """
+
+    load_id: str | None
+    table: str
+    received: int
+    accepted: int
+    changed: int
+    removed: int
+    already_present: int
+    rejected: int
+    row: dict[str, Any] | None
+
+
+class RemovedRows(msgspec.Struct):
+    """How many rows were removed, or would be; `first` are primary keys."""
+
+    load_id: str | None
+    table: str
+    received: int
+    removed: int
+    first: list[Any]
+
+
+class RowChangeController(Controller):
+    """Rows that are in, changed and removed."""
+
+    path = "/v1"
+    tags = ("rows",)
+
+    @put(
+        "/tables/{table:str}/rows/{row_id:str}",
+        operation_id="put_row",
+        status_code=200,
+        opt=described(
+            answers={
+                200: RowChangeAnswer,
+                201: RowChangeAnswer,
+                422: {CONTENT_TYPE: InsertProblem},
+            },
+            body={JSON: Schema.ROW},
+            encodings=True,
+            **CHANGES,
+        ),
+    )
+    async def put_row(
+        self,
+        request: Request[Any, Any, Any],
+        table: FromPath[str],
+        row_id: FromPath[str],
+        dry_run: FromQuery[bool] = False,
+    ) -> Response[bytes]:
+        """Makes a row what the body says, all of it; where there is none, it is made (201).
+
+        It is judged by every rule as the row that it becomes. Its primary key stands in the body,
+        too, and does not change.
+        """
+        found, key = _place(request, table, row_id)
+        body = await _body(request, (JSON,))
+        if body.lstrip()[:1] != b"{":
+            raise MalformedBody("a row is an object")
+        change = RowChange(found, key, lambda _: body, preconditions(request), dry_run)
+        return await _changed(request, change, body, row_id)
+
+    @patch(
+        "/tables/{table:str}/rows/{row_id:str}",
+        operation_id="patch_row",
+        status_code=200,
+        opt=described(
+            answers={200: RowChangeAnswer, 422: {CONTENT_TYPE: InsertProblem}},
+            body={MERGE_PATCH: Schema.PATCH, JSON: Schema.PATCH},
+            encodings=True,
+            **CHANGES,
+        ),
+    )
+    async def patch_row(
+        self,
+        request: Request[Any, Any, Any],
+        table: FromPath[str],
+        row_id: FromPath[str],
+        dry_run: FromQuery[bool] = False,
+    ) -> Response[bytes]:
+        """Changes the columns that the body names (RFC 7396): null takes a value away.
+
+        The row is judged by every rule as it becomes.
+        """
+        found, key = _place(request, table, row_id)
+        body = await _body(request, (MERGE_PATCH, JSON))
+        said = MergePatch.read(body)
+
+        def patched(row: str | None) -> bytes:
+            if row is None:
+                raise missing(found, key)
+            return said.applied(row)
+
+        change = RowChange(found, key, patched, preconditions(request), dry_run)
+        return await _changed(request, change, body, row_id)
+
+    @delete(
+        "/tables/{table:str}/rows/{row_id:str}",
+        operation_id="delete_row",
+        status_code=200,
+        opt=described(answers={200: RowChangeAnswer}, **CHANGES),
+    )
+    async def delete_row(
+        self,
+        request: Request[Any, Any, Any],
+        table: FromPath[str],
+        row_id: FromPath[str],
+        dry_run: FromQuery[bool] = False,
+    ) -> Response[bytes]:
+        """Removes a row, unless others refer to it."""
+        found, key = _place(request, table, row_id)
+
+        def removed(row: str | None) -> None:
+            if row is None:
+                raise missing(found, key)
+
+        change = RowChange(found, key, removed, preconditions(request), dry_run)
+        return await _changed(request, change, b"", row_id)
+
+    @delete(
+        "/tables/{table:str}/rows",
+        operation_id="delete_rows",
+        status_code=200,
+        opt=described(
+            answers={200: RemovedRows},
+            problems=(400, 409, 422, 507),
+            once=True,
+            filters=True,
+            role="operator",
+        ),
+    )
+    async def delete_rows(
+        self,
+        request: Request[Any, Any, Any],
+        table: FromPath[str],
+        dry_run: FromQuery[bool] = False,
+    ) -> Response[bytes]:
+        """Removes all rows that fit the filters, or none of them: where more fit than
+        ``Prefer: max-affected=`` says, or others refer to one. There must be a filter.
+        """
+        gate = gate_of(request.app.state)
+        found = gate.table(table)
+        query = _filters(request, found)
+        most = number_preferred(header(request, "prefer") or "", "max-affected")
+        applied = {} if most is None else {"Preference-Applied": f"max-affected={most}"}
+
+        def response(done: RowsRemoved) -> Response[bytes]:
+            removed = RemovedRows(done.load_id, table, done.rows, done.rows, done.first)
+            return _answer(removed, headers=applied)
+
+        asking = _asking(request, b"", response)
+        return await _answered(gate.row_changes.remove(query, most, dry_run, asking), response)
+
+
+async def _body(request: Request[Any, Any, Any], formats: tuple[str, ...]) -> bytes:
+    said = media_type(header(request, "content-type") or "")
+    if said not in formats:
+        raise UnsupportedFormat(f"the body comes as {' or '.join(formats)}, not {said}")
+    body = await read_body(request, gate_of(request.app.state).settings)
+    return without_mark(body)
+
+
+def _place(request: Request[Any, Any, Any], table: str, row_id: str) -> tuple[Table, Any]:
+    """The table, and the primary key as its type reads it.
+
+    Raises:
+        UnknownTable: there is no such table.
+        NotFound: it is no key of the table.
+    """
+    found = gate_of(request.app.state).table(table)
+    try:
+        return found, stored_rows.key_column(found).type.from_text(row_id)
+    except Unreadable:
+        raise missing(found, row_id) from None
+
+
+def _filters(request: Request[Any, Any, Any], table: Table) -> RowQuery:
+    items = [(n, v) for n, v in request.query_params.multi_items() if n != DRY_RUN]
+    if other := {name for name, _ in items} & {ORDER, SELECT}:
+        raise BadRequest(f"there is no parameter {min(other)} here", parameter=min(other))
+    query = RowQuery.read(table, items, (DRY_RUN,))
+    if not query.filters:
+        raise BadRequest("name the rows that are to go by a filter, such as id=in.(1,2)")
+    return query
+
+
+async def _changed(
+    request: Request[Any, Any, Any], change: RowChange, body: bytes, row_id: str
+) -> Response[bytes]:
+    await only_known(request, request.route_handler)
+
+    def response(done: RowChanged) -> Response[bytes]:
+        if done.violations:
+            return _refused(done, change.table)
+        return _done(done, change.table, row_id, _is_as_sent(request, body, done.after))
+
+    asking = _asking(request, body, response)
+    changes = gate_of(request.app.state).row_changes
+    return await _answered(changes.change(change, asking), response)
+
+
+def _is_as_sent(request: Request[Any, Any, Any], body: bytes, row: str | None) -> bool:
+    """Whether the answer may have the row's tag: after PUT, if it was kept as it was sent (RFC
+    9110, section 9.3.4).
+    """
+    if row is None or request.method != "PUT":
+        return row is not None
+    sent, is_kept = (_there(msgspec.json.decode(each)) for each in (body, row))
+    return sent == is_kept
+
+
+def _there(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if value is not None}
+
+
+def _asking(
+    request: Request[Any, Any, Any], body: bytes, response: Callable[[Any], Response[bytes]]
+) -> Asking:
+    asked = asked_by(request, body, (*MEANING, *PRECONDITIONS))
+    return Asking(actor_of(request), asked, lambda done: kept(asked, response(done)))
+
+
+async def _answered(
+    changed: "Future[T | StoredAnswer]", response: Callable[[T], Response[bytes]]
+) -> Response[bytes]:
+    done = await asyncio.wrap_future(changed)
+    return again(done) if isinstance(done, StoredAnswer) else response(done)
+
+
+def _done(done: RowChanged, table: Table, row_id: str, has_tag: bool) -> Response[bytes]:
+    row: Any = None if done.after is None else msgspec.Raw(done.after.encode())
+    answer = RowChangeAnswer(done.load_id, table.name, **counts_of(done), row=row)
+    headers = {"ETag": tag_of_row(done.after, "json")} if has_tag and done.after else {}
+    if done.operation == "insert" and done.load_id is not None:
+        headers["Location"] = f"/v1/tables/{_segment(table.name)}/rows/{_segment(row_id)}"
+        return _answer(answer, 201, headers)
+    return _answer(answer, headers=headers)
+
+
+def _segment(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _refused(done: RowChanged, table: Table) -> Response[bytes]:
+    counts = {"received": 1, "accepted": 0, "rejected": 1}
+    rejections = [RejectedRow(0, None, done.violations)]
+    body = problem(
+        422,
+        "rows-rejected",
+        "Rows rejected",
+        "the row would break rules, and stays as it was",
+        load_id=done.load_id,
+        table=table.name,
+        **counts,
+        rejections=rejections,
+    )
+    return Response(body, status_code=422, media_type=CONTENT_TYPE)
+
+
+def _answer(
+    answer: msgspec.Struct, status: int = 200, headers: dict[str, str] | None = None
+) -> Response[bytes]:
+    return Response(encoded(answer), status_code=status, media_type=JSON, headers=headers or {})

@@ -1,0 +1,40 @@
+"""What the dictionary needs of DuckDB and DuckDB has not: functions of SQL, in Python."""
+
+import duckdb
+import pyarrow as pa
+
+from service.dictionary.adjusting import normalised_text
+from service.dictionary.exact_values import document_from_text
+from service.dictionary.written_values import Unreadable
+
+JSON, NORMALISED = "gatehouse_json", "gatehouse_normalised"
+
+
+def add_functions(connection: duckdb.DuckDBPyConnection) -> None:
+    """Adds them for all connections to the warehouse; those that are there stay."""
+    there = f"select 1 from duckdb_functions() where function_name = '{NORMALISED}'"
+    if connection.execute(there).fetchall():
+        return
+    kinds = {"type": "arrow", "null_handling": "special"}
+    texts = ["VARCHAR"]  # DuckDB's stubs know no names of types and kinds
+    connection.create_function(JSON, _documents, texts, "VARCHAR", **kinds)  # type: ignore[call-overload]
+    connection.create_function(NORMALISED, _normalised, texts * 2, "VARCHAR", **kinds)  # type: ignore[call-overload]
+
+
+def _documents(texts: pa.ChunkedArray) -> pa.Array:
+    """The documents in their canonical form; null for what is no JSON, or the value null."""
+    return pa.array(map(_document, texts.to_pylist()), pa.string())
+
+
+def _normalised(texts: pa.ChunkedArray, steps: pa.ChunkedArray) -> pa.Array:
+    """The texts after steps of `adjusting`, which are named with commas between."""
+    named = steps[0].as_py().split(",") if len(steps) else []
+    kept = (None if text is None else normalised_text(text, named) for text in texts.to_pylist())
+    return pa.array(kept, pa.string())
+
+
+def _document(text: str | None) -> str | None:
+    try:
+        return None if text is None else document_from_text(text)
+    except Unreadable:
+        return None

@@ -1,0 +1,151 @@
+"""What was done to rows of record, in ``ops.changes``: each row as it was, and as it became.
+
+A row is a JSON object of the table's columns, in their order, made by the engine: numbers are
+numbers, timestamps and other values without a type in JSON are text as answers show them. Who
+changes rows says so here first, in the transaction that changes them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+import pyarrow as pa
+
+from service.dictionary import Table
+from service.engines.duckdb import query_arrow
+from service.engines.engine import Connection
+from service.engines.sql import core, quoted, shown_value
+
+RowOperation: TypeAlias = Literal["insert", "update", "delete"]
+SENT = "arrow_rows"  # what the Arrow rows of a statement are called
+LOAD, ACTOR = "load that changes it", "who changes it"  # columns that no table has
+
+
+@dataclass(frozen=True)
+class ChangedBy:
+    """The load that changes rows, who asked for it, and when (UTC)."""
+
+    load_id: str
+    actor: str | None
+    at: datetime
+
+    def sql(self) -> tuple[str, list[Any]]:
+        """Load, actor and time as expressions, and the values in them."""
+        return "?, ?, ?", [self.load_id, self.actor, self.at]
+
+
+@dataclass(frozen=True)
+class ChangedByMany:
+    """The same of rows of several loads: Arrow rows that have two more columns, `with_loads`."""
+
+    at: datetime
+
+    def sql(self) -> tuple[str, list[Any]]:
+        """As `ChangedBy.sql`."""
+        return f"new.{quoted(LOAD)}, new.{quoted(ACTOR)}, ?", [self.at]
+
+
+def with_loads(rows: pa.Table, load_id: str, actor: str | None) -> pa.Table:
+    """The rows with the load that changes them, and who asked for it."""
+    for name, value in ((LOAD, load_id), (ACTOR, actor)):
+        rows = rows.append_column(name, pa.repeat(pa.scalar(value, pa.string()), rows.num_rows))
+    return rows
+
+
+By: TypeAlias = ChangedBy | ChangedByMany
+
+
+def row_as_json(table: Table, alias: str) -> str:
+    """An expression: the row of `alias`, as SQL names it, as a JSON object in a varchar."""
+    names = ((quoted(column.name), column.type.name) for column in table.columns)
+    members = (f"{name} := {shown_value(f'{alias}.{name}', kind)}" for name, kind in names)
+    return f"cast(to_json(struct_pack({', '.join(members)})) as varchar)"
+
+
+def stored_row(connection: Connection, table: Table, key: Any) -> str | None:
+    """The row of that primary key as a JSON object; None where there is none."""
+    found = connection.execute(
+        f"select {row_as_json(table, 'kept')} from {core(table.name)} as kept"
+        f" where kept.{quoted(table.primary_key)} = ?",
+        [key],
+    ).fetchone()
+    return found[0] if found else None
+
+
+def key_as_text(table: Table, alias: str) -> str:
+    """An expression: the primary key of the row of `alias` as ``row_key`` has it."""
+    kind = table.column(table.primary_key).type.name
+    return f"cast({shown_value(f'{alias}.{quoted(table.primary_key)}', kind)} as varchar)"
+
+
+def differs(table: Table, one: str, other: str) -> str:
+    """A condition: the rows of the two aliases, of one key, have not the same content."""
+    content = (quoted(name) for name in table.column_names if name != table.primary_key)
+    each = (f"{one}.{name} is distinct from {other}.{name}" for name in content)
+    return f"({' or '.join(each) or 'false'})"
+
+
+def note_updates(
+    connection: Connection, table: Table, source: str, by: By, rows: Any = None
+) -> int:
+    """Notes the rows of the table that are about to be those of `source`; how many differ.
+
+    `source` is SQL: a relation with the table's columns. Where it is SENT, Arrow `rows` are it.
+    """
+    key = quoted(table.primary_key)
+    found = (
+        f"from {core(table.name)} as kept inner join {source} as new on kept.{key} = new.{key}"
+        f" where {differs(table, 'kept', 'new')}"
+    )
+    before, after = row_as_json(table, "kept"), row_as_json(table, "new")
+    return _note(connection, table, "update", by, before, after, "kept", found, rows)
+
+
+def note_deletes(
+    connection: Connection, table: Table, source: str, by: By, rows: Any = None
+) -> int:
+    """The same of rows whose keys are in `source`, and which are about to be removed."""
+    key = quoted(table.primary_key)
+    found = f"from {core(table.name)} as kept where kept.{key} in (select {key} from {source})"
+    before = row_as_json(table, "kept")
+    return _note(connection, table, "delete", by, before, "null", "kept", found, rows)
+
+
+def note_inserts(
+    connection: Connection, table: Table, source: str, by: By, rows: Any = None
+) -> int:
+    """The same of the rows of `source`, all of which are about to be put in."""
+    after = row_as_json(table, "new")
+    return _note(
+        connection, table, "insert", by, "null", after, "new", f"from {source} as new", rows
+    )
+
+
+def _note(
+    connection: Connection,
+    table: Table,
+    operation: RowOperation,
+    by: By,
+    before: str,
+    after: str,
+    alias: str,
+    found: str,
+    rows: Any,
+) -> int:
+    said, values = by.sql()
+    query = (
+        "insert into ops.changes"
+        " (load_id, actor, changed_at, table_name, row_key, operation, before, after)"
+        f" select {said}, ?, {key_as_text(table, alias)}, ?, {before}, {after} {found}"
+    )
+    done = run(connection, query, [*values, table.name, operation], rows)
+    ((count,),) = done.fetchall()
+    return int(count)
+
+
+def run(connection: Connection, query: str, values: Sequence[Any], rows: Any = None) -> Connection:
+    """Runs a statement; where there are Arrow `rows`, it may read them as SENT."""
+    if rows is None:
+        return connection.execute(query, list(values))
+    return query_arrow(connection, query, rows, values)
