@@ -12,6 +12,9 @@
         {% if static_warnings() %}{{ record_warnings() }};{% endif %}
         {{ record_counts() }};
         {{ record_state() }}
+        {% if has_erased() %};
+        {{ blank_erased_lines() }}
+        {% endif %}
     {% endif %}
     {% endset %}
     {{ statements(body) }}
@@ -90,11 +93,14 @@
             load._behind,
             exceptions._line,
             case
+                when exceptions._violations = {{ violations_of_erased() }} then '{}'
                 when lines._problem is null then {{ row_as_json(model.columns.keys() | list, '_rest') }}
                 else {{ json_text('lines._text') }}
             end as payload,
             exceptions._violations,
-            coalesce(lines._text, {{ written }}) as raw
+            case
+                when exceptions._violations != {{ violations_of_erased() }} then coalesce(lines._text, {{ written }})
+            end as raw
         -- A table's columns may have any name without an underscore at its begin.
         from (
             select line as _line, violations as _violations from {{ exceptions_of_lines() }} where state = 'rejected'
