@@ -21,12 +21,48 @@ HEAD = """\
 
 <!-- Made by `make docs` from service/dictionary/rules.py and rule_words.py. -->
 
-A rule is a dbt data test on a column, in the YAML of its model. Each row that comes in is judged by
-all rules of its table, whichever way it comes. A row that breaks one is kept out and told of, with
-every reason. A missing value breaks no rule but `not_null`.
+A rule is a dbt data test on a column, or on the model for the row as a whole, in the YAML of the
+model. Each row that comes in is judged by all rules of its table, whichever way it comes. A row
+that breaks one is kept out and told of, with every reason. A missing value breaks no rule but
+`not_null`.
+
+`config: {where: "contract = 'permanent'"}` says of which rows a rule is asked.
+`config: {severity: warn}` says that a row which breaks it goes in and is listed
+(`gatehouse warnings`, `GET /v1/warnings`). Neither is for rules that need other rows: `unique` and
+`relationships`.
 
 Each example has the YAML of a column of `employees`, a row that breaks the rule, what is said of
 it, and the row mended. The key of `employees` is `id`; it has the rules `not_null` and `unique`.
+"""
+OWN = """\
+# Rules of your own
+
+A kind of your own is a macro that gives a predicate in SQL over one row, and a test that proves it
+on the rows that are in. There is nothing else to write: requests, files, replays and restores are
+judged by it, too. In a file under `dbt_project/macros/`:
+
+```sql
+{% macro rule_multiple_of(column, n) %}{{ column }} % {{ n }} = 0{% endmacro %}
+
+{% test multiple_of(model, column_name, n) %}
+{{ rows_that_break(model, rule_multiple_of(column_name, n), column_name) }}
+{% endtest %}
+```
+
+```yaml
+- name: quantity
+  data_type: integer
+  data_tests:
+    - multiple_of: {arguments: {n: 12}, description: A multiple of twelve.}
+```
+
+What is said of a row that breaks it: `quantity: A multiple of twelve`; without a `description`,
+`quantity breaks the rule multiple_of (n: 12)`. A rule of the row as a whole takes no `column`.
+
+Where the predicate is null, the row fits. It may look at columns of its row, and call functions
+that answer the same at all times; a build refuses tables, subqueries, aggregates, windows,
+settings, `now()`, `random()`, and says which. A row on which it fails, as on a cast that cannot be,
+is kept out by the service and ends a build: write `try_cast`.
 """
 OTHERS = """\
 # Other reasons
@@ -42,7 +78,7 @@ def page() -> str:
         _section(name, each.words, each.message) for name, each in sorted(ROW_VIOLATIONS.items())
     ]
     contents = f"- rules: {_links(KINDS)}\n- other reasons: {_links(ROW_VIOLATIONS)}\n"
-    return "\n".join([HEAD, contents, *rules, OTHERS, *others])
+    return "\n".join([HEAD, contents, *rules, OWN, OTHERS, *others])
 
 
 def _links(names: Iterable[str]) -> str:

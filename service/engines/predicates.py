@@ -184,13 +184,8 @@ def _problem_of(name: str) -> str | None:
         return "asks for more than its row"
     if name in BOUNDLESS:
         return "makes as much as it is told to"
-    found = sandbox().cursor.execute(
-        "select function_type, stability, has_side_effects, macro_definition, parameters"
-        " from duckdb_functions() where lower(function_name) = ?",
-        [name],
-    )
-    rows = found.fetchall()
-    if not rows:
+    rows = _functions().get(name)
+    if rows is None:
         return "is no function that DuckDB knows" if name != "unnest" else "makes several rows"
     for kind, stability, has_side_effects, definition, parameters in rows:
         if kind == "macro":
@@ -200,6 +195,19 @@ def _problem_of(name: str) -> str | None:
         if has_side_effects or stability != "CONSISTENT":
             return "is not the same at all times, or does something"
     return None
+
+
+@cache
+def _functions() -> Mapping[str, list[tuple[Any, ...]]]:
+    """What DuckDB says of its functions, by name: asked once, since it takes some milliseconds."""
+    found = sandbox().cursor.execute(
+        "select lower(function_name), function_type, stability, has_side_effects,"
+        " macro_definition, parameters from duckdb_functions()"
+    )
+    functions: dict[str, list[tuple[Any, ...]]] = {}
+    for name, *said in found.fetchall():
+        functions.setdefault(name, []).append(tuple(said))
+    return functions
 
 
 def _of_kind(kind: str) -> str:
