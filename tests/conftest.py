@@ -36,6 +36,7 @@ LONGEST = (
     "hostile/test_damaged_avro_files.py",
     "formats/avro/test_whole_columns.py",
     "doors/test_builds_under_load.py",
+    "doors/test_builds_that_fail.py",
     "faults/test_killed_in_the_middle.py",
     "api/test_loading_files.py",
     "dbt_project/test_history.py",
