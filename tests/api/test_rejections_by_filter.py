@@ -143,4 +143,4 @@ def test_as_many_rules_are_asked_for_as_there_may_be(reader):
     asked = {**HIRES, "rule": ",".join(["not_null"] * 5_000 + [f"r{i}" for i in range(99)])}
     assert listed(reader, **asked) == listed(reader, **HIRES, rule="not_null")
     asked["rule"] += ",one_more"
-    is_problem(reader.get(LIST, params=asked), 400, "bad-request")
+    assert is_problem(reader.get(LIST, params=asked), 400, "bad-request")
