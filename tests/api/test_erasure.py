@@ -7,6 +7,7 @@ import duckdb
 import pytest
 
 from tests.support.answers import is_problem
+from tests.support.uploads import followed, send
 
 TABLE, HIRED = "departments", "hired_employees"
 WHY = {"reason": "asked for it"}
@@ -149,6 +150,25 @@ def test_backups_are_told_and_written_anew_and_do_not_bring_it_back(door, person
     assert door.kept([key]) == []
     trail = door.client.get("/v1/trail?action=backup.rewrite").json()["entries"]
     assert {each["subject"] for each in trail} >= new.keys()
+    audit = door.client.get("/v1/audit").json()
+    assert audit["ok"], [check for check in audit["checks"] if not check["ok"]]
+
+
+def test_a_file_that_has_it_again_brings_in_its_other_lines(door, person):
+    key, name = person["id"], person["name"]
+    (other,) = door.fresh()
+    lines = f"id,department\n{key},{name}\n{other},Other of {other}\n{key},{name} III\nx,{name}x\n"
+    door.settings.seeds.mkdir(exist_ok=True)
+    assert followed(door.client, send(door.client, TABLE, lines))["already_present"] == 0
+    assert where(door, name) >= {'raw."departments"'}
+    assert door.client.post(f"{path_of(key)}/erase", json=WHY).json()["rows"][0]["traces"]["lines"]
+    assert where(door, f"{name}'", f"{name} III") == set()
+    lines = lines.replace("Other of", "Another of").replace(f"x,{name}x\n", "")
+    load = followed(door.client, send(door.client, TABLE, lines))
+    assert (load["received"], load["rejected"]) == (3, 3)  # the other is there, with other content
+    assert where(door, f"{name}'", f"{name} III", f"'{key}'") == set()
+    found = door.client.get(f"/v1/rejections?load_id={load['load_id']}&rule=erased").json()
+    assert [each["payload"] for each in found["rejections"]] == [{}, {}]
     audit = door.client.get("/v1/audit").json()
     assert audit["ok"], [check for check in audit["checks"] if not check["ok"]]
 

@@ -11,6 +11,9 @@
         {{ record_rejections(line_as_written(load[1], fromjson(load[2]))) }};
         {{ record_counts() }};
         {{ record_state() }}
+        {% if has_erased() %};
+        {{ blank_erased_lines() }}
+        {% endif %}
     {% endif %}
     {% endset %}
     {{ statements(body) }}
@@ -66,11 +69,14 @@
             load.behind,
             exceptions.line,
             case
+                when exceptions.violations = {{ violations_of_erased() }} then '{}'
                 when lines._problem is null then {{ row_as_json(model.columns.keys() | list, '_rest') }}
                 else {{ json_text('lines._text') }}
             end as payload,
             exceptions.violations,
-            coalesce(lines._text, {{ written }}) as raw
+            case
+                when exceptions.violations != {{ violations_of_erased() }} then coalesce(lines._text, {{ written }})
+            end as raw
         from {{ exceptions_of_lines() }} as exceptions
         inner join {{ landed_lines() }} as lines on exceptions.line = lines.line
         cross join {{ current_load() }} as load
