@@ -35,7 +35,7 @@ def judged_by_value(
     read, keys = {}, {}
     for column in table.columns:
         fields = [
-            Field(row.get(column.name), exact.get(column.name))
+            _Field(row.get(column.name), exact.get(column.name))
             for row, exact in zip(objects, meant, strict=True)
         ]
         read[column.name], kept, array = _judged_column(column, fields, violations, rows.from_text)
@@ -53,7 +53,7 @@ def judged_by_value(
     return broken, fitting
 
 
-class Field(NamedTuple):
+class _Field(NamedTuple):
     """One field of a row: its plain value, and how JSON has it where the digits count."""
 
     plain: Any
@@ -66,7 +66,7 @@ class Field(NamedTuple):
 
 
 def _judged_column(
-    column: Column, fields: Sequence[Field], violations: Violations, from_text: bool
+    column: Column, fields: Sequence[_Field], violations: Violations, from_text: bool
 ) -> tuple[list[Any], list[Any], pa.Array]:
     """The values of a column as they are read and as they are kept, None where there is none, and
     as an array those that are kept; what is wrong joins `violations`.
@@ -100,7 +100,7 @@ def _keys(column: Column, read: Sequence[Any], array: pa.Array) -> Sequence[Any]
 
 
 def _read(
-    column: Column, fields: Sequence[Field], violations: Violations, from_text: bool
+    column: Column, fields: Sequence[_Field], violations: Violations, from_text: bool
 ) -> list[Any]:
     read_one = column.type.from_text if from_text else column.type.read
     read: list[Any] = []

@@ -65,14 +65,22 @@
             load.source,
             load.behind,
             exceptions.line,
-            case
-                when lines._problem is null then {{ row_as_json(model.columns.keys() | list, '_rest') }}
-                else {{ json_text('lines._text') }}
-            end as payload,
+            lines._payload as payload,
             exceptions.violations,
-            coalesce(lines._text, {{ written }}) as raw
+            lines._raw as raw
         from {{ exceptions_of_lines() }} as exceptions
-        inner join {{ landed_lines() }} as lines on exceptions.line = lines.line
+        inner join (
+            -- By itself: a table's column may be called as one of the others is.
+            select
+                line as _line,
+                case
+                    when _problem is null then {{ row_as_json(model.columns.keys() | list, '_rest') }}
+                    else {{ json_text('_text') }}
+                end as _payload,
+                coalesce(_text, {{ written }}) as _raw
+            from {{ landed_lines() }}
+            where line in (select gone.line from {{ exceptions_of_lines() }} as gone)
+        ) as lines on exceptions.line = lines._line
         cross join {{ current_load() }} as load
         where exceptions.state = 'rejected' and exceptions.line > load.behind
     ),
