@@ -117,6 +117,12 @@ class PreconditionFailed(Problem):
     status, slug, title = 412, "precondition-failed", "Precondition failed"
 
 
+class BringsBackErased(Conflict):
+    """A restore would bring back rows that were erased."""
+
+    slug, title = "brings-back-erased", "Erased rows would come back"
+
+
 class TooLarge(Problem):
     """The body is larger than the limit."""
 

@@ -21,6 +21,7 @@ from service.doors.builds import Builds
 from service.doors.copies import WarehouseCopies
 from service.doors.dbt_docs import DbtDocs
 from service.doors.differences import Differences
+from service.doors.erasures import Erasures
 from service.doors.files import FileLoads
 from service.doors.inserts import Inserts
 from service.doors.replays import Replays
@@ -174,6 +175,9 @@ class Gate:
         self.replays = Replays(database, writer, self.metrics, current)
         self.restores = Restores(database, writer, deeds, self.tasks, self.places, current, codec)
         self.differences = Differences(database, self.tasks, current)
+        self.erasures = Erasures(
+            *(database, writer, deeds, self.places, self.pairing, self.differences, current)
+        )
         self.backups = Backups(
             *(database, writer, deeds, self.tasks, self.places, self.pairing),
             self.metrics,

@@ -66,8 +66,8 @@ SHARED_OUT = {
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One process more than there are cores: most of them wait now and then."""
-    return len(os.sched_getaffinity(0)) + 1
+    """Two processes more than there are cores: some wait for a disk, a service or a browser."""
+    return len(os.sched_getaffinity(0)) + 2
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -120,23 +120,29 @@ def pytest_collection_finish() -> None:
     """Of all that is imported now, nothing is garbage: no sweep has to look at it again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(5_000, 20, 20)  # dbt makes a million objects in a build
+    gc.set_threshold(20_000, 20, 50)  # dbt makes a million objects in a build
 
 
-# Hostile input: processes that run tests side by side draw from one seed, and tell how much they
-# have tried. (The hooks are here since the first process loads no other conftest.)
+# Processes that run tests side by side have one nursery, draw hostile input from one seed, and tell
+# how much they have tried. (The hooks are here since the first process loads no other conftest.)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Takes the seed over from the first process."""
-    given = getattr(config, "workerinput", {})
-    if "chance" in given:
+    """Takes over what the first process says."""
+    given = getattr(config, "workerinput", None)
+    if given is None:
+        keeper = nursery.Keeper()
+        nursery.address = keeper.address
+        config.add_cleanup(keeper.close)
+    else:
+        nursery.address = given["nursery"]
         chance.SEED, chance.TIMES = given["chance"]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Hands the seed to another process."""
+    """Says it to another process."""
+    node.workerinput["nursery"] = nursery.address
     node.workerinput["chance"] = (chance.SEED, chance.TIMES)
 
 
@@ -148,7 +154,6 @@ def pytest_testnodedown(node: Any) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Tells the first process what was tried."""
-    nursery.close()
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["done"] = dict(chance.done)
     if spread(session.config):

@@ -71,6 +71,7 @@ SUBJECTS = {
     *("keys", "lake", "loads"),
     *(
         "differences",
+        "erasures",
         "tasks",
         "facets",
         "rejection_filters",

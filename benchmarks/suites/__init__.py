@@ -9,6 +9,7 @@ from benchmarks.suites import (
     console,
     history,
     insert,
+    onlookers,
     pollock,
     reading,
     server,
@@ -24,5 +25,6 @@ SUITES: dict[str, Callable[[Bench], None]] = {
     "start": start.run,
     "server": server.run,
     "console": console.run,
+    "onlookers": onlookers.run,
     "pollock": pollock.run,
 }

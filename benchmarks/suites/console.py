@@ -1,9 +1,6 @@
-"""Pages of the console over a large table: their times and sizes; inserts while people look on."""
+"""Pages of the console over a large table: their times and sizes."""
 
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -12,20 +9,16 @@ import httpx
 
 from benchmarks.bench import Bench, in_words
 from benchmarks.contestants.contestant import Served
-from benchmarks.loading import Load
 from benchmarks.processes import cpu_seconds
-from benchmarks.report import Cell, percentile, spread
-from benchmarks.rounds import Entry, Figures, interleaved, ratios, values
+from benchmarks.report import Cell, percentile
 
 TIMES = 20
-CONSOLES, POLL_SECONDS, SHARE = 10, 2.0, 0.95
 SKELETON_MS, FRAGMENT_MS, REPLAY_MS = 200, 2000, 100
 HTML_KB = 100
 HIRES = "/tables/hired_employees"
 RESTORE = f"{HIRES}/restore?backup=latest"
 UNDER_WAY = 'id="compared" hx-get='  # what a page says while it is not known what would change
 COLUMNS = ("", "first ms", "p50 ms", "p95 ms", "wanted", "CPU ms", "kB", "kB sent")
-COLUMNS_OF_INSERTS = ("", "rows/s", "share", "wanted", "CPU µs a row")
 NOTE = (
     f"Each called once, then {TIMES} times, as a browser does. kB: of HTML; sent: compressed."
     f" What is wanted is p95, but the first time where it is {FRAGMENT_MS}."
@@ -107,7 +100,7 @@ class Visitor:
 
 
 def run(bench: Bench) -> None:
-    """One service, one table: each page in turn; then inserts with and without consoles."""
+    """One service, one table: each page in turn."""
     large = bench.large
     found: dict[str, list[Visit]] = {}
     with bench.ours.fresh(large) as folder, bench.ours.serving(folder) as served:
@@ -128,7 +121,6 @@ def run(bench: Bench) -> None:
         f"Scripts and styles: {statics / 1000:.0f} kB sent, once. To compare a backup of"
         f" {in_words(large)} rows with its table took {compared:.1f} s."
     )
-    _inserting(bench)
 
 
 def _line(name: str, visits: list[Visit], wanted: float, cpu: float) -> list[Cell]:
@@ -166,64 +158,3 @@ def _compared(visitor: Visitor) -> float:
     while UNDER_WAY in visitor.text(RESTORE):
         time.sleep(0.2)
     return time.perf_counter() - began
-
-
-def _inserting(bench: Bench) -> None:
-    """Inserts by themselves, and while consoles ask for news, in turn."""
-    load = Load(8, 1000)
-
-    def measure(around: Callable[[Served], Any]) -> Callable[[], Figures]:
-        def once() -> Figures:
-            with (
-                bench.ours.fresh(bench.large) as folder,
-                bench.ours.serving(folder) as served,
-                around(served),
-            ):
-                before = cpu_seconds(served.pids)
-                run = bench.generator.run(load, served.target, bench.warm_up, bench.seconds)
-                run["cpu_us"] = (cpu_seconds(served.pids) - before) / run["accepted"] * 1e6
-                return run
-
-        return once
-
-    alone = Entry("nobody looks on", measure(lambda served: nullcontext()))
-    beside = Entry(f"{CONSOLES} consoles", measure(_consoles))
-    found = interleaved([alone, beside], bench.rounds)
-    rates = [values(found[each.name], "rows_per_second") for each in (alone, beside)]
-    share = ratios(found[beside.name], found[alone.name], "rows_per_second")
-    mark = "✓" if median(share) >= SHARE else "✗"
-    used = [values(found[each.name], "cpu_us") for each in (alone, beside)]
-    wanted = f"≥ {SHARE} {mark}"
-    lines: list[list[Cell]] = [
-        [alone.name, spread(rates[0]), "", "", spread(used[0])],
-        [beside.name, spread(rates[1]), spread(share), wanted, spread(used[1])],
-    ]
-    note = (
-        f"{load}; each console asks for the news of the overview every {POLL_SECONDS:g} s."
-        " CPU: of the service."
-    )
-    title = f"Inserting into {in_words(bench.large)} rows while consoles are open"
-    bench.report.table(title, COLUMNS_OF_INSERTS, lines, found, note)
-
-
-@contextmanager
-def _consoles(served: Served) -> Iterator[None]:
-    over = threading.Event()
-    visitors = [Visitor(served) for _ in range(CONSOLES)]  # to make one takes long
-    for visitor in visitors:
-        visitor.visit("/")
-
-    def poll(number: int, visitor: Visitor) -> None:
-        over.wait(POLL_SECONDS * number / CONSOLES)
-        while not over.wait(POLL_SECONDS):
-            visitor.visit("/activity")
-
-    threads = [threading.Thread(target=poll, args=each) for each in enumerate(visitors)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join()

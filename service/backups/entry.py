@@ -41,6 +41,7 @@ class Entry(msgspec.Struct, frozen=True):
     set_size: Count | None = None  # backups that the set was taken of
     # Of a file from elsewhere: names of its columns that the table has not, MAX_LEFT_OUT at most.
     left_out: tuple[str, ...] = ()
+    rewritten_from: str | None = None  # the backup that it is, but for rows that were erased
 
 
 def name_of(backup_id: str, ending: str) -> str:

@@ -11,6 +11,7 @@ from uuid import uuid4
 import msgspec
 
 from service.backups.catalogue import Catalogue, Entry
+from service.backups.coming_back import let_erased
 from service.backups.comparing import WHAT, staged
 from service.backups.paired_places import Place
 from service.backups.preparing import COMPARING, Prepared
@@ -66,17 +67,19 @@ def restore(
     prepared: Prepared | None = None,
     steps: Steps = no_steps,
     progress: RowProgress | None = None,
+    with_erased: bool = False,
 ) -> list[RestoreResult]:
     """Makes each table exactly what its backup holds, all of them together, parents first.
 
     To be called within a transaction on the write connection. Whatever is raised, the caller
     rolls back and everything is as before. What was `prepared` is not read and judged again while
-    it holds.
+    it holds. Rows that were erased come back only `with_erased`.
 
     Raises:
         UnknownTable: the dictionary has a table no more.
         DamagedBackup: a backup is not what the catalogue says, cannot be read or resolved.
         RulesBroken: its rows do not fit the dictionary as it is now.
+        BringsBackErased: rows that were erased would come back.
         DanglingReferences: rows, of these tables or of others, would refer to rows that are gone.
     """
     started_at = utc_now()
@@ -93,6 +96,8 @@ def restore(
             stage(connection, table, entry, catalogue, progress)
         steps(f"staged {table.name}")
     names = [table.name for table, _ in chosen]
+    for table, _ in chosen:
+        let_erased(connection, table, staged(table.name), with_erased)
     check_references(connection, dictionary, names)
     steps("judged")
     load_id = str(uuid4())
@@ -100,7 +105,7 @@ def restore(
     progress.begin("writing", sum(each.differences for each in results))
     for (table, _), result in zip(chosen, results, strict=True):
         _tell(connection, table, result.load_id)
-        _note(connection, table, ChangedBy(result.load_id or "", actor, started_at))
+        _note(connection, table, ChangedBy(load_id, actor, started_at))
         _apply(connection, table)
         progress.advance(result.differences)
         _record(connection, result, started_at, actor)

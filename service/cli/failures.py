@@ -16,6 +16,8 @@ HINTS = {
     "unknown-table": "`gatehouse tables` lists the tables",
     "dangling-references": "remove what refers to it first; or, of a restore, restore the tables"
     " that refer to it too: `gatehouse restore --set SET_ID`; `gatehouse backups` lists the sets",
+    "brings-back-erased": "--with-erased brings them back; `gatehouse erase --backups` writes"
+    " backups anew, without them",
     "unreadable-file": "`gatehouse load --help` shows how to say what shape a file has",
     "damaged-backup": "`gatehouse verify` says which backups are whole",
     "too-large": "send fewer rows at once, or a whole file: `gatehouse load`",

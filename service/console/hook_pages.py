@@ -1,7 +1,7 @@
 """GET /hooks: who is told what happened, and whether they were."""
 
 import asyncio
-from typing import Any
+from typing import Any, Literal
 
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
@@ -45,21 +45,21 @@ class HookPages(Controller):
         request: Request[Any, Any, Any],
         gate: NamedDependency[Gate],
         name: FromPath[str],
-        status: FromQuery[DeliveryStatus | None] = None,
+        status: FromQuery[DeliveryStatus | Literal[""]] = "",
         after: After = None,
     ) -> Response[Any]:
         """Shows what a hook was told, or is to be, newest first."""
         hook = gate.teller.hook(name)
         start: Any = None if after is None else key_of(after, int)[0]
         with gate.database.reading() as connection:
-            found = deliveries.page(connection, hook.name, PAGE_ENTRIES, start, status)
+            found = deliveries.page(connection, hook.name, PAGE_ENTRIES, start, status or None)
         return page(
             request,
             "hook.html",
             hook=hook,
             found=found.entries,
             statuses=STATUSES,
-            chosen=status,
+            chosen=status or None,
             next=cursor(found.entries[-1].number) if found.more else None,
             is_first=after is None,
         )

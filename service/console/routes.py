@@ -12,6 +12,7 @@ from service.console.insert_pages import InsertPages
 from service.console.key_pages import KeyPages
 from service.console.loads_pages import LoadPages
 from service.console.login_pages import LoginPages
+from service.console.one_row_pages import OneRowPages
 from service.console.overview_page import OverviewPage
 from service.console.rejection_pages import RejectionPages
 from service.console.report_pages import ReportPages
@@ -25,6 +26,7 @@ PAGES = [
     OverviewPage,
     TablePages,
     RowPages,
+    OneRowPages,
     RejectionPages,
     CorrectionPages,
     InsertPages,

@@ -97,13 +97,14 @@ async def add_row(
     digest = hashlib.sha256(msgspec.json.encode([table.name, values])).hexdigest()
     asked = Idempotency(f"form/{actor or ''}/{once}/{digest}", digest)
     judged = await _insert(gate, table, values, dry_run=True)
-    if (violations := _violations(judged)) and not await asyncio.to_thread(_is_known, gate, asked):
+    if (violations := _violations(judged)) and not await asyncio.to_thread(is_known, gate, asked):
         return violations
     done = await _insert(gate, table, values, actor=actor, asked=asked)
     return _violations(done) if isinstance(done, Outcome) else []
 
 
-def _is_known(gate: Gate, asked: Idempotency) -> bool:
+def is_known(gate: Gate, asked: Idempotency) -> bool:
+    """Whether the form was answered before."""
     with gate.database.reading() as connection:
         return records.answer_to(connection, asked.key) is not None
 
@@ -119,13 +120,13 @@ async def _insert(
 ) -> Answer:
     body = csv_line(values) + csv_line(values.values())
     options = InsertOptions(
-        render=lambda done: _kept(asked), dry_run=dry_run, actor=actor, idempotency=asked
+        render=lambda done: kept_of(asked), dry_run=dry_run, actor=actor, idempotency=asked
     )
     return await gate.inserts.insert(table.name, body.encode(), CSV, options)
 
 
-def _kept(asked: Idempotency | None) -> records.AnswerRecord:
-    """What is kept of an answer: that there was one."""
+def kept_of(asked: Idempotency | None) -> records.AnswerRecord:
+    """What is kept of the answer to a form: that there was one."""
     assert asked is not None
     return records.AnswerRecord(
         key=asked.key,

@@ -1,11 +1,10 @@
-"""The rows of a table as a grid, and one of them with what it refers to and its history."""
+"""The rows of a table as a grid."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
-import msgspec
 from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
@@ -17,22 +16,19 @@ from service.console.choices import choices_of
 from service.console.forms import see_other
 from service.console.judged_rows import as_text
 from service.console.pages import fragment, page, segment, url
-from service.console.row_grid import OPERATORS, Grid, field_name, kind_of, value_text
+from service.console.row_grid import OPERATORS, Grid, field_name, kind_of
 from service.dictionary import Column, Table
-from service.dictionary.written_values import Unreadable
 from service.engines.engine import Connection
-from service.errors import BadRequest, NotFound
+from service.errors import BadRequest
 from service.gate import Gate
 from service.warehouse import stored_rows
 from service.warehouse.facet_counts import TableCounts
 from service.warehouse.facets import Facet
-from service.warehouse.references import ChildRows, ParentRow, references
 from service.warehouse.row_queries import RowCount
 
 PART = described_part()
-COUNTS, HISTORY = "_counts", "_history"  # parameters of the page: what else it shows at once
+COUNTS = "_counts"  # a parameter of the page: that it shows them at once
 FACET_VALUES = 12
-MAX_HISTORY = 50
 Asked: TypeAlias = Request[Any, Any, Any]
 Answer: TypeAlias = Response[Any]
 
@@ -105,45 +101,6 @@ class RowPages(Controller):
         """All rows of the grid as a file."""
         ending = request.scope["path"].rpartition(".")[2]
         return await answer_rows(request, gate, gate.table(name), ending)
-
-    @get("/rows/{row_id:str}", operation_id="show_row_page", opt=PART)
-    async def show_row_page(
-        self,
-        request: Asked,
-        gate: NamedDependency[Gate],
-        name: FromPath[str],
-        row_id: FromPath[str],
-    ) -> Answer:
-        """Shows one row, the rows that it refers to, and those that refer to it."""
-        found = gate.table(name)
-        key = _key(found, row_id)
-
-        def look(connection: Connection) -> dict[str, Any]:
-            rows = stored_rows.row(connection, found, key)
-            if not rows.values:
-                raise NotFound(f"{name} has no row {row_id!r}", table=name)
-            past = _history(connection, found, row_id) if HISTORY in request.query_params else None
-            return {
-                "values": _with_texts(found, rows.values[0]),
-                **_references(connection, gate, found, key),
-                "history": past,
-            }
-
-        shown = await asked(request, gate, look)
-        return page(request, "row_page.html", table=found, key=row_id, **shown)
-
-    @get("/rows/{row_id:str}/history", operation_id="show_row_history", opt=PART)
-    async def show_row_history(
-        self,
-        request: Asked,
-        gate: NamedDependency[Gate],
-        name: FromPath[str],
-        row_id: FromPath[str],
-    ) -> Answer:
-        """Shows how often a row of that key was kept out, and what came of it."""
-        found = gate.table(name)
-        past = await asked(request, gate, lambda connection: _history(connection, found, row_id))
-        return fragment(request, "_history.html", history=past)
 
 
 def _items(request: Asked) -> list[tuple[str, str]]:
@@ -225,58 +182,3 @@ def _facets(connection: Connection, gate: Gate, grid: Grid, counts: TableCounts)
         for value, label in choices_of(connection, gate, column)
     }
     return FacetsView(found.count, found.facets, labels)
-
-
-def _key(table: Table, row_id: str) -> Any:
-    try:
-        return stored_rows.key_column(table).type.from_text(row_id)
-    except Unreadable:
-        raise NotFound(f"{table.name} has no row {row_id!r}", table=table.name) from None
-
-
-def _with_texts(table: Table, row: Sequence[Any]) -> list[tuple[Any, str | None]]:
-    return [(column, as_text(value)) for column, value in zip(table.columns, row, strict=True)]
-
-
-def _references(connection: Connection, gate: Gate, table: Table, key: Any) -> dict[str, Any]:
-    """What the row refers to, by column, and which rows refer to it, each with where that leads."""
-    found = references(connection, gate.dictionary, table, key)
-    parents = {
-        each.column: (each.table, f"{_row_place(each.table, each.key)}", _first_text(gate, each))
-        for each in found.parents
-        if each.row is not None
-    }
-    children = [
-        (each, url(f"/tables/{segment(each.table)}/rows", **_only(each))) for each in found.children
-    ]
-    return {"parents": parents, "children": children}
-
-
-def _only(child: ChildRows) -> dict[str, str]:
-    return {field_name(child.column): f"eq.{value_text(child.value)}"}
-
-
-def _row_place(table: str, key: Any) -> str:
-    return f"/tables/{segment(table)}/rows/{segment(str(key))}"
-
-
-def _first_text(gate: Gate, parent: ParentRow) -> str:
-    """The first text of a row, which mostly says what it is."""
-    columns = gate.table(parent.table).columns
-    names = [each.name for each in columns if each.type.name == "varchar"]
-    return str((parent.row or {}).get(names[0]) or "") if names else ""
-
-
-def _history(connection: Connection, table: Table, key: str) -> list[dict[str, Any]]:
-    """The rejections whose rows had that key, the newest first."""
-    found = connection.execute(
-        "select rejection_id, rejected_at, violations, status, resolved_at, resolved_by"
-        " from ops.rejections where table_name = ?"
-        " and json_extract_string(payload, ?) = ? order by number desc limit ?",
-        [table.name, f'$."{table.primary_key}"', key, MAX_HISTORY],
-    ).fetchall()
-    names = ("rejection_id", "rejected_at", "violations", "status", "resolved_at", "resolved_by")
-    entries = [dict(zip(names, row, strict=True)) for row in found]
-    for each in entries:
-        each["messages"] = [said["message"] for said in msgspec.json.decode(each["violations"])]
-    return entries

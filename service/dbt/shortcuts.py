@@ -16,6 +16,8 @@ from dbt_common.clients import agate_helper, jinja
 from dbt_common.events.base_types import BaseEvent, EventLevel
 from dbt_common.events.event_manager import EventManager
 from dbt_common.events.event_manager_client import ctx_set_event_manager
+from dbt_common.utils.jinja import get_dbt_macro_name
+from jinja2.environment import TemplateModule
 
 MADE_FOR = "1.11."  # versions of dbt-core
 TEMPLATES = 2000  # a project of ours has some 700 macros and 100 tests
@@ -51,10 +53,26 @@ def listen_to(names: tuple[str, ...]) -> None:
 
 
 class _Macro(MacroGenerator):
-    """As dbt's, made without asking two other classes."""
+    """As dbt's, made without asking two other classes; Jinja makes its function once, not per call.
+
+    The function looks names up in the context when it is called, as dbt's does.
+    """
+
+    _function: Callable[..., Any] | None = None
 
     def __init__(self, macro: Any, context: Any, node: Any, stack: Any) -> None:
         self.macro, self.context, self.node, self.stack = macro, context, node, stack
+
+    def get_macro(self) -> Callable[..., Any]:
+        """The macro as Jinja calls it."""
+        if self._function is None:
+            template, vars_ = self.get_template(), self.context or {}
+            for name, value in template.globals.items():
+                vars_.setdefault(name, value)  # to look into one dictionary is enough
+            environment, parts = template.environment, (template.name, template.blocks)
+            module = TemplateModule(template, environment.context_class(environment, vars_, *parts))
+            self._function = module.__dict__[get_dbt_macro_name(self.get_name())]
+        return self._function
 
 
 class _Macros(MacroNamespace):

@@ -194,6 +194,11 @@ class Differences:
                 raise as_problem(error) from error
         return Comparison(results, dangling, windows)
 
+    def forget(self) -> None:
+        """Drops the comparisons that are kept: rows in them were erased."""
+        with self._lock:
+            self._kept = []
+
     def stop(self) -> None:
         """Ends; what waits is not begun."""
         self._thread.shutdown(cancel_futures=True)

@@ -78,11 +78,14 @@ class Restores:
         idempotency: Idempotency | None = None,
         render: Render | None = None,
         begun: Begun = unnoticed,
+        with_erased: bool = False,
     ) -> "Future[Results | StoredAnswer]":
         """Prepares a restore, and has the writer do it; done after the commit.
 
         It is on the trail before anything of it is written; what came of it, in the transaction
         that does it.
+
+        Rows that were erased come back only `with_erased`.
 
         Raises:
             UnknownTable: the dictionary has a table no more.
@@ -101,6 +104,7 @@ class Restores:
                 task.progress,
             )
             run = RestoreRun(self._database, self._rulebook, safety, found, actor, task.progress)
+            run.with_erased = with_erased
             restored = self._begun(run, actor, ids, idempotency, render)
         except BaseException as error:
             self._tasks.end(task, error=error)
@@ -162,6 +166,7 @@ class RestoreRun:
         self._prepared: Prepared | None = None
         self.on_trail: Sequence[str] = ()  # its entries there
         self.on_record: Future[None] | None = None  # done when they are
+        self.with_erased = False  # whether rows that were erased may come back
         self._cleanup = ExitStack()
         self._outcome: Future[Results | StoredAnswer] = Future()
 
@@ -226,6 +231,7 @@ class RestoreRun:
                 actor=self._actor,
                 prepared=self._prepared,
                 progress=self._progress,
+                with_erased=self.with_erased,
             )
         trail.end(connection, self.on_trail, "done")
         self._safety.needed = True  # should only the commit fail, it stays, and does no harm

@@ -66,7 +66,8 @@ class RowChanges:
         def do(connection: Connection, keys: KeyIndex) -> RowChanged:
             dictionary = self._dictionary(change.table)
             by = _changed_by(asking)
-            done = RowWork(connection, dictionary, judge, keys).do(change, by)
+            work = RowWork(connection, dictionary, judge, keys, self._writer.erased)
+            done = work.do(change, by)
             if not change.dry_run:
                 counts = counts_of(done)
                 records.write(connection, [_load(by, change.table, counts, begun)])
@@ -109,7 +110,7 @@ class RowChanges:
         dry_run: bool,
     ) -> "Future[T | StoredAnswer]":
         once = None if dry_run else asking.idempotency
-        return self._writer.change(do, table.name, once, asking.render)
+        return self._writer.change(do, table.name, idempotency=once, render=asking.render)
 
 
 def counts_of(done: RowChanged) -> Counts:

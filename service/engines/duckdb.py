@@ -55,6 +55,7 @@ LATEST_BOOKS = (
     ("loads", "normalised"),
     ("loads", "removed"),
     ("changes", "number"),
+    ("erased", "key_hash"),
     ("trail", "number"),
     ("outcomes", "entry_id"),
     ("warehouse", "warehouse_id"),

@@ -90,6 +90,15 @@ class KeysOf(dict[str, Sequence[Any]]):
         return self[name]
 
 
+def unique_values(table: Table, rows: pa.Table) -> dict[str, list[Any]]:
+    """The values of `rows`, but null, in each column that no two rows may agree in."""
+    return {
+        column.name: list(key_values(column.type, rows[column.name].drop_null()))
+        for column in table.columns
+        if column.is_unique
+    }
+
+
 def sets_of(table: Table, rows: pa.RecordBatch) -> dict[str, KeySet]:
     """The values of `rows` in the key columns that are whole numbers, as sets."""
     return {

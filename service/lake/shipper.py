@@ -95,8 +95,7 @@ class Shipper:
         Raises:
             NotOurLake, StoreUnavailable: it is not, or is away.
         """
-        with self._working:
-            self.lake.check_ours(is_known=self._shipping.is_known())
+        self.lake.check_ours(is_known=self._shipping.is_known())
 
     def _failed(self, error: Problem) -> None:
         self.state = ShipState(self._shipping.reached, error.detail, error.slug)

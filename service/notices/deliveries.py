@@ -107,8 +107,8 @@ class BookPlace(msgspec.Struct, kw_only=True, rename=_UNENDED):
     deeds: list[int] = []
 
 
-class Attempt(NamedTuple):
-    """One that was made to deliver: the delivery as it was, and as it is by what came of it."""
+class TriedDelivery(NamedTuple):
+    """A delivery as it was before an attempt, and as it is by what came of that."""
 
     before: Delivery
     after: Delivery
@@ -153,7 +153,7 @@ def write(connection: Connection, deliveries: Sequence[Delivery]) -> None:
         connection.execute(_INSERT, [*values, each.delivery_id])
 
 
-def note(connection: Connection, attempts: Sequence[Attempt]) -> None:
+def note(connection: Connection, attempts: Sequence[TriedDelivery]) -> None:
     """Says what came of attempts, in the open transaction.
 
     What was asked to be delivered again meanwhile, or was forgotten, stays as it is.

@@ -18,7 +18,7 @@ from service.engines.engine import Connection
 from service.errors import Problem
 from service.notices import deliveries, happenings, mails, webhooks
 from service.notices.addresses import NotReachable, addresses_of
-from service.notices.deliveries import Answer, Attempt, BookPlace, Delivery
+from service.notices.deliveries import Answer, BookPlace, Delivery, TriedDelivery
 from service.notices.hooks_file import Hook, Secrets
 from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger
@@ -56,7 +56,7 @@ class HookTask:
         self._database, self._writer = database, writer
         self._look, self._books, self._begin = look, books, begin
         self.unwritten: deque[Delivery] = deque(maxlen=UNWRITTEN)
-        self._answered: dict[str, Attempt] = {}  # what came of them is not written yet
+        self._answered: dict[str, TriedDelivery] = {}  # what came of them is not written yet
         self._place: BookPlace | None = None
         self._place_written = 0.0
         self._trouble = ""  # that was logged last
@@ -133,7 +133,7 @@ class HookTask:
         return not (place.loads or place.deeds) and happenings.newest(connection) == place.number
 
     def _write(
-        self, new: Sequence[Delivery], attempts: Sequence[Attempt], place: BookPlace
+        self, new: Sequence[Delivery], attempts: Sequence[TriedDelivery], place: BookPlace
     ) -> None:
         def write(connection: Connection) -> None:
             deliveries.write(connection, new)
@@ -189,7 +189,7 @@ class HookTask:
         try:
             self.unwritten.remove(delivery)  # others may put one in meanwhile
         except ValueError:
-            self._answered[delivery.delivery_id] = Attempt(delivery, after)
+            self._answered[delivery.delivery_id] = TriedDelivery(delivery, after)
         else:
             if after.next_at or not self._writer.losses:  # else there is no log to keep it in
                 self.unwritten.append(after)

@@ -33,12 +33,14 @@ from service.formats.csv.dialect import UnreadableFile
 from service.runtime.clock import utc_now
 from service.runtime.durable_files import READABLE, make_folder
 from service.runtime.settings import Settings
+from service.spark.fed_segments import LIST as SEGMENTS
 from service.spark.fed_segments import WrongSegments, list_segments
 from service.spark.jars import WrongJar, check_jars
 from service.spark.lake_places import done_file, lake_of, spark_path
 from service.spark.landed_history import HistoryFile, forget_others, land_history
 from service.spark.verified_backups import list_backups
 from service.stores.kinds import open_store
+from service.stores.store import Store
 
 LOGGING = "log4j2.properties"
 
@@ -124,16 +126,38 @@ def _build(
     own = _tell_dbt(settings)
     manifest = parse(own)
     store = open_store(lake_of(settings), settings.lake_credentials)
+    _check_is_there(settings, store)
     landed = land_history(store, history_of(own, manifest), tell)
     last = list_segments(store)
+    _check_goes_on(settings, last)
     backups = Catalogue(open_store(settings.backups, settings.backups_credentials))
     tables = dictionary_of(manifest).tables.values()
     list_backups(store, backups, spark_path(settings.backups), tables)
     tell(f"changes of the gate: up to {last}" if last else "no changes of a gate are on the lake")
     run(own, build, NoWarehouse(), on_node, what=what, project=manifest, cancel=cancel)
     if build.status == "done":
-        done_file(settings).touch()
+        done_file(settings).write_text(str(last))
         forget_others(store, landed)  # Spark has taken over all of them
+
+
+def _check_is_there(settings: Settings, store: Store) -> None:
+    """That the lake is the one that was built on: its tables are in the catalogue here."""
+    if done_file(settings).exists() and not store.exists(SEGMENTS):
+        raise CannotBuild(
+            f"{store.name} is not the lake that was built on before: its {SEGMENTS} is gone;"
+            f" where that was meant, remove {settings.spark_folder}"
+        )
+
+
+def _check_goes_on(settings: Settings, last: int) -> None:
+    """That no change is gone that was taken in before: a lake that was emptied gets a snapshot."""
+    done = done_file(settings)
+    taken = int(done.read_text() or 0) if done.exists() else 0
+    if last < taken:
+        raise CannotBuild(
+            f"the lake has changes up to {last}, and those up to {taken} were built before;"
+            " `gatehouse lake ship` brings what is missing"
+        )
 
 
 def history_of(settings: Settings, manifest: Any) -> Iterator[HistoryFile]:

@@ -14,7 +14,7 @@ def lake_of(settings: Settings) -> Location:
 
 
 def done_file(settings: Settings) -> Path:
-    """The file whose time is that of the last build that was done."""
+    """The file whose time is that of the last build that was done; it has its last change."""
     return settings.spark_folder / "done"
 
 

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from service.dictionary import Dictionary
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted, shown_value
 from service.errors import TooManyAffected
+from service.judge.columns import unique_values
 from service.judge.findings import FIRST_IDS
 from service.judge.key_index import KeyIndex
 from service.ops.row_history import ChangedBy
@@ -15,6 +18,7 @@ from service.warehouse.changed_rows import keep_keys, remove_rows, temporary
 from service.warehouse.children import check_left
 from service.warehouse.row_queries import RowQuery
 
+READ_ROWS = 1 << 17  # at a time
 GONE = "rows to remove"  # the temporary table of their keys
 
 
@@ -69,11 +73,11 @@ def remove_fitting(
 def _forget_keys(connection: Connection, query: RowQuery, keys: KeyIndex) -> None:
     table = query.table
     key = quoted(table.primary_key)
-    for column in table.columns:
-        if column.is_unique:
-            name = quoted(column.name)
-            found = connection.execute(
-                f"select {name} from {core(table.name)} where {name} is not null"
-                f" and {key} in (select {key} from {temporary(GONE)})"
-            ).fetchall()
-            keys.remove((table.name, column.name), [value for (value,) in found])
+    columns = ", ".join(quoted(column.name) for column in table.columns if column.is_unique)
+    found = connection.execute(
+        f"select {columns} from {core(table.name)}"
+        f" where {key} in (select {key} from {temporary(GONE)})"
+    )
+    for batch in found.to_arrow_reader(READ_ROWS):
+        for name, values in unique_values(table, pa.Table.from_batches([batch])).items():
+            keys.remove((table.name, name), values)

@@ -17,8 +17,11 @@ from service.errors import KeyChanges, NotFound, shortened
 from service.formats.bodies.json_rows import JsonRows
 from service.judge.admission import Verdict, admit
 from service.judge.batch import Violation
+from service.judge.columns import unique_values
 from service.judge.judge import Judge
+from service.judge.kept_out import without_erased
 from service.judge.key_index import KeyIndex
+from service.ops.erased_rows import ErasedKeys
 from service.ops.row_history import SENT, ChangedBy, RowOperation, row_as_json, run
 from service.warehouse.changed_rows import add_rows, change_rows, remove_rows
 from service.warehouse.children import check_left
@@ -60,9 +63,14 @@ class RowWork:
     """Does a `RowChange` in a transaction; `keys` is the layer of keys of that transaction."""
 
     def __init__(
-        self, connection: Connection, dictionary: Dictionary, judge: Judge, keys: KeyIndex
+        self,
+        connection: Connection,
+        dictionary: Dictionary,
+        judge: Judge,
+        keys: KeyIndex,
+        erased: ErasedKeys,
     ) -> None:
-        self._connection, self._dictionary = connection, dictionary
+        self._connection, self._dictionary, self._erased = connection, dictionary, erased
         self._judge, self._keys = judge, keys
 
     def do(self, change: RowChange, by: ChangedBy) -> RowChanged:
@@ -75,18 +83,17 @@ class RowWork:
             MalformedBody: what it becomes is no row.
         """
         before = self._stored(change)
-        kept = before.to_pylist()[0] if before.num_rows else None
-        was = self._as_json(before, change.table) if kept else None
+        was = self._as_json(before, change.table) if before.num_rows else None
         body = change.becoming(was)  # which there may be nothing to become of: 404 before 412
         change.check(was)
         load_id = None if change.dry_run else by.load_id
         if body is None:
-            self._remove(change, by, before, kept or {})
+            self._remove(change, by, before)
             return RowChanged(load_id, "delete", was, None)
-        verdict = self._judged(change, body, kept)
+        verdict = self._judged(change, body, before)
         if verdict.rejected:
             return RowChanged(load_id, None, was, was, verdict.rejected[0])
-        return self._put(change, by, verdict.accepted, kept, was, load_id)
+        return self._put(change, by, verdict.accepted, before, was, load_id)
 
     def _stored(self, change: RowChange) -> pa.Table:
         """The row, or none, in Arrow."""
@@ -103,16 +110,14 @@ class RowWork:
         ((text,),) = run(self._connection, query, [], row).fetchall()
         return str(text)
 
-    def _remove(
-        self, change: RowChange, by: ChangedBy, before: pa.Table, kept: dict[str, Any]
-    ) -> None:
+    def _remove(self, change: RowChange, by: ChangedBy, before: pa.Table) -> None:
         check_left(self._connection, self._dictionary, change.table, SENT, before)
         if not change.dry_run:
             remove_rows(self._connection, change.table, SENT, by, before)
-            for name in _unique(change.table):
-                self._give_up(change.table, name, kept[name])
+            for name, values in unique_values(change.table, before).items():
+                self._keys.remove((change.table.name, name), values)
 
-    def _judged(self, change: RowChange, body: bytes, kept: dict[str, Any] | None) -> Verdict:
+    def _judged(self, change: RowChange, body: bytes, before: pa.Table) -> Verdict:
         table = change.table
         batch = self._judge.judge(JsonRows(body), 1)
         found = batch.keys[table.primary_key] if batch.fitting.num_rows else ()
@@ -125,50 +130,38 @@ class RowWork:
             )
         free = KeyIndex(self._dictionary, base=self._keys)
         parents = KeyIndex(self._dictionary, base=self._keys)
-        for name in _unique(table) if kept else ():
-            if kept and kept[name] is not None:
-                free.remove((table.name, name), [kept[name]])
-                if batch.fitting.num_rows and batch.fitting[name][0].as_py() != kept[name]:
-                    parents.remove((table.name, name), [kept[name]])
-        return admit(batch, free, parents)
+        new = unique_values(table, batch.fitting)
+        for name, old in unique_values(table, before).items():
+            free.remove((table.name, name), old)
+            parents.remove((table.name, name), old if new[name] and new[name] != old else ())
+        return admit(without_erased(batch, self._erased), free, parents)
 
     def _put(
         self,
         change: RowChange,
         by: ChangedBy,
         row: pa.Table,
-        kept: dict[str, Any] | None,
+        before: pa.Table,
         was: str | None,
         load_id: str | None,
     ) -> RowChanged:
         table, new = change.table, row.cast(change.table.arrow_schema)
         after = self._as_json(new, table)
-        operation: RowOperation | None = "insert" if kept is None else "update"
-        values = new.to_pylist()[0]
-        others = [n for n in _unique(table) if kept is None or kept[n] != values[n]]
-        if kept is not None:
-            lost = [name for name in others if kept[name] is not None]
+        old, values = unique_values(table, before), unique_values(table, new)
+        others = [name for name in values if old[name] != values[name]]
+        operation: RowOperation | None = "insert"
+        if was is not None:
+            lost = [name for name in others if old[name]]
             check_left(self._connection, self._dictionary, table, SENT, new, lost)
-            operation = operation if values != kept else None
+            operation = "update" if new.to_pylist() != before.to_pylist() else None
         if operation is None or change.dry_run:
             return RowChanged(load_id, operation, was, after)
-        if kept is None:
-            add_rows(self._connection, table, SENT, by, new)
-        else:
-            change_rows(self._connection, table, SENT, by, new)
+        put = add_rows if operation == "insert" else change_rows
+        put(self._connection, table, SENT, by, new)
         for name in others:
-            self._give_up(table, name, kept[name] if kept else None)
-            if values[name] is not None:
-                self._keys.add((table.name, name), [values[name]])
+            self._keys.remove((table.name, name), old[name])
+            self._keys.add((table.name, name), values[name])
         return RowChanged(load_id, operation, was, after)
-
-    def _give_up(self, table: Table, name: str, value: Any) -> None:
-        if value is not None:
-            self._keys.remove((table.name, name), [value])
-
-
-def _unique(table: Table) -> list[str]:
-    return [column.name for column in table.columns if column.is_unique]
 
 
 def missing(table: Table, key: Any) -> NotFound:

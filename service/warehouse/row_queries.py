@@ -11,7 +11,7 @@ from service.dictionary import Column, Table
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted
 from service.errors import BadRequest, shortened
-from service.warehouse.row_filters import RowFilter, column_named, read_filter, split
+from service.warehouse.row_filters import RowFilter, check_number, column_named, read_filter, split
 from service.warehouse.row_order import LISTED, RowOrder
 from service.warehouse.stored_rows import RowPage, documents_of, shown
 
@@ -65,6 +65,7 @@ class RowQuery:
                 raise BadRequest(f"the parameter {name} is there twice", parameter=name)
             else:
                 said[name] = text
+        check_number(filters)
         order = RowOrder.read(table, said.get(ORDER))
         return cls(table, tuple(filters), order, _selected(table, said.get(SELECT)))
 

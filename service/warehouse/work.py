@@ -13,6 +13,7 @@ from service.engines.engine import Connection
 from service.errors import KeyReused
 from service.judge.admission import Verdict
 from service.judge.batch import Batch
+from service.judge.kept_out import payload_to_keep
 from service.judge.key_index import KeyIndex
 from service.ops import records
 from service.ops.stored_counts import (
@@ -180,7 +181,7 @@ class Group:
                     table_name=load.table_name,
                     source=load.source,
                     position=position,
-                    payload=batch.payload(position),
+                    payload=payload_to_keep(batch, position, violations),
                     violations=in_json(violations),
                     rejected_at=load.finished_at or utc_now(),
                     is_text=batch.rows is not None and batch.rows.from_text,

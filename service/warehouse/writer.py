@@ -33,10 +33,12 @@ from service.engines.sql import core, count_rows
 from service.errors import KeyReused, Problem, Unavailable
 from service.judge.admission import Verdict, admit, admit_all
 from service.judge.batch import Batch
+from service.judge.kept_out import without_erased
 from service.judge.key_index import KeyIndex
 from service.judge.micro_batches import SMALL
 from service.ops import records
 from service.ops.changes import listener_of
+from service.ops.erased_rows import ErasedKeys
 from service.ops.replays import record
 from service.ops.stored_counts import stored_counts
 from service.outbox.content import loads_of
@@ -94,6 +96,8 @@ class Writer:
         self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
         self._stopping = False
         self._lost = False  # whether the connection is of no use any more
+        self.erased = ErasedKeys()  # what was erased, and is kept out
+        self._erased_outdated = True
         self._uncounted = False  # whether more is committed than the journal has been told
         self._taking = threading.Lock()  # so that nothing is queued behind the end
         self._left_over: Work | None = None
@@ -162,15 +166,15 @@ class Writer:
     def change(
         self,
         function: Callable[[Connection, KeyIndex], T],
-        table: str,
+        *tables: str,
         idempotency: Idempotency | None = None,
         render: Callable[[T], records.AnswerRecord] | None = None,
     ) -> "Future[T | StoredAnswer]":
-        """As `run_once`, of a few rows of a table: the function adds and removes their keys in the
+        """As `run_once`, of a few rows of tables: the function adds and removes their keys in the
         layer that it is given, and no others are read anew.
         """
         return self._run(
-            WriterTask(function, (table,), keeps_keys=True, idempotency=idempotency, render=render)
+            WriterTask(function, tables, keeps_keys=True, idempotency=idempotency, render=render)
         )
 
     def run_once(
@@ -189,6 +193,10 @@ class Writer:
         """Raises RowsMissing when nothing is to be written until an operator has decided."""
         if self.losses:
             raise self.losses.problem()
+
+    def erased_changed(self) -> None:
+        """Has it read anew what was erased; call within a task."""
+        self._erased_outdated = True
 
     def may_have_grown(self, table: str) -> None:
         """Has the keys of `table` read anew if rows were added to it; call with `lock` held."""
@@ -338,6 +346,9 @@ class Writer:
         if self._uncounted:
             self.journal.note(stored_counts(self._connection))
             self._uncounted = False
+        if self._erased_outdated:
+            self.erased = ErasedKeys.read(self._connection)
+            self._erased_outdated = False
         if self._grown:
             known = self.keys.counts()
             self._stale |= {
@@ -397,7 +408,12 @@ class Writer:
 
     def _answers(self, inserts: Sequence[Insert], group: Group) -> list[Answer]:
         """As if one came after the other; most often all that is asked for can be done at once."""
-        usual = all(insert.is_usual and self._judges_like(insert.batches[0]) for insert in inserts)
+        usual = all(
+            insert.is_usual
+            and self._judges_like(insert.batches[0])
+            and insert.batches[0].table.name not in self.erased.hashes
+            for insert in inserts
+        )
         if not (usual and admit_all([insert.batches[0] for insert in inserts], group.keys)):
             return [self._answer(insert, group) for insert in inserts]
         return [
@@ -428,7 +444,7 @@ class Writer:
 
     def _decide(self, insert: Insert, group: Group) -> Outcome:
         own = KeyIndex(self.dictionary, base=group.keys)
-        verdicts = [admit(batch, own) for batch in insert.batches]
+        verdicts = [admit(without_erased(batch, self.erased), own) for batch in insert.batches]
         if insert.replay:
             find_present(self._connection, verdicts[0], insert.replay)
         refused = insert.strict and any(verdict.rejected for verdict in verdicts)

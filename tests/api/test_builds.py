@@ -1,25 +1,12 @@
 """Builds by dbt, asked of the service."""
 
-import time
 from datetime import datetime
 
 import pytest
 
-from tests.support.answers import is_problem
-from tests.support.workers import PAUSE
+from tests.support.answers import ended, is_problem
 
 pytestmark = pytest.mark.slow
-
-
-def ended(client, href):
-    """The build when it has ended; asks until it has."""
-    until = time.monotonic() + 120
-    while time.monotonic() < until:
-        build = client.get(href).json()
-        if build["status"] not in ("queued", "running"):
-            return build
-        PAUSE(0.1)
-    raise AssertionError("the build does not end")
 
 
 def test_a_build_is_followed_to_its_end(client):

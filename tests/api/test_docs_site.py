@@ -15,10 +15,9 @@ import pytest
 
 from service.runtime.settings import Settings
 from tests.support import parsed
-from tests.support.answers import is_problem
+from tests.support.answers import ended, is_problem
 from tests.support.contract import Contract
 from tests.support.services import serving_by, settings_in
-from tests.support.workers import PAUSE
 
 SITE = "/dictionary/dbt"
 SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
@@ -117,9 +116,7 @@ def test_after_a_build_it_is_made_anew(client: httpx.Client, page: httpx.Respons
     client.post("/v1/tables/jobs/rows", json=[{"id": 9002, "job": "Glazier"}])
     assert client.get(SITE).headers["etag"] == page.headers["etag"]
     build = client.post("/v1/builds").headers["location"]
-    while (status := client.get(build).json()["status"]) in ("queued", "running"):
-        PAUSE(0.1)
-    assert status == "done"
+    assert ended(client, build)["status"] == "done"
     anew = client.get(SITE)
     assert anew.headers["etag"] != page.headers["etag"]
     _, catalog = artefacts(anew.text)

@@ -16,7 +16,7 @@ import zstandard
 from service.dbt import landing
 from service.formats.csv.detection import detect_dialect
 from service.runtime.settings import Settings
-from tests.support.answers import all_pages, files_in, is_problem
+from tests.support.answers import all_pages, ended, files_in, is_problem
 from tests.support.projects import Project
 from tests.support.services import client_of
 from tests.support.uploads import HEADER, MOMENT, counts, followed, hires, kinds_of_lines, send
@@ -241,12 +241,12 @@ def test_a_load_by_another_dictionary_than_the_services_fails(tmp_path: Path, se
 
 def test_inserts_and_builds_go_on_while_files_are_loaded(client: httpx.Client) -> None:
     refused: list[str] = []
-    ended = threading.Event()
+    over = threading.Event()
 
     def insert() -> None:
         number = 900_000
         with client_of(client.base_url) as other:
-            while not ended.is_set():
+            while not over.is_set():
                 row = {
                     "id": number,
                     "name": "L",
@@ -268,13 +268,11 @@ def test_inserts_and_builds_go_on_while_files_are_loaded(client: httpx.Client) -
         build = client.post("/v1/builds").json()["href"]
         loads = [followed(client, each) for each in taken]
     finally:
-        ended.set()
+        over.set()
         thread.join()
     assert refused == []
     assert [counts(load) for load in loads] == [(5_000, 5_000, 0, 0)] * 3
-    while client.get(build).json()["status"] in ("queued", "running"):
-        PAUSE(0.1)
-    assert client.get(build).json()["status"] == "done"
+    assert ended(client, build)["status"] == "done"
 
 
 def test_a_service_that_ends_leaves_its_warehouse_to_dbt(project_of_one: Project) -> None:

@@ -2,7 +2,6 @@
 
 import io
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 
 from service.runtime.settings import Settings
 from tests.support import CHECKOUT
+from tests.support.answers import ended
 from tests.support.door import found as violations
 from tests.support.services import serving, settings_in
 
@@ -61,12 +61,7 @@ def load(client: httpx.Client, table: str, content: bytes, **said: Any) -> Outco
     if taken.status_code != 202:
         assert taken.status_code < 500, taken.text
         return Outcome(refused=taken.json()["detail"])
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        found = client.get(taken.json()["href"]).json()
-        if found["status"] != "running":
-            break
-        time.sleep(0.01)
+    found = ended(client, taken.json()["href"])
     if found["status"] != "done":
         return Outcome(refused=str(found.get("message") or found))
     kept_out = {

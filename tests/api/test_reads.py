@@ -13,9 +13,9 @@ import zstandard
 
 from service.console.static_files import static_url
 from service.runtime.settings import Settings
+from tests.support.answers import ended
 from tests.support.contract import Contract, operations
 from tests.support.services import client_of, serving_by, settings_in
-from tests.support.workers import PAUSE
 
 # They are never the same twice: what counts goes on counting, a form has a token of its own, and
 # an audit says when it was.
@@ -77,8 +77,7 @@ def _one_of_everything(client: httpx.Client) -> Any:
     assert [answer.status_code for answer in created] == [201] * len(created)
     build = post("/v1/builds").json()["build_id"]
     client.delete(f"/v1/builds/{build}")
-    while client.get(f"/v1/builds/{build}").json()["status"] in ("queued", "running"):
-        PAUSE(0.05)  # its end outdates dbt's docs
+    ended(client, f"/v1/builds/{build}")  # which outdates dbt's docs
     created.append(post("/v1/keys", json={"name": "boss", "role": "operator"}))
     client.headers["X-API-Key"] = created[-1].json()["key"]
     known = {

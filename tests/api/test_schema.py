@@ -11,10 +11,10 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from service.api.http.describing import description_of
 from service.app import create_app
 from service.console.static_files import static_url
+from tests.support.answers import ended
 from tests.support.contract import operations
 from tests.support.projects import Project
 from tests.support.services import serving
-from tests.support.workers import PAUSE
 
 JSON = {"Content-Type": "application/json"}
 TABLES = ("departments", "jobs", "hired_employees")
@@ -345,7 +345,6 @@ def test_it_follows_the_dictionary_that_a_build_takes_up(tmp_path):
         )
         project.change("jobs", "length: 255", "length: 60")
         href = client.post("/v1/builds").json()["href"]
-        while client.get(href).json()["status"] in ("queued", "running"):
-            PAUSE(0.1)
+        ended(client, href)
         job = client.get("/schema").json()["components"]["schemas"]["JobsRow"]["properties"]["job"]
         assert job["maxLength"] == 60

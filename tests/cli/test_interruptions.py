@@ -15,6 +15,7 @@ from service.doors.replay_changes import ReplayTry
 from service.errors import Conflict
 from service.gate import Gate
 from service.ops.rejection_filters import RejectionFilter
+from tests.support.answers import ended
 from tests.support.commands import COMMAND, environment
 from tests.support.nursery import nursery
 from tests.support.workers import PAUSE
@@ -61,12 +62,6 @@ def jobs(tmp_path):
     path = tmp_path / "jobs.csv"
     path.write_text("id,job\n9001,Smith\n")
     return path
-
-
-def ended(client, href):
-    while (found := client.get(href).json())["status"] in ("queued", "running"):
-        PAUSE(0.05)
-    return found
 
 
 def test_a_load_goes_on_or_is_cancelled_as_one_wants(at_terminal, client, jobs):

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.console.pages import followed, number
+from service.console.pages import number
 from service.dictionary.rule_words import ROW_VIOLATIONS
 from service.dictionary.rules import KINDS
 from tests.support.answers import is_problem
@@ -257,27 +257,6 @@ def test_who_uses_it_is_told_and_no_address_that_is_none_is_followed(
     assert (board["type"], board["made_of"]) == ("dashboard", ["things_by_shift"])
     assert "The board of shifts" in pages["/dictionary"].text
     assert not [link for _, link in pages["/dictionary"].links if "alert" in link]
-
-
-@pytest.mark.parametrize(
-    ("url", "link"),
-    [
-        ("https://example.org/a?b=1#c", "https://example.org/a?b=1#c"),
-        ("http://127.0.0.1:8000/v1/reports/x?year=2021", "/v1/reports/x?year=2021"),
-        ("http://localhost:8000", "/"),
-        ("/schema", "/schema"),
-        ("//example.org/x", None),
-        ("javascript:alert(1)", None),
-        ("data:text/html,x", None),
-        ("example.org", None),
-        ("http://[::1", None),
-        ("http://[::1]:8000/x", "/x"),
-        ("", None),
-        (None, None),
-    ],
-)
-def test_a_link_leads_to_the_web_or_here(url: str | None, link: str | None) -> None:
-    assert followed(url) == link
 
 
 def test_what_the_yaml_says_is_text_and_never_markup(

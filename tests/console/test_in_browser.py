@@ -12,7 +12,8 @@ HIRES = "/tables/hired_employees"
 PAGES = (
     *("/", "/loads", "/backups", "/builds", "/schema", "/audit", "/trail", "/keys"),
     *("/dictionary/", "/dictionary/hired_employees", "/login", "/nothing"),
-    *("/tables", HIRES, f"{HIRES}/rows", f"{HIRES}/rows/3", f"{HIRES}/insert", "/rejections"),
+    *("/tables", HIRES, f"{HIRES}/rows", f"{HIRES}/rows?name=is.null", f"{HIRES}/rows/3"),
+    *(f"{HIRES}/rows/3?_edit=true", f"{HIRES}/insert", "/rejections", "/hooks"),
     *("/reports/", "/reports/hires_by_quarter", "/reports/departments_above_mean?year=2021"),
     *("/reports/hires_over_time", "/reports/rejections_by_rule_and_day", "/reports/nothing"),
 )
@@ -29,12 +30,18 @@ def url_of(client: httpx.Client) -> str:
     return str(client.base_url).rstrip("/")
 
 
+def pages_of_entries(client: httpx.Client) -> list[str]:
+    """The pages of a load that kept rows out, and of one of those rows."""
+    rejected = client.get("/v1/rejections?table=hired_employees&limit=1").json()["rejections"][0]
+    return [f"/loads/{rejected['load_id']}", f"/rejections/{rejected['rejection_id']}"]
+
+
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
 def test_no_page_has_a_serious_fault_or_is_wider_than_the_window(browser, reader, scheme, width):
     options = {"color_scheme": scheme, "viewport": {"width": width, "height": 740}}
     with watched(browser, url_of(reader), **options) as context:
         page = context.new_page()
-        for path in PAGES:
+        for path in (*PAGES, *pages_of_entries(reader)):
             page.goto(path)
             assert fits(page), path
             assert serious(page) == [], path

@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from tests.support import parsed
+from tests.support.answers import looks
 from tests.support.pages import HTML, checked, links_with, seen, sent, token_of
 from tests.support.services import serving, settings_in
 from tests.support.uploads import HEADER, MOMENT, hires
-from tests.support.workers import PAUSE
 
 INSERT = "/tables/hired_employees/insert"
 # With names that are nearly those of the columns, in another order, and a column too many.
@@ -62,10 +62,10 @@ def pasted(client: httpx.Client, text: str) -> str:
 
 def settled(client: httpx.Client, place: str):
     """The page of a draft when nothing runs any more."""
-    while "<progress" in (page := seen(client, place)).html:
-        state = client.get(f"{place}/state", headers=HTML)
-        assert state.status_code == 200
-        PAUSE(0.1)
+    for _ in looks():
+        if "<progress" not in (page := seen(client, place)).html:
+            break
+        assert client.get(f"{place}/state", headers=HTML).status_code == 200
     assert 'hx-trigger="every' not in page.html
     return page
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from dbt.adapters.events.types import SQLQuery, SQLQueryStatus
+from dbt.clients import jinja as jinja_of_dbt
 from dbt.context import macros as macros_of_dbt
 from dbt.events.types import JinjaLogInfo, JinjaLogWarning, LogStartLine
 from dbt_common.clients import agate_helper, jinja
 from dbt_common.events import base_types
 from dbt_common.events.event_manager_client import get_event_manager
 from dbt_common.events.functions import fire_event, warn_or_error
+from dbt_common.exceptions import DbtRuntimeError
 from dbt_common.exceptions.events import EventCompilationError
 
 from service.dbt import shortcuts
@@ -95,6 +97,25 @@ def _macros(namespace):
 
 def _id(macro):
     return macro and macro.macro.unique_id
+
+
+def test_a_macro_is_made_once_and_sees_its_context_as_it_is_when_it_is_called():
+    sql = "{% macro same(a) %}{{ a }}{{ b }}{{ range(c | default(1)) | list }}{% endmacro %}"
+    macro: Any = SimpleNamespace(
+        name="same", package_name="own", unique_id="macro.own.same", macro_sql=sql
+    )
+    context: dict[str, Any] = {"b": 2}
+    stack = jinja_of_dbt.MacroStack()
+    theirs = jinja_of_dbt.MacroGenerator(macro, context, None, stack)
+    builder = macros_of_dbt.MacroNamespaceBuilder("root", "own", stack, INTERNAL)
+    ours: Any = builder.build_namespace({"own": {"same": macro}}, context)["same"]
+    for changed in ({}, {"b": 3}, {"c": 2}, {"range": lambda number: [number, number]}):
+        context.update(changed)
+        assert ours(1) == theirs(1)
+    assert ours.get_macro() is ours.get_macro()
+    with pytest.raises(DbtRuntimeError) as told:
+        ours(1, 2, 3)
+    assert "takes not more than 1 argument" in str(told.value)
 
 
 @pytest.mark.parametrize("texts", [(), ("a",), ("a", "b")])

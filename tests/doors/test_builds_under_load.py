@@ -28,7 +28,7 @@ from tests.support.workers import PAUSE
 pytestmark = pytest.mark.slow
 
 BUILDS, NEW, RACED = 3, 300, 60
-BREATH = 0.02  # seconds between two inserts of a client: some for each node of a build
+BREATH = 0.05  # seconds between two inserts of a client: some for each table of a build
 LIVE, HIRES = "live", "/v1/tables/hired_employees/rows"
 
 

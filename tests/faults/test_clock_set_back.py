@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from service.runtime.settings import Settings
+from tests.support.answers import ended
 from tests.support.processes import Service
-from tests.support.workers import PAUSE
 
 pytestmark = pytest.mark.slow
 JOBS = "/v1/tables/jobs"
@@ -118,15 +118,13 @@ def _the_other_work_goes_on(client: httpx.Client, backup_id: str) -> None:
     content, kind = "id,job\n9201,of a file\n", {"Content-Type": "text/csv"}
     load = client.post(f"{JOBS}/files", content=content, headers=kind).json()["href"]
     for path in (href, load):
-        while (said := client.get(path).json())["status"] in ("queued", "running"):
-            PAUSE(0.1)
+        said = ended(client, path)
         assert said["status"] == "done", said
     restored = client.post(f"{JOBS}/restore", json={"backup_id": backup_id})
     assert restored.status_code == 200, restored.text
     assert restored.json()["removed"] == 2  # what came in after the backup, by whichever clock
     build = client.post("/v1/builds").json()["href"]  # whose data tests look at the books
-    while (said := client.get(build).json())["status"] in ("queued", "running"):
-        PAUSE(0.1)
+    said = ended(client, build)
     assert said["status"] == "done", said
     kinds = {each["kind"] for each in client.get("/v1/backups").json()["backups"]}
     assert "scheduled" not in kinds  # its moment has not come

@@ -13,11 +13,10 @@ import pytest
 from service.engines.duckdb import Database, as_problem
 from service.errors import NoSpace
 from service.runtime.settings import Settings
-from tests.support.answers import is_problem
+from tests.support.answers import ended, is_problem
 from tests.support.disks import SmallDisk, small_disk
 from tests.support.processes import Service
 from tests.support.services import settings_in
-from tests.support.workers import PAUSE
 
 pytestmark = pytest.mark.slow
 MB = 1_000_000
@@ -72,11 +71,7 @@ class Client:
 
     def loaded(self, load_id: str) -> dict[str, object]:
         """How a load has ended."""
-        load: dict[str, object] = {"status": "running"}
-        while load["status"] == "running":
-            PAUSE(0.1)
-            load = self.client.get(f"/v1/loads/{load_id}").json()
-        return load
+        return ended(self.client, f"/v1/loads/{load_id}")
 
     def is_ready(self) -> bool:
         return self.client.get("/health/ready").status_code == 200

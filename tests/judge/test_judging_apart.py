@@ -1,6 +1,7 @@
 """Large bodies are judged by a process of their own: alike, and by the service where it is gone."""
 
 import asyncio
+import dataclasses
 import os
 import select
 import signal
@@ -12,11 +13,13 @@ from typing import Any, TypeVar
 import msgspec
 import pytest
 
+from service.dictionary import Column, Table
 from service.errors import MalformedBody, WrongNumberOfRows
 from service.formats.bodies.body_rows import rows_of
 from service.judge.batch import Batch
 from service.judge.columns import key_columns
 from service.judge.judge import Judge
+from service.judge.process.frames import as_told
 from service.judge.process.process_client import WORTH, WorkerProcess, cores
 from service.runtime.settings import Settings
 from tests.support.door import counts
@@ -111,6 +114,16 @@ def test_it_finds_what_the_service_finds():
 
     for (body, kind), there in zip(sent, apart(all_of_them), strict=True):
         assert told(there) == told(known["notes"].judge(rows_of(body, kind)))
+
+
+def test_it_is_told_a_dictionary_that_no_other_thread_changes_meanwhile():
+    notes = judges()["notes"].table
+    worked_out = [notes.fingerprint, notes.column_names, notes.columns[0].required]
+    told = as_told(notes)
+    assert all(worked_out)
+    assert told == notes
+    for copy, fields in ((told, Table), *((each, Column) for each in told.columns)):
+        assert vars(copy).keys() == {field.name for field in dataclasses.fields(fields)}
 
 
 def test_it_is_our_own_program_whatever_folder_it_is_started_in(

@@ -13,13 +13,12 @@ import pytest
 
 from service.runtime.locations import Location
 from service.runtime.settings import Settings
-from tests.support.answers import is_problem
+from tests.support.answers import ended, is_problem
 from tests.support.contract import Contract
 from tests.support.lakes import ReadLake, Row, read_lake
 from tests.support.services import copied, serving_by
 from tests.support.stores import Place
 from tests.support.uploads import followed, send
-from tests.support.workers import PAUSE
 
 TABLES = ("departments", "jobs", "hired_employees")
 BOOKS = ("loads", "rejections", "replays")
@@ -197,10 +196,7 @@ def test_what_a_line_of_a_file_was_rejected_for_may_be_settled_by_another(fed: F
 
 
 def _built(client: httpx.Client) -> dict[str, Any]:
-    href = client.post("/v1/builds").json()["href"]
-    while (build := client.get(href).json())["status"] in ("queued", "running"):
-        PAUSE(0.1)
-    return dict(build)
+    return ended(client, client.post("/v1/builds").json()["href"])
 
 
 def test_the_feed_over_http_is_the_lake_and_then_the_outbox(fed: Fed) -> None:

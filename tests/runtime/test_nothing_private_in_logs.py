@@ -9,8 +9,8 @@ import pytest
 
 from service.access import keys_file
 from service.runtime.settings import Settings
+from tests.support.answers import ended
 from tests.support.processes import Service
-from tests.support.workers import PAUSE
 
 pytestmark = pytest.mark.slow
 PRIVATE = "Zacharias Private"  # in every body
@@ -75,9 +75,7 @@ def _load(client: httpx.Client) -> None:
     """A file whose load fails: by the index, again."""
     lines = f"id,job\n9003,{PRIVATE}\n{PRIVATE},x\n"
     href = client.post(f"{JOBS}/files", content=lines, headers=CSV).json()["href"]
-    while (load := client.get(href).json())["status"] == "running":
-        PAUSE(0.2)
-    assert load["status"] == "failed"
+    assert ended(client, href)["status"] == "failed"
 
 
 def _try_other_keys(url: str, secret: str) -> None:

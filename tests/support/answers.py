@@ -1,11 +1,17 @@
 """What answers say, and what is found in folders."""
 
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import httpx
 
 from service.backups.owner_mark import OWNER
+
+PATIENCE = 120  # seconds
+_pause = Event().wait
 
 
 def all_pages(client: httpx.Client, path: str, member: str, **parameters: Any) -> list[Any]:
@@ -38,3 +44,25 @@ def is_problem(answer: httpx.Response, status: int, slug: str) -> bool:
         and answer.headers["content-type"] == "application/problem+json"
         and said["type"] == f"urn:gatehouse:problem:{slug}"
     )
+
+
+def looks() -> Iterator[None]:
+    """A turn for each look at work that is under way, at ever longer intervals.
+
+    Each look costs the service, which runs in this process, as much as it costs the test.
+    """
+    until, pause = time.monotonic() + PATIENCE, 0.02
+    while time.monotonic() < until:
+        yield
+        _pause(pause)
+        pause = min(1.5 * pause, 0.5)
+    raise AssertionError("it does not end")
+
+
+def ended(client: httpx.Client, href: str) -> dict[str, Any]:
+    """A build, a load or a task, when it has ended."""
+    for _ in looks():
+        found: dict[str, Any] = client.get(href).json()
+        if found["status"] not in ("queued", "running"):
+            break
+    return found

@@ -5,8 +5,9 @@ takes 2 s more than the next, since dbt makes its classes and templates when the
 Each process is one of its own all the same: with its arguments, its environment, its exit code, its
 pipes.
 
-Run as a program (`python -m tests.support.nursery DESCRIPTOR FOLDER`), this is the process that is
-forked; what dbt has read is kept in the folder.
+All processes of a test run share the one that is forked. It is started when it is asked for first,
+by the first process of the run, and ends with that. Run as a program (`python -m
+tests.support.nursery DESCRIPTOR`), this module is it.
 """
 
 import atexit
@@ -15,13 +16,14 @@ import gc
 import importlib
 import json
 import os
+import selectors
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing import resource_tracker, util
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
@@ -50,12 +52,15 @@ class Child:
         self._link = link
         self.pid = int(self._told.readline())
         self.returncode: int | None = None
+        self.seconds = 0.0  # of CPU, once it has ended
 
     def wait(self, timeout: float | None = None) -> int:
         """Its exit code, negative for a signal; raises TimeoutError."""
         if self.returncode is None:
             self._link.settimeout(timeout)
-            self.returncode = int(self._told.readline())
+            code, seconds = self._told.readline().split()
+            self.returncode, self.seconds = int(code), float(seconds)
+            ended.append(self.seconds)
             self._told.close()
             self._link.close()
         return self.returncode
@@ -74,18 +79,10 @@ class Child:
 
 
 class Nursery:
-    """The process that is forked, from here."""
+    """The process that is forked, as all processes of the run reach it."""
 
-    def __init__(self) -> None:
-        self._control, theirs = socket.socketpair()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(theirs.fileno()), str(parsed.folder or "")],
-            cwd=CHECKOUT,
-            env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
-            pass_fds=[theirs.fileno()],
-        )
-        theirs.close()
-        self.pid = self._process.pid
+    def __init__(self, address: str) -> None:
+        self._address = address
 
     def run(
         self,
@@ -99,11 +96,11 @@ class Nursery:
         # dbt's static parser has threads, and waits for them for ever where it was forked.
         own = {**environ, "DBT_STATIC_PARSER": "false"}
         said = {"code": code, "arguments": [*arguments], "environ": own}
-        link, theirs = socket.socketpair()
-        with theirs:
-            socket.send_fds(self._control, [b"!"], [theirs.fileno()])
+        said |= {"cwd": str(cwd or Path.cwd()), "kept": str(parsed.folder or "")}
+        link = socket.socket(socket.AF_UNIX)
+        link.connect(self._address)
         socket.send_fds(link, [b"!"], streams)
-        link.sendall(json.dumps({**said, "cwd": str(cwd or Path.cwd())}).encode() + b"\n")
+        link.sendall(json.dumps(said).encode() + b"\n")
         return Child(link)
 
     def capture(
@@ -129,51 +126,95 @@ class Nursery:
                 each.seek(0)
             return ended, out.read(), err.read()
 
+
+class Keeper:
+    """Starts that process once someone asks for it, in the first process of a run; closes it."""
+
+    def __init__(self) -> None:
+        self.address = f"\0gatehouse-nursery-{os.getpid()}"  # of no file
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(self.address)
+        self._listener.listen()
+        self._over, self._ours = socket.socketpair()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._wait, name="nursery", daemon=True)
+        self._thread.start()
+
+    def _wait(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            for each in (self._listener, self._over):
+                selector.register(each, selectors.EVENT_READ)
+            if self._over in {key.fileobj for key, _ in selector.select()}:
+                return
+        number = self._listener.fileno()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__, str(number)],
+            cwd=CHECKOUT,
+            env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+            stdin=subprocess.PIPE,  # at whose end it ends, however this process did
+            pass_fds=[number],
+        )
+
     def close(self) -> None:
         """Ends it; what it has brought forth goes on."""
-        self._control.close()
-        self._process.wait()
+        self._ours.close()
+        self._thread.join()
+        self._listener.close()
+        self._over.close()
+        if self._process and self._process.stdin:
+            self._process.stdin.close()
+            self._process.wait()
 
 
-_one: list[Nursery] = []
+ended: list[float] = []  # CPU seconds of each child that this process has waited for
+address: str | None = None  # said by the first process of the run
 
 
 def nursery() -> Nursery:
-    """That of this process, which is started when it is asked for first."""
-    if not _one:
-        _one.append(Nursery())
-    return _one[0]
-
-
-def all_of_them() -> list[Nursery]:
-    """That of this process, if it was asked for."""
-    return _one
-
-
-def close() -> None:
-    """Ends that of this process, if there is one."""
-    while _one:
-        _one.pop().close()
+    """That of this run."""
+    assert address, "the run has no nursery"
+    return Nursery(address)
 
 
 # In the process that is forked.
 
 
-def _serve(control: socket.socket) -> None:
+def _serve(listener: socket.socket) -> None:
     """Forks for each who asks, until the one who started it is gone."""
     for name in IMPORTED:
         importlib.import_module(name)
-    _build_once()
-    gc.collect()
-    gc.freeze()  # else each child looks through it all, and has to copy it for that
-    while links := socket.recv_fds(control, 1, 1)[1]:
-        with socket.socket(fileno=links[0]) as link:
+    for link in _links(listener):
+        with link:
+            said, streams = _received(link)
+            if parsed.folder is None:  # the first
+                parsed.folder = Path(said["kept"])
+                _build_once()
+                gc.collect()
+                gc.freeze()  # else each child looks through it all, and has to copy it for that
             if not os.fork():
-                control.close()
-                _watch(link)
+                listener.close()
+                _watch(link, said, streams)
+            for descriptor in streams:
+                os.close(descriptor)
         with contextlib.suppress(ChildProcessError):  # those that watch and have ended
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
+
+
+def _links(listener: socket.socket) -> Iterator[socket.socket]:
+    """A link to each who asks, until there is an end of what is read from stdin."""
+    with selectors.DefaultSelector() as selector:
+        for each in (listener, sys.stdin):
+            selector.register(each, selectors.EVENT_READ)
+        while [key.fileobj for key, _ in selector.select()] == [listener]:
+            yield listener.accept()[0]
+
+
+def _received(link: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """What is asked for, and descriptors 0 to 2."""
+    _, streams, _, _ = socket.recv_fds(link, 1, STREAMS)
+    with link.makefile("rb") as message:
+        return json.loads(message.readline()), streams
 
 
 def _build_once() -> None:
@@ -201,11 +242,8 @@ def _build_once() -> None:
     resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]
 
 
-def _watch(link: socket.socket) -> None:
-    """Forks once more, says which process that is and how it ended."""
-    _, streams, _, _ = socket.recv_fds(link, 1, STREAMS)
-    with link.makefile("rb") as message:
-        said = json.loads(message.readline())
+def _watch(link: socket.socket, said: dict[str, Any], streams: Sequence[int]) -> None:
+    """Forks once more, says which process that is, how it ended and what CPU time it took."""
     if not (pid := os.fork()):
         link.close()
         _become(said, streams)
@@ -213,8 +251,9 @@ def _watch(link: socket.socket) -> None:
         os.close(descriptor)
     with contextlib.suppress(BrokenPipeError):
         link.sendall(b"%d\n" % pid)
-        status = os.waitpid(pid, 0)[1]
-        link.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
+        _, status, used = os.wait4(pid, 0)
+        seconds = used.ru_utime + used.ru_stime
+        link.sendall(b"%d %f\n" % (os.waitstatus_to_exitcode(status), seconds))
     os._exit(0)
 
 
@@ -257,7 +296,6 @@ def _end_with(code: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    parsed.folder = Path(sys.argv[2]) if sys.argv[2] else None
     try:
         _serve(socket.socket(fileno=int(sys.argv[1])))
     except _Done as done:

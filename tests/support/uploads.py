@@ -6,7 +6,7 @@ import duckdb
 import httpx
 
 from service.runtime.settings import Settings
-from tests.support.workers import PAUSE
+from tests.support.answers import looks
 from tests.support.world import everything
 
 Load: TypeAlias = dict[str, Any]
@@ -33,13 +33,13 @@ def send(client: httpx.Client, table: str, content: bytes | str, **said: Any) ->
 def followed(client: httpx.Client, taken: httpx.Response) -> Load:
     """The load when it has ended."""
     assert taken.status_code == 202, taken.text
-    while True:
+    for _ in looks():
         load: Load = client.get(taken.json()["href"]).json()
         assert load["received"] == sum(load[k] for k in ("accepted", "rejected", "already_present"))
         if load["status"] != "running":
-            return load
+            break
         assert load["progress"]["of_bytes"] > 0
-        PAUSE(0.1)
+    return load
 
 
 def books(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:

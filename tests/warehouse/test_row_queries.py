@@ -92,7 +92,7 @@ def written(value: Any) -> str:
 
 
 COMPARED = {"eq": eq, "neq": ne, "gt": gt, "gte": ge, "lt": lt, "lte": le}
-PATTERNS = ["a*", "*", "*b", "A*", "*%*", "é", "*,*", "_", ""]
+PATTERNS = ["a*", "*", "*b", "A*", "*%*", "é", "*,*", "_", "", "**a**b*", "*a*.b*", "a*[*", "***"]
 NAMES = [name for name in KINDS if name != "id"]
 
 
@@ -221,6 +221,31 @@ def test_what_cannot_be_read_is_told_with_its_parameter(items, named):
     with pytest.raises(BadRequest) as told:
         RowQuery.read(TABLE, items)
     assert told.value.members["parameter"] == named
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("operator", ["like", "ilike"])
+def test_a_pattern_of_many_stars_takes_no_longer_than_one_of_few(operator):
+    row = {**row_of(1), "order": "a" * 255}
+    with made([row]) as connection:
+        for end, there in (("*b", 0), ("*a", 1)):  # for SQL's own like, years
+            pattern = f"{operator}.{'*a' * 200}{end}"
+            query = RowQuery.read(TABLE, [("column.order", pattern)])
+            assert count(connection, query, exact=True).rows == there
+
+
+@pytest.mark.parametrize(
+    ("items", "problem"),
+    [
+        ([("id", "gt.1")] * 101, "more than 100 filters"),
+        ([("id", f"in.({','.join(map(str, range(600)))})")] * 2, "more than 1000 values"),
+        ([("column.order", f"like.{'*a' * 501}")], "1000 characters"),
+    ],
+)
+def test_a_query_says_no_more_than_it_can_be_asked(items, problem):
+    with pytest.raises(BadRequest, match=problem):
+        RowQuery.read(TABLE, items)
+    RowQuery.read(TABLE, items[:-1])
 
 
 def test_a_filter_on_a_column_that_is_named_like_a_parameter_is_written_with_column(things):

@@ -80,6 +80,9 @@
 {#- A digest of a text, the same at any time and on any machine. -#}
 {% macro digest(text) -%}{{ return(adapter.dispatch('digest')(text)) }}{%- endmacro %}
 
+{#- The SHA-256 of a text, as 64 hexadecimal digits. -#}
+{% macro sha_256(text) -%}{{ return(adapter.dispatch('sha_256')(text)) }}{%- endmacro %}
+
 {#- A query: the values of a column, a name, that more than one row of a relation has. -#}
 {% macro written_twice(column, relation) -%}{{ return(adapter.dispatch('written_twice')(column, relation)) }}{%- endmacro %}
 

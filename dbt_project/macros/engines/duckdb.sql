@@ -92,6 +92,10 @@
     {{ return('md5(' ~ text ~ ')') }}
 {%- endmacro %}
 
+{% macro duckdb__sha_256(text) -%}
+    {{ return('sha256(' ~ text ~ ')') }}
+{%- endmacro %}
+
 {#- To sort them takes a third of what counting each takes. -#}
 {% macro duckdb__written_twice(column, relation) -%}
     {%- set column = adapter.quote(column) -%}

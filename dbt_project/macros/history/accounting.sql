@@ -1,6 +1,6 @@
 {#- Data test: each landed line is in core or has its exception, the counts of every load add up, those of its file's
     lines too, and the count of the table follows from them. What was landed last is looked at when its load is done, until the table
-    is restored. -#}
+    is restored or rows of it are removed. -#}
 {% test history_accounted_for(model) %}
 {% set name = model.identifier %}
 {% if flags.EMPTY %}{#- of no rows nothing follows -#}
@@ -41,7 +41,7 @@ where
             and not exists (
                 select 1 from ops.loads as restores
                 where
-                    restores.kind = 'restore'
+                    (restores.kind = 'restore' or restores.removed > 0)
                     and restores.table_name = '{{ name }}'
                     and restores.number > coalesce(ops.loads.number, 0)
             )

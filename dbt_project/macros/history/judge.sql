@@ -37,8 +37,11 @@
     {% set kept, late, steps = kept_rows(), [], {} %}
     {#- What a line says that is there already. -#}
     {% do steps.update({'present': lines_in_the_table(kept)}) %}
+    {#- What is kept out whatever it says. -#}
+    {% set erased = has_erased() %}
+    {% if erased %}{% do steps.update({'erased': lines_of_erased_rows()}) %}{% endif %}
     {#- What is wrong with a line by itself, or for want of a parent. -#}
-    {% do steps.update({'own': lines_with_own_violations()}) %}
+    {% do steps.update({'own': lines_with_own_violations(erased)}) %}
     {#- The first sound line of each value that is written more than once has it. -#}
     {% for rule in uniques %}
         {% do steps.update({'first_' ~ rule.column: first_sound_lines(rule.column)}) %}
@@ -48,15 +51,19 @@
     {#- What an earlier line says that is accepted. -#}
     {% do steps.update({'repeated': lines_that_repeat(primary_key())}) %}
     {% do steps.update({'there_already': lines_there_already()}) %}
-    {{ return(query_in_steps(steps, rejected_and_present_lines())) }}
+    {{ return(query_in_steps(steps, rejected_and_present_lines(erased))) }}
 {%- endmacro %}
 
-{% macro lines_with_own_violations() -%}
+{% macro lines_with_own_violations(erased) -%}
     {{ violations_by_itself() }}
     {%- for rule in rules_of(model) if rule.kind == 'relationships' %}
     union all
     {{ lines_without_parent(rule) }}
     {%- endfor %}
+    {%- if erased %}
+    union all
+    select line, {{ violation_of_erased() }} as violation from erased
+    {%- endif %}
 {%- endmacro %}
 
 {% macro lines_there_already() -%}
@@ -66,15 +73,23 @@
     where not exists (select 1 from own where own.line = repeated.line)
 {%- endmacro %}
 
-{% macro rejected_and_present_lines() -%}
+{% macro rejected_and_present_lines(erased) -%}
     select line, 'rejected' as state, {{ violations_as_json('violation') }} as violations
     from (
         select * from own
         union all
         select * from taken
     ) as found
-    where not exists (select 1 from there_already where there_already.line = found.line)
+    where
+        not exists (select 1 from there_already where there_already.line = found.line)
+        {%- if erased %}
+        and not exists (select 1 from erased where erased.line = found.line)
+        {%- endif %}
     group by line
+    {%- if erased %}
+    union all
+    select line, 'rejected' as state, {{ violations_of_erased() }} as violations from erased
+    {%- endif %}
     union all
     select line, 'already_present' as state, '[]' as violations from there_already
 {%- endmacro %}

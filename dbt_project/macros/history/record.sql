@@ -11,6 +11,9 @@
         {{ record_rejections(line_as_written(load[1], fromjson(load[2]))) }};
         {{ record_counts() }};
         {{ record_state() }}
+        {% if has_erased() %};
+        {{ blank_erased_lines() }}
+        {% endif %}
     {% endif %}
     {% endset %}
     {{ statements(body) }}
@@ -65,9 +68,12 @@
             load.source,
             load.behind,
             exceptions.line,
-            lines._payload as payload,
+            case
+                when exceptions.violations = {{ violations_of_erased() }} then '{}'
+                else lines._payload
+            end as payload,
             exceptions.violations,
-            lines._raw as raw
+            case when exceptions.violations != {{ violations_of_erased() }} then lines._raw end as raw
         from {{ exceptions_of_lines() }} as exceptions
         inner join (
             -- By itself: a table's column may be called as one of the others is.

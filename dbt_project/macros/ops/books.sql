@@ -92,6 +92,23 @@
     'actor': 'varchar',
 }) }};
 {{ number_rows('ops.changes', 'changed_at') }}
+
+-- One row per row that was erased: what it was is kept nowhere, and its key as a hash with the secret, so that it is known
+-- when it comes again. service/ops/erased_rows.py hashes.
+{{ make_table('ops.erased', {
+    'table_name': 'varchar not null',
+    'key_hash': 'varchar not null',
+    'erased_at': 'timestamp not null',
+    'reason': 'varchar',
+    'actor': 'varchar',
+    'load_id': 'varchar not null',
+}, key=['table_name', 'key_hash']) }};
+{{ make_table('ops.erasure_secret', {
+    'only_row': 'boolean not null check (only_row)',
+    'secret': 'varchar not null',
+}, key=['only_row']) }};
+insert into ops.erasure_secret (only_row, secret)
+select true, {{ new_id() }} || {{ new_id() }} where not exists (select 1 from ops.erasure_secret);
 {% endif %}
 
 -- One row per file that the service is asked to load, until it has. `behind` is the last line that was

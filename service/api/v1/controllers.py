@@ -8,6 +8,7 @@ from service.api.v1.copies import CopyController
 from service.api.v1.dictionary import DictionaryController
 from service.api.v1.differences import DifferenceController
 from service.api.v1.docs_site import DocsSiteController
+from service.api.v1.erasures import ErasureController
 from service.api.v1.facets import FacetController
 from service.api.v1.files import FileController
 from service.api.v1.health import HealthController
@@ -37,6 +38,7 @@ CONTROLLERS = [
     DictionaryController,
     RowController,
     RowHistoryController,
+    ErasureController,
     FacetController,
     FileController,
     LoadController,

@@ -25,12 +25,13 @@ class RestoreRequest(msgspec.Struct, forbid_unknown_fields=True):
     """Which backup; ``latest`` is the newest of the table that was not taken by a restore.
 
     `place` is where to read it: without it the primary place or, where that is away or has lost
-    it, among the copies.
+    it, among the copies. Rows that were erased come back only `with_erased`; else it is refused.
     """
 
     backup_id: str
     dry_run: bool = False
     place: Place | None = None
+    with_erased: bool = False
 
 
 class RestoreSetRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -39,6 +40,7 @@ class RestoreSetRequest(msgspec.Struct, forbid_unknown_fields=True):
     set_id: str
     dry_run: bool = False
     place: Place | None = None
+    with_erased: bool = False
 
 
 class Restored(msgspec.Struct):
@@ -103,7 +105,7 @@ class RestoreController(Controller):
         def response(results: Sequence[RestoreResult]) -> Response[bytes]:
             return _response(_restored(results[0]))
 
-        return await _restore(request, gate, body, backups, asked.dry_run, response)
+        return await _restore(request, gate, body, backups, asked, response)
 
     @post(
         "/restore",
@@ -129,7 +131,7 @@ class RestoreController(Controller):
         def response(results: Sequence[RestoreResult]) -> Response[bytes]:
             return _response(RestoredSet(asked.set_id, [_restored(each) for each in results]))
 
-        return await _restore(request, gate, body, backups, asked.dry_run, response)
+        return await _restore(request, gate, body, backups, asked, response)
 
 
 async def _restore(
@@ -137,11 +139,11 @@ async def _restore(
     gate: Gate,
     body: bytes,
     found_by: Callable[[], Found],
-    dry_run: bool,
+    wanted: RestoreRequest | RestoreSetRequest,
     response: Callable[[Sequence[RestoreResult]], Response[bytes]],
 ) -> Response[bytes]:
     asked = asked_by(request, body)
-    if dry_run:
+    if wanted.dry_run:
         return response(await _planned(gate, await asyncio.to_thread(found_by), actor_of(request)))
     if (before := await answered_before(gate, asked)) is not None:  # its backup may be gone by now
         return before
@@ -152,6 +154,7 @@ async def _restore(
         actor=actor_of(request),
         idempotency=asked,
         render=lambda results: kept(asked, response(results)),
+        with_erased=wanted.with_erased,
     )
     done = await asyncio.wrap_future(begun)
     return again(done) if isinstance(done, StoredAnswer) else response(done)

@@ -41,6 +41,7 @@ GOES_ON = "is all or nothing, and goes on: `gatehouse loads --kind restore` show
     type=click.Choice(["primary", "copy"]),
     help="Read the backup there; without it, the copy only where the primary place fails.",
 )
+@click.option("--with-erased", is_flag=True, help="Bring rows back, too, that were erased.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option(
     "--rows",
@@ -56,6 +57,7 @@ def restore(
     backup_id: str | None,
     set_id: str | None,
     place: str | None,
+    with_erased: bool,
     dry_run: bool,
     rows: int | None,
     yes: bool,
@@ -75,6 +77,8 @@ def restore(
     asked: dict[str, Any] = {"backup_id": backup_id or "latest"} if table else {"set_id": set_id}
     if place:
         asked["place"] = place
+    if with_erased:
+        asked["with_erased"] = True
     with run.connect() as client:
         if dry_run or not yes:
             with following(client, "comparison", "comparing"):

@@ -8,7 +8,7 @@ import msgspec
 from service.dictionary import Table
 from service.errors import MalformedBody, UnsupportedFormat
 from service.formats.bodies.csv_rows import CsvRows
-from service.formats.bodies.fields import Fields, fields_of_json, fields_of_msgpack
+from service.formats.bodies.fields import Fields, tables_of_json, tables_of_msgpack
 from service.formats.bodies.json_rows import JsonRows, NdjsonRows
 from service.formats.bodies.msgpack_rows import MsgpackRows
 from service.formats.bodies.rows_protocol import Rows, decoding
@@ -24,8 +24,8 @@ FORMATS: dict[str, Callable[[bytes], Rows]] = {
 }
 
 MANY: dict[str, tuple[Callable[[bytes], Fields], Callable[[bytes], Rows]]] = {
-    "application/json": (fields_of_json, JsonRows),
-    "application/msgpack": (fields_of_msgpack, MsgpackRows),
+    "application/json": (tables_of_json, JsonRows),
+    "application/msgpack": (tables_of_msgpack, MsgpackRows),
 }
 BINARY = "application/msgpack"  # all others are text
 
@@ -66,7 +66,8 @@ def by_table(body: bytes, content_type: str) -> dict[str, Rows]:
 
     Raises:
         UnsupportedFormat: tables do not come in that format.
-        MalformedBody: the body is not of the format, or names a table twice.
+        MalformedBody: the body is not of the format, or names a table twice, or more than
+            MAX_TABLES.
     """
     name = media_type(content_type)
     if name not in MANY:

@@ -11,16 +11,16 @@ import msgspec
 from service.dictionary import Table
 from service.dictionary.written_values import JsonText
 from service.errors import MalformedBody
-from service.formats.bodies.fields import check_parts
 from service.formats.bodies.rows_protocol import MAX_READ, MalformedRow, check_rows
 from service.formats.bodies.text_bodies import MARK
 from service.formats.csv.dialect import FileField, UnreadableFile, expected_columns
 from service.formats.csv.fitting import Fitting
-from service.formats.csv.matching import Names, field_of, short
+from service.formats.csv.matching import Names, complaint, field_of, short
 from service.formats.csv.opening import SWAPPED
 from service.formats.csv.record_reader import END_OF_FILE, Record, Records
 from service.formats.csv.scan import newline_of
 
+_marks = re.compile(b"(?:%b)*+" % MARK).match  # a body may be nothing but marks
 _blank = re.compile(rb"(?:[ \t\r]*+\n)*+").match  # lines, of which a body may have millions
 
 
@@ -40,15 +40,15 @@ class CsvRows:
         except UnicodeDecodeError as error:
             raise MalformedBody(f"the body is not CSV in UTF-8: {error}") from None
         self._table = table
-        while body.startswith(MARK):
-            body = body.removeprefix(MARK)
+        body = body[_marks(body).end() :]  # type: ignore[union-attr]
         self._is_mac = newline_of(body) == "CR"
         text = body.translate(SWAPPED) if self._is_mac else body
         lines = self._lines(text if text.endswith(b"\n") else text + b"\n")
         first, _ = next(lines, (Record([], None, 0), b""))
         if first.problem:
             raise MalformedBody(f"the header cannot be read: {first.problem}")
-        check_parts(len(first.fields))
+        if problem := complaint(first.fields):
+            raise MalformedBody(f"the header cannot be read: {problem}")
         fields = _fields(first.fields, table)
         self._header = [field.column for field in fields]
         if twice := [name for name, times in Counter(self._header).items() if times > 1]:

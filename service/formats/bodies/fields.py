@@ -5,8 +5,8 @@ has room for.
 """
 
 import re
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Callable, Iterable
+from itertools import count, islice
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ from service.dictionary.written_values import JsonText
 from service.errors import MalformedBody
 
 MAX_PARTS = 1000  # names and values of a row, also nested ones; more would fill the memory
+MAX_TABLES = 1000  # of a body: no dictionary has so many
 TOLD = 100  # fields of a row that are told by name where it should not have them
 DEEPEST = 64  # levels of a row; what is nested more deeply could not be told in an answer
 
@@ -45,6 +46,28 @@ def _field_name(_: type, text: Any) -> FieldName:
 
 fields_of_json = msgspec.json.Decoder(Fields, dec_hook=_field_name).decode
 fields_of_msgpack = msgspec.msgpack.Decoder(Fields, dec_hook=_field_name).decode
+
+
+def tables_of_json(body: bytes) -> Fields:
+    """What a body has for each table it names; raises MalformedBody at one more than MAX_TABLES."""
+    return msgspec.json.Decoder(Fields, dec_hook=_table_names()).decode(body)
+
+
+def tables_of_msgpack(body: bytes) -> Fields:
+    """As `tables_of_json`."""
+    return msgspec.msgpack.Decoder(Fields, dec_hook=_table_names()).decode(body)
+
+
+def _table_names() -> Callable[[type, Any], FieldName]:
+    """Counts the names while they are decoded, so that no more of them fill the memory."""
+    read = count(1)
+
+    def table_name(_: type, text: Any) -> FieldName:
+        if next(read) > MAX_TABLES:
+            raise MalformedBody(f"a body has rows of at most {MAX_TABLES} tables")
+        return FieldName(text)
+
+    return table_name
 
 
 _parts = re.compile(rb'"(?:[^"\\]|\\.)*+"|[,\[{]', re.DOTALL).finditer  # and texts, which hide some

@@ -11,7 +11,7 @@ from service.formats.csv.dialect import (
     UnreadableFile,
 )
 from service.formats.csv.fitting import TEXT, is_readable
-from service.formats.csv.matching import Names, listed
+from service.formats.csv.matching import MAX_NAMES, Names, complaint, listed
 from service.formats.csv.sample import Line, Sample
 
 ROWS = 3  # that are needed to tell that a header has another delimiter than they have
@@ -43,6 +43,7 @@ def find_header(
     if options.header is False or not sample.records:
         return None
     names = Names(expected)
+    _check_names(sample.records[0].fields, names, options)
     found = [
         header
         for i, line in enumerate(sample.records[:SEARCHED])
@@ -67,6 +68,12 @@ def find_header(
     return _of_width(best, sample.width_below(best.place), names)
 
 
+def _check_names(first: Sequence[str], names: Names, options: DialectOptions) -> None:
+    """Raises UnreadableFile where the first line is a header of too much; one that is none may."""
+    if (problem := complaint(first)) and (options.header or names.known(first[:MAX_NAMES])):
+        raise UnreadableFile(f"its header cannot be read: {problem}")
+
+
 def preamble(sample: Sample, header: HeaderLine) -> tuple[int, ...]:
     """The numbers of the lines above a header that are no record: titles, remarks.
 
@@ -87,7 +94,7 @@ def _named(
 ) -> HeaderLine | None:
     """A record as a header, if it names columns and is no row."""
     fields = line.fields or sample.naive(line)
-    if _is_row(fields, expected):
+    if complaint(fields) or _is_row(fields, expected):
         return None
     known = names.known(fields)
     if known and not _has_values(fields, expected):

@@ -22,6 +22,8 @@ from service.formats.csv.fitting import is_readable
 Rows = Sequence[Sequence[str]]
 SHOWN = 12  # names in a message
 LONGEST = 40  # characters of a name in a message
+MAX_NAMES, MAX_NAME = 1000, 1000  # of a header: names, and characters of one
+PUNCTUATION = 20  # characters that two names in one may have besides
 STEPS = 10_000  # that are tried to match columns by their types
 
 
@@ -36,8 +38,13 @@ class Names:
         }
         self._synonyms = {normalised(name): each for each in expected for name in each.synonyms}
 
+        known = (*self._exact, *self._normal, *self._synonyms)
+        self._longest = 2 * max(map(len, known), default=0) + PUNCTUATION
+
     def find(self, name: str) -> tuple[ExpectedColumn | None, str]:
         """The column that goes by a name, and how it was found."""
+        if len(name) > MAX_NAME:
+            return None, ""
         plain, normal = name.strip("\ufeff\xa0 \t"), normalised(name)
         if plain in self._exact:
             return self._exact[plain], BY_NAME
@@ -54,9 +61,20 @@ class Names:
 
     def parted(self, name: str) -> tuple[str, str] | None:
         """A name that is two names between which a delimiter is missing."""
+        if len(name) > self._longest:
+            return None
         cuts = [(name[:i], name[i:]) for i in range(1, len(name))]
         both = [pair for pair in cuts if self.find(pair[0])[0] and self.find(pair[1])[0]]
         return both[0] if len(both) == 1 else None
+
+
+def complaint(names: Sequence[str]) -> str | None:
+    """What is wrong with a header of very many or very long names, of which none is looked up."""
+    if len(names) > MAX_NAMES:
+        return f"it has more than {MAX_NAMES:,} names"
+    if any(len(name) > MAX_NAME for name in names):
+        return f"it has a name of more than {MAX_NAME:,} characters"
+    return None
 
 
 def as_said(said: Sequence[str], width: int, expected: Sequence[ExpectedColumn]) -> list[FileField]:

@@ -1,6 +1,7 @@
 """Bytes of a file, decompressed and in UTF-8, in pieces."""
 
 import codecs
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -170,7 +171,6 @@ def _without(mark: bytes, raw: Iterator[bytes]) -> Iterator[bytes]:
         head += piece
         if len(head) > 4 * len(mark):
             break
-    while mark and head.startswith(mark):
-        head = head.removeprefix(mark)
-    yield head
+    marks = re.match(b"(?:%b)*+" % re.escape(mark), head, re.DOTALL)  # it may be nothing else
+    yield head[marks.end() :] if marks else head
     yield from raw

@@ -58,12 +58,12 @@ class Records:
         mark, space = re.escape(self._delimiter), b"[" + self._spaces + b"]*"
         self._plain = re.compile(rb"[^\n" + mark + rb"]*")
         if self._escapes:
-            self._plain = re.compile(rb"(?:[^\n\\" + mark + rb"]|\\(?s:.))*")
+            self._plain = re.compile(rb"(?:[^\n\\" + mark + rb"]++|\\(?s:.))*+")
         if quote:
             q = re.escape(self._quote)
-            inner = rb"[^" + q + rb"]*(?:" + q + q + rb"[^" + q + rb"]*)*"
+            inner = rb"[^" + q + rb"]*+(?:" + q + q + rb"[^" + q + rb"]*+)*+"
             if self._escapes:
-                inner = rb"[^\\" + q + rb"]*(?:(?:\\(?s:.)|" + q + q + rb")[^\\" + q + rb"]*)*"
+                inner = rb"[^\\" + q + rb"]*+(?:(?:\\(?s:.)|" + q + q + rb")[^\\" + q + rb"]*+)*+"
             self._opens = re.compile(space + q).match
             self._inner = re.compile(inner).match
             self._ends = re.compile(space + rb"(?=" + mark + rb"|\r*\n)").match

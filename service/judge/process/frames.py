@@ -6,11 +6,13 @@ and no one else can write into their socket, so that pickle is safe here.
 
 import pickle
 from collections.abc import Sequence
+from dataclasses import replace
 from struct import Struct
 from typing import Any
 
 import pyarrow as pa
 
+from service.dictionary import Table
 from service.formats.bodies.body_rows import LazyRows
 from service.judge.batch import Batch
 from service.judge.columns import KeysOf, sets_of
@@ -25,6 +27,11 @@ def frame(number: int, said: Any, data: bytes | memoryview = b"") -> list[bytes 
     """The parts of a frame, in order."""
     words = pickle.dumps(said, pickle.HIGHEST_PROTOCOL)
     return [HEADER.pack(number, len(words), len(data)), words, data]
+
+
+def as_told(table: Table) -> Table:
+    """A copy without what has been worked out of it: other threads do that while it is pickled."""
+    return replace(table, columns=tuple(replace(column) for column in table.columns))
 
 
 def said_in(words: bytes | bytearray) -> Any:

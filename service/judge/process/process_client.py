@@ -20,7 +20,7 @@ from service.errors import Problem
 from service.formats.bodies.body_rows import LazyRows
 from service.judge.batch import Batch
 from service.judge.judge import Judge
-from service.judge.process.frames import DICTIONARY, HEADER, batch_of, frame, said_in
+from service.judge.process.frames import DICTIONARY, HEADER, as_told, batch_of, frame, said_in
 from service.runtime.logs import get_logger
 
 log = get_logger(__name__)
@@ -110,7 +110,7 @@ class WorkerProcess(asyncio.Protocol):
 
     def _tell(self, judges: Mapping[str, Judge]) -> None:
         assert self._transport is not None
-        tables = {name: judge.table for name, judge in judges.items()}
+        tables = {name: as_told(judge.table) for name, judge in judges.items()}
         self._transport.writelines(frame(DICTIONARY, tables))
         self._known = judges
 

@@ -1,6 +1,8 @@
 """Rows of more names and values than any table has columns, and bodies of very many rows."""
 
 import json
+import subprocess
+import sys
 import time
 
 import msgspec
@@ -8,11 +10,16 @@ import pytest
 
 from service.errors import MalformedBody, WrongNumberOfRows
 from service.formats.bodies import csv_rows, json_rows, rows_protocol
-from service.formats.bodies.body_rows import rows_of
-from service.formats.bodies.fields import MAX_PARTS
+from service.formats.bodies.body_rows import by_table, rows_of
+from service.formats.bodies.fields import MAX_PARTS, MAX_TABLES
 from service.formats.bodies.msgpack_parts import check_parts_of_msgpack
 from service.formats.bodies.rows_protocol import MAX_READ
+from service.formats.csv.detection import detect_dialect
+from service.formats.csv.dialect import DialectOptions, ExpectedColumn, UnreadableFile
+from service.formats.csv.matching import MAX_NAME, MAX_NAMES, Names
+from service.formats.csv.opening import in_utf8
 
+EXPECTED = (ExpectedColumn("id", "integer", True), ExpectedColumn("department", "varchar", True))
 MANY = MAX_PARTS + 1
 JSON, MSGPACK = "application/json", "application/msgpack"
 SHAPES = {
@@ -101,10 +108,74 @@ def test_a_body_of_many_parts_within_its_rows_takes_no_time():
     )  # where a text without an end was read from each quote, hours
 
 
-def test_a_header_of_too_many_names_is_refused():
-    names = ",".join(f"n{i}" for i in range(MANY))
-    with pytest.raises(MalformedBody, match="names and values"):
-        rows_of(names.encode() + b"\n1\n", "text/csv")
+HEADERS = {
+    "more than 1,000 names": ",".join(f"n{i}" for i in range(MAX_NAMES + 1)),
+    "a name of more than 1,000 characters": "id," + "x" * (MAX_NAME + 1),
+}
+
+
+@pytest.mark.parametrize("problem", HEADERS)
+def test_a_header_of_too_much_is_refused_at_both_doors(problem, tmp_path):
+    header = HEADERS[problem]
+    rows_of(header[:-2].rpartition(",")[0].encode() + b"\n1\n", "text/csv")
+    with pytest.raises(MalformedBody, match=problem):
+        rows_of(header.encode() + b"\n1\n", "text/csv")
+    file = tmp_path / "file.csv"
+    file.write_text(f"id,{header}\n1,x\n2,y\n")
+    with pytest.raises(UnreadableFile, match=problem):
+        detect_dialect(file, EXPECTED, DialectOptions(), 1 << 30)
+
+
+TABLES = {JSON: msgspec.json.encode, MSGPACK: msgspec.msgpack.encode}
+
+
+@pytest.mark.parametrize("media_type", TABLES)
+def test_a_body_of_too_many_tables_is_refused_at_the_first_that_is_too_many(media_type):
+    write = TABLES[media_type]
+    assert len(by_table(write({f"t{i}": [] for i in range(MAX_TABLES)}), media_type)) == MAX_TABLES
+    many = write({f"t{i}": [] for i in range(200_000)})
+    began = time.thread_time()
+    with pytest.raises(MalformedBody, match="at most 1000 tables"):
+        by_table(many, media_type)
+    assert time.thread_time() - began < 0.1  # 0.5 s where all are read
+
+
+MARKS = b"\xef\xbb\xbf" * 400_000
+MARKED = {
+    "body": lambda: len(rows_of(MARKS + b"id\n1\n", "text/csv")),
+    "file": lambda: len(list(in_utf8(iter([MARKS + b"id\n", b"1\n"]), "utf-8", True)).pop()),
+}
+
+
+@pytest.mark.parametrize("door", MARKED)
+def test_marks_without_end_take_no_time(door):
+    began = time.thread_time()
+    assert MARKED[door]()
+    assert time.thread_time() - began < 2  # where each was taken off by itself, 20 s and more
+
+
+def test_a_name_that_may_be_two_is_cut_only_where_it_can_be():
+    names = Names(EXPECTED)
+    assert names.parted("iddepartment") == ("id", "department")
+    began = time.thread_time()
+    assert all(names.parted("id" * 500) is None for _ in range(MAX_NAMES))
+    assert time.thread_time() - began < 1  # where each place is a cut, 20
+
+
+QUOTES = """
+import re, resource
+from service.formats.csv.record_reader import Records
+text = b'1,"' + b'""' * 2_000_000 + b'"\\n'
+readers = [Records(","), Records(",", escape="backslash")]
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert all(len(each.read(text, 0, True).fields[1]) == 2_000_000 for each in readers)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 // len(text))
+"""
+
+
+def test_a_field_that_is_all_quotes_takes_no_more_memory_than_another():
+    run = subprocess.run([sys.executable, "-c", QUOTES], capture_output=True, text=True, check=True)
+    assert int(run.stdout) < 10  # of each byte; where each pair was remembered, 100
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,10 @@
     {{ return('md5(' ~ text ~ ')') }}
 {%- endmacro %}
 
+{% macro spark__sha_256(text) -%}
+    {{ return('sha2(' ~ text ~ ', 256)') }}
+{%- endmacro %}
+
 {#- To sort them all would be one task's. -#}
 {% macro spark__written_twice(column, relation) -%}
     {%- set column = adapter.quote(column) -%}

@@ -1,0 +1,90 @@
+"""Which rows were erased, by keyed hashes of their primary keys: ``ops.erased``.
+
+The hash is SHA-256 over the warehouse's secret and SHA-256 over the secret, the table and the key;
+macros/history/erased.sql makes the same of lines.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.dictionary import Table
+from service.engines.engine import Connection
+from service.engines.sql import quoted
+from service.ops.row_history import ChangedBy, key_as_text
+
+
+@dataclass(frozen=True)
+class ErasedKeys:
+    """The hashes of erased keys, by table."""
+
+    secret: str = ""
+    hashes: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, connection: Connection) -> "ErasedKeys":
+        """As they are in the warehouse."""
+        hashes: dict[str, set[str]] = {}
+        found = connection.execute("select table_name, key_hash from ops.erased").fetchall()
+        for table, key_hash in found:
+            hashes.setdefault(table, set()).add(key_hash)
+        return cls(secret_of(connection), hashes)
+
+    def among(self, table: str, keys: Sequence[Any]) -> list[int]:
+        """The places in `keys` of those that are erased."""
+        erased = self.hashes.get(table)
+        if not erased:
+            return []
+        return [i for i, key in enumerate(keys) if key_hash(self.secret, table, key) in erased]
+
+
+def secret_of(connection: Connection) -> str:
+    """What keys are hashed with."""
+    ((secret,),) = connection.execute("select secret from ops.erasure_secret").fetchall()
+    return str(secret)
+
+
+def key_hash(secret: str, table: str, key: Any) -> str:
+    """64 hexadecimal digits."""
+    inner = hashlib.sha256(f"{secret}{table}/{key}".encode()).hexdigest()
+    return hashlib.sha256(f"{secret}{inner}".encode()).hexdigest()
+
+
+def hash_in_sql(table: Table, alias: str) -> str:
+    """The same as an expression, of the row of an alias; its one value is the secret, twice."""
+    place = "'" + table.name.replace("'", "''") + "/'"
+    return f"sha256(? || sha256(? || {place} || {key_as_text(table, alias)}))"
+
+
+def erased_among(connection: Connection, table: Table, source: str) -> list[Any]:
+    """The primary keys in the relation `source` whose rows were erased, the first ones first."""
+    secret = secret_of(connection)
+    key = quoted(table.primary_key)
+    found = connection.execute(
+        f"select {key} from {source} as new where {hash_in_sql(table, 'new')} in"
+        " (select key_hash from ops.erased where table_name = ?) order by all",
+        [secret, secret, table.name],
+    ).fetchall()
+    return [value for (value,) in found]
+
+
+def add(connection: Connection, table: str, key: Any, reason: str, by: ChangedBy) -> str:
+    """Puts on record that a row is erased; returns the hash of its key."""
+    hashed = key_hash(secret_of(connection), table, key)
+    connection.execute(
+        "insert or replace into ops.erased values (?, ?, ?, ?, ?, ?)",
+        [table, hashed, by.at, reason, by.actor, by.load_id],
+    )
+    return hashed
+
+
+def allow(connection: Connection, table: str, keys: Sequence[Any]) -> int:
+    """Lets rows of these keys come in again; returns how many were erased."""
+    secret = secret_of(connection)
+    hashes = [key_hash(secret, table, key) for key in keys]
+    found = connection.execute(
+        "delete from ops.erased where table_name = ? and key_hash in (select unnest(?::varchar[]))",
+        [table, hashes],
+    ).fetchall()
+    return int(found[0][0])

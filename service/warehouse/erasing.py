@@ -1,0 +1,128 @@
+"""A row is erased, with all traces of it in the warehouse, in the writer's transaction."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from service.dictionary import Column, Dictionary, Table
+from service.engines.engine import Connection
+from service.engines.sql import core, quoted, shown_value
+from service.judge.columns import unique_values
+from service.judge.key_index import KeyIndex
+from service.ops import erased_rows, records
+from service.ops.changes import listener_of
+from service.ops.row_history import SENT, ChangedBy, run
+from service.ops.traces import forget_traces
+from service.runtime.clock import utc_now
+from service.warehouse.children import check_left
+from service.warehouse.one_row import missing
+from service.warehouse.row_filters import as_parameter
+
+
+@dataclass
+class ErasedRow:
+    """What was taken out of the warehouse; `row` says whether the table had it."""
+
+    table: str
+    key_hash: str
+    row: bool
+    traces: dict[str, int]
+
+
+@dataclass
+class Erasing:
+    """Erases rows of `dictionary` in one transaction, as one load."""
+
+    connection: Connection
+    dictionary: Dictionary
+    keys: KeyIndex
+    by: ChangedBy
+    reason: str
+    done: list[ErasedRow] = field(default_factory=list)
+    seen: set[tuple[str, Any]] = field(default_factory=set)  # tables and keys
+
+    def erase(self, table: Table, key: Any, cascade: bool) -> list[ErasedRow]:
+        """Erases the row of that primary key; with `cascade`, first the rows that refer to it.
+
+        Raises:
+            NotFound: neither a row nor a trace of it is there.
+            DanglingReferences: rows refer to it, and are not to go.
+        """
+        self._erase(table, key, cascade)
+        own = self.done[-1]
+        if not (own.row or any(own.traces.values())):
+            raise missing(table, key)
+        for name in {each.table for each in self.done}:
+            self._record(name)
+        return self.done
+
+    def _erase(self, table: Table, key: Any, cascade: bool) -> None:
+        self.seen.add((table.name, key))
+        row = self._stored(table, key)
+        kept = row.to_pylist()[0] if row.num_rows else None
+        if kept and cascade:
+            for child, other in list(self._children(table, kept)):
+                if (child.name, other) not in self.seen:
+                    self._erase(child, other, cascade)
+        if kept:
+            check_left(self.connection, self.dictionary, table, SENT, row)
+            self._remove(table, row)
+        traces = forget_traces(self.connection, table, key, kept)
+        hashed = erased_rows.add(self.connection, table.name, key, self.reason, self.by)
+        self.done.append(ErasedRow(table.name, hashed, kept is not None, traces))
+
+    def _stored(self, table: Table, key: Any) -> pa.Table:
+        columns = ", ".join(map(quoted, table.column_names))
+        found = self.connection.execute(
+            f"select {columns} from {core(table.name)} where {quoted(table.primary_key)} = ?",
+            [as_parameter(table.column(table.primary_key).type, key)],
+        )
+        return found.to_arrow_reader(1).read_all().cast(table.arrow_schema)
+
+    def _children(self, table: Table, row: dict[str, Any]) -> Iterator[tuple[Table, Any]]:
+        for child, column in self.dictionary.children(table.name):
+            key, kind = quoted(child.primary_key), child.column(child.primary_key).type.name
+            found = self.connection.execute(
+                f"select {shown_value(key, kind)} from {core(child.name)}"
+                f" where {quoted(column.name)} = ?",
+                [row[_field(column)]],
+            ).fetchall()
+            yield from ((child, key) for (key,) in found)
+
+    def _remove(self, table: Table, row: pa.Table) -> None:
+        if (listener := listener_of(self.connection)) is not None:  # its key, and nothing else
+            told = pa.table(
+                {
+                    name: row[name] if name == table.primary_key else pa.nulls(1, kind)
+                    for name, kind in zip(table.column_names, table.arrow_schema.types, strict=True)
+                },
+                schema=table.arrow_schema,
+            )
+            listener.add(table.name, "delete", told, self.by.load_id)
+        key = quoted(table.primary_key)
+        gone = f"delete from {core(table.name)} where {key} in (select {key} from {SENT})"
+        run(self.connection, gone, [], row)
+        for name, values in unique_values(table, row).items():
+            self.keys.remove((table.name, name), values)
+
+    def _record(self, table: str) -> None:
+        removed = sum(each.row for each in self.done if each.table == table)
+        load = records.LoadRecord(
+            load_id=self.by.load_id,
+            table_name=table,
+            kind="erasure",
+            status="done",
+            received=removed,
+            removed=removed,
+            started_at=self.by.at,
+            finished_at=utc_now(),
+            actor=self.by.actor,
+        )
+        records.write(self.connection, [load])
+
+
+def _field(column: Column) -> str:
+    assert column.reference is not None
+    return str(column.reference.args["field"])

@@ -1,0 +1,201 @@
+"""Rows that come, change, go, come back and are erased, at random, beside a model in Python.
+
+GATEHOUSE_MODEL_SEED repeats a run that failed, GATEHOUSE_MODEL_STEPS says how long one is. Both are
+taken out of the environment: they are no settings.
+"""
+
+import os
+from collections import defaultdict
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import pytest
+
+SEED = int(os.environ.pop("GATEHOUSE_MODEL_SEED", "") or int.from_bytes(os.urandom(4)))
+STEPS = int(os.environ.pop("GATEHOUSE_MODEL_STEPS", "") or 60)
+PARENTS, CHILDREN = "departments", "hired_employees"
+NAMES = ["red", "green", "blue", "Zoë 🎉"]
+MOMENT = "2021-12-10T09:00:00Z"
+Key = tuple[str, int]
+Row = dict[str, Any]
+
+
+@dataclass
+class Model:
+    """What there has to be: rows, what was done to each, and what was erased."""
+
+    rows: dict[Key, Row] = field(default_factory=dict)
+    history: dict[Key, list[tuple[Row | None, Row | None]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    erased: set[Key] = field(default_factory=set)
+    sets: dict[str, dict[Key, Row]] = field(default_factory=dict)
+
+    def children(self, number: int) -> list[Key]:
+        return [
+            key
+            for key, row in self.rows.items()
+            if key[0] == CHILDREN and row["department_id"] == number
+        ]
+
+    def become(self, key: Key, row: Row | None, noted: bool = True) -> None:
+        before = self.rows.get(key)
+        if before == row:
+            return
+        if noted:
+            self.history[key].append((before, row))
+        if row is None:
+            del self.rows[key]
+        else:
+            self.rows[key] = row
+
+    def erase(self, key: Key) -> None:
+        self.rows.pop(key, None)
+        self.history.pop(key, None)
+        self.erased.add(key)
+
+
+class Play:
+    """Does something at random, to the service and to the model; their answers have to agree."""
+
+    def __init__(self, door: Any, random: Random) -> None:
+        self.client, self.random, self.model = door.client, random, Model()
+        self.parents, self.children = door.fresh(5), door.fresh(6)
+
+    def step(self) -> None:
+        ways = [
+            *(self.insert, self.insert, self.put, self.put, self.patch, self.patch, self.remove),
+            *(self.remove_fitting, self.take_backup, self.restore, self.erase),
+        ]
+        self.random.choice(ways)()
+
+    def key(self) -> Key:
+        if self.random.random() < 0.5:
+            return PARENTS, self.random.choice(self.parents)
+        return CHILDREN, self.random.choice(self.children)
+
+    def row(self, key: Key) -> Row:
+        name = self.random.choice(NAMES)
+        if key[0] == PARENTS:
+            return {"id": key[1], "department": name}
+        parent = self.random.choice(self.parents)
+        return {
+            "id": key[1],
+            "name": name,
+            "datetime": MOMENT,
+            "department_id": parent,
+            "job_id": 1,
+        }
+
+    def fits(self, row: Row) -> bool:
+        return "department" in row or (PARENTS, row["department_id"]) in self.model.rows
+
+    def ask(self, method: str, path: str, **said: Any) -> Any:
+        return self.client.request(method, f"/v1/tables/{path}", **said)
+
+    def insert(self) -> None:
+        key = self.key()
+        row, taken = self.row(key), key in self.model.rows or key in self.model.erased
+        goes_in = self.fits(row) and not taken
+        answer = self.ask("POST", f"{key[0]}/rows", json=[row])
+        assert answer.status_code == (201 if goes_in else 422), answer.text
+        if goes_in:
+            self.model.become(key, row, noted=False)
+
+    def put(self) -> None:
+        key = self.key()
+        row, is_there = self.row(key), key in self.model.rows
+        fits = self.fits(row) and key not in self.model.erased
+        answer = self.ask("PUT", f"{key[0]}/rows/{key[1]}", json=row)
+        assert answer.status_code == ((200 if is_there else 201) if fits else 422), answer.text
+        if fits:
+            self.model.become(key, row)
+
+    def patch(self) -> None:
+        key = self.key()
+        row, is_there = self.row(key), key in self.model.rows
+        del row["id"]
+        name = self.random.choice(list(row))
+        answer = self.ask("PATCH", f"{key[0]}/rows/{key[1]}", json={name: row[name]})
+        becomes = {**self.model.rows.get(key, {}), name: row[name]}
+        fits = is_there and self.fits(becomes)
+        assert answer.status_code == (200 if fits else 422 if is_there else 404), answer.text
+        if fits:
+            self.model.become(key, becomes)
+
+    def remove(self) -> None:
+        key = self.key()
+        refers = key[0] == PARENTS and self.model.children(key[1])
+        answer = self.ask("DELETE", f"{key[0]}/rows/{key[1]}")
+        status = 404 if key not in self.model.rows else 409 if refers else 200
+        assert answer.status_code == status, answer.text
+        if status == 200:
+            self.model.become(key, None)
+
+    def remove_fitting(self) -> None:
+        table, name = self.random.choice([(PARENTS, "department"), (CHILDREN, "name")])
+        wanted = self.random.choice(NAMES)
+        keys = [k for k, row in self.model.rows.items() if k[0] == table and row[name] == wanted]
+        ids = ",".join(map(str, self.parents + self.children))
+        query = {name: f"eq.{wanted}", "id": f"in.({ids})"}
+        answer = self.ask("DELETE", f"{table}/rows", params=query)
+        refers = table == PARENTS and any(self.model.children(key[1]) for key in keys)
+        assert answer.status_code == (409 if refers else 200), answer.text
+        if not refers:
+            assert answer.json()["removed"] == len(keys)
+            for key in keys:
+                self.model.become(key, None)
+
+    def take_backup(self) -> None:
+        set_id = self.client.post("/v1/backups").json()["set_id"]
+        self.model.sets[set_id] = dict(self.model.rows)
+
+    def restore(self) -> None:
+        if not self.model.sets:
+            return
+        set_id = self.random.choice(list(self.model.sets))
+        wanted = self.model.sets[set_id]
+        erased = self.model.erased & (wanted.keys() - self.model.rows.keys())
+        answer = self.client.post("/v1/restore", json={"set_id": set_id})
+        assert answer.status_code == (409 if erased else 200), answer.text
+        if not erased:
+            for key in {**self.model.rows, **wanted}:
+                self.model.become(key, wanted.get(key))
+
+    def erase(self) -> None:
+        key = self.key()
+        if key not in self.model.rows or self.random.random() < 0.6:
+            return
+        asked = {"reason": "at random", "cascade": True}
+        answer = self.ask("POST", f"{key[0]}/rows/{key[1]}/erase", json=asked)
+        assert answer.status_code == 200, answer.text
+        for child in self.model.children(key[1]) if key[0] == PARENTS else ():
+            self.model.erase(child)
+        self.model.erase(key)
+
+    def check(self) -> None:
+        """Tables, histories and books are those of the model."""
+        for table, ids in ((PARENTS, self.parents), (CHILDREN, self.children)):
+            wanted = {"id": f"in.({','.join(map(str, ids))})"}
+            found = self.ask("GET", f"{table}/rows", params=wanted).json()["rows"]
+            expected = {k[1]: row for k, row in self.model.rows.items() if k[0] == table}
+            assert {row["id"]: row for row in found} == expected
+            for number in ids:
+                answer = self.ask("GET", f"{table}/rows/{number}/history?limit=1000")
+                changes = answer.json()["changes"] if answer.status_code == 200 else []
+                said = [(each["before"], each["after"]) for each in reversed(changes)]
+                assert said == self.model.history.get((table, number), []), (table, number)
+
+
+@pytest.mark.slow
+def test_tables_histories_and_books_are_those_of_the_model(door):
+    print(f"GATEHOUSE_MODEL_SEED={SEED}")
+    play = Play(door, Random(SEED))
+    for number in range(STEPS):
+        play.step()
+        if number % 40 == 39:
+            play.check()
+    play.check()
+    audit = door.client.get("/v1/audit").json()
+    assert audit["ok"], [check for check in audit["checks"] if not check["ok"]]
