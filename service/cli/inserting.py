@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from service.cli.failures import Refused
 from service.cli.invocation import segment
+from service.runtime.resolutions import OnConflict, preferred
 from service.runtime.wording import counted
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ class InsertTotal:
     dry_run: bool
     received: int = 0
     accepted: int = 0
+    changed: int = 0
     rejected: int = 0
+    already_present: int = 0
     sent_before: int = 0
     accepted_before: int = 0
     rejected_before: int = 0
@@ -40,7 +43,7 @@ class InsertTotal:
             self.accepted_before += answer["accepted"]
             self.rejected_before += answer["rejected"]
         else:
-            for count in ("received", "accepted", "rejected"):
+            for count in ("received", "accepted", "changed", "rejected", "already_present"):
                 setattr(self, count, getattr(self, count) + answer[count])
         if answer.get("load_id"):
             self.load_ids.append(answer["load_id"])
@@ -51,11 +54,16 @@ class InsertTotal:
 
     def summary(self) -> str:
         """``jobs 3 rows (2 accepted, 1 rejected)``, and what had been sent before."""
-        before = f", {self.sent_before:,} sent before" if self.sent_before else ""
+        more = {
+            "changed": self.changed,
+            "already present": self.already_present,
+            "sent before": self.sent_before,
+        }
+        told = "".join(f", {count:,} {what}" for what, count in more.items() if count)
         would = " (dry run: nothing is written)" if self.dry_run else ""
         return (
             f"{self.table} {counted(self.received, 'row')} "
-            f"({self.accepted:,} accepted, {self.rejected:,} rejected{before}){would}"
+            f"({self.accepted:,} accepted, {self.rejected:,} rejected{told}){would}"
         )
 
 
@@ -71,6 +79,7 @@ class Sender:
     strict: bool
     dry_run: bool
     again: bool
+    on_conflict: OnConflict | None = None
 
     def __call__(self, client: "Client", file: str, batch: "RowChunk") -> Answer:
         """The answer of a 200, 201, 207, or of a 422 that lists rejections; and `sent_before`.
@@ -90,7 +99,7 @@ class Sender:
         return {**response.json(), "sent_before": is_repeated}
 
     def _sent(self, client: "Client", batch: "RowChunk") -> "httpx.Response":
-        headers = {"Content-Type": batch.content_type, "Prefer": f"handling={self._handling}"}
+        headers = {"Content-Type": batch.content_type, "Prefer": self._preferred}
         if not (self.again or self.dry_run):
             headers["Idempotency-Key"] = self.key_of(batch)
         return client.send(
@@ -103,10 +112,12 @@ class Sender:
 
     def key_of(self, batch: "RowChunk") -> str:
         """The Idempotency-Key of a batch, the same whenever it is sent."""
-        said = (self.table, self._handling, batch.content_type, str(batch.first_row))
+        preferred = self._preferred.removeprefix("handling=")  # so it was before there was more
+        said = (self.table, preferred, batch.content_type, str(batch.first_row))
         digest = hashlib.sha256("\0".join(said).encode() + b"\0" + batch.body)
         return f"insert-{digest.hexdigest()}"
 
     @property
-    def _handling(self) -> str:
-        return "strict" if self.strict else "lenient"
+    def _preferred(self) -> str:
+        handling = f"handling={'strict' if self.strict else 'lenient'}"
+        return f"{handling}, {preferred(self.on_conflict)}" if self.on_conflict else handling

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from service.cli.client import Client
 
 MAX_ROWS = 1000  # of one request, by the contract
-COUNTS = ("received", "accepted", "rejected", "already_present")
+COUNTS = ("received", "accepted", "changed", "rejected", "already_present")
 Answer = dict[str, Any]
 
 

@@ -17,6 +17,7 @@ from service.api.http.authentication import actor_of
 from service.api.http.client_queries import asked
 from service.api.http.describing import described_part
 from service.api.http.letting_in import check_form
+from service.api.http.scopes import may_do
 from service.console.choices import choices_of
 from service.console.drafts import Drafts
 from service.console.form_bodies import received_form
@@ -38,6 +39,7 @@ from service.console.work_list import (
     work_items,
 )
 from service.dictionary import Column, Table
+from service.doors.replay_changes import ReplayTry
 from service.doors.replay_runs import Correction, ReplayResult
 from service.engines.engine import Connection
 from service.errors import BadRequest
@@ -76,9 +78,8 @@ class CorrectionPages(Controller):
         table = gate.table(record.table_name)
         typed, left_out = _typed(table, form), form.all("leave_out")
         correction = _correction(record, typed, left_out)
-        result = await asyncio.to_thread(
-            gate.replays.replay_corrected, [correction], actor_of(request)
-        )
+        trying = ReplayTry(actor_of(request), may_change=may_do(request, "change"))
+        result = await asyncio.to_thread(gate.replays.replay_corrected, [correction], trying)
 
         def look(connection: Connection) -> WorkItem:
             return _after(connection, table, record, typed, result)
@@ -108,13 +109,13 @@ class CorrectionPages(Controller):
         except NoCorrections as error:
             raise BadRequest(f"the file {form.file_name}{error}") from None
         corrections = [Correction(rejection_id, text={**row}) for _, rejection_id, row in rows]
-        actor, tried = actor_of(request), 0
+        trying, tried = ReplayTry(actor_of(request), may_change=may_do(request, "change")), 0
         accepted = failed = 0
         for start in range(0, len(corrections), PART):
             part = corrections[start : start + PART]
-            result = await asyncio.to_thread(gate.replays.replay_corrected, part, actor)
+            result = await asyncio.to_thread(gate.replays.replay_corrected, part, trying)
             counts = result.counts()
-            accepted += counts["accepted"] + counts["already_present"]
+            accepted += counts["accepted"] + counts["changed"] + counts["already_present"]
             failed += counts["rejected"]
             tried += counts["received"]
         words = f"{len(corrections)} rows in the file: {accepted} accepted, {failed} still fail"
@@ -127,7 +128,7 @@ class CorrectionPages(Controller):
         self, request: Asked, gate: NamedDependency[Gate], form: NamedDependency[Form]
     ) -> Answer:
         """Tries all rows of a group again, as they are."""
-        filters, asked_for = RejectionFilters.read(form), GroupAsked(actor_of(request))
+        filters, asked_for = RejectionFilters.read(form), _by(request)
         change = await asyncio.to_thread(tried_again, gate, filters, asked_for)
         return see_other(_told(filters.to_url(PLACE), change.words, "list", change.failed > 0))
 
@@ -189,7 +190,11 @@ def _asked_for(request: Asked, form: Form) -> GroupAsked:
     """A look, unless the button of the preview was pressed, which says how many rows it showed."""
     is_real, expected = form.text("do") == "do", form.text("expected")
     number = int(expected) if is_real and expected.isdecimal() and len(expected) < 12 else None
-    return GroupAsked(actor_of(request), not is_real, number)
+    return _by(request, not is_real, number)
+
+
+def _by(request: Asked, dry_run: bool = False, expected: int | None = None) -> GroupAsked:
+    return GroupAsked(actor_of(request), dry_run, expected, may_do(request, "change"))
 
 
 def _typed(table: Table, form: Form) -> dict[str, str]:

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +20,7 @@ from service.formats.csv.opening import limit_of
 from service.formats.csv.reader import LINE, PROBLEM, SURPLUS, TEXT, rows_of
 from service.gate import Gate
 from service.ops import queries
+from service.ops.records import LoadRecord
 from service.warehouse.work import Outcome
 
 SHOWN = 100  # rows with faults
@@ -34,6 +35,12 @@ class DraftCounts:
     accepted: int
     rejected: int
     already_present: int
+    changed: int = 0
+
+    @classmethod
+    def of(cls, counted: LoadRecord | TrialResult) -> Self:
+        """Those of a load, or of a trial."""
+        return cls(**{each.name: getattr(counted, each.name) for each in fields(cls)})
 
 
 @dataclass
@@ -88,8 +95,7 @@ def _of_load(gate: Gate, draft: Draft) -> DraftView:
 
 def _counts(connection: Connection, load_id: str) -> tuple[DraftCounts, str, str | None]:
     (entry, *_) = queries.load(connection, load_id)
-    counts = DraftCounts(entry.received, entry.accepted, entry.rejected, entry.already_present)
-    return counts, entry.status, entry.detail
+    return DraftCounts.of(entry), entry.status, entry.detail
 
 
 def _of_trial(gate: Gate, draft: Draft, trial: FileLoad) -> DraftView:
@@ -107,9 +113,7 @@ def _of_trial(gate: Gate, draft: Draft, trial: FileLoad) -> DraftView:
             draft.rows = _with_values(gate, draft, trial.dialect, result)
     return DraftView(
         "looked",
-        counts=DraftCounts(
-            result.received, result.accepted, result.rejected, result.already_present
-        ),
+        counts=DraftCounts.of(result),
         first_rows=result.first_rows,
         rows=draft.rows,
         reasons=reasons_of(each.violations for each in result.rejections),

@@ -39,6 +39,7 @@ class GroupAsked:
     actor: str | None
     dry_run: bool = False
     expected: int | None = None
+    may_change: bool = True  # whether rows that are there may be changed
 
 
 def set_and_tried(
@@ -75,12 +76,12 @@ def dismissed(gate: Gate, filters: RejectionFilters, reason: str, asked: GroupAs
 def _tried(
     gate: Gate, filters: RejectionFilters, changes: dict[str, Any], asked: GroupAsked
 ) -> GroupChange:
-    wanted = ReplayTry(asked.actor, changes, asked.dry_run, asked.expected)
+    wanted = ReplayTry(asked.actor, changes, asked.dry_run, asked.expected, asked.may_change)
     result = gate.replays.replay_filtered(_open(filters), wanted)
     counts, failing = result.counts(), Counter[tuple[str | None, str]]()
     for tally in result.tables.values():
         failing.update(tally.failing)
-    accepted = counts["accepted"] + counts["already_present"]
+    accepted = counts["accepted"] + counts["changed"] + counts["already_present"]
     return GroupChange(
         result.matched,
         accepted,

@@ -23,10 +23,15 @@ MADE_FOR = "1.11."  # versions of dbt-core
 TEMPLATES = 2000  # a project of ours has some 700 macros and 100 tests
 
 
+def are_for_this_dbt() -> bool:
+    """Whether dbt is of the version that they are made for; else they stand aside."""
+    return version("dbt-core").startswith(MADE_FOR)
+
+
 @cache
 def install() -> None:
-    """Puts them into dbt, once in a process, if it is of the version that they are made for."""
-    if not version("dbt-core").startswith(MADE_FOR):
+    """Puts them into dbt, once in a process, if they are made for it."""
+    if not are_for_this_dbt():
         return
     testers, environments = agate_helper.build_type_tester, jinja.get_environment
     pieces: list[tuple[Any, str, Any]] = [
@@ -44,9 +49,10 @@ def install() -> None:
 def listen_to(names: tuple[str, ...]) -> None:
     """Has dbt tell listeners of the events of these names alone, from here on.
 
-    What it writes itself, to the terminal or a log, is not less for that.
+    What it writes itself, to the terminal or a log, is not less for that. Another dbt than they are
+    made for tells them of all events.
     """
-    ctx_set_event_manager(_Teller(names))
+    ctx_set_event_manager(_Teller(names) if are_for_this_dbt() else EventManager())
 
 
 # Macros: a context has each, and is made for each node, test and hook.

@@ -130,6 +130,7 @@ def _decimal(precision: int, scale: int) -> ColumnType:
     behind = f"(\\.[0-9]{{1,{scale}}}0*)?" if scale else r"(\.0+)?"
     digits = f"at most {precision} digits, {scale} of them behind the point"
     limit = f"1{'0' * (precision - scale)}"
+    before = f"0*[0-9]{{1,{precision - scale}}}" if precision > scale else "0+"
     said: dict[str, Any] = {"type": ["string", "number"], "format": "decimal"}
     # Binary numbers are as exact as 15 digits are; JSON Schema's own arithmetic is theirs.
     bounds = {"exclusiveMinimum": -int(limit), "exclusiveMaximum": int(limit)}
@@ -137,7 +138,7 @@ def _decimal(precision: int, scale: int) -> ColumnType:
         f"decimal({precision},{scale})",
         f"a decimal number of {digits}",
         msgspec.Raw,
-        {"extra_json_schema": {**said, **bounds, "pattern": f"^-?[0-9]+{behind}$"}},
+        {"extra_json_schema": {**said, **bounds, "pattern": f"^-?{before}{behind}$"}},
         kept,
         {"type": "bytes", "logicalType": "decimal", "precision": precision, "scale": scale},
         reader.read,

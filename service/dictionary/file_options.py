@@ -9,6 +9,8 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from service.runtime.resolutions import OF_FILES, ON_CONFLICT, OnConflict
+
 NOT_READ = "-"  # in place of the name of a column
 SPELLED = {"tab": "\t", "\\t": "\t", "space": " "}
 QUOTES = {'"': '"', "'": "'", "none": "", "": ""}
@@ -38,6 +40,19 @@ def read_options(said: Mapping[str, Any], names: Sequence[str] | None = None) ->
     if strange:
         raise WrongOption(f"columns: there is no column {', '.join(strange)}")
     return options
+
+
+def read_on_conflict(said: Any) -> OnConflict:
+    """What the YAML of a table says of rows whose key is there; OF_FILES where it says nothing.
+
+    Raises:
+        WrongOption: it is none of the words; the message goes behind the table's name.
+    """
+    if said is None:
+        return OF_FILES
+    if said not in ON_CONFLICT:
+        raise WrongOption(f": on_conflict: {said!r} is none of {', '.join(ON_CONFLICT)}")
+    return ON_CONFLICT[ON_CONFLICT.index(said)]
 
 
 def read_files(options: Any, synonyms: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

@@ -12,6 +12,7 @@ from service.dictionary import Table
 from service.formats.csv.dialect import Dialect, DialectOptions, dialect_of
 from service.ops.pending_files import PendingFile
 from service.runtime.clock import utc_now
+from service.runtime.resolutions import OnConflict
 
 CANCELLED = "cancelled on request"  # what a load says that was
 
@@ -44,8 +45,10 @@ class TrialResult(msgspec.Struct):
 
     received: int = 0
     accepted: int = 0
+    changed: int = 0
     rejected: int = 0
     already_present: int = 0
+    warned: int = 0
     lines: int | None = None  # counted by themselves; None: not known
     header_lines: int = 0
     blank_lines: int = 0
@@ -64,6 +67,7 @@ class Upload:
     options: DialectOptions
     is_trial: bool
     actor: str | None
+    on_conflict: OnConflict | None = None  # None: as the YAML of the table says
     load_id: str = field(default_factory=lambda: str(uuid4()))
 
     def pending(self, path: Path, dialect: str) -> PendingFile:
@@ -76,6 +80,7 @@ class Upload:
             shape=dialect,
             is_trial=self.is_trial,
             actor=self.actor,
+            on_conflict=self.on_conflict or self.table.on_conflict,
             asked_at=utc_now(),
         )
 

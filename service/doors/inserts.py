@@ -23,7 +23,8 @@ from service.judge.rulebook import Rulebook
 from service.ops import records
 from service.runtime.clock import utc_now
 from service.runtime.metrics import Metrics
-from service.warehouse.work import Idempotency, Insert, Outcome, StoredAnswer
+from service.runtime.resolutions import OF_REQUESTS, OnConflict
+from service.warehouse.work import Idempotency, Insert, Outcome, StoredAnswer, told_of
 from service.warehouse.writer import Writer
 
 T = TypeVar("T")
@@ -51,6 +52,8 @@ class InsertOptions:
     render: Callable[[Outcome | RefusedRequest], records.AnswerRecord]
     strict: bool = False
     dry_run: bool = False
+    on_conflict: OnConflict = OF_REQUESTS
+    may_change: bool = True  # of a replay: whether rows that are there may be changed
     actor: str | None = None
     idempotency: Idempotency | None = None
     check: Callable[[Iterable[str]], None] = _ignore  # refuses tables that are not to be touched
@@ -103,6 +106,9 @@ class Inserts:
             rows = partial(rows_of, body, content_type, judge.table)
             return [await self._in_thread(lambda: judge.judge(rows(), max_rows))]
         batch = await self._worker.judge(rulebook.judges, table, body, content_type, max_rows)
+        if batch is None and judge.table.asks_sql:  # so that no predicate holds the event loop up
+            rows = partial(rows_of, body, content_type, judge.table)
+            batch = await self._in_thread(lambda: judge.judge(rows(), max_rows))
         if batch is None:
             batcher = rulebook.micro_batchers[table]
             batch = await batcher.judge(rows_of(body, content_type, judge.table), max_rows)
@@ -114,7 +120,8 @@ class Inserts:
         def judge() -> list[Batch]:
             return _judged_by_table(self._rulebook(), body, content_type, self._max_rows, check)
 
-        return await self._in_thread(judge) if len(body) > LARGE else judge()
+        asks_sql = any(table.asks_sql for table in self._rulebook().dictionary.tables.values())
+        return await self._in_thread(judge) if len(body) > LARGE or asks_sql else judge()
 
     async def _in_thread(self, judge: Callable[[], T]) -> T:
         """Judges a large body when its turn comes, in the one thread for such.
@@ -137,6 +144,7 @@ class Inserts:
             batches,
             strict=options.strict,
             dry_run=options.dry_run,
+            on_conflict=options.on_conflict,
             actor=options.actor,
             idempotency=options.idempotency,
             render=options.render,
@@ -162,8 +170,10 @@ class Inserts:
 
     def _count(self, outcome: Outcome) -> None:
         for verdict in outcome.verdicts:
-            name, accepted = verdict.batch.table.name, outcome.accepted(verdict)
-            self._metrics.judged(name, accepted, verdict.batch.received - accepted)
+            name = verdict.batch.table.name
+            self._metrics.judged(name, outcome.counts(verdict))
+            if verdict.batch.warnings and not outcome.refused:
+                self._metrics.warned(name, sum(1 for _ in told_of(verdict)))
 
 
 def _judged_by_table(

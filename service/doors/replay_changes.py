@@ -20,6 +20,7 @@ class ReplayTry:
     changes: Changes = field(default_factory=dict)
     dry_run: bool = False
     expected: int | None = None
+    may_change: bool = True  # whether rows that are there may be changed
 
 
 def changed(stored: StoredRejection, changes: Changes) -> Correction:

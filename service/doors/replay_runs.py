@@ -25,6 +25,7 @@ from service.ops.trail import Ended
 from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger
 from service.runtime.metrics import Metrics
+from service.runtime.resolutions import OF_FILES, OF_REQUESTS, OnConflict
 from service.warehouse.replays import Retries, Retry, Settled
 from service.warehouse.work import Insert, Outcome
 from service.warehouse.writer import Writer
@@ -54,6 +55,7 @@ class ReplayItem:
 
     stored: StoredRejection
     correction: Correction
+    may_change: bool = True  # whether whoever tries it may change rows
 
     @property
     def is_text(self) -> bool:
@@ -62,9 +64,21 @@ class ReplayItem:
             return self.stored.is_text
         return self.correction.text is not None
 
+    @property
+    def on_conflict(self) -> OnConflict:
+        """What becomes of the row if its key is there: as its load had it.
+
+        A line of a file is ignored if it is there already; but a corrected one is a row that
+        someone sends, which is judged as by an insert. Who may change no rows cannot by a replay.
+        """
+        if self.stored.on_conflict == "merge" and not self.may_change:
+            return "ignore"
+        is_line = self.stored.by_file and self.correction.json() is None
+        return self.stored.on_conflict or (OF_FILES if is_line else OF_REQUESTS)
+
     def retry(self) -> Retry:
         """As the writer has to know it."""
-        return retry_of(self.stored, self.correction.json())
+        return Retry(self.stored.rejection_id, self.correction.json(), self.stored.violations)
 
 
 # Rows of one table that are tried in one transaction.
@@ -77,6 +91,7 @@ class Tally:
 
     received: int = 0
     accepted: int = 0
+    changed: int = 0
     rejected: int = 0
     already_present: int = 0
     failing: Counter[tuple[str | None, str]] = field(default_factory=Counter)
@@ -104,8 +119,8 @@ class ReplayResult:
     matched: int = 0  # rejections of the filter, where there was one
 
     def counts(self) -> dict[str, int]:
-        """The sums over all tables: received, accepted, rejected and already_present."""
-        names = ("received", "accepted", "rejected", "already_present")
+        """The sums over all tables: received, accepted, changed, rejected and already_present."""
+        names = ("received", "accepted", "changed", "rejected", "already_present")
         return {name: sum(getattr(tally, name) for tally in self.tables.values()) for name in names}
 
 
@@ -193,7 +208,7 @@ class ReplayRun:
         for table, part in parts:
             if self._is_cancelled:
                 break
-            for _, alike in groupby(part, key=lambda item: item.is_text):
+            for _, alike in groupby(part, key=lambda item: (item.is_text, item.on_conflict)):
                 self._try(table, list(alike))
 
     def _try(self, table: str, items: list[ReplayItem]) -> None:
@@ -218,7 +233,12 @@ class ReplayRun:
         batch = judged_again(self._rulebook().judges[table], items)
         retries = Retries([item.retry() for item in items], self._load_id)
         insert = Insert(
-            [batch], dry_run=self._is_trial, kind="replay", actor=self._actor, replay=retries
+            [batch],
+            dry_run=self._is_trial,
+            on_conflict=items[0].on_conflict,
+            kind="replay",
+            actor=self._actor,
+            replay=retries,
         )
         outcome = self._writer.insert(insert).result()
         assert isinstance(outcome, Outcome)
@@ -229,16 +249,15 @@ class ReplayRun:
         table = verdict.batch.table.name
         tally = self._result.tables[table]
         tally.received += verdict.batch.received
-        tally.accepted += verdict.accepted.num_rows
-        tally.rejected += len(verdict.rejected)
-        tally.already_present += len(verdict.present)
+        for name, count in outcome.counts(verdict).items():
+            setattr(tally, name, getattr(tally, name) + count)
         for position, violations in sorted(verdict.rejected.items()):
             tally.failing.update({(each.column, each.rule) for each in violations})
             if self.lists_failed:
                 failed = FailedReplay(items[position].stored.rejection_id, violations)
                 self._result.failed.append(failed)
         if not self._is_trial:
-            self._metrics.judged(table, verdict.accepted.num_rows, len(verdict.rejected))
+            self._metrics.judged(table, outcome.counts(verdict))
 
     def _end(self, status: str, detail: str | None) -> None:
         now, load_id = utc_now(), self._load_id
@@ -284,9 +303,3 @@ def _text(item: ReplayItem) -> Any:
     if item.correction.text is None:
         return msgspec.json.decode(item.stored.payload)
     return {name: value or None for name, value in item.correction.text.items()}
-
-
-def retry_of(stored: StoredRejection, corrected: str | None) -> Retry:
-    """As the writer has to know it; `corrected` is the row in JSON, None if it is the same."""
-    is_same_line = stored.by_file and corrected is None
-    return Retry(stored.rejection_id, corrected, stored.violations, may_be_present=is_same_line)

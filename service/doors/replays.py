@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 from service.doors.inserts import InsertOptions
-from service.doors.replay_changes import Changes, ReplayTry, changed
+from service.doors.replay_changes import ReplayTry, changed
 from service.doors.replay_runs import (
     Correction,
     Part,
@@ -17,7 +17,6 @@ from service.doors.replay_runs import (
     ReplayResult,
     ReplayRun,
     judged_again,
-    retry_of,
 )
 from service.engines.duckdb import Database
 from service.errors import Conflict
@@ -64,18 +63,20 @@ class Replays:
         judge = self._rulebook().judge(found.table)
         if body:
             batch = judge.judge(rows_of(body, content_type, judge.table), 1)
-            retry = retry_of(found, batch.payload(0))
+            correction = Correction(rejection_id, batch.payload(0).encode())
+            item = ReplayItem(found, correction, options.may_change)
         else:
-            batch = judged_again(judge, [ReplayItem(found, Correction(rejection_id))])
-            retry = retry_of(found, None)
+            item = ReplayItem(found, Correction(rejection_id), options.may_change)
+            batch = judged_again(judge, [item])
         insert = Insert(
             [batch],
             dry_run=options.dry_run,
+            on_conflict=item.on_conflict,
             kind="replay",
             actor=options.actor,
             idempotency=options.idempotency,
             render=options.render,
-            replay=Retries([retry]),
+            replay=Retries([item.retry()]),
         )
         return self._writer.insert(insert)
 
@@ -97,7 +98,7 @@ class Replays:
             parts = (
                 part
                 for name in names
-                for part in self._open_parts(replace(wanted, table=name), until, asked.changes)
+                for part in self._open_parts(replace(wanted, table=name), until, asked)
             )
             result = self._run(names, parts, asked)
             result.matched = matched
@@ -112,29 +113,27 @@ class Replays:
             run.cancel()
         return run is not None
 
-    def replay_corrected(
-        self, corrections: Sequence[Correction], actor: str | None, dry_run: bool = False
-    ) -> ReplayResult:
+    def replay_corrected(self, corrections: Sequence[Correction], asked: ReplayTry) -> ReplayResult:
         """Tries the rows of these rejections again, parents first; says of each that fails why.
 
         A dry run only judges them.
         """
-        items, not_tried = self._matched(corrections)
+        items, not_tried = self._matched(corrections, asked.may_change)
         tables = {item.stored.table for item in items}
         names = [name for name in self._rulebook().judges if name in tables]
         parts = ((name, [item for item in items if item.stored.table == name]) for name in names)
-        asked = ReplayTry(actor, dry_run=dry_run)
         result = self._run(names, parts, asked, lists_failed=True)
         result.not_tried = not_tried + result.not_tried
         return result
 
-    def _open_parts(self, wanted: RejectionFilter, until: int, changes: Changes) -> Iterator[Part]:
+    def _open_parts(self, wanted: RejectionFilter, until: int, asked: ReplayTry) -> Iterator[Part]:
         assert wanted.table is not None
         for part in stored_rejections.open_parts(self._database, wanted, until, PART):
-            yield wanted.table, [ReplayItem(each, changed(each, changes)) for each in part]
+            corrected = ((each, changed(each, asked.changes)) for each in part)
+            yield wanted.table, [ReplayItem(*each, asked.may_change) for each in corrected]
 
     def _matched(
-        self, corrections: Sequence[Correction]
+        self, corrections: Sequence[Correction], may_change: bool
     ) -> tuple[list[ReplayItem], list[tuple[str, str]]]:
         """The corrections with their rejections; and why others cannot be tried, by their ids."""
         with self._database.reading() as connection:
@@ -147,7 +146,7 @@ class Replays:
             if why := self._why_not(found, each.rejection_id in items):
                 not_tried.append((each.rejection_id, why))
             elif found:
-                items[each.rejection_id] = ReplayItem(found, each)
+                items[each.rejection_id] = ReplayItem(found, each, may_change)
         return list(items.values()), not_tried
 
     def _why_not(self, found: StoredRejection | None, is_repeated: bool) -> str | None:

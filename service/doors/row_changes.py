@@ -71,7 +71,7 @@ class RowChanges:
             if not change.dry_run:
                 counts = counts_of(done)
                 records.write(connection, [_load(by, change.table, counts, begun)])
-                self._metrics.judged(change.table.name, counts["accepted"], counts["rejected"])
+                self._metrics.judged(change.table.name, counts)
             return done
 
         return self._run(do, change.table, asking, change.dry_run)

@@ -49,7 +49,7 @@ FULL = ("no space left", "file too large", "max_temp_directory_size")
 
 # Tables and columns of the books that were added last: a build by an older version lacks them.
 LATEST_BOOKS = (
-    ("files", "is_current"),
+    ("files", "on_conflict"),
     ("rejections", "raw"),
     ("replays", "load_id"),
     ("loads", "normalised"),
@@ -58,6 +58,7 @@ LATEST_BOOKS = (
     ("erased", "key_hash"),
     ("trail", "number"),
     ("outcomes", "entry_id"),
+    ("warnings", "number"),
     ("warehouse", "warehouse_id"),
 )
 

@@ -25,13 +25,17 @@ from service.judge.key_sets import KeySet, key_set, set_of_numbers, unsigned
 class Verdict:
     """What becomes of one table's rows: those to insert, and the violations by position.
 
-    Rows of files that are tried again may be `present`: their positions.
+    `present` are the positions of rows that are there already with the same content, `changed`
+    those of rows that change one that is there. `changes` are the changed rows: one table after the
+    other, each with a key once.
     """
 
     batch: Batch
     accepted: pa.Table
     rejected: dict[int, list[Violation]]
     present: list[int] = field(default_factory=list)
+    changed: list[int] = field(default_factory=list)
+    changes: list[pa.Table] = field(default_factory=list)
 
 
 def admit(batch: Batch, keys: KeyIndex, parents: KeyIndex | None = None) -> Verdict:
@@ -40,11 +44,11 @@ def admit(batch: Batch, keys: KeyIndex, parents: KeyIndex | None = None) -> Verd
     What rows refer to is looked for among the keys of `parents`, where they are others.
     """
     table = batch.table
-    orphans = _Orphans(batch, parents or keys)
+    orphans = Orphans(batch, parents or keys)
     uniques = [UniqueColumn(batch, each, keys, orphans) for each in table.columns if each.is_unique]
     rows = sorted(orphans.columns.keys() | set().union(*(each.rejected for each in uniques)))
     rejected = {
-        position: _in_order(table, violations)
+        position: in_order(table, violations)
         for position, violations in _violations(batch, rows, orphans, uniques)
     }
     accepted = without(batch.fitting, rows)
@@ -61,9 +65,9 @@ def admit_all(batches: Sequence[Batch], keys: KeyIndex) -> bool:
     table = batches[0].table
     if any(batch.broken or batch.table is not table for batch in batches):
         return False
-    together = [(column, *_joint(batches, column)) for column in key_columns(table)]
+    together = [(column, *values_of(batches, column)) for column in key_columns(table)]
     for column, values, count in together:
-        if column.reference and not keys.all_known(_parent(column), values):
+        if column.reference and not keys.all_known(parent_of(column), values):
             return False
         if column.is_unique and not (
             len(values) == count and keys.all_new((table.name, column.name), values)
@@ -75,7 +79,7 @@ def admit_all(batches: Sequence[Batch], keys: KeyIndex) -> bool:
     return True
 
 
-def _joint(batches: Sequence[Batch], column: Column) -> tuple[KeySet, int]:
+def values_of(batches: Sequence[Batch], column: Column) -> tuple[KeySet, int]:
     """The set of the batches' values in a column, and how many rows have one.
 
     The set is smaller than that number where a value stands twice.
@@ -95,7 +99,7 @@ def _joint(batches: Sequence[Batch], column: Column) -> tuple[KeySet, int]:
     return found, count + len(rest)
 
 
-def _rows_with(batch: Batch, column: Column, values: Collection[Any]) -> list[int]:
+def rows_with(batch: Batch, column: Column, values: Collection[Any]) -> list[int]:
     """The rows of ``batch.fitting`` that have one of a few `values` in a column, in any order."""
     if not values:
         return []
@@ -112,18 +116,19 @@ def _present(kind: ColumnType, column: pa.ChunkedArray) -> KeySet | Sequence[Any
     return set_of_numbers(there.to_numpy()) if kind.is_whole else key_values(kind, there)
 
 
-def _of_broken(batch: Batch, column: Column) -> list[Any]:
+def values_of_broken(batch: Batch, column: Column) -> list[Any]:
     """The values, but None, of the rows that break rules of their own."""
     values = (broken.keys.get(column.name) for broken in batch.broken.values())
     return [value for value in values if value is not None]
 
 
-def _parent(column: Column) -> tuple[str, str]:
+def parent_of(column: Column) -> tuple[str, str]:
+    """The table and the column of it that a column refers to."""
     assert column.reference is not None
     return column.reference.args["parent"], column.reference.args["field"]
 
 
-class _Orphans:
+class Orphans:
     """The rows of a batch whose parent is unknown: `columns` has the referring columns by row."""
 
     def __init__(self, batch: Batch, keys: KeyIndex) -> None:
@@ -131,11 +136,11 @@ class _Orphans:
         self._unknown: dict[str, set[Any]] = {}
         for column in batch.table.columns:
             if column.reference:
-                unknown = keys.unknown(_parent(column), _joint([batch], column)[0])
-                for i in _rows_with(batch, column, unknown):
+                unknown = keys.unknown(parent_of(column), values_of([batch], column)[0])
+                for i in rows_with(batch, column, unknown):
                     self.columns.setdefault(i, []).append(column)
                 self._unknown[column.name] = keys.unknown(
-                    _parent(column), _of_broken(batch, column)
+                    parent_of(column), values_of_broken(batch, column)
                 )
 
     def columns_of(self, broken: Broken) -> list[str]:
@@ -159,20 +164,20 @@ class UniqueColumn:
     in `Batch.fitting`; a position is one of the request, which has the broken rows as well.
     """
 
-    def __init__(self, batch: Batch, column: Column, keys: KeyIndex, orphans: _Orphans) -> None:
+    def __init__(self, batch: Batch, column: Column, keys: KeyIndex, orphans: Orphans) -> None:
         self.column = column
         self._batch, self._orphans = batch, orphans
         place = batch.table.name, column.name
-        self._values, count = _joint([batch], column)
+        self._values, count = values_of([batch], column)
         taken = keys.taken(place, self._values)
-        rows = _rows_with(batch, column, taken)
+        rows = rows_with(batch, column, taken)
         self.rejected = set(rows)  # rows whose value belongs to another
         # Whether no two rows have the same value, leaving those aside that are taken anyway.
         self._all_differ = count - len(rows) == len(self._values) - len(taken)
         if not self._all_differ:
             claimants = map(self._first_claimant.get, batch.keys[column.name], count_up())
             self.rejected.update([row for row, first in enumerate(claimants) if first < row])
-        self._taken = taken | keys.taken(place, _of_broken(batch, column))
+        self._taken = taken | keys.taken(place, values_of_broken(batch, column))
 
     @cached_property
     def _first_claimant(self) -> dict[Any, int]:
@@ -209,7 +214,7 @@ class UniqueColumn:
 
 
 def _violations(
-    batch: Batch, rejected: Sequence[int], orphans: _Orphans, uniques: Sequence[UniqueColumn]
+    batch: Batch, rejected: Sequence[int], orphans: Orphans, uniques: Sequence[UniqueColumn]
 ) -> Iterator[tuple[int, list[Violation]]]:
     """Position in the request and violations of each row that has some.
 
@@ -219,12 +224,12 @@ def _violations(
     for row in rejected:
         values = {column.name: batch.keys[column.name][row] for column in key_columns(table)}
         parents = orphans.columns.get(row, ())
-        found = [_violation(column, "relationships", values) for column in parents]
+        found = [violation_of(column, "relationships", values) for column in parents]
         position = batch.positions[row]
         yield position, found + _of_unique(values, uniques, position, is_fitting=True)
     for position, broken in batch.broken.items():
         found = broken.violations + [
-            _violation(table.column(name), "relationships", broken.keys)
+            violation_of(table.column(name), "relationships", broken.keys)
             for name in orphans.columns_of(broken)
         ]
         yield position, found + _of_unique(broken.keys, uniques, position, is_fitting=False)
@@ -234,20 +239,21 @@ def _of_unique(
     values: Mapping[str, Any], uniques: Sequence[UniqueColumn], position: int, is_fitting: bool
 ) -> list[Violation]:
     return [
-        _violation(each.column, "unique", values)
+        violation_of(each.column, "unique", values)
         for each in uniques
         if (value := values.get(each.column.name)) is not None
         and each.belongs_to_another(value, position, is_fitting)
     ]
 
 
-def _violation(column: Column, kind: str, values: Mapping[str, Any]) -> Violation:
+def violation_of(column: Column, kind: str, values: Mapping[str, Any]) -> Violation:
+    """That the row with these `values`, by column, breaks a column's rule of that kind."""
     rule = next(rule for rule in column.rules if rule.kind == kind)
     value = values[column.name]
     return Violation(column.name, kind, rule.message(value), value)
 
 
-def _in_order(table: Table, violations: list[Violation]) -> list[Violation]:
+def in_order(table: Table, violations: list[Violation]) -> list[Violation]:
     """By column as the dictionary has them; within one, those of the row itself first."""
     if len(violations) < 2:
         return violations

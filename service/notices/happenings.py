@@ -39,6 +39,7 @@ class LoadTold(msgspec.Struct, kw_only=True):
     accepted: int
     rejected: int
     already_present: int
+    changed: int = 0
     finished_at: datetime
     detail: str | None = None
 
@@ -71,7 +72,7 @@ with new as (
 """
 _LOADS = f"""{_NEW.format(book="ops.loads")}
 select load_id, table_name, kind, source, status, received, accepted, rejected, already_present,
-    finished_at, detail
+    coalesce(changed, 0) as changed, finished_at, detail
 from new
 where finished_at is not null and (rejected > 0 or status in ('failed', 'refused'))
 order by number

@@ -15,6 +15,7 @@ from service.engines.duckdb import insert_arrow
 from service.engines.engine import Connection
 from service.ops import records
 from service.ops.changes import rows_changed
+from service.runtime.resolutions import OF_FILES
 
 
 class PendingFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +30,7 @@ class PendingFile(msgspec.Struct, frozen=True, kw_only=True):
     is_trial: bool
     actor: str | None
     asked_at: datetime
+    on_conflict: str | None = None  # what becomes of rows whose key is there; None: OF_FILES
 
     @property
     def load(self) -> records.LoadRecord:
@@ -41,6 +43,7 @@ class PendingFile(msgspec.Struct, frozen=True, kw_only=True):
             status="running",
             started_at=self.asked_at,
             actor=self.actor,
+            on_conflict=None if self.on_conflict == OF_FILES else self.on_conflict,
         )
 
     @classmethod

@@ -55,6 +55,7 @@ class LoadRecord(OpsRecord, frozen=True, kw_only=True):
     blank_lines: int | None = None
     skipped_lines: int | None = None
     record_lines: int | None = None
+    on_conflict: str | None = None  # said of rows whose key is there; None: what the door does
     # Of the rows that went in: how many values are defaults, and were normalised to something else.
     # None: they were not counted yet.
     defaulted: int | None = 0
@@ -88,11 +89,27 @@ class ReplayRecord(OpsRecord, frozen=True, kw_only=True):
     load_id: str
     rejection_id: str
     table_name: str
-    outcome: str  # accepted, rejected or already_present
+    outcome: str  # accepted, changed, rejected or already_present
     payload: str | None
     violations: str | None  # None: there are none, or the same as before
     replayed_at: datetime
     actor: str | None
+    number: int = 0
+
+
+class WarningRecord(OpsRecord, frozen=True, kw_only=True):
+    """A row that went in although it breaks rules of severity `warn`, in ``ops.warnings``.
+
+    `row_key` is its primary key as text, `warnings` JSON as the violations of a rejection.
+    """
+
+    load_id: str
+    table_name: str
+    source: str | None
+    position: int
+    row_key: str
+    warnings: str
+    warned_at: datetime
     number: int = 0
 
 
@@ -139,6 +156,7 @@ _TABLES: dict[type, str] = {
     OutcomeRecord: "ops.outcomes",
     RejectionRecord: "ops.rejections",
     ReplayRecord: "ops.replays",
+    WarningRecord: "ops.warnings",
     AnswerRecord: "ops.idempotency_keys",
 }
 _ARROW = {

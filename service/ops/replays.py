@@ -40,10 +40,11 @@ def record(
     for load in counted:
         connection.execute(
             "update ops.loads set received = received + ?, accepted = accepted + ?,"
-            " rejected = rejected + ?, already_present = already_present + ?"
+            " changed = coalesce(changed, 0) + ?, rejected = rejected + ?,"
+            " already_present = already_present + ?"
             " where load_id = ? and table_name = ?",
             [
-                *(load.received, load.accepted, load.rejected, load.already_present),
+                *(load.received, load.accepted, load.changed, load.rejected, load.already_present),
                 *(load.load_id, load.table_name),
             ],
         )

@@ -10,16 +10,19 @@ from service.engines.engine import Connection
 from service.errors import NotFound
 from service.ops.records import BEFORE_ALL
 from service.ops.rejection_filters import RejectionFilter
+from service.runtime.resolutions import OnConflict
 
 _SELECT = """
     select
         rejection_id, table_name, position, payload, violations, status,
-        coalesce(is_text, by_file), by_file, number
+        coalesce(is_text, by_file), by_file, on_conflict, number
     from (
         select
-            *,
-            load_id in (select load_id from ops.loads where kind in ('history', 'file')) as by_file
-        from ops.rejections
+            rejections.*,
+            coalesce(loads.kind in ('history', 'file'), false) as by_file,
+            loads.on_conflict
+        from ops.rejections as rejections
+        left join ops.loads as loads using (load_id, table_name)
     )
 """
 
@@ -36,6 +39,7 @@ class StoredRejection:
     status: str
     is_text: bool  # whether the values are text
     by_file: bool  # whether the row is a line of a file
+    on_conflict: OnConflict | None  # what its load said; None: what its door does
     number: int  # a rejection of later has a higher one
 
 

@@ -37,21 +37,23 @@ def record_build(connection: Connection, committed: Connection, built: BuiltRows
     if not state.recording:
         return
     recorder = Recorder(connection, state.last + 1, state.room)
-    for rows in _accepted(connection, built):
+    for rows in _rows(connection, built, "exceptions.line is null"):
         recorder.add(built.table, "insert", rows, built.load_id)
+    for rows in _rows(connection, built, "exceptions.state = 'changed'"):
+        recorder.add(built.table, "update", rows, built.load_id)
     recorder.rows_changed("_loads", "load_id = ?", [built.load_id])
     _tell_rejections(recorder, committed, built.table)
     recorder.finish()
 
 
-def _accepted(connection: Connection, built: BuiltRows) -> Iterator[pa.Table]:
-    """The rows that the model has inserted, some lines at a time."""
+def _rows(connection: Connection, built: BuiltRows, which: str) -> Iterator[pa.Table]:
+    """The rows of lines that the model has inserted, or that change one, some lines at a time."""
     schema = pa.schema([(name, type_of(kind).arrow) for name, kind in built.columns.items()])
     columns = ", ".join(f"typed.{quoted(name)}" for name in built.columns)
     query = (
         f"select {columns} from {built.typed} as typed"
         f" left join {built.exceptions} as exceptions on typed.line = exceptions.line"
-        " where exceptions.line is null and typed.line between ? and ? order by typed.line"
+        f" where {which} and typed.line between ? and ? order by typed.line"
     )
     ((first, last),) = connection.execute(
         f"select coalesce(min(line), 0), coalesce(max(line), -1) from {built.typed}"

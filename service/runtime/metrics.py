@@ -1,5 +1,6 @@
 """Prometheus metrics of the service."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -94,10 +95,15 @@ class Metrics:
         self._rows = lru_cache(1000)(self.rows.labels)
         self._requests = lru_cache(1000)(self.requests.labels)
 
-    def judged(self, table: str, accepted: int, rejected: int) -> None:
-        """Counts the rows of a request for `table`."""
-        self._rows(table, "accepted").inc(accepted)
-        self._rows(table, "rejected").inc(rejected)
+    def judged(self, table: str, counts: Mapping[str, int]) -> None:
+        """Counts the rows of a request for `table`, by what became of them."""
+        for outcome, count in counts.items():
+            if outcome in ("accepted", "rejected") or (count and outcome != "received"):
+                self._rows(table, outcome).inc(count)
+
+    def warned(self, table: str, rows: int) -> None:
+        """Counts rows that went into `table` though they break rules of severity `warn`."""
+        self._rows(table, "warned").inc(rows)
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Counts a request to `route` ("/v1/tables/{table}/rows") that took `seconds`."""

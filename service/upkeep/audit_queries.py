@@ -36,6 +36,7 @@ UNLISTED = """
             load_id,
             table_name,
             count(*) filter (outcome = 'accepted') as accepted,
+            count(*) filter (outcome = 'changed') as changed,
             count(*) filter (outcome = 'rejected') as rejected,
             count(*) filter (outcome = 'already_present') as already_present
         from ops.replays
@@ -48,6 +49,7 @@ UNLISTED = """
             coalesce(listed.times, 0) as times,
             coalesce(of_files.times, 0) as times_of_files,
             coalesce(tried.accepted, 0) as tried_accepted,
+            coalesce(tried.changed, 0) as tried_changed,
             coalesce(tried.rejected, 0) as tried_rejected,
             coalesce(tried.already_present, 0) as tried_present
         from ops.loads as loads
@@ -63,8 +65,8 @@ UNLISTED = """
     where case
         when kind in ('history', 'file') then times > rejected or rejected > times_of_files
         when kind = 'replay' and status <> 'refused' then
-            (accepted, rejected, already_present)
-            <> (tried_accepted, tried_rejected, tried_present)
+            (accepted, coalesce(changed, 0), rejected, already_present)
+            <> (tried_accepted, tried_changed, tried_rejected, tried_present)
         when status = 'refused' then times > rejected
         else times <> rejected
     end

@@ -5,18 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
-import pyarrow as pa
 
-from service.engines.duckdb import query_arrow
 from service.engines.engine import Connection
-from service.engines.sql import core, quoted
 from service.errors import Conflict
 from service.judge.admission import Verdict
 from service.judge.batch import Violation
 from service.ops import records
 from service.ops.replays import accepted_among
 
-POSITION = '"position in the request"'  # a column that no table has
 _encoded = msgspec.json.Encoder(enc_hook=repr).encode
 _decoded = msgspec.json.Decoder(list[Violation]).decode
 
@@ -28,7 +24,6 @@ class Retry:
     rejection_id: str
     payload: str | None
     violations: str  # those on record, in JSON
-    may_be_present: bool  # a row of a file, as it was: its content may be there already
 
 
 @dataclass(frozen=True)
@@ -53,45 +48,13 @@ def settled(connection: Connection, replay: Retries, meanwhile: set[str]) -> Set
     return Settled(sorted(gone_in)) if gone_in else None
 
 
-def find_present(connection: Connection, verdict: Verdict, replay: Retries) -> None:
-    """Moves the rows of files that are there with the same content from rejected to present."""
-    found = [
-        (row, position)
-        for row, position in enumerate(verdict.batch.positions)
-        if replay.tries[position].may_be_present and _only_taken(verdict.rejected.get(position, ()))
-    ]
-    if not found:
-        return
-    table = verdict.batch.table
-    indices = pa.array([row for row, _ in found], pa.int64())
-    rows = verdict.batch.fitting.take(indices).append_column(
-        POSITION.strip('"'), pa.array([position for _, position in found], pa.int64())
-    )
-    same = " and ".join(
-        f"sent.{name} is not distinct from kept.{name}" for name in map(quoted, table.column_names)
-    )
-    key = quoted(table.primary_key)
-    present = query_arrow(
-        connection,
-        f"select sent.{POSITION} from arrow_rows as sent inner join {core(table.name)} as kept"
-        f" on sent.{key} = kept.{key} where {same} order by all",
-        rows,
-    ).fetchall()
-    verdict.present = [position for (position,) in present]
-    for position in verdict.present:
-        del verdict.rejected[position]
-
-
-def _only_taken(violations: Sequence[Violation]) -> bool:
-    return bool(violations) and all(each.rule == "unique" for each in violations)
-
-
 def entries(
     verdict: Verdict, replay: Retries, load: records.LoadRecord, replayed_at: datetime
 ) -> list[records.ReplayRecord]:
     """What `ops.replays` says of a verdict on rows that were tried again, in their order."""
     outcomes = dict.fromkeys(verdict.rejected, "rejected")
     outcomes |= dict.fromkeys(verdict.present, "already_present")
+    outcomes |= dict.fromkeys(verdict.changed, "changed")
     return [
         records.ReplayRecord(
             load_id=load.load_id,

@@ -1,6 +1,6 @@
 """What the writer is asked to do, what it answers, and what one transaction is made of."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,10 +9,12 @@ from uuid import uuid4
 
 import pyarrow as pa
 
+from service.dictionary import Table
 from service.engines.engine import Connection
 from service.errors import KeyReused
 from service.judge.admission import Verdict
-from service.judge.batch import Batch
+from service.judge.batch import Batch, Violation
+from service.judge.columns import KeysOf
 from service.judge.kept_out import payload_to_keep
 from service.judge.key_index import KeyIndex
 from service.ops import records
@@ -26,6 +28,7 @@ from service.ops.stored_counts import (
     name_of_table,
 )
 from service.runtime.clock import utc_now
+from service.runtime.resolutions import OF_REQUESTS, OnConflict
 from service.warehouse.replays import Retries, entries, in_json
 
 
@@ -47,6 +50,7 @@ class Insert:
     batches: Sequence[Batch]
     strict: bool = False
     dry_run: bool = False
+    on_conflict: OnConflict = OF_REQUESTS
     kind: str = "batch"
     source: str | None = None
     actor: str | None = None
@@ -77,6 +81,30 @@ class Outcome:
         """How many rows of a table went in (or would)."""
         return 0 if self.refused else verdict.accepted.num_rows
 
+    def counts(self, verdict: Verdict) -> dict[str, int]:
+        """How many rows of a table became (or would) accepted, changed, rejected, already_present.
+
+        A refused request counts all its rows as rejected.
+        """
+        counts = {"accepted": 0, "changed": 0, "rejected": verdict.batch.received}
+        counts["already_present"] = 0
+        if self.refused:
+            return counts
+        for name, count in (
+            ("accepted", verdict.accepted.num_rows),
+            ("changed", len(verdict.changed)),
+            ("already_present", len(verdict.present)),
+        ):
+            counts[name] = count
+            counts["rejected"] -= count
+        return counts
+
+    def adjusted(self, verdict: Verdict) -> tuple[int, int]:
+        """Of the rows that go in: how many values are defaults, and how many were normalised."""
+        if self.refused or not (verdict.accepted.num_rows or verdict.changed):
+            return 0, 0
+        return verdict.batch.sums_adjusted({*verdict.rejected, *verdict.present})
+
 
 @dataclass
 class StoredAnswer:
@@ -100,28 +128,42 @@ class WriterTask:
     render: Callable[[Any], records.AnswerRecord] | None = None
 
 
+@dataclass(frozen=True)
+class Changes:
+    """Rows of a table as they become, by which load, and who asked for it; each key is once."""
+
+    table: Table
+    rows: pa.Table
+    load_id: str
+    actor: str | None
+
+
 @dataclass
 class Group:
-    """What one transaction is going to write."""
+    """What one transaction is going to write.
+
+    `rows`, `row_loads` and `changes` are what is not written yet; `added` counts all of the rows.
+    """
 
     keys: KeyIndex
     rows: defaultdict[str, list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
     row_loads: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    changes: list[Changes] = field(default_factory=list)
+    changed: dict[str, set[Any]] = field(default_factory=dict)  # primary keys, by table
+    added: Counter[str] = field(default_factory=Counter)
+    touched: set[str] = field(default_factory=set)  # tables
     loads: list[records.LoadRecord] = field(default_factory=list)
     rejections: list[records.RejectionRecord] = field(default_factory=list)
     answers: dict[str, records.AnswerRecord] = field(default_factory=dict)
     replays: list[records.ReplayRecord] = field(default_factory=list)
+    warnings: list[records.WarningRecord] = field(default_factory=list)
     counted: list[records.LoadRecord] = field(default_factory=list)  # they join loads that are open
     trail: list[records.TrailRecord] = field(default_factory=list)
     settled: set[str] = field(default_factory=set)  # rejections whose rows go in
 
     def counts(self) -> dict[str, int]:
         """What it adds, for the journal of commits."""
-        rows = {
-            name_of_table(table): sum(part.num_rows for part in parts)
-            for table, parts in self.rows.items()
-        }
-        return rows | {
+        return {name_of_table(table): count for table, count in self.added.items()} | {
             LOADS: len(self.loads),
             ENDED: len(self.loads),
             RECEIVED: sum(load.received for load in (*self.loads, *self.counted)),
@@ -129,6 +171,19 @@ class Group:
             REPLAYS: len(self.replays),
             TRAIL: len(self.trail),
         }
+
+    def has_changed(self, table: Table, keys: Iterable[Any]) -> bool:
+        """Whether a request of the group has changed rows of the table with some of these keys."""
+        return not self.changed.get(table.name, set()).isdisjoint(keys)
+
+    def waits_for(self, table: Table, keys: Iterable[Any] | None) -> bool:
+        """Whether rows of the table with some of these keys (None: any) are not written yet."""
+        own = [*self.rows.get(table.name, ())]
+        own += [each.rows for each in self.changes if each.table.name == table.name]
+        if not own or keys is None:
+            return bool(own)
+        wanted, name = set(keys), table.primary_key
+        return any(not wanted.isdisjoint(KeysOf(table, rows)[name]) for rows in own)
 
     def take(self, insert: Insert, verdicts: Sequence[Verdict], refused: bool) -> Outcome:
         """Adds what an insert that is decided brings."""
@@ -139,12 +194,22 @@ class Group:
         return outcome
 
     def _take(self, insert: Insert, outcome: Outcome, verdict: Verdict) -> None:
-        batch, accepted = verdict.batch, outcome.accepted(verdict)
-        if accepted:
-            self.rows[batch.table.name].append(verdict.accepted)
-            self.row_loads[batch.table.name].append(outcome.load_id or "")
-        present = len(verdict.present)
-        sums = batch.sums_adjusted(verdict.rejected) if accepted else (0, 0)
+        batch, table = verdict.batch, verdict.batch.table
+        counts = outcome.counts(verdict)
+        if counts["accepted"]:
+            self.rows[table.name].append(verdict.accepted)
+            self.row_loads[table.name].append(outcome.load_id or "")
+            self.added[table.name] += counts["accepted"]
+        if counts["changed"]:
+            by = outcome.load_id or "", insert.actor
+            self.changes += [Changes(table, rows, *by) for rows in verdict.changes]
+            for rows in verdict.changes:
+                self.changed.setdefault(table.name, set()).update(
+                    KeysOf(table, rows)[table.primary_key]
+                )
+        if counts["accepted"] or counts["changed"]:
+            self.touched.add(table.name)
+        defaulted, normalised = outcome.adjusted(verdict)
         load = records.LoadRecord(
             load_id=outcome.load_id or "",
             table_name=batch.table.name,
@@ -152,15 +217,19 @@ class Group:
             source=insert.source,
             status="refused" if outcome.refused else "done",
             received=batch.received,
-            accepted=accepted,
-            rejected=batch.received - accepted - present,
-            already_present=present,
+            accepted=counts["accepted"],
+            changed=counts["changed"],
+            rejected=counts["rejected"],
+            already_present=counts["already_present"],
             started_at=insert.started_at,
             finished_at=utc_now(),
             actor=insert.actor,
-            defaulted=sums[0],
-            normalised=sums[1],
+            on_conflict=None if insert.on_conflict == OF_REQUESTS else insert.on_conflict,
+            defaulted=defaulted,
+            normalised=normalised,
         )
+        if batch.warnings and not outcome.refused:
+            self.warnings += warnings_of(verdict, load)
         if insert.replay:
             self._take_replay(insert.replay, outcome, verdict, load)
             return
@@ -212,6 +281,30 @@ class Group:
             )
             for each in tried
         ]
+
+
+def warnings_of(verdict: Verdict, load: records.LoadRecord) -> Iterable[records.WarningRecord]:
+    """What is told of the rows of `verdict` that go in by `load`."""
+    batch = verdict.batch
+    keys = dict(zip(batch.positions, batch.keys[batch.table.primary_key], strict=True))
+    for position, warnings in told_of(verdict):
+        yield records.WarningRecord(
+            load_id=load.load_id,
+            table_name=load.table_name,
+            source=load.source,
+            position=position,
+            row_key=str(keys[position]),
+            warnings=in_json(warnings),
+            warned_at=load.finished_at or utc_now(),
+        )
+
+
+def told_of(verdict: Verdict) -> Iterable[tuple[int, list[Violation]]]:
+    """The position and the warnings of each row that goes in and has some."""
+    kept_out = {*verdict.rejected, *verdict.present}
+    for position, warnings in sorted(verdict.batch.warnings.items()):
+        if position not in kept_out:
+            yield position, warnings
 
 
 def first_ids(replay: Retries, verdict: Verdict) -> dict[tuple[str, int], str]:

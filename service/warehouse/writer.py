@@ -17,38 +17,37 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
-import pyarrow as pa
-
 from service.dictionary import Dictionary
 from service.engines.duckdb import (
     Database,
     DatabaseError,
     FatalError,
     as_problem,
-    insert_arrow,
     is_key_conflict,
 )
 from service.engines.engine import Connection
-from service.engines.sql import core, count_rows
+from service.engines.sql import count_rows
 from service.errors import KeyReused, Problem, Unavailable
-from service.judge.admission import Verdict, admit, admit_all
+from service.judge.admission import Verdict, admit_all
 from service.judge.batch import Batch
 from service.judge.kept_out import without_erased
-from service.judge.key_index import KeyIndex
+from service.judge.key_index import KeyIndex, unique_columns
 from service.judge.micro_batches import SMALL
+from service.judge.resolution import admit_again
 from service.ops import records
-from service.ops.changes import listener_of
 from service.ops.erased_rows import ErasedKeys
 from service.ops.replays import record
 from service.ops.stored_counts import stored_counts
-from service.outbox.content import loads_of
 from service.outbox.outbox import Outbox
 from service.runtime.logs import get_logger
+from service.runtime.resolutions import OF_REQUESTS
 from service.warehouse.arrivals import Arrivals
 from service.warehouse.commit_journal import CommitJournal, NotNoted
+from service.warehouse.group_rows import write_rows
+from service.warehouse.kept_rows import KeptRows
 from service.warehouse.losses import Losses
 from service.warehouse.promise import Promise, resolve_all
-from service.warehouse.replays import find_present, settled
+from service.warehouse.replays import settled
 from service.warehouse.work import (
     Group,
     Idempotency,
@@ -352,12 +351,18 @@ class Writer:
         if self._grown:
             known = self.keys.counts()
             self._stale |= {
-                name for name in self._grown if count_rows(self._connection, name) != known[name]
+                name
+                for name in self._grown
+                if count_rows(self._connection, name) != known[name] or self._may_change(name)
             }
             self._grown.clear()
         if self._stale:
             self.keys.load(self._connection, self._stale)
             self._stale.clear()
+
+    def _may_change(self, name: str) -> bool:
+        """Whether a build may have changed unique values of rows, which leaves their number."""
+        return len(unique_columns(self.dictionary.tables[name])) > 1
 
     def _roll_back(self, error: Exception) -> None:
         with suppress(DatabaseError):  # there may be no transaction left
@@ -374,22 +379,17 @@ class Writer:
         group = Group(KeyIndex(self.dictionary, base=self.keys))
         self._begin()
         answers = self._answers(inserts, group)
-        for table, parts in group.rows.items():
-            # In one piece: DuckDB takes as long to begin with a piece as for a hundred rows.
-            rows = pa.concat_tables(parts).combine_chunks()
-            insert_arrow(self._connection, f"{core(table)} by name", rows)
-            if listener := listener_of(self._connection):
-                listener.add(table, "insert", rows, loads_of(parts, group.row_loads[table]))
+        write_rows(self._connection, group)
         records.write(self._connection, group.loads)
         records.write(self._connection, group.rejections)
+        records.write(self._connection, group.warnings)
         records.write(self._connection, list(group.answers.values()))
         if group.replays:
             record(self._connection, group.replays, group.counted)
             records.write(self._connection, group.trail)
         self._commit()  # the commit point: from here on it is so
         self.keys.absorb(group.keys)
-        for table in group.rows:
-            self.versions[table] += 1
+        self.versions.update(group.touched)
         if problem := self.journal.add(group.counts()):
             return [problem if _has_written(answer) else answer for answer in answers]
         return answers
@@ -415,14 +415,17 @@ class Writer:
             for insert in inserts
         )
         if not (usual and admit_all([insert.batches[0] for insert in inserts], group.keys)):
-            return [self._answer(insert, group) for insert in inserts]
+            kept = KeptRows(self._connection, self.dictionary, group)
+            resolving = (each for each in inserts if each.on_conflict != OF_REQUESTS)
+            kept.look_ahead((batch for each in resolving for batch in each.batches), group.keys)
+            return [self._answer(insert, group, kept) for insert in inserts]
         return [
             group.take(insert, [Verdict(batch, batch.fitting, {})], refused=False)
             for insert in inserts
             for batch in insert.batches
         ]
 
-    def _answer(self, insert: Insert, group: Group) -> Answer:
+    def _answer(self, insert: Insert, group: Group, kept: KeptRows) -> Answer:
         if not all(map(self._judges_like, insert.batches)):
             return Unavailable("the dictionary has just changed; try again")
         if insert.idempotency:
@@ -433,7 +436,7 @@ class Writer:
                 return stored_answer(before, insert.idempotency)
         if insert.replay and (gone_in := settled(self._connection, insert.replay, group.settled)):
             return gone_in
-        outcome = self._decide(insert, group)
+        outcome = self._decide(insert, group, kept)
         if insert.idempotency and insert.render and not insert.dry_run:
             group.answers[insert.idempotency.key] = insert.render(outcome)
         return outcome
@@ -442,11 +445,10 @@ class Writer:
         table = self.dictionary.tables.get(batch.table.name)
         return table is not None and table.fingerprint == batch.table.fingerprint
 
-    def _decide(self, insert: Insert, group: Group) -> Outcome:
+    def _decide(self, insert: Insert, group: Group, kept: KeptRows) -> Outcome:
         own = KeyIndex(self.dictionary, base=group.keys)
-        verdicts = [admit(without_erased(batch, self.erased), own) for batch in insert.batches]
-        if insert.replay:
-            find_present(self._connection, verdicts[0], insert.replay)
+        batches = [without_erased(batch, self.erased) for batch in insert.batches]
+        verdicts = [admit_again(batch, own, kept, insert.on_conflict) for batch in batches]
         refused = insert.strict and any(verdict.rejected for verdict in verdicts)
         if insert.dry_run:
             ids = first_ids(insert.replay, verdicts[0]) if insert.replay else {}

@@ -54,6 +54,9 @@ def test_a_load_is_found_by_the_id_that_its_request_was_answered(client):
         "accepted": 1,
         "rejected": 1,
         "already_present": 0,
+        "changed": 0,
+        "removed": 0,
+        "on_conflict": None,
         "actor": None,
         "detail": None,
         "lines": None,
@@ -70,9 +73,10 @@ def test_a_load_of_several_tables_has_the_sums_and_the_counts_of_each(client):
 
     assert load["table"] is None
     assert (load["received"], load["accepted"], load["rejected"]) == (3, 2, 1)
+    none = {"already_present": 0, "changed": 0, "removed": 0}
     assert load["tables"] == {
-        "departments": {"received": 1, "accepted": 1, "rejected": 0, "already_present": 0},
-        "hired_employees": {"received": 2, "accepted": 1, "rejected": 1, "already_present": 0},
+        "departments": {"received": 1, "accepted": 1, "rejected": 0, **none},
+        "hired_employees": {"received": 2, "accepted": 1, "rejected": 1, **none},
     }
 
 

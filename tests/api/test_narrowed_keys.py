@@ -55,6 +55,8 @@ OTHERWISE = {
     "show_report",
 }  # fmt: skip
 KEYS: dict[str, tuple[Any, Any, Any]] = {
+    "operator-inserts": ("operator", None, ["insert", "replay"]),
+    "merges": ("operator", [OURS], ["insert", "replay", "change"]),
     "reads": ("reader", [OURS], None),
     "writes": ("writer", [OURS], None),
     "operates": ("operator", [OURS], None),
@@ -253,3 +255,29 @@ def test_it_is_shown_with_what_it_may_and_so_is_it_on_the_trail(world: World):
     for said, status in wrong:
         asked = {"name": "wrong", "role": "writer", **said}
         assert world.ask("boss", "POST", "/v1/keys", json=asked).status_code == status, said
+
+
+@pytest.mark.parametrize("path", [f"/v1/tables/{OURS}/rows", f"/v1/tables/{OURS}/files"])
+def test_rows_are_merged_by_keys_that_may_change_rows(world: World, path: str) -> None:
+    """Those that insert, and may change none, go on without changing any."""
+    content = b"id,job\n999,Merged\n"
+    for key, status in (("writes", 403), ("operator-inserts", 403), ("merges", 0)):
+        for resolution, expected in (("ignore", 0), ("merge", status)):
+            headers = {"content-type": "text/csv", "prefer": f"resolution={resolution}-duplicates"}
+            dry = {"dry_run": "true"}
+            answer = world.ask(key, "POST", path, content=content, headers=headers, params=dry)
+            assert answer.status_code == (expected or answer.status_code), (key, resolution)
+            assert expected or answer.is_success, (key, resolution, answer.text)
+
+
+def test_a_replay_changes_a_row_only_for_a_key_that_may(world: World) -> None:
+    rows = f"/v1/tables/{OURS}/rows"
+    world.ask("merges", "POST", rows, json=[{"id": 998, "job": "Before"}])
+    merging = {"prefer": "resolution=merge-duplicates"}
+    wrong = world.ask("merges", "POST", rows, json=[{"id": 998, "job": " "}], headers=merging)
+    replay = f"/v1/rejections/{wrong.json()['rejections'][0]['rejection_id']}/replay"
+    after = {"id": 998, "job": "After"}
+    kept_out = world.ask("writes", "POST", replay, json=after)
+    assert kept_out.status_code == 422
+    assert [v["rule"] for v in kept_out.json()["rejections"][0]["violations"]] == ["unique"]
+    assert world.ask("merges", "POST", replay, json=after).json()["changed"] == 1

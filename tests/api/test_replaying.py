@@ -55,6 +55,7 @@ def test_a_corrected_row_goes_in_and_its_rejection_is_accepted(client):
         "table": "departments",
         "received": 1,
         "accepted": 1,
+        "changed": 0,
         "rejected": 0,
         "rejections": [],
         "already_present": 0,

@@ -82,17 +82,27 @@ class Project:
             file.writelines(f"{line}\n" for line in lines)
 
     def model(
-        self, name: str, columns: str, parents: str = "", about: str = "", csv: str = ""
+        self,
+        name: str,
+        columns: str,
+        parents: str = "",
+        about: str = "",
+        csv: str = "",
+        **meta: str,
     ) -> None:
-        """Adds a table of record; `columns` is the YAML under `columns:`, `csv` of `meta: csv:`."""
+        """Adds a table of record; `columns` is the YAML under `columns:`, `csv` of `meta: csv:`, as
+        the other members of `meta`.
+        """
         refs = ", ".join(f"ref('{parent}')" for parent in parents.split())
         call = f"parents=[{refs}]" if refs else ""
         self._declare(name)
         (self.core / f"{name}.sql").write_text(f"{{{{ table_of_record({call}) }}}}\n")
         said = "\n".join(f"      {line}" for line in columns.strip("\n").splitlines())
+        meta |= {"csv": csv} if csv else {}
+        members = ", ".join(f"{member}: {value}" for member, value in meta.items())
         (self.core / f"{name}.yml").write_text(
             f"models:\n  - name: {name}\n    description: One row per {about or name}.\n"
-            + (f"    config: {{meta: {{csv: {csv}}}}}\n" if csv else "")
+            + (f"    config: {{meta: {{{members}}}}}\n" if meta else "")
             + f"    data_tests: [history_accounted_for]\n    columns:\n{said}\n"
         )
 

@@ -10,6 +10,7 @@ from tests.support.answers import looks
 from tests.support.world import everything
 
 Load: TypeAlias = dict[str, Any]
+OUTCOMES = ("accepted", "changed", "rejected", "already_present")
 HEADER = "id,name,datetime,department_id,job_id\n"
 MOMENT = "2021-06-14T09:30:00Z"
 
@@ -20,13 +21,15 @@ def hires(first: int, count: int, department: int = 1) -> str:
     return "".join(f"{i},Ada Byron,{MOMENT},{department},1\n" for i in ids)
 
 
-def send(client: httpx.Client, table: str, content: bytes | str, **said: Any) -> httpx.Response:
+def send(
+    client: httpx.Client, table: str, content: bytes | str, prefer: Any = "", **said: Any
+) -> httpx.Response:
     """Sends a file; `said` are the parameters."""
     return client.post(
         f"/v1/tables/{table}/files",
         content=content,
         params={"filename": "hires.csv", **said},
-        headers={"Content-Type": "text/csv"},
+        headers={"Content-Type": "text/csv", **({"Prefer": prefer} if prefer else {})},
     )
 
 
@@ -35,7 +38,7 @@ def followed(client: httpx.Client, taken: httpx.Response) -> Load:
     assert taken.status_code == 202, taken.text
     for _ in looks():
         load: Load = client.get(taken.json()["href"]).json()
-        assert load["received"] == sum(load[k] for k in ("accepted", "rejected", "already_present"))
+        assert load["received"] == sum(load[k] for k in OUTCOMES)
         if load["status"] != "running":
             break
         assert load["progress"]["of_bytes"] > 0

@@ -32,6 +32,16 @@
 {#- Whether the whole of a text, and no line of it, has a form: a regular expression of RE2, as it is. -#}
 {% macro full_match(text, form) -%}{{ return(adapter.dispatch('full_match')(text, form)) }}{%- endmacro %}
 
+{#- Whether a predicate over one row is not true of it, and not NULL. Never NULL. -#}
+{% macro fails(predicate) -%}{{ return(adapter.dispatch('fails')(predicate)) }}{%- endmacro %}
+
+{#- Whether a condition that says of which rows a rule is asked is true of a row. Never NULL. -#}
+{% macro applies(condition) -%}{{ return(adapter.dispatch('applies')(condition)) }}{%- endmacro %}
+
+{#- What a predicate looks at: {columns, problem}. `columns` are names of those given (names mapped to types); `problem`
+    says in words why it is no predicate over one row, or none. -#}
+{% macro look_at_predicate(predicate, columns) -%}{{ return(adapter.dispatch('look_at_predicate')(predicate, columns)) }}{%- endmacro %}
+
 {#- Whether a text has the character NUL; never where the engine keeps no such text. -#}
 {% macro has_nul(text) -%}{{ return(adapter.dispatch('has_nul')(text)) }}{%- endmacro %}
 
@@ -64,6 +74,9 @@
 {% macro has_year_of_four_digits(timestamp) -%}
     {{ return(adapter.dispatch('has_year_of_four_digits')(timestamp)) }}
 {%- endmacro %}
+
+{#- A value of a type as answers show it: a timestamp as a text like 2021-07-27T16:02:08Z, another as it is. -#}
+{% macro value_as_shown(value, type) -%}{{ return(adapter.dispatch('value_as_shown')(value, type)) }}{%- endmacro %}
 
 {#- This moment, as a timestamp in UTC. -#}
 {% macro utc_now() -%}{{ return(adapter.dispatch('utc_now')()) }}{%- endmacro %}
@@ -222,6 +235,9 @@
 
 {#- Whether a service loads files into it, one that is sent, or only tried, before a history: plain true or false. -#}
 {% macro takes_files() -%}{{ return(adapter.dispatch('takes_files')()) }}{%- endmacro %}
+
+{#- Whether lines can change rows that are there, as ops.changes tells: plain true or false. -#}
+{% macro changes_rows() -%}{{ return(adapter.dispatch('changes_rows')()) }}{%- endmacro %}
 
 {#- Whether the service that runs dbt has opened the file of a load, given by its id, for this run. -#}
 {% macro is_open(load_id) -%}{{ return(adapter.dispatch('is_open')(load_id)) }}{%- endmacro %}

@@ -21,7 +21,23 @@
 {%- endmacro %}
 
 {% macro duckdb__full_match(text, form) -%}
-    {{ return("regexp_full_match(" ~ text ~ ", '" ~ form ~ "')") }}
+    {{ return("regexp_full_match(" ~ text ~ ", " ~ text_literal(form) ~ ")") }}
+{%- endmacro %}
+
+{#- A predicate that fails on a row ends the build. Its try() gives wrong answers for other rows (1.5.6). -#}
+{% macro duckdb__fails(predicate) -%}
+    {{ return('(not coalesce((\n' ~ predicate ~ '\n), true))') }}
+{%- endmacro %}
+
+{% macro duckdb__applies(condition) -%}
+    {{ return('coalesce((\n' ~ condition ~ '\n), false)') }}
+{%- endmacro %}
+
+{#- As those below: service/engines/predicates.py. -#}
+{% macro duckdb__look_at_predicate(predicate, columns) -%}
+    {% set asked = {'predicate': predicate, 'of': columns} %}
+    {% do adapter.store_relation('gatehouse', this or 'predicate', [], '', 'predicate', asked) %}
+    {{ return(asked) }}
 {%- endmacro %}
 
 {% macro duckdb__has_nul(text) -%}
@@ -70,6 +86,23 @@
 
 {% macro duckdb__has_year_of_four_digits(timestamp) -%}
     {{ return(timestamp ~ " between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999999'") }}
+{%- endmacro %}
+
+{% macro duckdb__value_as_shown(value, type) -%}
+    {#- service/engines/sql.py says the same. -#}
+    {% set text = 'cast(' ~ value ~ ' as varchar)' %}
+    {% if type == 'timestamp with time zone' %}
+        {{ return("replace(cast(timezone('UTC', " ~ value ~ ") as varchar), ' ', 'T') || 'Z'") }}
+    {% elif type.startswith('timestamp') %}
+        {{ return("replace(" ~ text ~ ", ' ', 'T') || 'Z'") }}
+    {% elif type.startswith('decimal') %}
+        {{ return("regexp_replace(" ~ text ~ ", '^(-?)\\.', '\\10.')") }}
+    {% endif %}
+    {{ return(text if type in ('uuid', 'time') else value) }}
+{%- endmacro %}
+
+{% macro duckdb__changes_rows() -%}
+    {{ return(true) }}
 {%- endmacro %}
 
 {% macro duckdb__utc_now() -%}

@@ -43,6 +43,7 @@
 {% macro state_of_history(table, file) -%}
     {% set options = meta_of(table).get('csv') %}
     {% set said = tojson(rules_of(table)) ~ tojson(table.columns) ~ (tojson(options) if options else '') %}
+    {% if on_conflict_of(table) == 'merge' %}{% set said = said ~ 'merge' %}{% endif %}
     {{ return(file ~ ' ' ~ local_md5(said)) }}
 {%- endmacro %}
 

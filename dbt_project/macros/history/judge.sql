@@ -33,10 +33,12 @@
 
 {#- (line, state, violations) of each line that is not accepted: rejected, or already present. -#}
 {% macro lines_with_exceptions() -%}
+    {% set again = on_conflict() %}
+    {% if again == 'merge' %}{{ return(lines_with_exceptions_merged()) }}{% endif %}
     {% set uniques = rules_of(model) | selectattr('kind', 'equalto', 'unique') | list %}
     {% set kept, late, steps = kept_rows(), [], {} %}
     {#- What a line says that is there already. -#}
-    {% do steps.update({'present': lines_in_the_table(kept)}) %}
+    {% do steps.update({'present': lines_in_the_table(kept) if again == 'ignore' else no_lines()}) %}
     {#- What is kept out whatever it says. -#}
     {% set erased = has_erased() %}
     {% if erased %}{% do steps.update({'erased': lines_of_erased_rows()}) %}{% endif %}
@@ -44,15 +46,17 @@
     {% do steps.update({'own': lines_with_own_violations(erased)}) %}
     {#- The first sound line of each value that is written more than once has it. -#}
     {% for rule in uniques %}
-        {% do steps.update({'first_' ~ rule.column: first_sound_lines(rule.column)}) %}
+        {% do steps.update({'first_' ~ rule.column: first_sound_lines(rule.column, ['own', 'present'])}) %}
         {% do late.append(lines_that_come_late(rule, kept)) %}
     {% endfor %}
     {% do steps.update({'taken': late | join('\nunion all\n')}) %}
     {#- What an earlier line says that is accepted. -#}
-    {% do steps.update({'repeated': lines_that_repeat(primary_key())}) %}
+    {% do steps.update({'repeated': lines_that_repeat(primary_key()) if again == 'ignore' else no_lines()}) %}
     {% do steps.update({'there_already': lines_there_already()}) %}
     {{ return(query_in_steps(steps, rejected_and_present_lines(erased))) }}
 {%- endmacro %}
+
+{% macro no_lines() -%}select line from {{ typed_lines() }} where 1 = 0{%- endmacro %}
 
 {% macro lines_with_own_violations(erased) -%}
     {{ violations_by_itself() }}
@@ -103,11 +107,16 @@
 {%- endmacro %}
 
 {% macro violations_by_itself() -%}
-    select line, case found {{ static_violations_by_number() | join(' ') }} end as violation
+    {{ violations_of_lines(static_violations(), 'line in (select line from ' ~ typed_lines() ~ ' where not clean)') }}
+{%- endmacro %}
+
+{#- (line, violation) of those of some static violations that lines have, for which a condition holds. -#}
+{% macro violations_of_lines(violations, condition) -%}
+    select line, case found {{ violations_by_number(violations) | join(' ') }} end as violation
     from (
-        select *, {{ unnested(numbers_of_static_violations()) }} as found
+        select *, {{ unnested(numbers_of(violations)) }} as found
         from ({{ read_lines() }}) as lines
-        where line in (select line from {{ typed_lines() }} where not clean)
+        where {{ condition }}
     ) as judged
 {%- endmacro %}
 
@@ -121,8 +130,8 @@
     ) as typed
 {%- endmacro %}
 
-{#- Of the values of a column that several lines have: (taken, line). -#}
-{% macro first_sound_lines(name) -%}
+{#- Of the values of a column that several lines have: (taken, line). Lines of the steps `unsound` claim none. -#}
+{% macro first_sound_lines(name, unsound) -%}
     {%- set column = adapter.quote(name) -%}
     select {{ column }} as taken, min(line) as line
     from (
@@ -130,8 +139,9 @@
         where {{ column }} in ({{ written_twice(name, typed_lines()) }})
     ) as typed
     where
-        not exists (select 1 from own where own.line = typed.line)
-        and not exists (select 1 from present where present.line = typed.line)
+        {%- for step in unsound %}
+        not exists (select 1 from {{ step }} where {{ step }}.line = typed.line){{ ' and' if not loop.last }}
+        {%- endfor %}
     group by {{ column }}
 {%- endmacro %}
 

@@ -76,6 +76,7 @@
         last_line,
         {{ line_accounts() | join(', ') }},
         {{ load.is_trial | lower if load else 'false' }} as is_trial,
+        {{ on_conflict_of_load() }} as on_conflict,
         {{ utc_now() }} as started_at
     from ops.landed
     where table_name = '{{ model.name ~ trial() }}' and {{ 'true' if load else 'false' }}

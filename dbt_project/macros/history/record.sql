@@ -7,8 +7,10 @@
     {% if load and load[0] %}
         {{ record_trial() }}
     {% elif load %}
+        {% if on_conflict() == 'merge' %}{{ change_rows_of_lines() }}{% endif %}
         {{ accept_rejections() }};
         {{ record_rejections(line_as_written(load[1], fromjson(load[2]))) }};
+        {% if static_warnings() %}{{ record_warnings() }};{% endif %}
         {{ record_counts() }};
         {{ record_state() }}
         {% if has_erased() %};
@@ -27,7 +29,7 @@
     {{ return(joined(delimiter, fields)) }}
 {%- endmacro %}
 
-{#- A line that is accepted now answers an earlier rejection of the same row. -#}
+{#- A line that is accepted now, or changes its row, answers an earlier rejection of the same row. -#}
 {% macro accept_rejections() -%}
     -- Joined so that the few rejections are kept in memory, and not the many lines.
     update ops.rejections set status = 'accepted'
@@ -41,7 +43,10 @@
             and earlier.status = 'open'
             and earlier.load_id in (select load_id from ops.loads where kind in ('history', 'file'))
             and lines.line > (select behind from {{ current_load() }})
-            and not exists (select 1 from {{ exceptions_of_lines() }} as exceptions where exceptions.line = lines.line)
+            and not exists (
+                select 1 from {{ exceptions_of_lines() }} as exceptions
+                where exceptions.line = lines.line and exceptions.state != 'changed'
+            )
     )
 {%- endmacro %}
 
@@ -59,36 +64,54 @@
     ) }}
 {%- endmacro %}
 
+{#- Of the lines that go in, those that break rules of severity `warn`; once a load, however often it is judged. -#}
+{% macro record_warnings() -%}
+    {%- set key = adapter.quote(primary_key()) -%}
+    insert into ops.warnings (load_id, table_name, source, position, row_key, warnings, warned_at)
+    select load._load_id, '{{ model.name }}', load._source, told.line, told.row_key, told.warnings, {{ utc_now() }}
+    from (
+        select warned.line, {{ as_varchar('typed.' ~ key) }} as row_key, warned.warnings
+        from ({{ lines_with_warnings() }}) as warned
+        inner join {{ typed_lines() }} as typed on warned.line = typed.line
+    ) as told
+    cross join (select load_id as _load_id, source as _source from {{ current_load() }}) as load
+    order by told.line
+{%- endmacro %}
+
+{#- A query: (line, warnings) of them. -#}
+{% macro lines_with_warnings() -%}
+    {%- set goes_in = 'line > (select behind from ' ~ current_load() ~ ') and line not in (select line from '
+        ~ exceptions_of_lines() ~ ')' -%}
+    select line, {{ violations_as_json('violation') }} as warnings
+    from ({{ violations_of_lines(static_warnings(), goes_in) }}) as found
+    group by line
+{%- endmacro %}
+
 {#- What someone has settled, by a replay or a dismissal, is not opened again, though the line fails for more reasons
     now that its row is in; what an earlier load had accepted is, if a restore took it away and the line fails again. -#}
 {% macro rejected_lines(written) -%}
     with rejected as (
         select
-            load.load_id,
-            load.source,
-            load.behind,
-            exceptions.line,
+            load._load_id,
+            load._source,
+            load._behind,
+            exceptions._line,
             case
-                when exceptions.violations = {{ violations_of_erased() }} then '{}'
-                else lines._payload
+                when exceptions._violations = {{ violations_of_erased() }} then '{}'
+                when lines._problem is null then {{ row_as_json(model.columns.keys() | list, '_rest') }}
+                else {{ json_text('lines._text') }}
             end as payload,
-            exceptions.violations,
-            case when exceptions.violations != {{ violations_of_erased() }} then lines._raw end as raw
-        from {{ exceptions_of_lines() }} as exceptions
-        inner join (
-            -- By itself: a table's column may be called as one of the others is.
-            select
-                line as _line,
-                case
-                    when _problem is null then {{ row_as_json(model.columns.keys() | list, '_rest') }}
-                    else {{ json_text('_text') }}
-                end as _payload,
-                coalesce(_text, {{ written }}) as _raw
-            from {{ landed_lines() }}
-            where line in (select gone.line from {{ exceptions_of_lines() }} as gone)
-        ) as lines on exceptions.line = lines._line
-        cross join {{ current_load() }} as load
-        where exceptions.state = 'rejected' and exceptions.line > load.behind
+            exceptions._violations,
+            case
+                when exceptions._violations != {{ violations_of_erased() }} then coalesce(lines._text, {{ written }})
+            end as raw
+        -- A table's columns may have any name without an underscore at its begin.
+        from (
+            select line as _line, violations as _violations from {{ exceptions_of_lines() }} where state = 'rejected'
+        ) as exceptions
+        inner join {{ landed_lines() }} as lines on exceptions._line = lines.line
+        cross join (select load_id as _load_id, source as _source, behind as _behind from {{ current_load() }}) as load
+        where exceptions._line > load._behind
     ),
 
     -- The same line for the same reasons is one rejection, however often its file is judged.
@@ -96,14 +119,14 @@
         select
             *,
             {{ digest(joined('|', [
-                text_literal(model.name), 'payload', 'violations',
-                'row_number() over (partition by payload, violations order by line)', 'nullif(behind, 0)'
+                text_literal(model.name), 'payload', '_violations',
+                'row_number() over (partition by payload, _violations order by _line)', 'nullif(_behind, 0)'
             ])) }} as rejection_id
         from rejected
     )
 
     select
-        rejection_id, load_id, '{{ model.name }}', source, line, payload, violations, {{ utc_now() }}, 'open', raw
+        rejection_id, _load_id, '{{ model.name }}', _source, _line, payload, _violations, {{ utc_now() }}, 'open', raw
     from named
     where not exists (
         select 1 from ops.rejections as settled
@@ -115,13 +138,15 @@
                 or settled.resolution in (select load_id from ops.loads where kind = 'replay')
             )
     )
-    order by line
+    order by _line
 {%- endmacro %}
 
 {#- Of history one record; a file's has been there since it was taken in, and is told when its last part is in. -#}
 {% macro record_counts() -%}
     {% set counts, added = counts_of_load(), {} %}
-    {% for name, count in counts.items() %}{% do added.update({name: 'loads.' ~ name ~ ' + ' ~ count}) %}{% endfor %}
+    {% for name, count in counts.items() %}
+        {% do added.update({name: 'coalesce(loads.' ~ name ~ ', 0) + ' ~ count}) %}
+    {% endfor %}
     {#- Of a load that an older version began they stay NULL. -#}
     {% for name in line_accounts() %}
         {% set sum = 'case when load.behind = 0 then 0 else loads.' ~ name ~ ' end + load.' ~ name %}
@@ -132,6 +157,7 @@
         'status': "'done'", 'started_at': 'started_at', 'finished_at': utc_now(), 'actor': 'actor'
     } %}
     {% do record.update(counts) %}
+    {% do record.update({'on_conflict': "nullif(on_conflict, 'ignore')"}) %}
     {% for name in line_accounts() %}{% do record.update({name: name}) %}{% endfor %}
     {{ upsert('ops.loads', ['load_id', 'table_name'], record, 'from ' ~ current_load() ~ " as load where kind = 'history'") }};
 
@@ -160,18 +186,18 @@
     }, 'from ' ~ current_load() ~ " where kind = 'history'") }}
 {%- endmacro %}
 
-{#- received, accepted, rejected and already_present of the lines behind `load.behind`: by name, a subquery each. -#}
+{#- received, accepted, changed, rejected and already_present of the lines behind `load.behind`: by name, a subquery each. -#}
 {% macro counts_of_load() -%}
     {% set lines = '(select count(*) from ' ~ landed_lines() ~ ' where line > load.behind)' %}
     {% set found = {} %}
-    {% for state in ['rejected', 'already_present'] %}
+    {% for state in ['changed', 'rejected', 'already_present'] %}
         {% do found.update({state:
             '(select count(*) from ' ~ exceptions_of_lines() ~ " where state = '" ~ state ~ "' and line > load.behind)"
         }) %}
     {% endfor %}
     {{ return({
-        'received': lines, 'accepted': lines ~ ' - ' ~ found.rejected ~ ' - ' ~ found.already_present,
-        'rejected': found.rejected, 'already_present': found.already_present,
+        'received': lines, 'accepted': [lines, found.changed, found.rejected, found.already_present] | join(' - '),
+        'changed': found.changed, 'rejected': found.rejected, 'already_present': found.already_present,
         'defaulted': cells_adjusted('default'), 'normalised': cells_adjusted('normalise')
     }) }}
 {%- endmacro %}
@@ -188,7 +214,8 @@
     {% endfor %}
     {{ return('0' if not changed else
         '(select ' ~ changed | join(' + ') ~ ' from ' ~ landed_lines() ~ ' as lines where line > load.behind'
-        ~ ' and not exists (select 1 from ' ~ exceptions_of_lines() ~ ' as gone where gone.line = lines.line))'
+        ~ ' and not exists (select 1 from ' ~ exceptions_of_lines() ~ ' as gone where gone.line = lines.line'
+        ~ " and gone.state != 'changed'))"
     ) }}
 {%- endmacro %}
 
@@ -214,6 +241,7 @@
             )
     {%- endset %}
     {% set told = dict(counts_of_load(), rejections=rejections, first_rows=first_rows_as_read()) %}
+    {% if static_warnings() %}{% do told.update({'warned': '(select count(*) from (' ~ lines_with_warnings() ~ ') as warned)'}) %}{% endif %}
     {% for name in line_accounts() %}{% do told.update({name: name}) %}{% endfor %}
     update ops.files set result = (
         select {{ json_text(struct(told)) }}

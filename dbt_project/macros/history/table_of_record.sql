@@ -8,7 +8,7 @@
       here         table_of_record(), the model: the lines without exception, typed
       record.sql   record_history(): rejections and load record, in the transaction of the rows
     choose.sql says which file it is, land.sql how its lines come into raw.<table>, line_rules.sql which rules a line
-    breaks by itself, accounting.sql proves the sums.
+    breaks by itself, again.sql what becomes of a line whose row is there, accounting.sql proves the sums.
 
     The file is the one that someone has the service load (ops.files), else that of the history. Between
     the steps stand the work tables <table>__load (one row, or none when there is nothing new)

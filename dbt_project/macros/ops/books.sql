@@ -33,6 +33,8 @@
 {{ add_columns('ops.loads', {'defaulted': 'bigint', 'normalised': 'bigint'}) }}
 -- changed and removed: rows of the table that the load has changed, or removed; NULL is none.
 {{ add_columns('ops.loads', {'changed': 'bigint', 'removed': 'bigint'}) }}
+-- on_conflict: what was said of rows whose primary key is there (error, ignore, merge); NULL: what the door does.
+{{ add_columns('ops.loads', {'on_conflict': 'varchar'}) }}
 -- number, here and below: what came later has a higher one, in any of the tables. Times are no order: clocks go back.
 {{ number_rows('ops.loads', 'started_at') }}
 
@@ -75,6 +77,19 @@
     'actor': 'varchar',
 }) }};
 {{ number_rows('ops.replays', 'replayed_at') }}
+
+-- One row per row that went in although it breaks rules of severity warn, and load that it went in by. row_key is its
+-- primary key as text; position as that of a rejection; warnings JSON as violations.
+{{ make_table('ops.warnings', {
+    'load_id': 'varchar not null',
+    'table_name': 'varchar not null',
+    'source': 'varchar',
+    'position': 'bigint not null',
+    'row_key': 'varchar not null',
+    'warnings': 'varchar not null',
+    'warned_at': 'timestamp not null',
+}) }};
+{{ number_rows('ops.warnings', 'warned_at') }}
 
 -- One row per row of a table of record that was changed or removed, or put in by a restore or one by one, until it is
 -- old enough. operation is insert, update or delete; before and after are the whole row as a JSON object, NULL where
@@ -126,6 +141,8 @@ select true, {{ new_id() }} || {{ new_id() }} where not exists (select 1 from op
     'asked_at': 'timestamp not null',
     'result': 'varchar',
 }, key=['load_id']) }};
+-- on_conflict: error, ignore or merge, what becomes of a row whose primary key is there; NULL is ignore.
+{{ add_columns('ops.files', {'on_conflict': 'varchar'}) }}
 {{ number_rows('ops.files', 'asked_at') }}
 
 -- One row per table in raw with lines of a file: the load that they are of. `state` is that of the history file and of

@@ -86,6 +86,7 @@ class Described:
     problems: tuple[int, ...] = ()
     once: bool = False  # whether an Idempotency-Key counts
     prefer: bool = False  # whether ``Prefer: handling`` counts
+    resolves: bool = False  # whether ``Prefer: resolution`` counts
     encodings: bool = False  # whether Content-Encoding may be gzip or zstd
     ranges: bool = False  # whether a Range of the answer can be asked for
     links: bool = False  # whether the next page is in a Link header

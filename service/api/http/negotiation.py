@@ -1,7 +1,7 @@
 """What a client asks for by ``Accept`` (RFC 9110, section 12.5.1) and ``Prefer`` (RFC 7240)."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -92,7 +92,14 @@ def form_asked(
 
 
 def preference(header: str, name: str, known: tuple[str, ...]) -> str:
-    """What a ``Prefer`` header (RFC 7240) says of `name`, else the first of `known`.
+    """What a ``Prefer`` header (RFC 7240) says of `name`, else the first of `known`; raises as
+    `preference_said` does.
+    """
+    return preference_said(header, name, known) or known[0]
+
+
+def preference_said(header: str, name: str, known: Collection[str]) -> str | None:
+    """What a ``Prefer`` header (RFC 7240) says of `name`; None where it says nothing.
 
     Raises:
         BadRequest: it asks for something that is not known.
@@ -104,7 +111,7 @@ def preference(header: str, name: str, known: tuple[str, ...]) -> str:
             if asked not in known:
                 raise BadRequest(f"Prefer: {name} must be one of {', '.join(known)}")
             return asked
-    return known[0]
+    return None
 
 
 def number_preferred(header: str, name: str) -> int | None:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 from litestar import Request
 
-from service.access.roles import Deed
+from service.access.roles import DEEDS, Deed, may
 from service.api.http.authentication import CALLER, Caller
 from service.errors import Forbidden, NotFound
 from service.gate import Gate
@@ -107,7 +107,10 @@ def _scopes() -> Mapping[str, CallScope]:
             "list_backups_of_table",
         ),
         _related: ("list_references",),
-        _of_query: ("list_loads", "list_rejections", "group_rejections", "summarize_rejections"),
+        _of_query: (
+            *("list_loads", "list_rejections", "group_rejections", "summarize_rejections"),
+            "list_warnings",
+        ),
         _of_rejection: ("show_rejection",),
         _of_backup: ("show_backup", "read_backup_file"),
         _of_report: ("show_report",),
@@ -170,6 +173,21 @@ def check_tables(request: Request[Any, Any, Any], tables: Iterable[str] | None) 
     if tables is None:
         raise Forbidden("this key is for some tables: name one of them, as ?table=…")
     _check(caller, tables)
+
+
+def may_do(request: Request[Any, Any, Any], deed: Deed) -> bool:
+    """Whether the request's key may do a deed, too, which its call is not always."""
+    caller: Caller | None = request.scope.get(CALLER)  # type: ignore[assignment]
+    if caller is None:
+        return True
+    return may(caller.role, DEEDS[deed]) and (caller.only is None or deed in caller.only)
+
+
+def check_deed(request: Request[Any, Any, Any], deed: Deed) -> None:
+    """Raises Forbidden where the request's key may not do that deed."""
+    if not may_do(request, deed):
+        needs = DEEDS[deed]
+        raise Forbidden(f"this takes the role {needs}, and a key that may {deed}", needs=needs)
 
 
 def tables_of_rejections(gate: Gate, rejection_ids: Sequence[str]) -> set[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from service.api.http.describing import Described
+from service.runtime.resolutions import RESOLUTIONS
 
 Json = dict[str, Any]
 
@@ -32,18 +33,29 @@ def request_headers(said: Described, method: str) -> Iterator[Json]:
             {"type": "string", "minLength": 1, "maxLength": 255},
             "The same request under the same key is done once; its answer comes again.",
         )
-    if said.prefer:
-        yield _header(
-            "Prefer",
-            {"type": "string", "examples": ["handling=lenient", "handling=strict"]},
-            "RFC 7240. Strict: one bad row, and nothing goes in.",
-        )
+    if said.prefer or said.resolves:
+        yield _prefer(said)
     if said.encodings:
         yield _header(
             "Content-Encoding",
             {"type": "string", "enum": ["gzip", "zstd", "identity"]},
             "How the body is compressed.",
         )
+
+
+def _prefer(said: Described) -> Json:
+    examples, meanings = list[str](), ["RFC 7240."]
+    if said.prefer:
+        examples += ["handling=lenient", "handling=strict"]
+        meanings.append("Strict: one bad row, and nothing goes in.")
+    if said.resolves:
+        examples += [f"resolution={word}" for word in RESOLUTIONS]
+        meanings.append(
+            "Of a row whose primary key is there: `ignore-duplicates` counts it as already present"
+            " if its content is the same, `merge-duplicates` changes the row that is there."
+        )
+    schema = {"type": "string", "examples": examples}
+    return _header("Prefer", schema, " ".join(meanings))
 
 
 def _header(name: str, schema: Json, description: str) -> Json:
@@ -58,7 +70,7 @@ def _header(name: str, schema: Json, description: str) -> Json:
 
 def answer_headers(said: Described, method: str, status: int) -> Json:
     """The headers of an answer of that status, by name."""
-    preferring = said.prefer or said.rows or said.filters
+    preferring = said.prefer or said.resolves or said.rows or said.filters
     names = {
         "ETag": (method == "GET" or said.conditional) and "Changes when the answer does.",
         "Location": status in (201, 202) and "Where to find what was made.",

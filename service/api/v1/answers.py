@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 from service.api.http.describing import ProblemDocument
 from service.judge.admission import Verdict
 from service.judge.batch import Violation
-from service.warehouse.work import Outcome
+from service.warehouse.work import Outcome, told_of
 
 
 class Sent(Response[bytes]):
@@ -46,15 +46,26 @@ class RejectedRow(msgspec.Struct):
     violations: list[Violation]
 
 
+class WarnedRow(msgspec.Struct):
+    """A row that went in, though it breaks rules of severity `warn`; `row` as of a rejected one."""
+
+    row: int
+    warnings: list[Violation]
+
+
 class TableOutcome(msgspec.Struct):
-    """What became of the rows of one table; of those that went in, how many values are defaults,
-    and how many were normalised to something else, where there are any.
+    """What became of the rows of one table: ``received = accepted + changed + rejected +
+    already_present``. Of those that went in it says how many values are defaults, and how many were
+    normalised to something else, where there are any.
     """
 
     received: int
     accepted: int
+    changed: int
     rejected: int
+    already_present: int
     rejections: list[RejectedRow]
+    warnings: list[WarnedRow] | UnsetType = UNSET
     defaulted: int | UnsetType = UNSET
     normalised: int | UnsetType = UNSET
 
@@ -62,16 +73,21 @@ class TableOutcome(msgspec.Struct):
 class InsertAnswer(msgspec.Struct):
     """What became of the rows of a request for one table; `load_id` is null after a dry run.
 
-    Of the rows that went in it says how many values are defaults, and how many were normalised to
-    something else, where there are any.
+    `changed` are rows that changed one which was there, `already_present` those that were there
+    with the same content: as ``Prefer: resolution=…`` asks. Of the rows that
+    went in it says how many values are defaults, and how many were normalised to something else,
+    where there are any.
     """
 
     load_id: str | None
     table: str
     received: int
     accepted: int
+    changed: int
     rejected: int
+    already_present: int
     rejections: list[RejectedRow]
+    warnings: list[WarnedRow] | UnsetType = UNSET
     defaulted: int | UnsetType = UNSET
     normalised: int | UnsetType = UNSET
 
@@ -90,33 +106,44 @@ class InsertProblem(ProblemDocument):
     table: str | UnsetType | None = UNSET
     received: int | UnsetType = UNSET
     accepted: int | UnsetType = UNSET
+    changed: int | UnsetType = UNSET
     rejected: int | UnsetType = UNSET
+    already_present: int | UnsetType = UNSET
     rejections: list[RejectedRow] | UnsetType = UNSET
+    warnings: list[WarnedRow] | UnsetType = UNSET
     tables: dict[str, TableOutcome] | UnsetType = UNSET
 
 
 def outcome_of_table(outcome: Outcome, verdict: Verdict) -> TableOutcome:
     """One table's part of an outcome, for the client."""
-    name, received = verdict.batch.table.name, verdict.batch.received
-    accepted = outcome.accepted(verdict)
+    name = verdict.batch.table.name
     rejections = [
         RejectedRow(position, outcome.rejection_ids.get((name, position)), violations)
         for position, violations in sorted(verdict.rejected.items())
     ]
-    kept_out = received - accepted - len(verdict.present)
-    defaulted, normalised = verdict.batch.sums_adjusted(verdict.rejected) if accepted else (0, 0)
+    warnings = [] if outcome.refused else [WarnedRow(*each) for each in told_of(verdict)]
+    defaulted, normalised = outcome.adjusted(verdict)
     return TableOutcome(
-        received, accepted, kept_out, rejections, defaulted or UNSET, normalised or UNSET
+        received=verdict.batch.received,
+        rejections=rejections,
+        warnings=warnings or UNSET,
+        defaulted=defaulted or UNSET,
+        normalised=normalised or UNSET,
+        **outcome.counts(verdict),
     )
 
 
 def status_of(outcome: Outcome) -> int:
-    """201 when all rows went in, 207 when some did, 422 when none did; 200 for 201 on a dry run."""
+    """201 when all rows fit, 207 when some do, 422 when none does.
+
+    200 in place of 201 where no row is new, and on a dry run.
+    """
     accepted = sum(map(outcome.accepted, outcome.verdicts))
     received = sum(verdict.batch.received for verdict in outcome.verdicts)
-    if accepted < received:
-        return 207 if accepted else 422
-    return 200 if outcome.load_id is None else 201
+    rejected = sum(outcome.counts(verdict)["rejected"] for verdict in outcome.verdicts)
+    if rejected:
+        return 207 if rejected < received else 422
+    return 201 if accepted and outcome.load_id is not None else 200
 
 
 def created(answer: Any, location: str) -> Response[bytes]:

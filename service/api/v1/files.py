@@ -16,6 +16,7 @@ from service.api.http.bodies import media_type, streamed
 from service.api.http.describing import Link, ProblemDocument, described
 from service.api.http.idempotency import AS_SENT, answered_once
 from service.api.http.parameters import only_known
+from service.api.http.preferences import RowPreferences
 from service.api.http.problems import CONTENT_TYPE
 from service.api.v1.answers import encoded
 from service.dictionary.file_options import WrongOption, read_options
@@ -29,6 +30,7 @@ ENCODINGS = ("identity", "gzip", "x-gzip", "zstd")  # a file is decompressed whe
 
 
 Text: TypeAlias = str | None
+MAX_SKIPPED = 2**31 - 1  # lines; no file has more above its header
 
 
 class LoadAsked(msgspec.Struct):
@@ -67,6 +69,7 @@ class FileController(Controller):
             problems=(413, 415, 507),
             once=True,
             encodings=True,
+            resolves=True,
             role="writer",
             leads_to=(Link("show_load", {"load_id": "/load_id"}),),
         ),
@@ -92,7 +95,8 @@ class FileController(Controller):
             Text, QueryParameter(description="What lines begin with that are passed over.")
         ] = None,
         skip: Annotated[
-            int | None, QueryParameter(ge=0, description="How many lines stand above the header.")
+            int | None,
+            QueryParameter(ge=0, le=MAX_SKIPPED, description="How many lines stand above it."),
         ] = None,
         header: Annotated[
             bool | None, QueryParameter(description="Whether the first line names the columns.")
@@ -127,11 +131,13 @@ class FileController(Controller):
             nulls=null,
         )
         _check_type(request)
+        preferred = RowPreferences.of(request)
         upload = Upload(
             table=found,
             source=PurePath(filename.replace("\\", "/")).name[-255:] or "file.csv",
             options=options,
             is_trial=dry_run,
+            on_conflict=preferred.on_conflict,
             actor=actor_of(request),
         )
         path, limit = gate.loads.path_to_receive(upload), gate.settings.max_file_bytes
@@ -139,7 +145,8 @@ class FileController(Controller):
             async with streamed(request, path, limit, "file") as file:
 
                 async def take() -> Response[bytes]:
-                    return _taken(await asyncio.to_thread(gate.loads.take, path, upload))
+                    load = await asyncio.to_thread(gate.loads.take, path, upload)
+                    return _taken(load, preferred)
 
                 if dry_run:  # it changes nothing, and must not be taken for the load that follows
                     return await take()
@@ -161,11 +168,14 @@ def _options(**said: Any) -> DialectOptions:
         raise BadRequest(str(error)) from error
 
 
-def _taken(load: FileLoad) -> Response[bytes]:
+def _taken(load: FileLoad, preferred: RowPreferences) -> Response[bytes]:
     href = f"/v1/loads/{load.load_id}"
+    headers = {"Location": href}
+    if preferred.resolution:
+        headers["Preference-Applied"] = f"resolution={preferred.resolution}"
     return Response(
         encoded(LoadAsked(load.load_id, href, load.dialect.described())),
         status_code=202,
         media_type="application/json",
-        headers={"Location": href},
+        headers=headers,
     )

@@ -13,8 +13,9 @@ from service.api.http.bodies import read_body
 from service.api.http.describing import Link, Schema, described
 from service.api.http.idempotency import again, asked_by, kept
 from service.api.http.middleware import header
-from service.api.http.negotiation import CSV, JSON, MSGPACK, NDJSON, preference
+from service.api.http.negotiation import CSV, JSON, MSGPACK, NDJSON
 from service.api.http.parameters import only_known
+from service.api.http.preferences import RowPreferences
 from service.api.http.problems import CONTENT_TYPE, problem
 from service.api.http.scopes import check_tables
 from service.api.v1.answers import (
@@ -27,6 +28,7 @@ from service.api.v1.answers import (
     status_of,
 )
 from service.doors.inserts import Answer, InsertOptions, RefusedRequest
+from service.runtime.resolutions import OF_REQUESTS
 from service.runtime.wording import counted
 from service.warehouse.work import Outcome, StoredAnswer
 
@@ -37,6 +39,7 @@ ROWS_IN: Any = {
     "problems": (413, 507),
     "once": True,
     "prefer": True,
+    "resolves": True,
     "encodings": True,
     "role": "writer",
 }
@@ -75,10 +78,10 @@ class InsertController(Controller):
         await only_known(request, request.route_handler)  # a guard costs a copy of the handler
         gate.table(table)  # before the body is read
         body = await read_body(request, gate.settings)
-        handling, options = _options(request, body, dry_run, table)
+        preferred, options = _options(request, body, dry_run, table)
         content_type = header(request, "content-type") or ""
         done = await gate.inserts.insert(table, body, content_type, options)
-        return _response(done, handling, table)
+        return _response(done, preferred, table)
 
     @post(
         "/rows",
@@ -105,37 +108,38 @@ class InsertController(Controller):
         gate = gate_of(request.app.state)
         await only_known(request, request.route_handler)
         body = await read_body(request, gate.settings)
-        handling, options = _options(request, body, dry_run, None)
+        preferred, options = _options(request, body, dry_run, None)
         content_type = header(request, "content-type") or ""
         done = await gate.inserts.insert_many(body, content_type, options)
-        return _response(done, handling, None)
+        return _response(done, preferred, None)
 
 
 def _options(
     request: Request[Any, Any, Any], body: bytes, dry_run: bool, table: str | None
-) -> tuple[str, InsertOptions]:
-    """How the request wants its rows handled: the word that the answer repeats, and all of it."""
-    handling = preference(header(request, "prefer") or "", "handling", ("lenient", "strict"))
+) -> tuple[RowPreferences, InsertOptions]:
+    """How the request wants its rows handled: what the answer repeats, and all of it."""
+    preferred = RowPreferences.of(request)
     named = asked_by(request, body)
     asked = None if dry_run else named
     options = InsertOptions(
-        render=lambda done: kept(asked, _response(done, handling, table)),
-        strict=handling == "strict",
+        render=lambda done: kept(asked, _response(done, preferred, table)),
+        strict=preferred.handling == "strict",
         dry_run=dry_run,
+        on_conflict=preferred.on_conflict or OF_REQUESTS,
         actor=actor_of(request),
         idempotency=asked,
         check=partial(check_tables, request),
     )
-    return handling, options
+    return preferred, options
 
 
-def _response(done: Answer, handling: str, table: str | None) -> Response[bytes]:
+def _response(done: Answer, preferred: RowPreferences, table: str | None) -> Response[bytes]:
     if isinstance(done, Outcome):
-        return _of_outcome(done, handling, table)
+        return _of_outcome(done, preferred, table)
     return again(done) if isinstance(done, StoredAnswer) else _of_refusal(done, table)
 
 
-def _of_outcome(outcome: Outcome, handling: str, table: str | None) -> Response[bytes]:
+def _of_outcome(outcome: Outcome, preferred: RowPreferences, table: str | None) -> Response[bytes]:
     tables = {
         verdict.batch.table.name: outcome_of_table(outcome, verdict) for verdict in outcome.verdicts
     }
@@ -145,7 +149,7 @@ def _of_outcome(outcome: Outcome, handling: str, table: str | None) -> Response[
         else InsertAnswer(outcome.load_id, table, **msgspec.structs.asdict(tables[table]))
     )
     status = status_of(outcome)
-    headers = {"Preference-Applied": f"handling={handling}"}
+    headers = {"Preference-Applied": preferred.applied}
     if status == 201:
         headers["Location"] = f"/v1/loads/{outcome.load_id}"
     if status != 422:
@@ -154,18 +158,20 @@ def _of_outcome(outcome: Outcome, handling: str, table: str | None) -> Response[
         )
     kept_out = sum(each.rejected for each in tables.values())
     detail = f"none of {counted(kept_out, 'row')} went in"
-    said = {
-        name: value
-        for name, value in msgspec.structs.asdict(answer).items()
-        if value is not msgspec.UNSET
-    }
-    document = problem(422, "rows-rejected", "Rows rejected", detail, **said)
+    document = problem(422, "rows-rejected", "Rows rejected", detail, **_members(answer))
     return Sent(document, status_code=422, headers=headers, media_type=CONTENT_TYPE)
+
+
+def _members(answer: Any) -> dict[str, Any]:
+    """The members of an answer that are there."""
+    said = msgspec.structs.asdict(answer)
+    return {name: value for name, value in said.items() if value is not msgspec.UNSET}
 
 
 def _of_refusal(refused: RefusedRequest, table: str | None) -> Response[bytes]:
     error, received = refused.error, refused.error.members["received"]
-    counts = {"received": received, "accepted": 0, "rejected": received, "rejections": []}
+    counts = {"received": received, "accepted": 0, "changed": 0, "rejected": received}
+    counts |= {"already_present": 0, "rejections": []}
     body = problem(
         422, error.slug, error.title, error.detail, load_id=refused.load_id, table=table, **counts
     )

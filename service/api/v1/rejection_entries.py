@@ -27,7 +27,7 @@ class Replay(msgspec.Struct):
     """
 
     load_id: str
-    outcome: Literal["accepted", "rejected", "already_present"]
+    outcome: Literal["accepted", "changed", "rejected", "already_present"]
     payload: msgspec.Raw
     violations: list[ShownViolation] | None
     replayed_at: Timestamp

@@ -26,10 +26,9 @@ MAX_REASONS = 100  # what clients sent can be the name of an unknown field
 class ReplayAnswer(InsertAnswer):
     """What became of a row that was tried again.
 
-    It is `already_present` if it came by a file, was tried as it was, and is there already.
+    It is `already_present` if it is there already with the same content, and came by a file and
+    was tried as it was, or its load asked for that; and `changed` if its load asked for changes.
     """
-
-    already_present: int = 0
 
 
 class RuleTally(msgspec.Struct):
@@ -45,6 +44,7 @@ class TableReplay(msgspec.Struct):
 
     received: int
     accepted: int
+    changed: int
     rejected: int
     already_present: int
     reasons: list[RuleTally]
@@ -74,6 +74,7 @@ class ReplaySummary(msgspec.Struct):
     load_id: str | None
     received: int
     accepted: int
+    changed: int
     rejected: int
     already_present: int
     tables: dict[str, TableReplay]
@@ -86,9 +87,8 @@ def response_of(outcome: Outcome | RefusedRequest) -> Response[bytes]:
     assert isinstance(outcome, Outcome)  # what is no row is refused before, and not on record
     (verdict,) = outcome.verdicts
     of_table = msgspec.structs.asdict(outcome_of_table(outcome, verdict))
-    table, present = verdict.batch.table.name, len(verdict.present)
-    answer = ReplayAnswer(outcome.load_id, table, **of_table, already_present=present)
-    status = 200 if present else status_of(outcome)
+    answer = ReplayAnswer(outcome.load_id, verdict.batch.table.name, **of_table)
+    status = status_of(outcome)
     if status == 201:
         return created(answer, f"/v1/loads/{outcome.load_id}")
     if status != 422:
@@ -120,6 +120,7 @@ def _of_table(tally: Tally) -> TableReplay:
     return TableReplay(
         received=tally.received,
         accepted=tally.accepted,
+        changed=tally.changed,
         rejected=tally.rejected,
         already_present=tally.already_present,
         reasons=reasons,

@@ -16,7 +16,7 @@ from service.api.http.middleware import header
 from service.api.http.negotiation import CSV, JSON, MSGPACK, NDJSON
 from service.api.http.parameters import only_known
 from service.api.http.problems import CONTENT_TYPE
-from service.api.http.scopes import check_tables, tables_of_rejections
+from service.api.http.scopes import check_tables, may_do, tables_of_rejections
 from service.api.v1.answers import (
     InsertProblem,
     encoded,
@@ -80,7 +80,9 @@ class ReplayController(Controller):
         It is a load of kind `replay`. If the row goes in, its rejection is accepted; if not, that
         stays as it is, and no other is opened. A dismissed one can be tried again, an accepted one
         cannot (409). A row of a file that is tried as it was, and is there already with the same
-        content, is done with (200, `already_present`); any other is judged as by an insert.
+        content, is done with (200, `already_present`). Any other is judged as by an insert with the
+        preference of its load: what `merge-duplicates` asked for is done where the key may change
+        rows, else it is as with `ignore-duplicates`.
         """
         body = await read_body(request, gate.settings)
         named = asked_by(request, body)
@@ -88,6 +90,7 @@ class ReplayController(Controller):
         options = InsertOptions(
             render=lambda outcome: kept(asked, response_of(outcome)),
             dry_run=dry_run,
+            may_change=may_do(request, "change"),
             actor=actor_of(request),
             idempotency=asked,
         )
@@ -144,12 +147,13 @@ class ReplayController(Controller):
             changes_of(gate, wanted, sent) if isinstance(sent, SetValues) else {},
             dry_run,
             expected,
+            may_do(request, "change"),
         )
 
         async def answer() -> Response[bytes]:
             if isinstance(sent, list):
                 replay = gate.replays.replay_corrected
-                result = await asyncio.to_thread(replay, sent, asked.actor)
+                result = await asyncio.to_thread(replay, sent, asked)
             else:
                 result = await asyncio.to_thread(gate.replays.replay_filtered, wanted, asked)
             summary = summary_of(result, lists_rows=isinstance(sent, list))

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -38,6 +38,7 @@ from service.warehouse.work import StoredAnswer
 T = TypeVar("T")
 MERGE_PATCH = "application/merge-patch+json"
 DRY_RUN = "dry_run"
+Key = Annotated[Any, msgspec.Meta(description="A primary key, as rows show it.")]
 HISTORY = Link("show_row_history", of_table=True)
 CHANGES: Any = {
     "problems": (404, 409, 412, 413, 507),
@@ -72,7 +73,7 @@ class RemovedRows(msgspec.Struct):
     table: str
     received: int
     removed: int
-    first: list[Any]
+    first: list[Key]
 
 
 class RowChangeController(Controller):

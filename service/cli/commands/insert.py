@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,7 @@ from service.cli.failures import Failure
 from service.cli.inserting import InsertTotal, Sender
 from service.cli.interruptions import Interrupted, offering
 from service.cli.invocation import Run, command
+from service.runtime.resolutions import ON_CONFLICT
 from service.runtime.wording import counted
 
 if TYPE_CHECKING:
@@ -35,9 +36,14 @@ RESERVE = 64 * 1024  # bytes of a body left free for a CSV header and brackets
     "--strict", is_flag=True, help="Of each batch all rows or none; stop at the first refused."
 )
 @click.option("--dry-run", is_flag=True, help="Only judge the rows.")
+@click.option(
+    "--on-conflict",
+    type=click.Choice(ON_CONFLICT),
+    help="Of a row whose key is there: an error (default), ignore it if it is the same, or merge.",
+)
 @click.option("--again", is_flag=True, help="Also send batches that were sent before.")
 @command
-def insert(run: Run, table: str, files: tuple[str, ...], form: str | None, **how: bool) -> int:
+def insert(run: Run, table: str, files: tuple[str, ...], form: str | None, **how: Any) -> int:
     """Insert rows from files (a JSON array, NDJSON, CSV with a header; "-" is stdin).
 
     They are sent in batches of at most 1000. Rows are counted from 0, blank lines are not.

@@ -11,6 +11,7 @@ from service.cli import completing, output
 from service.cli.failures import Failure, Refused, WrongSettings
 from service.cli.interruptions import offering
 from service.cli.invocation import Run, command, segment
+from service.runtime.resolutions import ON_CONFLICT, OnConflict, preferred
 from service.runtime.wording import counted
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ OF_A_FILE = (400, 413, 415, 422)  # what may be right in one, and wrong in the n
 @click.option("--columns", help="The table's columns in the file's order; \"-\" leaves one out.")
 @click.option("--encoding", help="Such as utf-8 or windows-1252.")
 @click.option("--null", multiple=True, help="What stands for no value, such as NA; repeatable.")
+@click.option(
+    "--on-conflict",
+    type=click.Choice(ON_CONFLICT),
+    help="Of a row whose key is there: an error, ignore it if it is the same, or merge.",
+)
 @command
 def load(
     run: Run,
@@ -44,11 +50,14 @@ def load(
     null: tuple[str, ...],
     dry_run: bool,
     explain: bool,
+    on_conflict: OnConflict | None,
     **said: Any,
 ) -> int:
     """Load CSV files of any size and shape (also gzip and zstd).
 
     What is not said of a file's shape is found out, and told. The same file twice adds nothing.
+    A row whose key is there is ignored if it is the same, unless the YAML of the table or
+    --on-conflict says otherwise.
     """
     paths = [Path(file) for file in files]
     for path in paths:
@@ -60,21 +69,28 @@ def load(
     if null:
         options["null"] = ",".join(null)
     with run.connect() as client:
-        loads = [_load(run, client, table, path, options, explain) for path in paths]
+        headers = {"Prefer": preferred(on_conflict)} if on_conflict else {}
+        loads = [_load(run, client, table, path, options, headers, explain) for path in paths]
     if run.as_json:
         output.print_json(loads)
     return int(any(load["status"] != "done" or load["rejected"] for load in loads))
 
 
 def _load(
-    run: Run, client: "Client", table: str, path: Path, options: dict[str, Any], explain: bool
+    run: Run,
+    client: "Client",
+    table: str,
+    path: Path,
+    options: dict[str, Any],
+    headers: dict[str, str],
+    explain: bool,
 ) -> Load:
     """Uploads a file, shows its dialect, and waits until its load has ended."""
     with (
         offering(f"{path.name} was on its way;", "`gatehouse loads` lists it if it had arrived"),
         output.progress(f"sending {path.name}", path.stat().st_size) as step,
     ):
-        taken = _sent(client, table, path, options, step)
+        taken = _sent(client, table, path, options, headers, step)
     if not run.as_json:
         output.line(f"{path.name}: {taken['found']}")
     done = _followed(client, taken["href"], path.name)
@@ -86,13 +102,18 @@ def _load(
 
 
 def _sent(
-    client: "Client", table: str, path: Path, options: dict[str, Any], step: Callable[[int], None]
+    client: "Client",
+    table: str,
+    path: Path,
+    options: dict[str, Any],
+    headers: dict[str, str],
+    step: Callable[[int], None],
 ) -> Load:
     try:
         taken: Load = client.send(
             "POST",
             f"/v1/tables/{segment(table)}/files",
-            headers={"Content-Type": "text/csv"},
+            headers={"Content-Type": "text/csv", **headers},
             params={"filename": path.name, **options},
             content=FileContent(path, step),
         ).json()
