@@ -1,6 +1,7 @@
 """Ours, as `gatehouse serve` starts it; it logs warnings only, as the peers do."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,6 +74,14 @@ def open_warehouse(folder: Path) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(str(folder / "gatehouse.duckdb"))
 
 
+def _build_with_one_hire(folder: Path) -> None:
+    (folder / "backups").mkdir()
+    generate.write_seeds(folder / "seeds", generate.FEWEST_HIRES)
+    hires = folder / "seeds" / "raw_hired_employees.csv"
+    hires.write_text("".join(hires.read_text().splitlines(keepends=True)[:2]))
+    build(folder)
+
+
 class Gatehouse(Contestant):
     """The service of this checkout."""
 
@@ -80,12 +89,11 @@ class Gatehouse(Contestant):
     program: ClassVar[Command] = ["-m", "service"]  # what Python is to run
 
     def make(self, folder: Path, rows: int) -> None:
-        """Builds it from a history of one hire; more are put in by SQL."""
-        (folder / "backups").mkdir()
-        generate.write_seeds(folder / "seeds", generate.FEWEST_HIRES)
-        hires = folder / "seeds" / "raw_hired_employees.csv"
-        hires.write_text("".join(hires.read_text().splitlines(keepends=True)[:2]))
-        build(folder)
+        """Builds it from a history of one hire, once; more are put into a copy by SQL."""
+        if rows == 1:
+            _build_with_one_hire(folder)
+            return
+        shutil.copytree(self._made(1), folder, dirs_exist_ok=True)
         with open_warehouse(folder) as connection:
             connection.execute(MORE_HIRES.format(rows=rows))
             connection.execute("checkpoint")

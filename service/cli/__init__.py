@@ -32,6 +32,7 @@ from service.cli.commands import (
     tasks,
     trail,
     verify,
+    warnings,
 )
 
 EPILOG = """\b
@@ -64,6 +65,7 @@ for each in (
     insert.insert,
     load.load,
     rejections.rejections,
+    warnings.warnings,
     rows.rows,
     erase.erase,
     loads.loads,

@@ -111,4 +111,4 @@ def _load(gate: Gate, load_id: str) -> Load:
     if long is not None and long.file.is_trial:
         return loads.page_of_trial(long)
     with gate.database.reading() as connection:
-        return loads.with_progress(gate, loads.page_of(queries.load(connection, load_id)))
+        return loads.with_progress(gate, loads.of_id(connection, load_id))

@@ -119,11 +119,17 @@ def _patch(table: Table, row: str, typed: Mapping[str, str]) -> bytes:
     """A merge patch of what was typed otherwise than it stands in the row."""
     shown = texts_of(table, row)
     patch = {
-        column.name: _value(column, typed[column.name])
+        column.name: _value(column, text)
         for column in table.columns
-        if column.name != table.primary_key and typed[column.name] != shown[column.name]
+        if column.name != table.primary_key
+        and (text := _as_sent(typed[column.name])) != _as_sent(shown[column.name])
     }
     return msgspec.json.encode(patch)
+
+
+def _as_sent(text: str) -> str:
+    """A text as a form brings it back that was filled with it: HTML keeps not every character."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
 
 
 def _value(column: Column, text: str) -> Any:

@@ -16,6 +16,7 @@ from service.dbt.history_files import WrongHistory, history_file, largest_file, 
 from service.dbt.landing import CsvSource
 from service.dbt.run_context import landing, open_file
 from service.dictionary.file_options import WrongOption, read_files, read_options
+from service.engines.predicates import BadPredicate, checked
 from service.engines.sql_functions import add_functions
 from service.formats.csv.detection import detect_dialect
 from service.formats.csv.dialect import (
@@ -65,6 +66,8 @@ class Plugin(BasePlugin):
                 self._land(asked)
             case "yaml":
                 asked["problem"] = _problem(asked["options"], asked["synonyms"])
+            case "predicate":
+                asked.update(_looked_at(asked["predicate"], asked["of"]))
             case "folder":
                 folder = str(_in_project(asked["folder"]))
                 asked.update(_history(folder, asked["table"], asked["tables"]))
@@ -126,6 +129,14 @@ def _problem(options: Any, synonyms: dict[str, Any]) -> str | None:
     except WrongOption as error:
         return str(error)
     return None
+
+
+def _looked_at(predicate: str, columns: dict[str, str]) -> dict[str, Any]:
+    """The columns that a predicate looks at, or why it is none over one row."""
+    try:
+        return {"columns": checked(predicate, columns), "problem": None}
+    except BadPredicate as error:
+        return {"columns": [], "problem": str(error)}
 
 
 def _history(folder: str, table: str | None, tables: list[str]) -> dict[str, Any]:

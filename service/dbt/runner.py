@@ -202,7 +202,7 @@ def parse(settings: Settings, version: str | None = None) -> Any:
     """dbt's manifest of the project, as `run` takes it.
 
     Raises:
-        BuildFailed: dbt cannot read it, or its dictionary is not the one of that `version`.
+        BuildFailed: dbt cannot read it, or its dictionary is not what that `version` declares.
         DictionaryError: the service could not follow it.
     """
     with one_at_a_time:
@@ -210,7 +210,7 @@ def parse(settings: Settings, version: str | None = None) -> Any:
         state = state_of(settings)
         manifest = _kept.get(state) or _read(settings)
         _kept.keep(state, manifest)
-    if version is not None and dictionary_of(manifest).version != version:
+    if version is not None and dictionary_of(manifest).declared != version:
         raise BuildFailed("the dictionary has changed since the last build; build first")
     return manifest
 
@@ -269,7 +269,9 @@ def dictionary_of(manifest: Any) -> Dictionary:
         if node.package_name == manifest.metadata.project_name
         and (node.resource_type == "model" or getattr(node, "attached_node", None))
     }
-    return read_dictionary(nodes)
+    macros = [macro.name for macro in manifest.macros.values()]
+    own_kinds = {name.removeprefix("rule_") for name in macros if name.startswith("rule_")}
+    return read_dictionary(nodes, own_kinds=own_kinds)
 
 
 def _node(data: Any) -> Node:

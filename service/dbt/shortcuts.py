@@ -17,16 +17,20 @@ from dbt_common.events.base_types import BaseEvent, EventLevel
 from dbt_common.events.event_manager import EventManager
 from dbt_common.events.event_manager_client import ctx_set_event_manager
 from dbt_common.utils.jinja import get_dbt_macro_name
-from jinja2.environment import TemplateModule
 
 MADE_FOR = "1.11."  # versions of dbt-core
 TEMPLATES = 2000  # a project of ours has some 700 macros and 100 tests
 
 
+def are_for_this_dbt() -> bool:
+    """Whether dbt is of the version that they are made for; else they stand aside."""
+    return version("dbt-core").startswith(MADE_FOR)
+
+
 @cache
 def install() -> None:
-    """Puts them into dbt, once in a process, if it is of the version that they are made for."""
-    if not version("dbt-core").startswith(MADE_FOR):
+    """Puts them into dbt, once in a process, if they are made for it."""
+    if not are_for_this_dbt():
         return
     testers, environments = agate_helper.build_type_tester, jinja.get_environment
     pieces: list[tuple[Any, str, Any]] = [
@@ -44,9 +48,10 @@ def install() -> None:
 def listen_to(names: tuple[str, ...]) -> None:
     """Has dbt tell listeners of the events of these names alone, from here on.
 
-    What it writes itself, to the terminal or a log, is not less for that.
+    What it writes itself, to the terminal or a log, is not less for that. Another dbt than they are
+    made for tells them of all events.
     """
-    ctx_set_event_manager(_Teller(names))
+    ctx_set_event_manager(_Teller(names) if are_for_this_dbt() else EventManager())
 
 
 # Macros: a context has each, and is made for each node, test and hook.
@@ -66,11 +71,7 @@ class _Macro(MacroGenerator):
     def get_macro(self) -> Callable[..., Any]:
         """The macro as Jinja calls it."""
         if self._function is None:
-            template, vars_ = self.get_template(), self.context or {}
-            for name, value in template.globals.items():
-                vars_.setdefault(name, value)  # to look into one dictionary is enough
-            environment, parts = template.environment, (template.name, template.blocks)
-            module = TemplateModule(template, environment.context_class(environment, vars_, *parts))
+            module = self.get_template().make_module(vars=self.context)
             self._function = module.__dict__[get_dbt_macro_name(self.get_name())]
         return self._function
 

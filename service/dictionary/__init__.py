@@ -1,8 +1,11 @@
-"""The data dictionary: tables, columns and rules, as dbt's YAML says them."""
+"""The data dictionary: tables, columns and rules, as dbt's YAML says them.
+
+It is one module although it is long: its classes name each other.
+"""
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,7 +15,7 @@ import pyarrow as pa
 
 from service.dictionary.adjusting import normalised_text
 from service.dictionary.column_types import ColumnType
-from service.dictionary.rules import Rule
+from service.dictionary.rule import Rule, SqlRule
 from service.runtime.resolutions import OF_FILES, OnConflict
 
 __all__ = [
@@ -28,6 +31,7 @@ __all__ = [
     "ReportChart",
     "ReportParameter",
     "Rule",
+    "SqlRule",
     "Table",
 ]
 
@@ -86,12 +90,12 @@ class Column:
     @cached_property
     def required(self) -> bool:
         """Whether a row must have a value here."""
-        return any(rule.kind == "not_null" for rule in self.rules)
+        return any(rule.kind == "not_null" and rule.by_itself for rule in self.rules)
 
     @cached_property
     def own_rules(self) -> tuple[Rule, ...]:
-        """The rules that a row is judged by on its own."""
-        return tuple(rule for rule in self.rules if not rule.needs_other_rows)
+        """The rules that a row is judged by on its own, and kept out by."""
+        return _own(self.rules)
 
     @cached_property
     def is_unique(self) -> bool:
@@ -104,9 +108,16 @@ class Column:
         return next((rule for rule in self.rules if rule.kind == "relationships"), None)
 
 
+def _own(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    return tuple(rule for rule in rules if not rule.needs_other_rows and not rule.warns)
+
+
 @dataclass(frozen=True)
 class Table:
-    """One table of record; `columns` are in the order of the dictionary."""
+    """One table of record; `columns` are in the order of the dictionary.
+
+    `rules` are those of the row as a whole.
+    """
 
     name: str
     description: str
@@ -114,6 +125,7 @@ class Table:
     columns: tuple[Column, ...]
     owner: Owner | None = None
     on_conflict: OnConflict = OF_FILES  # of files and history, where nobody says otherwise
+    rules: tuple[Rule, ...] = ()
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError if there is none."""
@@ -148,6 +160,26 @@ class Table:
         return first_sentence(self.description)
 
     @cached_property
+    def own_rules(self) -> tuple[Rule, ...]:
+        """The rules that a row is judged by on its own, of its columns and as a whole."""
+        return (*(rule for c in self.columns for rule in c.own_rules), *_own(self.rules))
+
+    @cached_property
+    def warnings(self) -> tuple[Rule, ...]:
+        """The rules that are told of a row that breaks them, and keep no row out."""
+        return tuple(rule for rule in self.all_rules if rule.warns)
+
+    @cached_property
+    def all_rules(self) -> tuple[Rule, ...]:
+        """Those of the columns, in their order, then those of the row."""
+        return (*(rule for c in self.columns for rule in c.rules), *self.rules)
+
+    @cached_property
+    def asks_sql(self) -> bool:
+        """Whether DuckDB is asked about its rows before they go in."""
+        return any(rule.sql or rule.where for rule in self.all_rules)
+
+    @cached_property
     def parents(self) -> frozenset[str]:
         """The tables that rows of this one refer to."""
         return frozenset(c.reference.args["parent"] for c in self.columns if c.reference)
@@ -155,11 +187,22 @@ class Table:
     @cached_property
     def fingerprint(self) -> str:
         """Changes when a column, a type or a rule does: 16 hexadecimal digits."""
+        compiled = [rule.sql.predicate for rule in self.all_rules if rule.sql]
+        return self._digest(*([compiled] if compiled else []))
+
+    @cached_property
+    def declared(self) -> str:
+        """As `fingerprint`, but for what a build has compiled: known before it."""
+        return self._digest()
+
+    def _digest(self, *more: object) -> str:
         said: list[Any] = [
             (c.name, c.type.name, [r.described() for r in c.rules]) for c in self.columns
         ]
         said += [(c.name, c.default, c.normalise) for c in self.columns if c.is_adjusted]
-        return hashlib.sha256(msgspec.json.encode([self.name, said])).hexdigest()[:16]
+        rows = [[rule.described() for rule in self.rules]] if self.rules else []
+        everything = msgspec.json.encode([self.name, said, *rows, *more])
+        return hashlib.sha256(everything).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -281,8 +324,12 @@ class Dictionary:
     @cached_property
     def version(self) -> str:
         """Changes when any table does: 16 hexadecimal digits."""
-        prints = sorted(table.fingerprint for table in self.tables.values())
-        return hashlib.sha256("".join(prints).encode()).hexdigest()[:16]
+        return _digest_of(table.fingerprint for table in self.tables.values())
+
+    @cached_property
+    def declared(self) -> str:
+        """As `version`, but for what a build has compiled: known before it."""
+        return _digest_of(table.declared for table in self.tables.values())
 
     def children(self, name: str) -> list[tuple[Table, Column]]:
         """The columns of other tables that refer to this one."""
@@ -292,3 +339,7 @@ class Dictionary:
             for column in table.columns
             if column.reference and column.reference.args["parent"] == name
         ]
+
+
+def _digest_of(fingerprints: Iterable[str]) -> str:
+    return hashlib.sha256("".join(sorted(fingerprints)).encode()).hexdigest()[:16]

@@ -4,8 +4,7 @@ Reads what macros/ops/saved_dictionary.sql keeps in ``ops.dictionary`` (the same
 ``manifest.json``: https://schemas.getdbt.com/dbt/manifest/v12.json).
 """
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -23,7 +22,7 @@ from service.dictionary.column_types import ColumnType, UnknownType, type_of
 from service.dictionary.file_options import WrongOption, read_files, read_on_conflict
 from service.dictionary.mart_nodes import owner_of, read_exposure, read_mart
 from service.dictionary.report_nodes import read_report
-from service.dictionary.rules import KINDS
+from service.dictionary.rule_nodes import read_rule
 from service.dictionary.type_names import TypeName, read_type_name
 from service.dictionary.written_values import Unreadable
 from service.runtime.resolutions import OnConflict
@@ -46,8 +45,11 @@ def read_dictionary(
     nodes: Mapping[str, Node],
     groups: Mapping[str, Node] | None = None,
     exposures: Sequence[Node] = (),
+    own_kinds: Collection[str] = (),
 ) -> Dictionary:
     """The dictionary that the manifest's `nodes` (by unique id) and `groups` (by name) describe.
+
+    `own_kinds` are the project's own kinds of rules, where no build has compiled them yet.
 
     Raises:
         DictionaryError: a type or a rule is not known, or could not be judged at every door.
@@ -61,7 +63,9 @@ def read_dictionary(
         {node["name"]: (node, tests[key]) for key, node in models.items() if node["schema"] == name}
         for name in ("core", "marts")
     )
-    tables = {name: _table(*said, groups or {}) for name, said in core.items()}
+    for own in tests.values():
+        own.sort(key=_in_order)
+    tables = {name: _table(*said, groups or {}, own_kinds) for name, said in core.items()}
     _check_references(tables)
     made = {name: read_mart(*marts[name], groups or {}) for name in sorted(marts)}
     return Dictionary(
@@ -70,6 +74,11 @@ def read_dictionary(
         made,
         tuple(map(read_exposure, exposures)),
     )
+
+
+def _in_order(test: Node) -> tuple[str, str]:
+    """As macros/dictionary/graph.sql sorts them: the order of dbt's graph is not a promise."""
+    return test["test_metadata"]["name"], test.get("name") or ""
 
 
 def _reports(models: Iterable[Node], marts: Mapping[str, Mart]) -> dict[str, Report]:
@@ -82,12 +91,9 @@ def _reports(models: Iterable[Node], marts: Mapping[str, Mart]) -> dict[str, Rep
     }
 
 
-def _table(node: Node, own: Sequence[Node], groups: Mapping[str, Node]) -> Table:
-    for test in own:
-        if test["column_name"] is None and test["test_metadata"]["name"] not in TABLE_TESTS:
-            raise DictionaryError(
-                f"{node['name']}: rule {test['test_metadata']['name']} is not on a column"
-            )
+def _table(
+    node: Node, own: Sequence[Node], groups: Mapping[str, Node], own_kinds: Collection[str]
+) -> Table:
     keys = [
         name
         for name, column in node["columns"].items()
@@ -97,7 +103,8 @@ def _table(node: Node, own: Sequence[Node], groups: Mapping[str, Node]) -> Table
         raise DictionaryError(f"{node['name']}: one column must have the constraint primary_key")
     synonyms = _check_files(node)
     columns = [
-        _column(node["name"], said, own, synonyms[name]) for name, said in node["columns"].items()
+        _column(node["name"], said, own, synonyms[name], own_kinds)
+        for name, said in node["columns"].items()
     ]
     key = next(column for column in columns if column.name == keys[0])
     if not (key.required and key.is_unique):
@@ -111,6 +118,7 @@ def _table(node: Node, own: Sequence[Node], groups: Mapping[str, Node]) -> Table
         tuple(columns),
         owner_of(node, groups),
         _on_conflict(node),
+        _row_rules(node, own, own_kinds),
     )
 
 
@@ -119,6 +127,24 @@ def _on_conflict(node: Node) -> OnConflict:
         return read_on_conflict(_meta(node).get("on_conflict"))
     except WrongOption as error:
         raise DictionaryError(f"{node['name']}{error}") from error
+
+
+def _row_rules(node: Node, own: Sequence[Node], own_kinds: Collection[str]) -> tuple[Rule, ...]:
+    """The rules that are on no column."""
+    tests = (
+        test
+        for test in own
+        if test["column_name"] is None and test["test_metadata"]["name"] not in TABLE_TESTS
+    )
+    rules = [read_rule(node["name"], None, None, test, own_kinds) for test in tests]
+    columns = node["columns"].keys()
+    for rule in rules:
+        for name in rule.args.get("combination_of_columns", ()):
+            if name not in columns:
+                raise DictionaryError(
+                    f"{node['name']}: rule {rule.kind}: there is no column {name}"
+                )
+    return tuple(rules)
 
 
 def _check_files(node: Node) -> Mapping[str, tuple[str, ...]]:
@@ -136,7 +162,11 @@ def _meta(said: Node) -> Mapping[str, Any]:
 
 
 def _column(
-    table: str, said: Node, tests: Iterable[Node], synonyms: tuple[str, ...] = ()
+    table: str,
+    said: Node,
+    tests: Iterable[Node],
+    synonyms: tuple[str, ...],
+    own_kinds: Collection[str],
 ) -> Column:
     where = f"{table}.{said['name']}"
     try:
@@ -144,13 +174,9 @@ def _column(
     except UnknownType as error:
         raise DictionaryError(f"{where}: {error}") from error
     own = [test for test in tests if test["column_name"] == said["name"]]
-    # By kind, as macros/dictionary/graph.sql sorts them: the order of dbt's graph is not a promise.
-    rules = sorted(
-        (
-            *_rule_of_length(where, type_said, said["name"], own),
-            *(_rule(where, type_said.kind, said["name"], test) for test in own),
-        ),
-        key=lambda rule: rule.kind,
+    rules = _with_length(
+        _rule_of_length(where, type_said, said["name"], own),
+        [read_rule(where, type_said.kind, said["name"], test, own_kinds) for test in own],
     )
     return Column(
         said["name"],
@@ -193,34 +219,10 @@ def _rule_of_length(
     yield Rule("max_length", column, {"length": type_said.parameters[0]})
 
 
-def _rule(place: str, type_name: str, column: str, test: Node) -> Rule:
-    said, config = test["test_metadata"], test.get("config") or {}
-    kind, where = KINDS.get(said["name"]), f"{place}: rule {said['name']}"
-    if kind is None:
-        raise DictionaryError(f"{where} is not a known kind of rule")
-    if config.get("where") or (config.get("severity") or "error").lower() != "error":
-        raise DictionaryError(f"{where} has where or severity, which no door could follow")
-    if kind.types is not None and type_name not in kind.types:
-        raise DictionaryError(f"{where} cannot be on a column of type {type_name}")
-    args = {
-        key: value
-        for key, value in said["kwargs"].items()
-        if key not in ("model", "column_name") and value is not None
-    }
-    if unknown := args.keys() - kind.arguments:
-        raise DictionaryError(f"{where} has no argument {', '.join(sorted(unknown))}")
-    if lacks := kind.lacks(args, type_name):
-        raise DictionaryError(f"{where} needs {lacks}")
-    if said["name"] == "relationships":
-        args["parent"] = _referred(where, args["to"])
-    return Rule(said["name"], column, args)
-
-
-def _referred(where: str, to: str) -> str:
-    found = re.fullmatch(r"\s*ref\(\s*['\"](\w+)['\"]\s*\)\s*", to)
-    if not found:
-        raise DictionaryError(f"{where} must go to: ref('<table>'), not {to}")
-    return found.group(1)
+def _with_length(length: Iterable[Rule], rules: Sequence[Rule]) -> list[Rule]:
+    """As macros/dictionary/graph.sql puts it in: before those of kinds that come later."""
+    before = [rule for rule in rules if rule.kind <= "max_length"]
+    return [*before, *length, *(rule for rule in rules if rule.kind > "max_length")]
 
 
 def _check_references(tables: Mapping[str, Table]) -> None:

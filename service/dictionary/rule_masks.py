@@ -11,6 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from service.runtime.clock import utc_now
+
 _T = pa.array(["T", "t"])
 
 
@@ -31,6 +33,14 @@ def out_of_range(args: dict[str, Any], read: pa.Array, _written: pa.Array) -> pa
         return pc.greater(read, scalar(args["max"]))
     below = pc.less(read, scalar(args["min"]))
     return pc.or_(below, pc.greater(read, scalar(args["max"]))) if "max" in args else below
+
+
+def in_future(_args: dict[str, Any], read: pa.Array, _written: pa.Array) -> pa.Array:
+    """The timestamps after now, or the dates after today, in UTC."""
+    now = utc_now()
+    if pa.types.is_date(read.type):
+        return pc.greater(read, pa.scalar(now.date(), read.type))
+    return pc.greater(read, pa.scalar(now, pa.timestamp("us")).cast(read.type))
 
 
 def not_written_in_utc(_args: dict[str, Any], read: pa.Array, written: pa.Array) -> pa.Array:

@@ -19,8 +19,9 @@ class Words:
     fault: str  # a few words, after a column's name
     demands: str  # of a value, or of a row; sentences
     remedy: str  # what mends a row that breaks it
-    column: str  # the example's
+    column: str | None  # the example's; None: the rule is of the row
     type_name: str  # of the column
+    others: Mapping[str, str] = field(default_factory=dict)  # columns of the example, with types
     args: Mapping[str, Any] = field(default_factory=dict)  # of the example's rule
     arguments: Mapping[str, str] = field(default_factory=dict)  # name: what it means
     breaks: str  # a row that breaks this and nothing else

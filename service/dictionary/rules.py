@@ -1,112 +1,40 @@
 """The rule kinds, in Python. The SQL side is macros/dictionary/rules.sql.
 
-Tests look for the row on which they differ. The words beside each kind
-become docs/rules.md (see rules_page.py).
+Only there must a kind be: what has no `breaks` here for a column's type, and rules of one's own,
+the service asks of DuckDB, by the predicate that a build has compiled (`SqlRule`). What is here is
+quicker. Tests look for the row on which they differ. The words beside each kind become
+docs/rules.md (see rules_page.py).
 
 A rule judges a whole column at once, as Arrow arrays: the same definition serves a request's
 rows and a backup's. It is never asked about a value that is missing or cannot be read: that is
 ``not_null``'s and ``type``'s to say.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from service.dictionary.blank import is_blank
 from service.dictionary.column_types import KEY_KINDS
+from service.dictionary.further_kinds import FURTHER_KINDS
 from service.dictionary.rule_arguments import (
+    NUMBERS,
+    TEXT,
     WHOLE,
     bounds,
     lacks_bounds,
     lacks_length,
     lacks_values,
-    no_meta,
-    nothing_lacks,
     one_of,
     range_meta,
 )
-from service.dictionary.rule_masks import not_written_in_utc, nothing_breaks, out_of_range, scalar
+from service.dictionary.rule_kind import Kind, of_types
+from service.dictionary.rule_masks import not_written_in_utc, out_of_range, scalar
 from service.dictionary.rule_words import ROW_VIOLATIONS, Words
 from service.dictionary.written_values import RFC3339_UTC
 from service.errors import shortened
 
-TEXT = frozenset({"varchar"})
-NUMBERS = WHOLE | {"double"}
+NEED_OTHER_ROWS = frozenset({"unique", "relationships"})
 IN_UTC = "in UTC, written like 2021-07-27T16:02:08Z"
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One rule of one column; ``args`` are those of its data test in the dictionary."""
-
-    kind: str
-    column: str
-    args: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def needs_other_rows(self) -> bool:
-        """Whether the writer must judge it, since the answer depends on what is in the tables."""
-        return self.kind in ("unique", "relationships")
-
-    def breaks(self, read: pa.Array, written: pa.Array) -> pa.Array:
-        """Booleans: which of the column's values break the rule. Where there is none, only
-        ``not_null`` does.
-
-        `read` has the column's Arrow type; `written` is text, as it was sent, and only looked at
-        by rules that judge the writing; else it may be `read` itself.
-        """
-        broken = KINDS[self.kind].breaks(self.args, read, written)
-        if self.kind == "not_null" or read.null_count == 0:
-            return broken
-        broken = pc.and_kleene(broken, pc.is_valid(read))
-        return pc.fill_null(broken, False) if broken.null_count else broken
-
-    def message(self, value: Any = None) -> str:
-        """Why `value` is kept out, for people."""
-        return KINDS[self.kind].message(self.column, self.args, value)
-
-    @property
-    def words(self) -> str:
-        """What it demands of a value, with its arguments: "at most 255 characters"."""
-        return KINDS[self.kind].says(self.args)
-
-    @property
-    def meta(self) -> dict[str, Any]:
-        """msgspec.Meta arguments that say the same: msgspec judges them while decoding."""
-        return KINDS[self.kind].meta(self.args)
-
-    @property
-    def judges_writing(self) -> bool:
-        """Whether it looks at the text as it was sent."""
-        return KINDS[self.kind].judges_writing
-
-    @property
-    def judged_by_decoding(self) -> bool:
-        """Whether a struct that msgspec has decoded is known to fit."""
-        return KINDS[self.kind].judged_by_decoding
-
-    def described(self) -> dict[str, Any]:
-        """The rule as the dictionary page shows it: ``{rule, …arguments}``."""
-        return {"rule": self.kind, **self.args}
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What a kind of rule means: its arguments, its judgement, its words."""
-
-    says: Callable[[dict[str, Any]], str]  # what is demanded of a value, with the arguments
-    message: Callable[[str, dict[str, Any], Any], str]  # of column, arguments, value
-    words: Words  # for docs/rules.md
-    breaks: Callable[[dict[str, Any], pa.Array, pa.Array], pa.Array] = nothing_breaks
-    meta: Callable[[dict[str, Any]], dict[str, Any]] = no_meta
-    judged_by_decoding: bool = False
-    judges_writing: bool = False  # whether it looks at the text as it was sent
-    arguments: frozenset[str] = frozenset()
-    lacks: Callable[[dict[str, Any], str], str | None] = nothing_lacks  # among its arguments
-    types: frozenset[str] | None = None  # of the columns it can be a rule of; None: any
 
 
 KINDS: dict[str, Kind] = {
@@ -169,19 +97,24 @@ KINDS: dict[str, Kind] = {
         breaks=out_of_range,
         meta=range_meta,
         judged_by_decoding=True,
-        arguments=frozenset({"min", "max"}),
+        arguments=frozenset({"min", "max", "inclusive"}),
         lacks=lacks_bounds,
-        types=NUMBERS,
+        unfit=TEXT | {"boolean", "uuid", "json"},
+        quick=lambda type_name, args: type_name in NUMBERS and args.get("inclusive") is not False,
         words=Words(
             fault="out of range",
-            demands="A number is not below `min` and not above `max`; the bounds themselves fit.",
-            remedy="Correct the number, or widen the range.",
+            demands="A value is not below `min` and not above `max`; the bounds themselves fit, but"
+            " with `inclusive: false`. dbt_utils' `accepted_range`, with `min_value` and"
+            " `max_value`, is the same.",
+            remedy="Correct the value, or widen the range.",
             column="grade",
             type_name="integer",
             args={"min": 1, "max": 5},
             arguments={
-                "min": "the least number that fits",
-                "max": "the greatest number that fits; one of the two may be left out",
+                "min": "the least value that fits: a number, or a text that says a value of the"
+                " column's type, as `'2021-07-27'`",
+                "max": "the greatest value that fits; one of the two may be left out",
+                "inclusive": "`false` where the bounds themselves do not fit",
             },
             breaks='{"id": 1, "grade": 7}',
             fits='{"id": 1, "grade": 5}',
@@ -196,16 +129,17 @@ KINDS: dict[str, Kind] = {
         meta=lambda args: {"extra_json_schema": {"enum": args["values"]}},
         arguments=frozenset({"values", "quote"}),
         lacks=lacks_values,
-        types=TEXT | WHOLE,
+        quick=of_types(*TEXT | WHOLE),
         words=Words(
             fault="not an accepted value",
-            demands="A value is one of a list, written exactly so.",
+            demands="A value is one of a list; a text is written exactly so.",
             remedy="Send one of the values, or add the new one to the list.",
             column="shift",
             type_name="varchar",
             args={"values": ["day", "night"]},
             arguments={
-                "values": "the list: all texts for a column of text, else all whole numbers",
+                "values": "the list: numbers for a column of numbers, true or false for one of"
+                " truths, else texts, each of which says a value of the column's type",
                 "quote": "as dbt's own test has it; it makes no difference here",
             },
             breaks='{"id": 1, "shift": "evening"}',
@@ -273,6 +207,7 @@ KINDS: dict[str, Kind] = {
             there={"departments": '{"id": 5}'},
         ),
     ),
+    **FURTHER_KINDS,
 }
 
 

@@ -48,6 +48,7 @@ class TrialResult(msgspec.Struct):
     changed: int = 0
     rejected: int = 0
     already_present: int = 0
+    warned: int = 0
     lines: int | None = None  # counted by themselves; None: not known
     header_lines: int = 0
     blank_lines: int = 0

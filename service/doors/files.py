@@ -181,7 +181,7 @@ class FileLoads:
     def _load(self, load: FileLoad) -> None:
         self._current = load
         with one_at_a_time, small_sweeps(), self._all_cores():
-            project = parse(self._settings, self._writer.dictionary.version)
+            project = parse(self._settings, self._writer.dictionary.declared)
             current = self._writer.run(
                 lambda connection: pending_files.make_current(connection, load.load_id)
             )

@@ -24,7 +24,7 @@ from service.ops import records
 from service.runtime.clock import utc_now
 from service.runtime.metrics import Metrics
 from service.runtime.resolutions import OF_REQUESTS, OnConflict
-from service.warehouse.work import Idempotency, Insert, Outcome, StoredAnswer
+from service.warehouse.work import Idempotency, Insert, Outcome, StoredAnswer, told_of
 from service.warehouse.writer import Writer
 
 T = TypeVar("T")
@@ -106,6 +106,9 @@ class Inserts:
             rows = partial(rows_of, body, content_type, judge.table)
             return [await self._in_thread(lambda: judge.judge(rows(), max_rows))]
         batch = await self._worker.judge(rulebook.judges, table, body, content_type, max_rows)
+        if batch is None and judge.table.asks_sql:  # so that no predicate holds the event loop up
+            rows = partial(rows_of, body, content_type, judge.table)
+            batch = await self._in_thread(lambda: judge.judge(rows(), max_rows))
         if batch is None:
             batcher = rulebook.micro_batchers[table]
             batch = await batcher.judge(rows_of(body, content_type, judge.table), max_rows)
@@ -117,7 +120,8 @@ class Inserts:
         def judge() -> list[Batch]:
             return _judged_by_table(self._rulebook(), body, content_type, self._max_rows, check)
 
-        return await self._in_thread(judge) if len(body) > LARGE else judge()
+        asks_sql = any(table.asks_sql for table in self._rulebook().dictionary.tables.values())
+        return await self._in_thread(judge) if len(body) > LARGE or asks_sql else judge()
 
     async def _in_thread(self, judge: Callable[[], T]) -> T:
         """Judges a large body when its turn comes, in the one thread for such.
@@ -166,7 +170,10 @@ class Inserts:
 
     def _count(self, outcome: Outcome) -> None:
         for verdict in outcome.verdicts:
-            self._metrics.judged(verdict.batch.table.name, outcome.counts(verdict))
+            name = verdict.batch.table.name
+            self._metrics.judged(name, outcome.counts(verdict))
+            if verdict.batch.warnings and not outcome.refused:
+                self._metrics.warned(name, sum(1 for _ in told_of(verdict)))
 
 
 def _judged_by_table(

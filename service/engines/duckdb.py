@@ -58,6 +58,7 @@ LATEST_BOOKS = (
     ("erased", "key_hash"),
     ("trail", "number"),
     ("outcomes", "entry_id"),
+    ("warnings", "number"),
     ("warehouse", "warehouse_id"),
 )
 

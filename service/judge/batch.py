@@ -38,7 +38,8 @@ class Batch:
 
     `positions` (0-based, in the request) and `keys` (values of the key columns) go along with
     the rows of `fitting`; the rows of `broken` are by position. Where the values of a column are at
-    hand as a set, without None, it is in `sets`.
+    hand as a set, without None, it is in `sets`. `warnings` are what is told of rows of
+    `fitting`, which go in all the same, by position.
     """
 
     table: Table
@@ -50,6 +51,7 @@ class Batch:
     rows: Rows | LazyRows | None = None
     sets: Mapping[str, KeySet] = field(default_factory=dict)
     adjusted: Adjusted | None = None  # goes along with the rows of `fitting`
+    warnings: dict[int, list[Violation]] = field(default_factory=dict)
 
     def sums_adjusted(self, rejected: Container[int]) -> tuple[int, int]:
         """How many values of the rows are defaults, and how many normalised, but of positions that

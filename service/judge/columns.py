@@ -16,6 +16,7 @@ from service.dictionary.column_types import ColumnType
 from service.dictionary.timestamps import Mask
 from service.formats.bodies.repeated_fields import colons, colons_of_json
 from service.judge.key_sets import KeySet, set_of_numbers
+from service.judge.row_rules import RowRules, mask
 
 EXACT = 1 << 53  # up to here each whole number is a double
 FEW = 10  # rows or values, which to see to one by one takes less time than to look at each row
@@ -129,10 +130,12 @@ class ColumnReader:
             column.name: [
                 rule
                 for rule in column.own_rules
-                if not rule.judged_by_decoding or (column.normalise and rule.kind != "not_null")
+                if rule.by_itself
+                and (not rule.judged_by_decoding or (column.normalise and rule.kind != "not_null"))
             ]
             for column in table.columns
         }
+        self._of_rows = RowRules(table, (r for r in table.own_rules if not r.by_itself))
         self._is_adjusted = any(column.is_adjusted for column in table.columns)
 
     def values(self, structs: Sequence[msgspec.Struct]) -> list[Sequence[Any]]:
@@ -182,6 +185,8 @@ class ColumnReader:
             if column.name in self._key_columns:
                 keys[column.name] = self._keys(column, arrays[column.name], written)
         rows = pa.table([arrays[name] for name in self._names], names=self._names)
+        for _, broken in self._of_rows.broken(rows):
+            doubted |= broken
         return Columns(self._table, rows, keys, doubted, adjusted)
 
     @staticmethod
@@ -206,8 +211,3 @@ def _adjusted(column: Column, written: Sequence[Any], adjusted: Adjusted) -> Seq
         elif column.normalise:
             adjusted.normalised[i] += before != after
     return kept
-
-
-def mask(broken: pa.Array) -> Mask:
-    """An Arrow array of booleans without nulls as numpy's, of the same length."""
-    return broken.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]

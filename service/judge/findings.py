@@ -3,12 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from service.dictionary import Column, Rule, Table
 from service.dictionary.written_values import HAS_NUL, NUL
 from service.errors import RulesBroken
+from service.judge.row_rules import RowRules
 from service.runtime.wording import counted
 
 FIRST_IDS = 10  # how many rows of a violation are named
@@ -18,7 +20,7 @@ class TypeRule(Rule):
     """Not of the dictionary: that a text is one that its column's type reads (no NUL is in it)."""
 
     def breaks(self, read: pa.Array, written: pa.Array) -> pa.Array:
-        return pc.match_substring(read, NUL)
+        return pc.fill_null(pc.match_substring(read, NUL), False)
 
     def message(self, value: Any = None) -> str:
         return f"{self.column} {HAS_NUL}"
@@ -43,29 +45,25 @@ class Findings:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._breaches = {
-            (column.name, rule.kind): Breach(rule)
-            for column in table.columns
-            for rule in (*_of_type(column), *column.own_rules)
-        }
+        of_types = (rule for column in table.columns for rule in _of_type(column))
+        self._rules = RowRules(table, (*of_types, *table.own_rules))
+        self._breaches = [Breach(rule) for rule in self._rules.rules]
 
     def __bool__(self) -> bool:
-        return any(breach.count for breach in self._breaches.values())
+        return any(breach.count for breach in self._breaches)
 
     def look_at(self, batch: pa.RecordBatch) -> None:
         """Judges the rows of `batch`, whose columns are the table's."""
-        for breach in self._breaches.values():
-            values = batch.column(breach.rule.column)
-            broken = breach.rule.breaks(values, values)  # null where there is no value
-            if count := pc.sum(broken).as_py():
-                keys = batch.column(self._table.primary_key).filter(broken)
+        for breach, (_, broken) in zip(self._breaches, self._rules.broken(batch), strict=True):
+            if count := int(np.count_nonzero(broken)):
+                keys = batch.column(self._table.primary_key).filter(pa.array(broken))
                 breach.first_ids += keys.slice(0, FIRST_IDS - len(breach.first_ids)).to_pylist()
                 breach.count += count
 
     @property
     def breaches(self) -> list[Breach]:
         """The rules that are broken."""
-        return [breach for breach in self._breaches.values() if breach.count]
+        return [breach for breach in self._breaches if breach.count]
 
     def raise_if_any(self) -> None:
         """Says so, if there are any.
@@ -90,7 +88,7 @@ def raise_if_broken(table: Table, breaches: list[Breach]) -> None:
     shown = ", ".join(map(str, first.first_ids))
     raise RulesBroken(
         f"{counted(first.count, 'row')} of {table.name} {'breaks' if first.count == 1 else 'break'}"
-        f" {first.rule.kind} of {first.rule.column}"
+        f" {first.rule.kind}{f' of {first.rule.column}' if first.rule.column else ''}"
         f" ({words}), first those with {table.primary_key} {shown}",
         table=table.name,
         **first.described(),

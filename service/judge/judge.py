@@ -7,7 +7,6 @@ these steps doubts are read value by value, to name every violation.
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import accumulate, compress
 from typing import Any
 
@@ -17,9 +16,10 @@ from service.dictionary import Table
 from service.errors import WrongNumberOfRows
 from service.formats.bodies.rows_protocol import Rows, decoding
 from service.judge.batch import Batch, Broken
-from service.judge.columns import ColumnReader, Columns
+from service.judge.columns import Adjusted, ColumnReader, Columns
 from service.judge.row_struct import struct_of
-from service.judge.value_by_value import judged_by_value
+from service.judge.value_by_value import ValueByValue
+from service.judge.warning_rules import WarningRules
 from service.runtime.wording import counted
 
 _has_point = re.compile("[.eE]").search
@@ -32,6 +32,8 @@ class Judge:
         self.table = table
         self.struct = struct_of(table)
         self._reader = ColumnReader(table, self.struct)
+        self._by_value = ValueByValue(table, self.struct)
+        self._warnings = WarningRules(table)
         self._bigints = [each.name for each in table.columns if each.type.name == "bigint"]
 
     def judge(self, rows: Rows, max_rows: int | None = None) -> Batch:
@@ -70,7 +72,7 @@ class Judge:
             return self._batch(rows, len(structs), positions, columns, {})
         certain = list(compress(positions, ~columns.doubted))
         doubtful = set(range(len(structs))).difference(certain)
-        broken, read = judged_by_value(self.table, self.struct, rows, doubtful)
+        broken, read = self._by_value.judged(rows, doubtful)
         if read:
             certain = sorted([*certain, *read])
             values = self._reader.values([read.get(i, structs[i]) for i in certain])
@@ -91,9 +93,15 @@ class Judge:
     ) -> Batch:
         if columns.rows.num_rows < len(positions):
             raise RuntimeError(f"two judges of {self.table.name} differ")
-        adjusted = columns.adjusted
         found = Batch(self.table, received, columns.rows, positions, columns.keys, broken, rows)
-        return replace(found, adjusted=adjusted) if adjusted else found
+        return self._told(found, columns.adjusted)
+
+    def _told(self, batch: Batch, adjusted: Adjusted | None) -> Batch:
+        """With what was done to values, and what is told of rows that fit."""
+        batch.adjusted = adjusted
+        if self._warnings:
+            batch.warnings = self._warnings.of(batch)
+        return batch
 
     def judge_fitting(self, requests: Sequence[tuple[Rows, Sequence[Any]]]) -> list[Batch] | None:
         """A batch for each request, if there is no doubt about any row of any; else None."""
@@ -119,7 +127,7 @@ class Judge:
         keys = {name: values[start : start + length] for name, values in columns.keys.items()}
         part = columns.rows.slice(start, length)
         adjusted = columns.adjusted and columns.adjusted.only(slice(start, start + length))
-        return Batch(self.table, length, part, range(length), keys, {}, rows, adjusted=adjusted)
+        return self._told(Batch(self.table, length, part, range(length), keys, {}, rows), adjusted)
 
 
 def check_number(received: int, max_rows: int | None) -> None:

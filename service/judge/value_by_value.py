@@ -1,59 +1,88 @@
 """Rows judged value by value, to name every violation: those that the fast way doubts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
-from service.dictionary import Column, Table
+from service.dictionary import Column, Rule, Table
+from service.dictionary.timestamps import Mask
 from service.dictionary.written_values import JsonText, Unreadable
 from service.errors import shortened
 from service.formats.bodies.fields import TOLD
 from service.formats.bodies.rows_protocol import MalformedRow, Rows, decoding
 from service.judge.batch import Broken, Violation
-from service.judge.columns import key_values, mask
+from service.judge.columns import key_values
+from service.judge.row_rules import RowRules
 
 Violations = list[list[Violation]]  # of each row that is judged
 
 
-def judged_by_value(
-    table: Table, struct: type[msgspec.Struct], rows: Rows, positions: Iterable[int]
-) -> tuple[dict[int, Broken], dict[int, msgspec.Struct]]:
-    """The rows at `positions` by position: those that break a rule, and those that fit as structs.
+class ValueByValue:
+    """Judges rows of one table so that every violation has a name."""
 
-    Raises:
-        MalformedBody: one of them is not of the body's format.
-    """
-    order = sorted(positions)
-    with decoding():
-        sent = [rows.plain(position) for position in order]
-        meant = [rows.exact(position, table.exact_columns) for position in order]
-    objects = [row if isinstance(row, dict) else {} for row in sent]
-    violations: Violations = [[] for _ in sent]
-    read, keys = {}, {}
-    for column in table.columns:
-        fields = [
-            Field(row.get(column.name), exact.get(column.name))
-            for row, exact in zip(objects, meant, strict=True)
-        ]
-        read[column.name], kept, array = _judged_column(column, fields, violations, rows.from_text)
-        if column.is_unique or column.reference:
-            keys[column.name] = _keys(column, kept, array)
-    broken: dict[int, Broken] = {}
-    fitting: dict[int, msgspec.Struct] = {}
-    for i, position in enumerate(order):
-        _judge_fields(table, sent[i], rows, position, violations[i])
-        values = {name: read[name][i] for name in read}
-        if violations[i]:
-            broken[position] = Broken(violations[i], {name: keys[name][i] for name in keys})
-        else:
-            fitting[position] = struct(**values)
-    return broken, fitting
+    def __init__(self, table: Table, struct: type[msgspec.Struct]) -> None:
+        self._table, self._struct = table, struct
+        self._rules = RowRules(table, table.own_rules)
+
+    def judged(
+        self, rows: Rows, positions: Iterable[int]
+    ) -> tuple[dict[int, Broken], dict[int, msgspec.Struct]]:
+        """The rows at `positions` by position: those that break a rule; those that fit as structs.
+
+        Raises:
+            MalformedBody: one of them is not of the body's format.
+        """
+        order = sorted(positions)
+        with decoding():
+            sent = [rows.plain(position) for position in order]
+            meant = [rows.exact(position, self._table.exact_columns) for position in order]
+        objects = [row if isinstance(row, dict) else {} for row in sent]
+        values = _Values(self._table, objects, meant, rows.from_text)
+        keys, violations = values.keys(), self._violations(values)
+        broken: dict[int, Broken] = {}
+        fitting: dict[int, msgspec.Struct] = {}
+        for i, position in enumerate(order):
+            _judge_fields(self._table, sent[i], rows, position, violations[i])
+            if violations[i]:
+                own = {name: key[i] for name, key in keys.items()}
+                broken[position] = Broken(violations[i], own)
+            else:
+                fitting[position] = self._struct(
+                    **{name: read[i] for name, read in values.read.items()}
+                )
+        return broken, fitting
+
+    def _violations(self, values: "_Values") -> Violations:
+        """Of each row, by column as the dictionary has them, then those of the row as a whole."""
+        violations: Violations = [[] for _ in range(values.count)]
+        verdicts = self._rules.broken(values.arrays(), values.texts)
+        for column in self._table.columns:
+            for i, message in values.unreadable[column.name].items():
+                value = values.told(column.name, i)
+                violations[i].append(Violation(column.name, "type", message, value))
+            self._add(values, [v for v in verdicts if v[0].column == column.name], violations)
+        self._add(values, [v for v in verdicts if v[0].column is None], violations)
+        return violations
+
+    def _add(
+        self, values: "_Values", verdicts: Iterable[tuple[Rule, Mask]], violations: Violations
+    ) -> None:
+        for rule, broken in verdicts:
+            others = self._rules.others_of(rule)
+            for i in np.flatnonzero(broken).tolist():
+                value = values.told(rule.column, i) if rule.column else None
+                # A value that could not be read is not missing; what looks at it is not asked.
+                missing_only = rule.kind == "not_null" and value is not None
+                if not missing_only and not any(i in values.unreadable[name] for name in others):
+                    violations[i].append(
+                        Violation(rule.column, rule.kind, rule.message(value), value)
+                    )
 
 
-class Field(NamedTuple):
+class SentValue(NamedTuple):
     """One field of a row: its plain value, and how JSON has it where the digits count."""
 
     plain: Any
@@ -65,57 +94,76 @@ class Field(NamedTuple):
         return str(self.exact) if self.exact and isinstance(self.plain, float) else self.plain
 
 
-def _judged_column(
-    column: Column, fields: Sequence[Field], violations: Violations, from_text: bool
-) -> tuple[list[Any], list[Any], pa.Array]:
-    """The values of a column as they are read and as they are kept, None where there is none, and
-    as an array those that are kept; what is wrong joins `violations`.
+class _Values:
+    """The values of some rows by column: as they were written, and as they are read.
+
+    `unreadable` has the numbers of rows whose value cannot be read, with what is said of it.
     """
-    read = _read(column, fields, violations, from_text)
-    kept = [
-        column.adjusted(value) if value is not None or field.plain is None else None
-        for value, field in zip(read, fields, strict=True)
-    ]
-    written = [field.told for field in fields]
-    # A value that could not be read is not missing.
-    missing = [i for i, value in enumerate(written) if value is None and kept[i] is None]
-    there = [i for i, value in enumerate(kept) if value is not None]
-    array = column.type.array([kept[i] for i in there])
-    for rule in column.own_rules:
-        breaking = missing
-        if rule.kind != "not_null":
-            texts = _texts([written[i] for i in there]) if rule.judges_writing else array
-            broken = np.flatnonzero(mask(rule.breaks(array, texts)))
-            breaking = [there[i] for i in broken.tolist()]
-        for i in breaking:
-            message = rule.message(written[i])
-            violations[i].append(Violation(column.name, rule.kind, message, written[i]))
-    return read, kept, array
+
+    def __init__(
+        self,
+        table: Table,
+        objects: Sequence[dict[Any, Any]],
+        meant: Sequence[Mapping[str, JsonText]],
+        from_text: bool,
+    ) -> None:
+        self.table, self.count = table, len(objects)
+        self.unreadable: dict[str, dict[int, str]] = {c.name: {} for c in table.columns}
+        self.fields = {
+            c.name: [
+                SentValue(row.get(c.name), exact.get(c.name))
+                for row, exact in zip(objects, meant, strict=True)
+            ]
+            for c in table.columns
+        }
+        self.read = {c.name: self._read(c, from_text) for c in table.columns}
+        self.kept = {c.name: self._kept(c) for c in table.columns}
+
+    def told(self, name: str, i: int) -> Any:
+        """The value of row `i` as a violation tells it."""
+        return self.fields[name][i].told
+
+    def arrays(self) -> pa.Table:
+        """The values that are kept as Arrow columns; null where there is none."""
+        columns = {c.name: c.type.array(self.kept[c.name]) for c in self.table.columns}
+        return pa.table(list(columns.values()), names=list(columns))
+
+    def texts(self, name: str) -> pa.Array:
+        """What was written in a column, as texts."""
+        return texts_of([field.told for field in self.fields[name]])
+
+    def keys(self) -> dict[str, Sequence[Any]]:
+        """The values in the key columns, as `key_values` has them."""
+        columns = (c for c in self.table.columns if c.is_unique or c.reference)
+        return {c.name: self._keys(c) for c in columns}
+
+    def _keys(self, column: Column) -> Sequence[Any]:
+        kept = self.kept[column.name]
+        array = column.type.array([value for value in kept if value is not None])
+        there = iter(key_values(column.type, array))
+        return [None if value is None else next(there) for value in kept]
+
+    def _kept(self, column: Column) -> list[Any]:
+        return [
+            column.adjusted(value) if value is not None or field.plain is None else None
+            for value, field in zip(self.read[column.name], self.fields[column.name], strict=True)
+        ]
+
+    def _read(self, column: Column, from_text: bool) -> list[Any]:
+        read_one = column.type.from_text if from_text else column.type.read
+        read: list[Any] = []
+        for i, field in enumerate(self.fields[column.name]):
+            value = field.exact or field.plain
+            try:
+                read.append(None if field.plain is None else read_one(value))
+            except Unreadable as error:
+                read.append(None)
+                said = error.said or f"is not {column.type.reads}"
+                self.unreadable[column.name][i] = f"{column.name} {said}"
+        return read
 
 
-def _keys(column: Column, read: Sequence[Any], array: pa.Array) -> Sequence[Any]:
-    """The values of a key column as `key_values` has them, where there are any."""
-    there = iter(key_values(column.type, array))
-    return [None if value is None else next(there) for value in read]
-
-
-def _read(
-    column: Column, fields: Sequence[Field], violations: Violations, from_text: bool
-) -> list[Any]:
-    read_one = column.type.from_text if from_text else column.type.read
-    read: list[Any] = []
-    for i, field in enumerate(fields):
-        value = field.exact or field.plain
-        try:
-            read.append(None if field.plain is None else read_one(value))
-        except Unreadable as error:
-            read.append(None)
-            message = f"{column.name} {error.said or f'is not {column.type.reads}'}"
-            violations[i].append(Violation(column.name, "type", message, field.told))
-    return read
-
-
-def _texts(written: Sequence[Any]) -> pa.Array:
+def texts_of(written: Sequence[Any]) -> pa.Array:
     """What was written as an array of text, null where it was no text."""
     texts = (value if isinstance(value, str) else None for value in written)
     return pa.array(map(_encodable, texts), pa.string())

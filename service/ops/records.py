@@ -97,6 +97,22 @@ class ReplayRecord(OpsRecord, frozen=True, kw_only=True):
     number: int = 0
 
 
+class WarningRecord(OpsRecord, frozen=True, kw_only=True):
+    """A row that went in although it breaks rules of severity `warn`, in ``ops.warnings``.
+
+    `row_key` is its primary key as text, `warnings` JSON as the violations of a rejection.
+    """
+
+    load_id: str
+    table_name: str
+    source: str | None
+    position: int
+    row_key: str
+    warnings: str
+    warned_at: datetime
+    number: int = 0
+
+
 class AnswerRecord(OpsRecord, frozen=True, kw_only=True):
     """The answer to a request with an Idempotency-Key, in ``ops.idempotency_keys``.
 
@@ -140,6 +156,7 @@ _TABLES: dict[type, str] = {
     OutcomeRecord: "ops.outcomes",
     RejectionRecord: "ops.rejections",
     ReplayRecord: "ops.replays",
+    WarningRecord: "ops.warnings",
     AnswerRecord: "ops.idempotency_keys",
 }
 _ARROW = {

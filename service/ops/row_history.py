@@ -42,7 +42,7 @@ class ChangedByMany:
     at: datetime
 
     def sql(self) -> tuple[str, list[Any]]:
-        """As `ChangedBy.sql`."""
+        """As the `sql` of ChangedBy."""
         return f"new.{quoted(LOAD)}, new.{quoted(ACTOR)}, ?", [self.at]
 
 

@@ -101,6 +101,10 @@ class Metrics:
             if outcome in ("accepted", "rejected") or (count and outcome != "received"):
                 self._rows(table, outcome).inc(count)
 
+    def warned(self, table: str, rows: int) -> None:
+        """Counts rows that went into `table` though they break rules of severity `warn`."""
+        self._rows(table, "warned").inc(rows)
+
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Counts a request to `route` ("/v1/tables/{table}/rows") that took `seconds`."""
         self._requests(route, method, status).observe(seconds)

@@ -16,7 +16,7 @@ from service.stores.troubles import Troubles
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-PART_BYTES, PARTS = 16 << 20, 3  # of an upload, at a time; S3 takes 10,000 parts: 160 GB
+PART_BYTES, PARTS = 12 << 20, 2  # of an upload, at a time; S3 takes 10,000 parts: 120 GB
 PIECE = 8 << 20  # bytes of a request that reads
 
 

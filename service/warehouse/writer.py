@@ -382,6 +382,7 @@ class Writer:
         write_rows(self._connection, group)
         records.write(self._connection, group.loads)
         records.write(self._connection, group.rejections)
+        records.write(self._connection, group.warnings)
         records.write(self._connection, list(group.answers.values()))
         if group.replays:
             record(self._connection, group.replays, group.counted)

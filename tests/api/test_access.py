@@ -21,6 +21,7 @@ OPERATOR = {
     "revoke_key", "list_trail",
     "list_differences", "list_hooks", "list_deliveries", "show_delivery", "test_hook", "redeliver",
     "show_hooks_page", "show_hook_page",
+    "put_row", "patch_row", "delete_row", "erase_row", "allow_erased_row",
 }  # fmt: skip
 ROWS, ROW = "/v1/tables/jobs/rows", {"id": 9001, "job": "x"}
 OF_DICTIONARY = [

@@ -246,7 +246,7 @@ def test_inserts_and_builds_go_on_while_files_are_loaded(client: httpx.Client) -
     def insert() -> None:
         number = 900_000
         with client_of(client.base_url) as other:
-            while not over.is_set():
+            while not over.wait(0.02):
                 row = {
                     "id": number,
                     "name": "L",

@@ -137,3 +137,10 @@ def test_a_group_is_dismissed_with_a_reason_as_many_as_were_expected(client):
     deed = client.get("/v1/trail").json()["entries"][0]
     assert deed["action"] == "rejection.dismiss"
     assert f"{rows} rows: table hired_employees, column department_id" in deed["detail"]
+
+
+def test_as_many_rules_are_asked_for_as_there_may_be(reader):
+    asked = {**HIRES, "rule": ",".join(["not_null"] * 5_000 + [f"r{i}" for i in range(99)])}
+    assert listed(reader, **asked) == listed(reader, **HIRES, rule="not_null")
+    asked["rule"] += ",one_more"
+    assert is_problem(reader.get(LIST, params=asked), 400, "bad-request")

@@ -12,6 +12,7 @@ from tests.support import LOADS
 from tests.support.answers import all_pages, is_problem
 from tests.support.rows import department, hire, in_csv
 from tests.support.services import client_of, serving
+from tests.support.workers import PAUSE
 
 TABLES = ("departments", "jobs", "hired_employees")
 
@@ -315,6 +316,7 @@ def test_a_hundred_thousand_open_rejections_are_tried_while_inserts_go_on(client
     thread.start()
     inserted = 0
     while thread.is_alive():
+        PAUSE(0.02)
         inserted += 1
         answer = client.post("/v1/tables/jobs/rows", json={"id": 1000 + inserted, "job": "A"})
         assert answer.status_code == 201

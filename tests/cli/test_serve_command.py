@@ -70,3 +70,13 @@ def test_without_a_key_only_this_machine_is_served(alone, host):
     answer = alone("serve", "--host", host)
     assert answer.code == 2
     assert host in answer.err
+
+
+def test_hooks_that_would_tell_nobody_stop_it_by_name(alone, tmp_path):
+    path = tmp_path / "hooks.yml"
+    nowhere = alone("serve", GATEHOUSE_HOOKS=str(path))
+    assert (nowhere.code, f"{path} cannot be read" in nowhere.err) == (2, True), nowhere.err
+    hook = "{name: ops, mail: {server: a, sender: a@b, to: [a@b]}, on: [load.failed], tables: [x]}"
+    path.write_text(f"hooks: [{hook}]")
+    waits = alone("serve", GATEHOUSE_HOOKS=str(path))
+    assert (waits.code, "the hook ops: there is no table x" in waits.err) == (2, True), waits.err

@@ -44,6 +44,7 @@ def test_no_page_has_a_serious_fault_or_is_wider_than_the_window(browser, reader
         for path in (*PAGES, *pages_of_entries(reader)):
             page.goto(path)
             assert fits(page), path
+            assert page.evaluate("scrollY") == 0, path  # it begins at its top
             assert serious(page) == [], path
 
 

@@ -100,6 +100,20 @@ def test_what_someone_else_changed_meanwhile_is_not_overwritten(desk, way):
         assert desk.get(f"/v1{place}").json()["name"] == "mine"
 
 
+def test_what_is_not_typed_over_stays_whatever_it_is(browser, desk):
+    """A browser sends a form back as it was filled; line ends in it are its own."""
+    names = ["two\nlines", "\nfirst", "a\r\nb", "a\rb", " a ", "<&\"'>"]
+    with watched(browser, str(desk.base_url).rstrip("/"), java_script_enabled=False) as context:
+        page = context.new_page()
+        for number, name in enumerate(names, 41_000):
+            page.goto(f"{put_in(desk, number, name=name)}?_edit=true")
+            page.locator("[name='value.job_id']").fill("2")
+            page.get_by_role("button", name="Save").click()
+            page.get_by_text("The row is as you said.").wait_for()
+            row = desk.get(f"/v1{ROWS}/{number}").json()
+            assert (row["name"], row["job_id"]) == (name, 2)
+
+
 def test_a_row_is_removed_and_its_page_says_what_it_was(desk):
     place = put_in(desk, 40_003, name="Gone G.")
     form = form_of(desk, place)

@@ -20,7 +20,10 @@ KEY = """
   constraints: [{type: primary_key}]
   data_tests: [not_null, unique]
 """
-EVEN = "{% test even(model, column_name) %} select 1 where false {% endtest %}"
+EVEN = """
+{% test even(model, column_name) %} select 1 where false {% endtest %}
+{% test not_null_proportion(model, column_name, at_least) %} select 1 where false {% endtest %}
+"""
 SOUND = {"departments", "jobs", "hired_employees"}
 
 
@@ -80,7 +83,7 @@ BROKEN = {
     ),
     "values_of_boolean": Broken(
         with_column("boolean", "{accepted_values: {arguments: {values: ['true']}}}"),
-        "x: rule accepted_values cannot be on a column of type boolean",
+        "x: rule accepted_values needs values, true or false",
     ),
     "utc_day": Broken(
         with_column("date", "utc_datetime"),
@@ -117,13 +120,42 @@ BROKEN = {
         with_column("varchar", "{accepted_values: {arguments: {values: [1, 2]}}}"),
         "x: rule accepted_values ",
     ),
-    "with_where": Broken(
-        with_column("integer", "{not_null: {config: {where: id > 3}}}"),
-        "x: rule not_null has where or severity",
+    "unique_where": Broken(
+        with_column("integer", "{unique: {config: {where: id > 3}}}"),
+        "x: rule unique has where or severity, which a rule that needs other rows cannot have",
     ),
-    "with_severity": Broken(
-        with_column("integer", "{not_null: {config: {severity: warn}}}"),
-        "x: rule not_null has where or severity",
+    "unique_warns": Broken(
+        with_column("integer", "{unique: {config: {severity: warn}}}"),
+        "x: rule unique has where or severity, which a rule that needs other rows cannot have",
+    ),
+    "key_that_may_be_missing_somewhere": Broken(
+        KEY.replace("not_null", "{not_null: {config: {where: id > 3}}}"),
+        "id: a primary key needs the rules not_null and unique",
+    ),
+    "range_of_days_by_number": Broken(
+        with_column("date", "{in_range: {arguments: {min: 2020}}}"),
+        "x: rule in_range needs min or max, texts, each a date",
+    ),
+    "range_of_no_day": Broken(
+        with_column("date", "{in_range: {arguments: {min: '2021-02-30'}}}"), "x: rule in_range "
+    ),
+    "values_of_no_day": Broken(
+        with_column("date", "{accepted_values: {arguments: {values: [tomorrow]}}}"),
+        "x: rule accepted_values ",
+    ),
+    "form_that_is_none": Broken(
+        with_column("varchar", "{matches: {arguments: {regex: '['}}}"), "x: rule matches "
+    ),
+    "form_that_looks_ahead": Broken(
+        with_column("varchar", "{matches: {arguments: {regex: 'a(?=b)'}}}"), "x: rule matches "
+    ),
+    "future_of_text": Broken(
+        with_column("varchar", "not_in_future"),
+        "x: rule not_in_future cannot be on a column of type varchar",
+    ),
+    "proportion": Broken(
+        with_column("varchar", "{not_null_proportion: {arguments: {at_least: 0.9}}}"),
+        "x: rule not_null_proportion is not a known kind",
     ),
     "no_key": Broken(KEY.replace("  constraints: [{type: primary_key}]\n", ""), "primary_key"),
     "key_that_may_be_missing": Broken(

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from service.dictionary import Column, Dictionary, Rule, Table
+from service.dictionary import Column, Dictionary, Rule, SqlRule, Table
 from service.dictionary.column_types import TYPES
 from service.dictionary.rule_words import ROW_VIOLATIONS, Words
 from service.dictionary.rules import KINDS, fault_of
@@ -63,15 +63,21 @@ def test_the_arguments_and_the_types_are_those_of_the_kind(name: str):
     kind = KINDS[name]
     assert kind.words.arguments.keys() == kind.arguments - {"parent"}  # which is found out of `to`
     assert kind.words.args.keys() <= kind.arguments
-    assert kind.types is None or kind.words.type_name in kind.types
+    assert kind.words.column is None or kind.fits(kind.words.type_name)
+    assert (kind.words.column is None) <= kind.of_rows
     assert kind.lacks(dict(kind.words.args), kind.words.type_name) is None
-    [said] = yaml.safe_load(example_yaml(name, kind.words))
+    said = yaml.safe_load(example_yaml(name, kind.words))
     rule = {name: {"arguments": dict(kind.words.args)}} if kind.words.args else name
-    assert said == {
-        "name": kind.words.column,
-        "data_type": kind.words.type_name,
-        "data_tests": [rule],
-    }
+    if kind.words.column is None:
+        assert said == {"data_tests": [rule]}
+        return
+    assert said == [
+        {
+            "name": kind.words.column,
+            "data_type": kind.words.type_name,
+            "data_tests": [rule],
+        }
+    ]
 
 
 @pytest.mark.parametrize("name", JUDGED)
@@ -113,10 +119,23 @@ def example(name: str, words: Words) -> Dictionary:
     args = dict(words.args)
     if name == "relationships":
         [args["parent"]] = words.there
-    rules = (Rule(name, words.column, args),) if name in KINDS else ()
-    column = Column(words.column, TYPES[words.type_name], "", rules)
+    rules = (Rule(name, words.column, args, sql=compiled(name, args)),) if name in KINDS else ()
+    known = {words.column: words.type_name} if words.column else words.others
+    columns = [
+        ID,
+        *(
+            Column(column, TYPES[type_name], "", rules if words.column else ())
+            for column, type_name in known.items()
+        ),
+    ]
     tables = {table: Table(table, "", "id", (ID,)) for table in words.there}
-    return Dictionary(tables | {TABLE: Table(TABLE, "", "id", (ID, column))}, {})
+    own = () if words.column else rules
+    return Dictionary(tables | {TABLE: Table(TABLE, "", "id", tuple(columns), rules=own)}, {})
+
+
+def compiled(name: str, args: Mapping[str, Any]) -> SqlRule | None:
+    """What a build makes of a rule that stands in SQL alone."""
+    return SqlRule(args["expression"]) if name == "expression_is_true" else None
 
 
 def problem(path: Path, words: Words, line: str) -> str | None:

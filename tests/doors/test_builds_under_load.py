@@ -3,15 +3,11 @@
 import gc
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
-from itertools import count
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from service.dbt.cancelling import Cancel
@@ -19,118 +15,41 @@ from service.dbt.runner import BuildResult, one_at_a_time, run, small_sweeps
 from service.errors import Conflict
 from service.gate import Gate
 from tests.support.answers import is_problem
+from tests.support.inserting import (
+    HIRES,
+    LIVE,
+    Clients,
+    build,
+    known,
+    line,
+    project_with_rows,
+    rules,
+)
 from tests.support.locks import ShutToBuilds
 from tests.support.projects import Project
 from tests.support.rows import hire
 from tests.support.services import serving
-from tests.support.workers import PAUSE
 
 pytestmark = pytest.mark.slow
 
 BUILDS, NEW, RACED = 3, 300, 60
-BREATH = 0.05  # seconds between two inserts of a client: some for each table of a build
-LIVE, HIRES = "live", "/v1/tables/hired_employees/rows"
 
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project that was built once."""
-    project = Project(tmp_path_factory.mktemp("first"))
-    project.write("departments", "id,department\n1,One\n2,Two\n")
-    project.write("jobs", "id,job\n1,First\n")
-    project.write("hired_employees", "id,name,datetime,department_id,job_id\n")
-    project.append("hired_employees", *map(line, range(1, 50)))
-    project.build()
-    return project
+    """Built once; `project` is a copy that a test may change."""
+    return project_with_rows(tmp_path_factory.mktemp("first"))
 
 
 @pytest.fixture
 def project(first: Project, tmp_path: Path) -> Project:
-    """A copy of it that the test may change."""
     return first.copied(tmp_path)
-
-
-def line(number: int, department: int = 1) -> str:
-    return f"{number},from the file,2021-01-01T00:00:00Z,{department},1"
-
-
-@dataclass
-class Clients:
-    """Those who insert again and again, and what they were told."""
-
-    client: httpx.Client
-    numbers: "count[int]" = field(default_factory=lambda: count(1_000_000))
-    told: dict[int, int] = field(default_factory=dict)  # status by id
-    contested: list[int] = field(default_factory=list)  # ids that the history has, too
-
-    def insert(self, ids: list[int]) -> None:
-        """Inserts hires; only the history may have been faster."""
-        answer = self.client.post(HIRES, json=[hire(number, name=LIVE) for number in ids])
-        assert answer.status_code in (201, 422), answer.text
-        if answer.status_code == 422:
-            assert rules(answer) == ["unique"]
-        self.told.update(dict.fromkeys(ids, answer.status_code))
-
-    def insert_something(self) -> None:
-        self.insert([next(self.numbers) for _ in range(20)])
-
-    @contextmanager
-    def inserting(self) -> Iterator[None]:
-        """Has two threads insert until the block ends; one of them what is contested."""
-        ended, failures = threading.Event(), list[BaseException]()
-
-        def insert(who: int) -> None:
-            try:
-                while not ended.wait(BREATH):
-                    if who == 0 and self.contested:
-                        self.insert([self.contested.pop()])
-                    else:
-                        self.insert_something()
-            except BaseException as error:
-                failures.append(error)
-                raise
-
-        threads = [threading.Thread(target=insert, args=[who]) for who in range(2)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            for thread in threads:
-                thread.join()
-        assert failures == []
-
-    def accepted(self) -> set[int]:
-        return {number for number, status in self.told.items() if status == 201}
 
 
 @pytest.fixture
 def clients(project: Project) -> Iterator[Clients]:
     with serving(project.settings) as client:
         yield Clients(client)
-
-
-def rules(answer: httpx.Response) -> list[str]:
-    """The rules that the only rejected row breaks."""
-    [rejection] = answer.json()["rejections"]
-    return [violation["rule"] for violation in rejection["violations"]]
-
-
-def build(clients: Clients, meanwhile: Callable[[], Any]) -> dict[str, Any]:
-    """Builds, and does something else again and again until the build has ended."""
-    asked = clients.client.post("/v1/builds")
-    assert asked.status_code == 202, asked.text
-    href = asked.json()["href"]
-    while (said := clients.client.get(href).json())["status"] in ("queued", "running"):
-        meanwhile()
-        PAUSE(BREATH)
-    return dict(said)
-
-
-def known(clients: Clients, table: str) -> int:
-    """How many rows the service says that a table has."""
-    return int(clients.client.get(f"/v1/tables/{table}").json()["rows"])
 
 
 # Builds and requests
@@ -322,83 +241,6 @@ def test_a_changed_dictionary_is_taken_up_while_requests_come_in(
     gone = clients.client.post(offices, json=[office])
     assert is_problem(gone, 404, "unknown-table")
     assert "offices" not in gone.json()["known"]
-
-
-# Builds that fail
-
-
-def broken_mart(project: Project) -> None:
-    mart = project.marts / "a_mart.sql"
-    mart.parent.mkdir()
-    mart.write_text(
-        "{{ config(contract={'enforced': false}) }}"
-        "select nothing_like_it from {{ ref('hired_employees') }}\n"
-    )
-
-
-def broken_table(project: Project) -> None:
-    """It fails when it is written: after the lock was taken."""
-    (project.core / "jobs.sql").write_text("{{ table_of_record() }} and nothing_like_it\n")
-    project.append("jobs", "2,Second")
-
-
-def broken_yaml(project: Project) -> None:
-    (project.core / "jobs.yml").write_text("models: [{name: jobs, columns: [")
-
-
-def unknown_rule(project: Project) -> None:
-    project.change("jobs", "- not_blank", "- not_nice")
-
-
-def unknown_type(project: Project) -> None:
-    project.change("jobs", "data_type: varchar", "data_type: uuid")
-
-
-def changed_type(project: Project) -> None:
-    project.change("jobs", "data_type: integer", "data_type: bigint")
-
-
-BROKEN: dict[Callable[[Project], None], list[str]] = {
-    broken_mart: ["a_mart", "nothing_like_it"],
-    broken_table: ["jobs", "nothing_like_it"],
-    broken_yaml: ["jobs.yml"],
-    unknown_rule: ["not_nice"],
-    unknown_type: ["jobs.job", "uuid"],
-    changed_type: ["jobs.id", "bigint"],
-}
-
-
-def models(project: Project) -> dict[Path, bytes]:
-    """The project's models and their YAML, to put them back."""
-    folder = project.folder / "dbt_project" / "models"
-    return {path: path.read_bytes() for path in folder.rglob("*.*")}
-
-
-def put_back(project: Project, sound: dict[Path, bytes]) -> None:
-    for path in models(project).keys() - sound.keys():
-        path.unlink()
-    for path, content in sound.items():
-        path.write_bytes(content)
-
-
-def test_a_build_that_fails_says_why_and_the_service_goes_on(project: Project, clients: Clients):
-    project.leave_out_marts()
-    sound = models(project)
-    for breaking, words in BROKEN.items():
-        breaking(project)
-        said = build(clients, clients.insert_something)
-        clients.insert_something()  # it would wait for ever if the lock were still held
-        assert said["status"] == "failed", breaking.__name__
-        missing = [word for word in words if word not in said["message"]]
-        assert missing == [], (breaking.__name__, said["message"])
-        put_back(project, sound)
-    project.append("jobs", "3,Third")
-    said = build(clients, clients.insert_something)
-    assert said["status"] == "done", said["message"]
-    late = clients.client.post("/v1/tables/jobs/rows", json=[{"id": 3, "job": "Third"}])
-    assert rules(late) == ["unique"]
-    ids = f"select id from core.hired_employees where name = '{LIVE}'"
-    assert {number for (number,) in project.query(ids)} == clients.accepted()
 
 
 # Afterwards

@@ -10,9 +10,9 @@ from tests.support.services import client_of
 from tests.support.workers import PAUSE
 
 pytestmark = pytest.mark.slow
-SIZE = 240_000_000  # bytes; four parts
+SIZE = 140_000_000  # bytes; three parts
 MEMORY = 300_000_000  # for DuckDB, which else keeps as many pages of its file as there is room for
-# Python, its libraries, a part and that memory take 750 MB, and so they do for half of this size.
+# Python, its libraries, a part and that memory take 750 MB, and so they do for twice this size.
 MOST_BYTES = 850_000_000
 NAME = "Maximiliane Aurelia Theodora " * 8
 
@@ -38,7 +38,7 @@ def service(settings: Settings) -> Iterator[Service]:
 
 @NEEDS_PROC
 def test_a_large_file_is_loaded_in_bounded_memory(service: Service) -> None:
-    rows = 900_000
+    rows = 525_000
     with client_of(service.url, 300) as client:
         headers = {"Content-Type": "text/csv"}
         path = "/v1/tables/hired_employees/files?filename=large.csv"

@@ -5,6 +5,7 @@ import io
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from random import Random
+from typing import Any
 
 from service.dictionary import Column, Table
 from service.dictionary.written_values import Unreadable
@@ -133,7 +134,7 @@ class Dealer:
         return self._of_type(column)
 
     def _of_type(self, column: Column) -> str:
-        random, args = self._random, {k: v for r in column.rules for k, v in r.args.items()}
+        random, args = self._random, _numbers_of(column)
         if "values" in args:
             return str(random.choice(args["values"]))
         match column.type.name:
@@ -155,6 +156,16 @@ class Dealer:
                 return f"ü{self._next}"
             case _:
                 return random.choice(["Öl", "a b", "東京"])
+
+
+def _numbers_of(column: Column) -> dict[str, Any]:
+    """The arguments of its rules by which a value is drawn: lists of values, and numeric bounds."""
+    return {
+        name: value
+        for rule in column.rules
+        for name, value in rule.args.items()
+        if not rule.where and not rule.warns and (name == "values" or not isinstance(value, str))
+    }
 
 
 def as_csv(header: Sequence[str], lines: Sequence[Line], random: Random) -> str:

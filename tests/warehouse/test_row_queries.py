@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from service.dictionary import Column, Table
 from service.dictionary.column_types import TYPES
-from service.dictionary.rules import Rule
+from service.dictionary.rule import Rule
 from service.engines.duckdb import insert_arrow
 from service.errors import BadRequest
 from service.warehouse import row_queries

@@ -9,21 +9,28 @@
         graph.nodes.values()
         | selectattr('resource_type', 'equalto', 'test')
         | selectattr('attached_node', 'equalto', unique_id)
-        | sort(attribute='test_metadata.name')
+        | sort(attribute='test_metadata.name,name', case_sensitive=true)
         | list
     ) }}
 {%- endmacro %}
 
-{#- The rules of one model as a list of {column, kind, args}, by column and kind. -#}
+{#- The rules of one model as a list, by column, then those of the row as a whole; by kind. Found out once in a run. -#}
 {% macro rules_of(model) -%}
-    {% set rules = [] %}
-    {% for column in model.columns.values() %}
-        {% for test in rule_tests_of(model.unique_id) if test.column_name == column.name %}
-            {% do rules.append(rule_of(model, column, test)) %}
+    {% set notes, note = notes_of_run(), 'rules of ' ~ model.unique_id %}
+    {% if note not in notes %}
+        {% set rules = [] %}
+        {% for column in model.columns.values() %}
+            {% for test in rule_tests_of(model.unique_id) if test.column_name == column.name %}
+                {% do rules.append(rule_of(model, column, test)) %}
+            {% endfor %}
+            {% do add_rule_of_length(model, column, rules) %}
         {% endfor %}
-        {% do add_rule_of_length(model, column, rules) %}
-    {% endfor %}
-    {{ return(rules) }}
+        {% for test in rule_tests_of(model.unique_id) if not test.column_name and test.test_metadata.name not in tests_of_tables() %}
+            {% do rules.append(rule_of(model, none, test)) %}
+        {% endfor %}
+        {% do notes.update({note: rules}) %}
+    {% endif %}
+    {{ return(notes[note]) }}
 {%- endmacro %}
 
 {#- A varchar(20) has the rule max_length, in its place by kind; what says it twice fails the build. -#}
@@ -35,32 +42,118 @@
     {% elif length %}
         {% set later = [] %}
         {% for rule in own if rule.kind > 'max_length' %}{% do later.append(rules.pop()) %}{% endfor %}
-        {% do rules.append({'column': column.name, 'kind': 'max_length', 'args': {'length': length}}) %}
+        {% do rules.append({
+            'id': none, 'column': column.name, 'type': 'varchar', 'kind': 'max_length', 'args': {'length': length},
+            'where': none, 'severity': 'error', 'warns': false, 'others': []
+        }) %}
         {% do rules.extend(later | reverse) %}
     {% endif %}
 {%- endmacro %}
 
-{#- One rule. Fails the build when it could not be judged on a single row at every door. -#}
+{#- Data tests that are about a table as a whole and judge no row. -#}
+{% macro tests_of_tables() -%}{{ return(['history_accounted_for']) }}{%- endmacro %}
+
+{#- One rule, of a column or (none) of the row. Fails the build when it could not be judged at every door. -#}
 {% macro rule_of(model, column, test) -%}
-    {% set kind = test.test_metadata.name %}
-    {% set where = model.name ~ '.' ~ column.name ~ ': rule ' ~ kind %}
-    {% set args = dict(test.test_metadata.kwargs) %}
-    {% if kind != 'not_null' and ('rule_' ~ kind) not in context %}
-        {{ exceptions.raise_compiler_error(where ~ ' is not a known kind of rule') }}
-    {% elif test.config.where or test.config.severity | lower != 'error' %}
-        {{ exceptions.raise_compiler_error(where ~ ' has where or severity, which no door could follow') }}
-    {% elif kind == 'relationships' %}
-        {% do args.update({'parent': parent_of(model, args.to, where)}) %}
+    {% set place = model.name ~ ('.' ~ column.name if column else '') ~ ': rule ' ~ test.test_metadata.name %}
+    {% set rule = rule_as_said(column, test) %}
+    {% if ('rule_' ~ rule.kind) not in context %}
+        {{ exceptions.raise_compiler_error(place ~ ' is not a known kind of rule') }}
+    {% elif rule.severity not in ('error', 'warn') %}
+        {{ exceptions.raise_compiler_error(place ~ ' has the severity ' ~ rule.severity ~ '; there are error and warn') }}
+    {% elif rule.kind in kinds_by_other_rows() and (rule.where or rule.warns) %}
+        {{ exceptions.raise_compiler_error(place ~ ' has where or severity, which a rule that needs other rows cannot have') }}
+    {% elif rule.kind == 'relationships' %}
+        {% do rule.args.update({'parent': parent_of(model, rule.args.to, place)}) %}
     {% endif %}
-    {% if kind != 'not_null' %}
-        {% set judged = context['rule_' ~ kind](column.name, args) %}
-        {% if judged.lacks %}
-            {{ exceptions.raise_compiler_error(where ~ ' needs ' ~ judged.lacks) }}
-        {% elif type_said(column.data_type, where).kind not in judged.types %}
-            {{ exceptions.raise_compiler_error(where ~ ' cannot be on a column of type ' ~ column.data_type) }}
+    {% if rule.kind in kinds_of_rules() %}
+        {% do check_kind(rule, column, place) %}
+    {% else %}
+        {% do rule.update(predicate_of_own(rule, test)) %}
+    {% endif %}
+    {% do rule.update({'others': columns_looked_at(model, rule, place)}) %}
+    {{ return(rule) }}
+{%- endmacro %}
+
+{#- A data test as {column, kind, args, where, severity, warns}; dbt_utils' names as ours. -#}
+{% macro rule_as_said(column, test) -%}
+    {% set said, args = test.test_metadata.name, {} %}
+    {% set renamed = {'min_value': 'min', 'max_value': 'max'} if said == 'accepted_range' else {} %}
+    {% for name, value in test.test_metadata.kwargs.items() if name not in ('model', 'column_name') and value is not none %}
+        {% do args.update({renamed.get(name, name): value}) %}
+    {% endfor %}
+    {% set severity = (test.config.severity or 'error') | lower %}
+    {{ return({
+        'id': test.unique_id,
+        'column': column.name if column else none,
+        'type': type_said(column.data_type, column.name).kind if column else none,
+        'kind': 'in_range' if said == 'accepted_range' else said,
+        'args': args,
+        'where': test.config.where or none,
+        'severity': severity,
+        'warns': severity == 'warn'
+    }) }}
+{%- endmacro %}
+
+{#- Of a kind that rules.sql brings: whether its arguments make sense there. -#}
+{% macro check_kind(rule, column, place) -%}
+    {% set judged = judged_by_kind(rule) %}
+    {% if not column and not judged.of_rows %}
+        {{ exceptions.raise_compiler_error(place ~ ' is not on a column') }}
+    {% elif column and judged.of_rows %}
+        {{ exceptions.raise_compiler_error(place ~ ' is of a whole row, and not of a column') }}
+    {% elif column and (judged.types and rule.type not in judged.types or rule.type in (judged.unfit or [])) %}
+        {{ exceptions.raise_compiler_error(place ~ ' cannot be on a column of type ' ~ column.data_type) }}
+    {% elif judged.lacks %}
+        {{ exceptions.raise_compiler_error(place ~ ' needs ' ~ judged.lacks) }}
+    {% endif %}
+{%- endmacro %}
+
+{#- What rule_<kind>() says, of a kind that rules.sql brings; `text` is what was written, where that is known. -#}
+{% macro judged_by_kind(rule, text=none) -%}
+    {{ return(context['rule_' ~ rule.kind](rule.column, rule.args, text, rule.type)) }}
+{%- endmacro %}
+
+{#- Of a kind of one's own: its predicate, and what is said of a row that breaks it, as plain texts. -#}
+{% macro predicate_of_own(rule, test) -%}
+    {% set call = context['rule_' ~ rule.kind] %}
+    {% if rule.column %}
+        {% set predicate = call(adapter.quote(rule.column), **rule.args) | string | trim %}
+    {% else %}
+        {% set predicate = call(**rule.args) | string | trim %}
+    {% endif %}
+    {% set description = (test.description or '') | trim %}
+    {% set words = description[:-1] if description.endswith('.') else description %}
+    {% set named = [] %}
+    {% for name, value in rule.args.items() %}{% do named.append(name ~ ': ' ~ (value | join(', ') if value is iterable and value is not string else value)) %}{% endfor %}
+    {% set name = rule.kind ~ (' (' ~ named | join(', ') ~ ')' if named else '') %}
+    {% set told = (rule.column or 'the row') ~ ' breaks the rule ' ~ name %}
+    {% if rule.kind == 'expression_is_true' %}
+        {% set name = rule.args.expression %}
+        {% set told = 'it is not true that ' ~ (rule.column ~ ' ' if rule.column else '') ~ name %}
+    {% endif %}
+    {% if words %}{% set told = (rule.column ~ ': ' if rule.column else '') ~ words %}{% endif %}
+    {{ return({'predicate': predicate, 'message': told, 'words': words or name}) }}
+{%- endmacro %}
+
+{#- The columns beside its own that a rule looks at. Fails the build where what it says is not about one row. -#}
+{% macro columns_looked_at(model, rule, place) -%}
+    {% set said, seen, columns = [], [], {} %}
+    {% for column in model.columns.values() %}{% do columns.update({column.name: column.data_type | lower}) %}{% endfor %}
+    {% if rule.predicate is defined %}
+        {% do said.append((place, rule.predicate)) %}
+    {% elif rule.kind in kinds_by_literals() %}
+        {% do said.append((place, 'not (' ~ judged_by_kind(rule).violated ~ ')')) %}
+    {% endif %}
+    {% if rule.where %}{% do said.append((place ~ ': where', rule.where)) %}{% endif %}
+    {% for name, predicate in said %}
+        {% set asked = look_at_predicate(predicate, columns) %}
+        {% if asked.problem %}
+            {{ exceptions.raise_compiler_error(name ~ ' ' ~ asked.problem ~ ': ' ~ predicate) }}
         {% endif %}
-    {% endif %}
-    {{ return({'column': column.name, 'kind': kind, 'args': args}) }}
+        {% for column in asked.columns if column != rule.column and column not in seen %}{% do seen.append(column) %}{% endfor %}
+    {% endfor %}
+    {{ return(seen) }}
 {%- endmacro %}
 
 {#- Before anything is done for a table (its node in the graph), once in a run. -#}
@@ -92,11 +185,8 @@
         {% do column_type(column.data_type or '', table.name ~ '.' ~ column.name) %}
         {% do check_steps(table, column) %}
     {% endfor %}
-    {% for test in rule_tests_of(table.unique_id) if not test.column_name and test.test_metadata.name != 'history_accounted_for' %}
-        {{ exceptions.raise_compiler_error(table.name ~ ': rule ' ~ test.test_metadata.name ~ ' is not on a column') }}
-    {% endfor %}
     {% set rules, key = rules_of(table), primary_key(table) %}
-    {% set kinds_of_key = rules | selectattr('column', 'equalto', key) | map(attribute='kind') | list %}
+    {% set kinds_of_key = rules | selectattr('column', 'equalto', key) | rejectattr('where') | rejectattr('warns') | map(attribute='kind') | list %}
     {% if 'not_null' not in kinds_of_key or 'unique' not in kinds_of_key %}
         {{ exceptions.raise_compiler_error(table.name ~ '.' ~ key ~ ': a primary key needs the rules not_null and unique') }}
     {% endif %}

@@ -8,9 +8,51 @@ select * from {{ model }} where {{ rule_not_blank(column_name).violated }}
 select * from {{ model }} where {{ rule_max_length(column_name, {'length': length}).violated }}
 {% endtest %}
 
-{% test in_range(model, column_name, min=none, max=none) %}
-select * from {{ model }} where {{ rule_in_range(column_name, {'min': min, 'max': max}).violated }}
+{% test min_length(model, column_name, length) %}
+select * from {{ model }} where {{ rule_min_length(column_name, {'length': length}).violated }}
 {% endtest %}
+
+{% test matches(model, column_name, regex) %}
+select * from {{ model }} where {{ rule_matches(column_name, {'regex': regex}).violated }}
+{% endtest %}
+
+{% test in_range(model, column_name, min=none, max=none, inclusive=true) %}
+{{ rows_out_of_range(model, column_name, min, max, inclusive) }}
+{% endtest %}
+
+{#- dbt_utils' name of it, and dbt_utils' arguments. -#}
+{% test accepted_range(model, column_name, min_value=none, max_value=none, inclusive=true) %}
+{{ rows_out_of_range(model, column_name, min_value, max_value, inclusive) }}
+{% endtest %}
+
+{% macro rows_out_of_range(model, column_name, min, max, inclusive) -%}
+    {% set args = {'min': min, 'max': max, 'inclusive': inclusive} %}
+    select * from {{ model }} where {{ rule_in_range(column_name, args, type=type_of_column(column_name)).violated }}
+{%- endmacro %}
+
+{#- What was in the future when it came was kept out. -#}
+{% test not_in_future(model, column_name) %}
+select * from {{ model }} where {{ rule_not_in_future(column_name, type=type_of_column(column_name)).violated }}
+{% endtest %}
+
+{#- dbt_utils' name and arguments; on a column, it stands before the expression. -#}
+{% test expression_is_true(model, expression, column_name=none) %}
+{{ rows_that_break(model, rule_expression_is_true(column_name or '', expression), column_name) }}
+{% endtest %}
+
+{#- A query: the rows of which a predicate over one row is not true, and not NULL. For tests of one's own kinds; `column`
+    is that of a rule on one, which is not asked of a missing value. -#}
+{% macro rows_that_break(model, predicate, column=none) -%}
+    select * from {{ model }} where {{ column ~ ' is not null and ' if column }}{{ fails(predicate) }}
+{%- endmacro %}
+
+{#- The type of a column of the model that the data test is of, as its YAML has it; none where that has none. A `where`
+    makes the test's own argument a subquery: here the node is the test. -#}
+{% macro type_of_column(column_name) -%}
+    {% set tested = (graph.nodes or {}).get(model.attached_node) %}
+    {% set column = tested.columns.get(column_name) if tested else none %}
+    {{ return(column.data_type | lower if column and column.data_type else none) }}
+{%- endmacro %}
 
 {#- In place of dbt's own, which counts each value. -#}
 {% test unique(model, column_name) %}
@@ -19,7 +61,7 @@ select * from {{ model }} where {{ rule_in_range(column_name, {'min': min, 'max'
 
 {#- In place of dbt's own, which breaks on a value with an apostrophe. -#}
 {% test accepted_values(model, column_name, values, quote=true) %}
-select * from {{ model }} where {{ rule_accepted_values(column_name, {'values': values}).violated }}
+select * from {{ model }} where {{ rule_accepted_values(column_name, {'values': values}, type=type_of_column(column_name)).violated }}
 {% endtest %}
 
 {#- In core the type holds the rule; what is left to prove is that the year can be written. -#}

@@ -1,13 +1,45 @@
 {#-
-    The rule kinds, in SQL. Each macro rule_<kind>(name, args, text) answers
+    The rule kinds, in SQL. Each macro rule_<kind>(name, args, text, type) of kinds_of_rules() answers
       violated: a condition on the read value {{ name }} (and on what was written, {{ text }}),
       message:  an expression that says so,
-      types:    those of the columns that it can be a rule of,
+      types:    those of the columns that it can be a rule of; without it of any
+      unfit:    but those,
+      of_rows:  whether it is of the row as a whole,
       lacks:    what is missing among its arguments, if anything is,
     and is never asked about a value that is NULL or cannot be read: that is not_null's and type's
-    to say. service/dictionary/rules.py says the same in Python; tests/ looks for the row on which
-    they differ. A kind that has no macro here fails the build.
+    to say. service/dictionary/rules.py says the same in Python, where that is quicker; tests/ looks for
+    the row on which they differ.
+
+    A kind of one's own is a macro rule_<kind>(column, …) that answers a predicate, as text: true, or
+    NULL, of a row that fits. `column` is quoted; a rule of the row as a whole has none. See docs/rules.md.
+    A kind that has no macro fails the build.
 -#}
+{% macro kinds_of_rules() -%}
+    {{ return([
+        'not_null', 'not_blank', 'min_length', 'max_length', 'matches', 'in_range', 'accepted_values',
+        'not_in_future', 'utc_datetime', 'unique', 'relationships'
+    ]) }}
+{%- endmacro %}
+
+{#- Those that the line alone cannot tell. -#}
+{% macro kinds_by_other_rows() -%}
+    {{ return(['unique', 'relationships']) }}
+{%- endmacro %}
+
+{#- Those whose arguments say values of the column's type, which the engine has to know. -#}
+{% macro kinds_by_literals() -%}{{ return(['in_range', 'accepted_values', 'matches']) }}{%- endmacro %}
+
+{% macro rule_not_null(name, args={}, text=none, type=none) -%}
+    {{ return({
+        'violated': (text or adapter.quote(name)) ~ ' is null',
+        'message': "'" ~ name ~ " is missing'"
+    }) }}
+{%- endmacro %}
+
+{#- An expression of dbt_utils' test; a column stands before it. -#}
+{% macro rule_expression_is_true(column='', expression=none) -%}
+    {{ column }} {{ expression }}
+{%- endmacro %}
 
 {#- Texts of characters that are not seen: those of service/dictionary/blank.py, which says what they are. -#}
 {% macro blank_form() -%}
@@ -19,7 +51,7 @@
     ) }}
 {%- endmacro %}
 
-{% macro rule_not_blank(name, args={}, text=none) -%}
+{% macro rule_not_blank(name, args={}, text=none, type=none) -%}
     {%- set column = adapter.quote(name) -%}
     {#- Most texts begin with a character of ASCII that is seen. -#}
     {{ return({
@@ -29,7 +61,7 @@
     }) }}
 {%- endmacro %}
 
-{% macro rule_max_length(name, args, text=none) -%}
+{% macro rule_max_length(name, args, text=none, type=none) -%}
     {{ return({
         'violated': 'length(' ~ adapter.quote(name) ~ ') > ' ~ args.length,
         'message': "'" ~ name ~ " is longer than " ~ args.length ~ " characters'",
@@ -38,41 +70,97 @@
     }) }}
 {%- endmacro %}
 
-{% macro rule_in_range(name, args, text=none) -%}
-    {% set column = adapter.quote(name) %}
-    {% set outside, bounds, limits = [], [], [] %}
-    {% for end, sign, words in [('min', '<', 'at least '), ('max', '>', 'at most ')] if args[end] is not none and args[end] is defined %}
-        {% do limits.append(args[end]) %}
-        {% do outside.append(column ~ ' ' ~ sign ~ ' ' ~ args[end]) %}
-        {% do bounds.append(words ~ args[end]) %}
-    {% endfor %}
-    {% set whole = limits | reject('integer') | list | length == 0 %}
+{% macro rule_min_length(name, args, text=none, type=none) -%}
     {{ return({
-        'violated': '(' ~ outside | join(' or ') ~ ')',
-        'message': "'" ~ name ~ " must be " ~ bounds | join(' and ') ~ "'",
-        'types': whole_kinds() + ['double'] if whole else ['double'],
-        'lacks': none if limits and limits | reject('number') | list | length == 0 else 'min or max, numbers'
+        'violated': 'length(' ~ adapter.quote(name) ~ ') < ' ~ args.length,
+        'message': "'" ~ name ~ " is shorter than " ~ args.length ~ " characters'",
+        'types': ['varchar'],
+        'lacks': none if args.length is integer else 'length, a whole number'
     }) }}
 {%- endmacro %}
 
-{% macro rule_accepted_values(name, args, text=none) -%}
-    {% set values = [] %}
-    {% for value in args['values'] %}
-        {% do values.append(text_literal(value | string)) %}
-    {% endfor %}
-    {#- YAML reads NO as false. -#}
-    {% set texts = args['values'] | reject('string') | list | length == 0 %}
-    {% set whole = args['values'] | reject('integer') | list | length == 0 %}
+{% macro rule_matches(name, args, text=none, type=none) -%}
     {{ return({
-        'violated': as_varchar(adapter.quote(name)) ~ ' not in (' ~ values | join(', ') ~ ')',
-        'message': text_literal(name ~ ' must be one of ' ~ args['values'] | join(', ')),
-        'types': ['varchar'] if texts else whole_kinds(),
-        'lacks': none if args['values'] and (texts or whole) else 'values, all texts or all whole numbers'
+        'violated': 'not ' ~ full_match(adapter.quote(name), args.regex),
+        'message': text_literal(name ~ ' is not of the form ' ~ args.regex),
+        'types': ['varchar'],
+        'lacks': none if args.regex is string else 'regex, a text'
+    }) }}
+{%- endmacro %}
+
+{#- A value that an argument says, as a literal of the column's type. -#}
+{% macro value_literal(value, type) -%}
+    {% if value is string and type != 'varchar' %}
+        {{ return('cast(' ~ text_literal(value) ~ ' as ' ~ type_name(type) ~ ')') }}
+    {% endif %}
+    {{ return(text_literal(value) if value is string else value | string | lower) }}
+{%- endmacro %}
+
+{% macro rule_in_range(name, args, text=none, type=none) -%}
+    {% set column = adapter.quote(name) %}
+    {% set outside, bounds, limits = [], [], [] %}
+    {% set ends = [('min', '<', 'at least '), ('max', '>', 'at most ')] %}
+    {% if args.inclusive is false %}{% set ends = [('min', '<=', 'more than '), ('max', '>=', 'less than ')] %}{% endif %}
+    {% for end, sign, words in ends if args[end] is not none and args[end] is defined %}
+        {% do limits.append(args[end]) %}
+        {% do outside.append(column ~ ' ' ~ sign ~ ' ' ~ value_literal(args[end], type)) %}
+        {% do bounds.append(words ~ args[end]) %}
+    {% endfor %}
+    {{ return({
+        'violated': '(' ~ outside | join(' or ') ~ ')',
+        'message': text_literal(name ~ ' must be ' ~ bounds | join(' and ')),
+        'unfit': ['varchar', 'boolean', 'uuid', 'json'],
+        'lacks': none if limits and are_values(limits, type) else 'min or max, ' ~ values_of_type(type)
+    }) }}
+{%- endmacro %}
+
+{% macro rule_accepted_values(name, args, text=none, type=none) -%}
+    {% set values, told = [], [] %}
+    {% for value in args['values'] %}
+        {% do values.append(value_literal(value, type)) %}
+        {% do told.append(value if value is not boolean else value | string) %}
+    {% endfor %}
+    {{ return({
+        'violated': '(' ~ adapter.quote(name) ~ ' not in (' ~ values | join(', ') ~ '))',
+        'message': text_literal(name ~ ' must be one of ' ~ told | join(', ')),
+        'lacks': none if args['values'] and are_values(args['values'], type) else 'values, ' ~ values_of_type(type)
+    }) }}
+{%- endmacro %}
+
+{#- Whether arguments say values of a type: numbers, true or false, else texts. YAML reads NO as false. -#}
+{% macro are_values(values, type) -%}
+    {% for value in values %}
+        {% set whole = value is integer and value is not boolean %}
+        {% if type in whole_kinds() %}{% set fits = whole %}
+        {% elif type == 'double' or (type or '').startswith('decimal') %}{% set fits = whole or value is float %}
+        {% elif type == 'boolean' %}{% set fits = value is boolean %}
+        {% elif type is none %}{% set fits = true %}
+        {% else %}{% set fits = value is string %}
+        {% endif %}
+        {% if not fits %}{{ return(false) }}{% endif %}
+    {% endfor %}
+    {{ return(true) }}
+{%- endmacro %}
+
+{% macro values_of_type(type) -%}
+    {% set numbers = {'double': 'numbers', 'boolean': 'true or false', 'varchar': 'texts'} %}
+    {% if type in whole_kinds() %}{{ return('whole numbers') }}{% endif %}
+    {% if (type or '').startswith('decimal') %}{{ return('numbers') }}{% endif %}
+    {{ return(numbers.get(type, 'texts, each a ' ~ type)) }}
+{%- endmacro %}
+
+{#- What is in core was judged when it came. -#}
+{% macro rule_not_in_future(name, args={}, text=none, type=none) -%}
+    {% set now = utc_now() if type != 'date' else 'cast(' ~ utc_now() ~ ' as date)' %}
+    {{ return({
+        'violated': '(' ~ adapter.quote(name) ~ ' > ' ~ now ~ ')',
+        'message': "'" ~ name ~ " is in the future'",
+        'types': ['date', 'timestamp', 'timestamp with time zone']
     }) }}
 {%- endmacro %}
 
 {#- Judges what was written: once read, every timestamp is in UTC. Nearly all are written in one way. -#}
-{% macro rule_utc_datetime(name, args={}, text=none) -%}
+{% macro rule_utc_datetime(name, args={}, text=none, type=none) -%}
     {% set in_utc = "case when " ~ text ~ " like '%T%Z' then true else "
         ~ full_match(text, '.{10}[Tt].*([Zz]|[+-]00:00)') ~ " end" %}
     {{ return({
@@ -89,14 +177,14 @@
 {%- endmacro %}
 
 {#- The rules that need other rows are judged by set (see judge_keys); here is only what they say. -#}
-{% macro rule_unique(name, args={}, text=none) -%}
+{% macro rule_unique(name, args={}, text=none, type=none) -%}
     {{ return({
         'message': "'" ~ name ~ " ' || " ~ shortened(adapter.quote(name)) ~ " || ' is taken by another row'",
         'types': key_kinds()
     }) }}
 {%- endmacro %}
 
-{% macro rule_relationships(name, args, text=none) -%}
+{% macro rule_relationships(name, args, text=none, type=none) -%}
     {{ return({
         'message': "'" ~ args.parent ~ " has no row with " ~ args.field ~ " ' || " ~ shortened(adapter.quote(name)),
         'types': key_kinds()

@@ -32,6 +32,16 @@
 {#- Whether the whole of a text, and no line of it, has a form: a regular expression of RE2, as it is. -#}
 {% macro full_match(text, form) -%}{{ return(adapter.dispatch('full_match')(text, form)) }}{%- endmacro %}
 
+{#- Whether a predicate over one row is not true of it, and not NULL. Never NULL. -#}
+{% macro fails(predicate) -%}{{ return(adapter.dispatch('fails')(predicate)) }}{%- endmacro %}
+
+{#- Whether a condition that says of which rows a rule is asked is true of a row. Never NULL. -#}
+{% macro applies(condition) -%}{{ return(adapter.dispatch('applies')(condition)) }}{%- endmacro %}
+
+{#- What a predicate looks at: {columns, problem}. `columns` are names of those given (names mapped to types); `problem`
+    says in words why it is no predicate over one row, or none. -#}
+{% macro look_at_predicate(predicate, columns) -%}{{ return(adapter.dispatch('look_at_predicate')(predicate, columns)) }}{%- endmacro %}
+
 {#- Whether a text has the character NUL; never where the engine keeps no such text. -#}
 {% macro has_nul(text) -%}{{ return(adapter.dispatch('has_nul')(text)) }}{%- endmacro %}
 

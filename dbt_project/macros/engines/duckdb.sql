@@ -21,7 +21,23 @@
 {%- endmacro %}
 
 {% macro duckdb__full_match(text, form) -%}
-    {{ return("regexp_full_match(" ~ text ~ ", '" ~ form ~ "')") }}
+    {{ return("regexp_full_match(" ~ text ~ ", " ~ text_literal(form) ~ ")") }}
+{%- endmacro %}
+
+{#- A predicate that fails on a row ends the build. Its try() gives wrong answers for other rows (1.5.6). -#}
+{% macro duckdb__fails(predicate) -%}
+    {{ return('(not coalesce((\n' ~ predicate ~ '\n), true))') }}
+{%- endmacro %}
+
+{% macro duckdb__applies(condition) -%}
+    {{ return('coalesce((\n' ~ condition ~ '\n), false)') }}
+{%- endmacro %}
+
+{#- As those below: service/engines/predicates.py. -#}
+{% macro duckdb__look_at_predicate(predicate, columns) -%}
+    {% set asked = {'predicate': predicate, 'of': columns} %}
+    {% do adapter.store_relation('gatehouse', this or 'predicate', [], '', 'predicate', asked) %}
+    {{ return(asked) }}
 {%- endmacro %}
 
 {% macro duckdb__has_nul(text) -%}

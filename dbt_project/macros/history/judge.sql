@@ -107,11 +107,16 @@
 {%- endmacro %}
 
 {% macro violations_by_itself() -%}
-    select line, case found {{ static_violations_by_number() | join(' ') }} end as violation
+    {{ violations_of_lines(static_violations(), 'line in (select line from ' ~ typed_lines() ~ ' where not clean)') }}
+{%- endmacro %}
+
+{#- (line, violation) of those of some static violations that lines have, for which a condition holds. -#}
+{% macro violations_of_lines(violations, condition) -%}
+    select line, case found {{ violations_by_number(violations) | join(' ') }} end as violation
     from (
-        select *, {{ unnested(numbers_of_static_violations()) }} as found
+        select *, {{ unnested(numbers_of(violations)) }} as found
         from ({{ read_lines() }}) as lines
-        where line in (select line from {{ typed_lines() }} where not clean)
+        where {{ condition }}
     ) as judged
 {%- endmacro %}
 

@@ -2,7 +2,7 @@
 
 {#- In one transaction with what makes room for them, and with the record of them in ops.landed. -#}
 {% macro land_lines(table, load) -%}
-    {% set wanted, required = [], rules_of(table) | selectattr('kind', 'equalto', 'not_null') | map(attribute='column') | list %}
+    {% set wanted, required = [], rules_of(table) | selectattr('kind', 'equalto', 'not_null') | rejectattr('where') | rejectattr('warns') | map(attribute='column') | list %}
     {% for column in table.columns.values() %}
         {% do wanted.append({
             'name': column.name, 'type': type_said(column.data_type, table.name).name, 'required': column.name in required and meta_of(column).get('default') is none,

@@ -2,30 +2,24 @@
 
 {#- The rules that a line breaks or not by itself, as {violated, violation}; place keeps the order. -#}
 {% macro static_violations() -%}
-    {% set found = [] %}
-    {% set rules = rules_of(model) %}
+    {% set found, last = [], 100 * model.columns | length %}
+    {% set rules = rules_of(model) | rejectattr('warns') | rejectattr('kind', 'in', kinds_by_other_rows()) | list %}
     {% for column in model.columns.values() %}
         {% set place = loop.index0 * 100 %}
         {% set read, text = adapter.quote(column.name), adapter.quote(column.name ~ '__text') %}
         {% set type = column_type(column.data_type, model.name ~ '.' ~ column.name) %}
         {% do found.append(as_static('(' ~ text ~ ' is not null and ' ~ read ~ ' is null)', place, column.name,
             'type', "'" ~ column.name ~ ' ' ~ type.said ~ "'")) %}
-        {% for rule in rules if rule.column == column.name and rule.kind not in ('unique', 'relationships') %}
-            {% if rule.kind == 'not_null' %}
-                {% set is_missing = text ~ ' is null' if meta_of(column).get('default') is none
-                    else text ~ ' is null and ' ~ read ~ ' is null' %}
-                {% do found.append(as_static('(' ~ is_missing ~ ')', place + loop.index, column.name,
-                    'not_null', "'" ~ column.name ~ " is missing'")) %}
-            {% else %}
-                {% set judged = context['rule_' ~ rule.kind](column.name, rule.args, text) %}
-                {% do found.append(as_static('coalesce(' ~ read ~ ' is not null and ' ~ judged.violated ~ ', false)',
-                    place + loop.index, column.name, rule.kind, judged.message)) %}
-            {% endif %}
+        {% for rule in rules if rule.column == column.name %}
+            {% do found.append(rule_as_static(rule, place + loop.index)) %}
         {% endfor %}
+    {% endfor %}
+    {% for rule in rules if not rule.column %}
+        {% do found.append(rule_as_static(rule, last + loop.index0)) %}
     {% endfor %}
     {% do found.append({
         'violated': '(_rest is not null)',
-        'violation': violation(100 * model.columns | length, no_text(), 'unknown_field',
+        'violation': violation(last + 99, no_text(), 'unknown_field',
             "'the line has more fields than " ~ model.name ~ " has columns'", '_rest')
     }) %}
     {% do found.append({
@@ -35,10 +29,40 @@
     {{ return(found) }}
 {%- endmacro %}
 
+{#- The rules of severity `warn`, in the same form: what is told of a line that goes in. -#}
+{% macro static_warnings() -%}
+    {% set found = [] %}
+    {% for rule in rules_of(model) if rule.warns %}{% do found.append(rule_as_static(rule, loop.index0)) %}{% endfor %}
+    {{ return(found) }}
+{%- endmacro %}
+
+{#- Only asked where what it looks at can be read, of lines of which its `where` is true. -#}
+{% macro rule_as_static(rule, place) -%}
+    {% set text = adapter.quote(rule.column ~ '__text') if rule.column else none %}
+    {% set judged = judged_by_kind(rule, text) if rule.predicate is not defined else {
+        'violated': fails(rule.predicate), 'message': text_literal(rule.message)
+    } %}
+    {% if rule.kind == 'not_null' and meta_of(model.columns[rule.column]).get('default') is not none %}
+        {% do judged.update({'violated': '(' ~ text ~ ' is null and ' ~ adapter.quote(rule.column) ~ ' is null)'}) %}
+    {% endif %}
+    {% set conditions, message = [], judged.message %}
+    {% if rule.column and rule.kind != 'not_null' %}{% do conditions.append(adapter.quote(rule.column) ~ ' is not null') %}{% endif %}
+    {% for name in rule.others %}
+        {% do conditions.append('(' ~ adapter.quote(name) ~ ' is not null or ' ~ adapter.quote(name ~ '__text') ~ ' is null)') %}
+    {% endfor %}
+    {% if rule.where %}
+        {% do conditions.append(applies(rule.where)) %}
+        {% set message = message ~ ' || ' ~ text_literal(' (where ' ~ rule.where ~ ')') %}
+    {% endif %}
+    {% do conditions.append(judged.violated) %}
+    {{ return(as_static('coalesce(' ~ conditions | join(' and ') ~ ', false)', place, rule.column, rule.kind, message)) }}
+{%- endmacro %}
+
 {% macro as_static(violated, place, column, kind, message) -%}
     {{ return({
         'violated': violated,
         'violation': violation(place, "'" ~ column ~ "'", kind, message, adapter.quote(column ~ '__text'))
+            if column else violation(place, no_text(), kind, message, no_text())
     }) }}
 {%- endmacro %}
 
@@ -46,24 +70,25 @@
 {% macro place_of(rule) -%}
     {%- set columns = model.columns.keys() | list -%}
     {%- set own = rules_of(model) | selectattr('column', 'equalto', rule.column) | list -%}
-    {{ return(columns.index(rule.column) * 100 + 50 + own.index(rule)) }}
+    {%- set column = columns.index(rule.column) if rule.column else columns | length + 1 -%}
+    {{ return(column * 100 + 50 + own.index(rule)) }}
 {%- endmacro %}
 
 {#- The number of each static violation that a line has, else NULL. A violation is put together only where
     there is one: to make them all and throw most away takes longer than all else that is asked of the line. -#}
-{% macro numbers_of_static_violations() -%}
+{% macro numbers_of(violations) -%}
     {% set cases = [] %}
-    {% for found in static_violations() %}
+    {% for found in violations %}
         {#- A line that cannot be read breaks no rule but that. -#}
-        {% set alone = '' if loop.last else '_problem is null and ' %}
+        {% set alone = '' if found.violated == '(_problem is not null)' else '_problem is null and ' %}
         {% do cases.append('case when ' ~ alone ~ found.violated ~ ' then ' ~ loop.index0 ~ ' end') %}
     {% endfor %}
     {{ return(cases) }}
 {%- endmacro %}
 
-{% macro static_violations_by_number() -%}
+{% macro violations_by_number(violations) -%}
     {% set cases = [] %}
-    {% for found in static_violations() %}
+    {% for found in violations %}
         {% do cases.append('when ' ~ loop.index0 ~ ' then ' ~ found.violation) %}
     {% endfor %}
     {{ return(cases) }}

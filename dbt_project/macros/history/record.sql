@@ -10,6 +10,7 @@
         {% if on_conflict() == 'merge' %}{{ change_rows_of_lines() }}{% endif %}
         {{ accept_rejections() }};
         {{ record_rejections(line_as_written(load[1], fromjson(load[2]))) }};
+        {% if static_warnings() %}{{ record_warnings() }};{% endif %}
         {{ record_counts() }};
         {{ record_state() }}
         {% if has_erased() %};
@@ -63,28 +64,54 @@
     ) }}
 {%- endmacro %}
 
+{#- Of the lines that go in, those that break rules of severity `warn`; once a load, however often it is judged. -#}
+{% macro record_warnings() -%}
+    {%- set key = adapter.quote(primary_key()) -%}
+    insert into ops.warnings (load_id, table_name, source, position, row_key, warnings, warned_at)
+    select load._load_id, '{{ model.name }}', load._source, told.line, told.row_key, told.warnings, {{ utc_now() }}
+    from (
+        select warned.line, {{ as_varchar('typed.' ~ key) }} as row_key, warned.warnings
+        from ({{ lines_with_warnings() }}) as warned
+        inner join {{ typed_lines() }} as typed on warned.line = typed.line
+    ) as told
+    cross join (select load_id as _load_id, source as _source from {{ current_load() }}) as load
+    order by told.line
+{%- endmacro %}
+
+{#- A query: (line, warnings) of them. -#}
+{% macro lines_with_warnings() -%}
+    {%- set goes_in = 'line > (select behind from ' ~ current_load() ~ ') and line not in (select line from '
+        ~ exceptions_of_lines() ~ ')' -%}
+    select line, {{ violations_as_json('violation') }} as warnings
+    from ({{ violations_of_lines(static_warnings(), goes_in) }}) as found
+    group by line
+{%- endmacro %}
+
 {#- What someone has settled, by a replay or a dismissal, is not opened again, though the line fails for more reasons
     now that its row is in; what an earlier load had accepted is, if a restore took it away and the line fails again. -#}
 {% macro rejected_lines(written) -%}
     with rejected as (
         select
-            load.load_id,
-            load.source,
-            load.behind,
-            exceptions.line,
+            load._load_id,
+            load._source,
+            load._behind,
+            exceptions._line,
             case
-                when exceptions.violations = {{ violations_of_erased() }} then '{}'
+                when exceptions._violations = {{ violations_of_erased() }} then '{}'
                 when lines._problem is null then {{ row_as_json(model.columns.keys() | list, '_rest') }}
                 else {{ json_text('lines._text') }}
             end as payload,
-            exceptions.violations,
+            exceptions._violations,
             case
-                when exceptions.violations != {{ violations_of_erased() }} then coalesce(lines._text, {{ written }})
+                when exceptions._violations != {{ violations_of_erased() }} then coalesce(lines._text, {{ written }})
             end as raw
-        from {{ exceptions_of_lines() }} as exceptions
-        inner join {{ landed_lines() }} as lines on exceptions.line = lines.line
-        cross join {{ current_load() }} as load
-        where exceptions.state = 'rejected' and exceptions.line > load.behind
+        -- A table's columns may have any name without an underscore at its begin.
+        from (
+            select line as _line, violations as _violations from {{ exceptions_of_lines() }} where state = 'rejected'
+        ) as exceptions
+        inner join {{ landed_lines() }} as lines on exceptions._line = lines.line
+        cross join (select load_id as _load_id, source as _source, behind as _behind from {{ current_load() }}) as load
+        where exceptions._line > load._behind
     ),
 
     -- The same line for the same reasons is one rejection, however often its file is judged.
@@ -92,14 +119,14 @@
         select
             *,
             {{ digest(joined('|', [
-                text_literal(model.name), 'payload', 'violations',
-                'row_number() over (partition by payload, violations order by line)', 'nullif(behind, 0)'
+                text_literal(model.name), 'payload', '_violations',
+                'row_number() over (partition by payload, _violations order by _line)', 'nullif(_behind, 0)'
             ])) }} as rejection_id
         from rejected
     )
 
     select
-        rejection_id, load_id, '{{ model.name }}', source, line, payload, violations, {{ utc_now() }}, 'open', raw
+        rejection_id, _load_id, '{{ model.name }}', _source, _line, payload, _violations, {{ utc_now() }}, 'open', raw
     from named
     where not exists (
         select 1 from ops.rejections as settled
@@ -111,7 +138,7 @@
                 or settled.resolution in (select load_id from ops.loads where kind = 'replay')
             )
     )
-    order by line
+    order by _line
 {%- endmacro %}
 
 {#- Of history one record; a file's has been there since it was taken in, and is told when its last part is in. -#}
@@ -214,6 +241,7 @@
             )
     {%- endset %}
     {% set told = dict(counts_of_load(), rejections=rejections, first_rows=first_rows_as_read()) %}
+    {% if static_warnings() %}{% do told.update({'warned': '(select count(*) from (' ~ lines_with_warnings() ~ ') as warned)'}) %}{% endif %}
     {% for name in line_accounts() %}{% do told.update({name: name}) %}{% endfor %}
     update ops.files set result = (
         select {{ json_text(struct(told)) }}

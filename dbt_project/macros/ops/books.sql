@@ -78,6 +78,19 @@
 }) }};
 {{ number_rows('ops.replays', 'replayed_at') }}
 
+-- One row per row that went in although it breaks rules of severity warn, and load that it went in by. row_key is its
+-- primary key as text; position as that of a rejection; warnings JSON as violations.
+{{ make_table('ops.warnings', {
+    'load_id': 'varchar not null',
+    'table_name': 'varchar not null',
+    'source': 'varchar',
+    'position': 'bigint not null',
+    'row_key': 'varchar not null',
+    'warnings': 'varchar not null',
+    'warned_at': 'timestamp not null',
+}) }};
+{{ number_rows('ops.warnings', 'warned_at') }}
+
 -- One row per row of a table of record that was changed or removed, or put in by a restore or one by one, until it is
 -- old enough. operation is insert, update or delete; before and after are the whole row as a JSON object, NULL where
 -- there was, or is, none. row_key is the primary key, as text. Only where a gate changes rows: Spark has a table of its

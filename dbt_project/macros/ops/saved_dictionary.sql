@@ -20,13 +20,27 @@
             }}) %}
         {% elif node.resource_type == 'test' and node.attached_node %}
             {% do nodes.update({node.unique_id: {
-                'resource_type': 'test', 'attached_node': node.attached_node, 'column_name': node.column_name,
-                'test_metadata': node.test_metadata,
+                'resource_type': 'test', 'name': node.name, 'attached_node': node.attached_node,
+                'column_name': node.column_name, 'test_metadata': node.test_metadata, 'rule': compiled_rule(node, built),
                 'config': {'where': node.config.where, 'severity': node.config.severity}
             }}) %}
         {% endif %}
     {% endfor %}
     {{ return(nodes) }}
+{%- endmacro %}
+
+{#- What the service asks DuckDB of a rule that Python does not know: {predicate, message, words}. None of a data test
+    that is no rule of a row by itself, or of a table that is not built. -#}
+{% macro compiled_rule(test, built) -%}
+    {% set model = graph.nodes.get(test.attached_node) %}
+    {% if not model or not in_core(model) or 'core.' ~ model.name not in built %}{{ return(none) }}{% endif %}
+    {% for rule in rules_of(model) if rule.id == test.unique_id and rule.kind not in kinds_by_other_rows() %}
+        {% if rule.predicate is defined %}
+            {{ return({'predicate': rule.predicate, 'message': rule.message, 'words': rule.words}) }}
+        {% endif %}
+        {{ return({'predicate': 'not (' ~ judged_by_kind(rule).violated ~ ')', 'message': none, 'words': none}) }}
+    {% endfor %}
+    {{ return(none) }}
 {%- endmacro %}
 
 {#- Who answers for the models of a group, by its name. -#}

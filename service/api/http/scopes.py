@@ -107,7 +107,10 @@ def _scopes() -> Mapping[str, CallScope]:
             "list_backups_of_table",
         ),
         _related: ("list_references",),
-        _of_query: ("list_loads", "list_rejections", "group_rejections", "summarize_rejections"),
+        _of_query: (
+            *("list_loads", "list_rejections", "group_rejections", "summarize_rejections"),
+            "list_warnings",
+        ),
         _of_rejection: ("show_rejection",),
         _of_backup: ("show_backup", "read_backup_file"),
         _of_report: ("show_report",),

@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 from service.api.http.describing import ProblemDocument
 from service.judge.admission import Verdict
 from service.judge.batch import Violation
-from service.warehouse.work import Outcome
+from service.warehouse.work import Outcome, told_of
 
 
 class Sent(Response[bytes]):
@@ -46,6 +46,13 @@ class RejectedRow(msgspec.Struct):
     violations: list[Violation]
 
 
+class WarnedRow(msgspec.Struct):
+    """A row that went in, though it breaks rules of severity `warn`; `row` as of a rejected one."""
+
+    row: int
+    warnings: list[Violation]
+
+
 class TableOutcome(msgspec.Struct):
     """What became of the rows of one table: ``received = accepted + changed + rejected +
     already_present``. Of those that went in it says how many values are defaults, and how many were
@@ -58,6 +65,7 @@ class TableOutcome(msgspec.Struct):
     rejected: int
     already_present: int
     rejections: list[RejectedRow]
+    warnings: list[WarnedRow] | UnsetType = UNSET
     defaulted: int | UnsetType = UNSET
     normalised: int | UnsetType = UNSET
 
@@ -79,6 +87,7 @@ class InsertAnswer(msgspec.Struct):
     rejected: int
     already_present: int
     rejections: list[RejectedRow]
+    warnings: list[WarnedRow] | UnsetType = UNSET
     defaulted: int | UnsetType = UNSET
     normalised: int | UnsetType = UNSET
 
@@ -101,6 +110,7 @@ class InsertProblem(ProblemDocument):
     rejected: int | UnsetType = UNSET
     already_present: int | UnsetType = UNSET
     rejections: list[RejectedRow] | UnsetType = UNSET
+    warnings: list[WarnedRow] | UnsetType = UNSET
     tables: dict[str, TableOutcome] | UnsetType = UNSET
 
 
@@ -111,10 +121,12 @@ def outcome_of_table(outcome: Outcome, verdict: Verdict) -> TableOutcome:
         RejectedRow(position, outcome.rejection_ids.get((name, position)), violations)
         for position, violations in sorted(verdict.rejected.items())
     ]
+    warnings = [] if outcome.refused else [WarnedRow(*each) for each in told_of(verdict)]
     defaulted, normalised = outcome.adjusted(verdict)
     return TableOutcome(
         received=verdict.batch.received,
         rejections=rejections,
+        warnings=warnings or UNSET,
         defaulted=defaulted or UNSET,
         normalised=normalised or UNSET,
         **outcome.counts(verdict),

@@ -23,6 +23,7 @@ from service.api.v1.reports import ReportController
 from service.api.v1.restores import RestoreController
 from service.api.v1.row_changes import RowChangeController
 from service.api.v1.row_history import RowHistoryController
+from service.api.v1.row_warnings import WarningController
 from service.api.v1.rows import ReadController
 from service.api.v1.tables import TableController
 from service.api.v1.tasks import TaskController
@@ -44,6 +45,7 @@ CONTROLLERS = [
     LoadController,
     RejectionController,
     ReplayController,
+    WarningController,
     AuditController,
     LakeController,
     ChangeController,

@@ -30,6 +30,7 @@ ENCODINGS = ("identity", "gzip", "x-gzip", "zstd")  # a file is decompressed whe
 
 
 Text: TypeAlias = str | None
+MAX_SKIPPED = 2**31 - 1  # lines; no file has more above its header
 
 
 class LoadAsked(msgspec.Struct):
@@ -94,7 +95,8 @@ class FileController(Controller):
             Text, QueryParameter(description="What lines begin with that are passed over.")
         ] = None,
         skip: Annotated[
-            int | None, QueryParameter(ge=0, description="How many lines stand above the header.")
+            int | None,
+            QueryParameter(ge=0, le=MAX_SKIPPED, description="How many lines stand above it."),
         ] = None,
         header: Annotated[
             bool | None, QueryParameter(description="Whether the first line names the columns.")

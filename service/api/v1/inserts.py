@@ -158,13 +158,14 @@ def _of_outcome(outcome: Outcome, preferred: RowPreferences, table: str | None) 
         )
     kept_out = sum(each.rejected for each in tables.values())
     detail = f"none of {counted(kept_out, 'row')} went in"
-    said = {
-        name: value
-        for name, value in msgspec.structs.asdict(answer).items()
-        if value is not msgspec.UNSET
-    }
-    document = problem(422, "rows-rejected", "Rows rejected", detail, **said)
+    document = problem(422, "rows-rejected", "Rows rejected", detail, **_members(answer))
     return Sent(document, status_code=422, headers=headers, media_type=CONTENT_TYPE)
+
+
+def _members(answer: Any) -> dict[str, Any]:
+    """The members of an answer that are there."""
+    said = msgspec.structs.asdict(answer)
+    return {name: value for name, value in said.items() if value is not msgspec.UNSET}
 
 
 def _of_refusal(refused: RefusedRequest, table: str | None) -> Response[bytes]:

@@ -1,10 +1,10 @@
 """What was ever brought in, and what became of it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import PurePath
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, TypeAlias, cast
 
 import msgspec
 from litestar import Controller, Request, Response, delete, get
@@ -19,15 +19,19 @@ from service.api.http.parameters import only_known
 from service.api.http.scopes import of_its_tables
 from service.api.http.times import Timestamp, in_utc, naive
 from service.doors.file_load import FileLoad, LineRejected, Progress, RowRead, TrialResult
+from service.engines.engine import Connection
 from service.errors import Conflict
 from service.formats.csv.dialect import Dialect
 from service.gate import Gate
-from service.ops import queries, records
+from service.ops import queries, records, stored_warnings
 from service.runtime.resolutions import OnConflict
 
 Kind = Literal["history", "file", "batch", "replay", "restore", "change", "erasure"]
 Status = Literal["running", "done", "refused", "failed"]
 LINES = ("lines", "header_lines", "blank_lines", "skipped_lines", "record_lines")
+
+
+NONE_WARNED: Mapping[tuple[str, str], int] = {}
 
 
 class Counts(msgspec.Struct):
@@ -65,6 +69,7 @@ class Load(msgspec.Struct):
     accepted: int
     rejected: int
     already_present: int
+    warned: int  # of the accepted rows: those that break rules of severity `warn`
     started_at: Timestamp
     finished_at: Timestamp | None
     actor: str | None
@@ -137,11 +142,12 @@ class LoadController(Controller):
                 since=naive(since),
                 until=naive(until),
             )
+            warned = _warned(connection, found.entries)
         following = None
         if found.more:
             last = found.entries[-1]
             following = cursor(min(entry.number for entry in last), last[0].load_id)
-        shown = [page_of(of_its_tables(request, entries)) for entries in found.entries]
+        shown = [page_of(of_its_tables(request, entries), warned) for entries in found.entries]
         page = LoadList(shown, following)
         return answer_with_entries(request, Load, shown, page, link(request, following))
 
@@ -152,7 +158,7 @@ class LoadController(Controller):
         if long is not None and long.file.is_trial:
             return page_of_trial(long)
         with gate.database.reading() as connection:
-            return with_progress(gate, page_of(queries.load(connection, load_id)))
+            return with_progress(gate, of_id(connection, load_id))
 
     @delete(
         "/{load_id:str}",
@@ -203,6 +209,7 @@ def page_of_trial(load: FileLoad) -> Load:
         accepted=found.accepted,
         rejected=found.rejected,
         already_present=found.already_present,
+        warned=found.warned,
         started_at=in_utc(load.file.asked_at),
         finished_at=in_utc(load.finished_at) if load.finished_at else None,
         actor=load.file.actor,
@@ -218,7 +225,20 @@ def page_of_trial(load: FileLoad) -> Load:
     )
 
 
-def page_of(entries: Sequence[records.LoadRecord]) -> Load:
+def of_id(connection: Connection, load_id: str) -> Load:
+    """The page of one load; raises NotFound."""
+    entries = queries.load(connection, load_id)
+    return page_of(entries, _warned(connection, [entries]))
+
+
+Warned: TypeAlias = Mapping[tuple[str, str], int]  # rows with warnings, by load and table
+
+
+def _warned(connection: Connection, loads: Sequence[Sequence[records.LoadRecord]]) -> Warned:
+    return stored_warnings.counts(connection, [entries[0].load_id for entries in loads])
+
+
+def page_of(entries: Sequence[records.LoadRecord], warned: Warned = NONE_WARNED) -> Load:
     """A load, from its entries: one for each of its tables."""
     first, several = entries[0], len(entries) > 1
     return Load(
@@ -227,6 +247,7 @@ def page_of(entries: Sequence[records.LoadRecord]) -> Load:
         table=None if several else first.table_name or None,
         source=_source(first),
         status=cast(Status, first.status),
+        warned=sum(warned.get((each.load_id, each.table_name), 0) for each in entries),
         started_at=in_utc(first.started_at),
         finished_at=_finished(entries),
         actor=first.actor,

@@ -6,9 +6,11 @@ from typing import Annotated, TypeAlias
 from litestar.params import QueryParameter
 
 from service.api.http.times import naive
+from service.errors import BadRequest
 from service.gate import Gate
 from service.ops.rejection_filters import RejectionFilter
 
+MAX_RULES = 100  # of a query: no dictionary has so many kinds
 Column: TypeAlias = Annotated[
     str | None, QueryParameter(description="A column that broke the rule; empty: the whole row.")
 ]
@@ -55,14 +57,22 @@ def filter_of(
 
     Raises:
         UnknownTable: there is no such table.
+        BadRequest: there are more than MAX_RULES rules.
     """
     return RejectionFilter(
         table=None if table is None else gate.table(table).name,
         column=column,
-        rules=tuple(rule.split(",")) if rule is not None else (),
+        rules=_rules(rule),
         load_id=load_id,
         status=status,
         text=text,
         since=naive(since),
         until=naive(until),
     )
+
+
+def _rules(said: str | None) -> tuple[str, ...]:
+    rules = tuple(dict.fromkeys(said.split(","))) if said is not None else ()
+    if len(rules) > MAX_RULES:
+        raise BadRequest(f"rule takes {MAX_RULES} rules at most", parameter="rule")
+    return rules

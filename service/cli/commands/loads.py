@@ -51,6 +51,10 @@ def show(run: Run, load_id: str) -> None:
         output.line(found["detail"])
     if found["rejected"]:
         output.note(f"HINT: `gatehouse rejections --load {load_id}` says why rows were kept out")
+    if found["warned"]:
+        output.note(
+            f"HINT: `gatehouse warnings --load {load_id}` lists {found['warned']:,} of them"
+        )
 
 
 @loads.command()

@@ -63,6 +63,7 @@ def _prepare(run: Run) -> None:
             output.note(f"no warehouse at {run.settings.warehouse} yet; building it")
             build_and_tell(run)
         make_ready(run.settings)
+        _check_tables_of_hooks(run)
     except Unreachable as error:
         if run.settings.standby and (isinstance(error, Locked) or is_taken(run.settings)):
             raise AlreadyRunning(None) from error
@@ -78,6 +79,19 @@ def _check_hooks(run: Run) -> None:
             secrets_of(hook)
     except WrongHooks as error:
         raise WrongSettings(str(error), "docs/hooks.md explains the file") from error
+
+
+def _check_tables_of_hooks(run: Run) -> None:
+    """Raises WrongSettings where a hook would wait in vain for loads of a table."""
+    from service.cli.inside import table_names
+    from service.notices.hooks_file import hooks_of
+
+    wanted = {table: hook.name for hook in hooks_of(run.settings) for table in hook.tables or ()}
+    missing = sorted(wanted.keys() - set(table_names(run.settings))) if wanted else ()
+    for table in missing:
+        raise WrongSettings(
+            f"the hook {wanted[table]}: there is no table {table}", "`gatehouse tables` lists them"
+        )
 
 
 def _serve(run: Run) -> None:

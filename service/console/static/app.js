@@ -22,7 +22,7 @@ document.addEventListener("click", async (event) => {
 });
 
 // On a phone the pages stand in a row that is wider than it: this one is seen there.
-document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+document.querySelector(".top nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
 // A form is sent once, however often its button is clicked; back in the history it can be again.
 document.addEventListener("submit", (event) => {

@@ -93,6 +93,8 @@ class Sample:
             block += b"\n"
         at, number = 0, 1
         for _ in range(self._skip):
+            if at >= len(block):
+                return
             at, number = block.find(b"\n", at) + 1 or len(block), number + 1
         while at < len(block):
             if above := self._blank(block, at).end() - at:  # type: ignore[union-attr]

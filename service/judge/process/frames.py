@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from service.dictionary import Table
 from service.formats.bodies.body_rows import LazyRows
-from service.judge.batch import Batch
+from service.judge.batch import Batch, Violation
 from service.judge.columns import KeysOf, sets_of
 from service.judge.judge import Judge
 
@@ -44,18 +44,22 @@ def verdict_of(batch: Batch) -> tuple[Any, memoryview]:
     rows = batch.fitting.combine_chunks().to_batches()
     data = memoryview(rows[0].serialize()) if rows else memoryview(b"")
     sets = sets_of(batch.table, rows[0]) if rows else {}
-    return (batch.received, batch.positions, batch.broken, sets, batch.adjusted), data
+    told = (batch.adjusted, batch.warnings)
+    return (batch.received, batch.positions, batch.broken, sets, *told), data
 
 
 def batch_of(verdict: Any, data: bytes, judge: Judge, body: LazyRows) -> Batch:
     """The batch again, as `judge` would have made it of the rows of `body`."""
     received: int
     positions: Sequence[int]
-    received, positions, broken, sets, adjusted = verdict
+    warnings: dict[int, list[Violation]]
+    received, positions, broken, sets, adjusted, warnings = verdict
     if data:
         rows = pa.ipc.read_record_batch(pa.py_buffer(data), judge.table.arrow_schema)
     else:
         rows = pa.RecordBatch.from_pylist([], judge.table.arrow_schema)
     fitting = pa.Table.from_batches([rows])
     keys = KeysOf(judge.table, rows)
-    return Batch(judge.table, received, fitting, positions, keys, broken, body, sets, adjusted)
+    batch = Batch(judge.table, received, fitting, positions, keys, broken, body, sets, adjusted)
+    batch.warnings = warnings
+    return batch

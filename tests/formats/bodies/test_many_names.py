@@ -154,6 +154,14 @@ def test_marks_without_end_take_no_time(door):
     assert time.thread_time() - began < 2  # where each was taken off by itself, 20 s and more
 
 
+@pytest.mark.timeout(60)
+def test_more_lines_are_not_skipped_than_there_are(tmp_path):
+    file = tmp_path / "file.csv"
+    file.write_text("id,department\n1,x\n")
+    with pytest.raises(UnreadableFile):
+        detect_dialect(file, EXPECTED, DialectOptions(skip=10**18), 1 << 30)
+
+
 def test_a_name_that_may_be_two_is_cut_only_where_it_can_be():
     names = Names(EXPECTED)
     assert names.parted("iddepartment") == ("id", "department")

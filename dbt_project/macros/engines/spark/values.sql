@@ -27,7 +27,25 @@
 
 {#- Java's; (?d): a point stands for all but a line feed, as RE2 has it. -#}
 {% macro spark__full_match(text, form) -%}
+    {#- A quote cannot stand in it; (?i) is of ASCII alone there, without u. -#}
+    {%- set form = form | replace("'", '\\x27') | replace('(?i)', '(?iu)') -%}
     {{ return('(' ~ text ~ " rlike r'(?d)\\A(?:" ~ form ~ ")\\z')") }}
+{%- endmacro %}
+
+{#- A predicate that fails on a row ends the build. -#}
+{% macro spark__fails(predicate) -%}
+    {{ return('(not coalesce((\n' ~ predicate ~ '\n), true))') }}
+{%- endmacro %}
+
+{% macro spark__applies(condition) -%}
+    {{ return('coalesce((\n' ~ condition ~ '\n), false)') }}
+{%- endmacro %}
+
+{#- DuckDB's build refuses what is no predicate over one row. Here those columns are meant whose names stand in it. -#}
+{% macro spark__look_at_predicate(predicate, columns) -%}
+    {% set seen = [] %}
+    {% for name in columns if modules.re.search('\\b' ~ name ~ '\\b', predicate) %}{% do seen.append(name) %}{% endfor %}
+    {{ return({'columns': seen, 'problem': none}) }}
 {%- endmacro %}
 
 {% macro spark__has_nul(text) -%}
