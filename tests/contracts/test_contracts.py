@@ -72,8 +72,11 @@ def fits_gate(of: Table, row: str) -> bool:
     return not Judge(of).judge(rows_of(f"[{row}]".encode(), "application/json")).broken
 
 
+IN_SQL = {"matches", "min_length", "expression_is_true", "not_in_future"}  # as builds compile them
+
+
 def test_every_kind_and_type_is_among_the_examples():
-    assert {rule.kind for each in EVERY.columns for rule in each.rules} == KINDS.keys()
+    assert {rule.kind for each in EVERY.columns for rule in each.rules} == KINDS.keys() - IN_SQL
     assert {each.type.name for each in EVERY.columns} <= TYPES.keys()
     assert {*TYPES, "decimal"} == LOGICAL.keys()
     assert DIMENSIONS.keys() == KINDS.keys()
@@ -142,6 +145,11 @@ def cases() -> Iterator[tuple[Table, str]]:
         value = json.dumps(text) if is_text else text
         if not is_text and not (is_json(value) and abs(float(value)) < float("inf")):
             continue
+        if not all(
+            kind not in IN_SQL and KINDS[kind].is_quick(type_name, args)
+            for kind, args in rules.items()
+        ):
+            continue  # it is judged in SQL, by what a build compiles
         if "relationships" in rules or text.endswith("\n"):  # in Python $ is before it, too
             continue
         yield table("things", key(), column("x", type_name, **rules)), f'{{"id": 1, "x": {value}}}'
