@@ -24,6 +24,7 @@ ROOMS = (
     "ops",
     "judge",
     "contracts",
+    "sketches",
     "outbox",
     "dbt",
     "warehouse",

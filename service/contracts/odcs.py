@@ -39,6 +39,10 @@ DIMENSIONS = {
     "in_range": "conformity",
     "max_length": "conformity",
     "utc_datetime": "conformity",
+    "expression_is_true": "consistency",
+    "not_in_future": "conformity",
+    "min_length": "conformity",
+    "matches": "conformity",
 }
 _is_reference = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\.[A-Za-z_][A-Za-z0-9_-]*", re.ASCII).fullmatch
 

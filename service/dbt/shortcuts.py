@@ -17,7 +17,6 @@ from dbt_common.events.base_types import BaseEvent, EventLevel
 from dbt_common.events.event_manager import EventManager
 from dbt_common.events.event_manager_client import ctx_set_event_manager
 from dbt_common.utils.jinja import get_dbt_macro_name
-from jinja2.environment import TemplateModule
 
 MADE_FOR = "1.11."  # versions of dbt-core
 TEMPLATES = 2000  # a project of ours has some 700 macros and 100 tests
@@ -72,11 +71,7 @@ class _Macro(MacroGenerator):
     def get_macro(self) -> Callable[..., Any]:
         """The macro as Jinja calls it."""
         if self._function is None:
-            template, vars_ = self.get_template(), self.context or {}
-            for name, value in template.globals.items():
-                vars_.setdefault(name, value)  # to look into one dictionary is enough
-            environment, parts = template.environment, (template.name, template.blocks)
-            module = TemplateModule(template, environment.context_class(environment, vars_, *parts))
+            module = self.get_template().make_module(vars=self.context)
             self._function = module.__dict__[get_dbt_macro_name(self.get_name())]
         return self._function
 

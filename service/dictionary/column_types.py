@@ -3,6 +3,7 @@
 The SQL side is macros/dictionary/types.sql.
 """
 
+import copyreg
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -12,14 +13,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from service.dictionary.exact_fields import decimals_of, documents_of_json
 from service.dictionary.exact_values import (
     DecimalReader,
-    ReadExactly,
     document_from_text,
     read_document,
     whole_in_json,
 )
-from service.dictionary.timestamps import Mask, read_seconds
+from service.dictionary.timestamps import read_seconds
 from service.dictionary.type_names import TIMESTAMPTZ, UnknownType, read_type_name
 from service.dictionary.typed_values import NUMBERS, ColumnType, Decoded
 from service.dictionary.written_values import (
@@ -32,7 +33,6 @@ from service.dictionary.written_values import (
     UTC_TIMESTAMP,
     UUID_FORM,
     JsonText,
-    Unreadable,
     Written,
     boolean_from_text,
     number_from_text,
@@ -130,6 +130,7 @@ def _decimal(precision: int, scale: int) -> ColumnType:
     behind = f"(\\.[0-9]{{1,{scale}}}0*)?" if scale else r"(\.0+)?"
     digits = f"at most {precision} digits, {scale} of them behind the point"
     limit = f"1{'0' * (precision - scale)}"
+    before = f"0*[0-9]{{1,{precision - scale}}}" if precision > scale else "0+"
     said: dict[str, Any] = {"type": ["string", "number"], "format": "decimal"}
     # Binary numbers are as exact as 15 digits are; JSON Schema's own arithmetic is theirs.
     bounds = {"exclusiveMinimum": -int(limit), "exclusiveMaximum": int(limit)}
@@ -137,56 +138,14 @@ def _decimal(precision: int, scale: int) -> ColumnType:
         f"decimal({precision},{scale})",
         f"a decimal number of {digits}",
         msgspec.Raw,
-        {"extra_json_schema": {**said, **bounds, "pattern": f"^-?[0-9]+{behind}$"}},
+        {"extra_json_schema": {**said, **bounds, "pattern": f"^-?{before}{behind}$"}},
         kept,
         {"type": "bytes", "logicalType": "decimal", "precision": precision, "scale": scale},
         reader.read,
         reader.from_text,
         _cast(kept),
-        exactly=lambda values: _decimals(values, reader.from_text, kept),
+        exactly=lambda values: decimals_of(values, reader.from_text, kept),
     )
-
-
-def _decimals(values: Sequence[Any], read: ReadExactly, kept: pa.DataType) -> Decoded:
-    """Numbers in JSON, or texts that were read; those in doubt have to be read one by one."""
-    texts = [_in_json(value) for value in values]
-    whole, behind = kept.precision - kept.scale, kept.scale
-    form = f"^-?[0-9]{{1,{whole or 1}}}" + (f"(\\.[0-9]{{1,{behind}}})?$" if behind else "$")
-    array = pa.array([text and text.strip('"') for text in texts], pa.string())
-    fits = pc.match_substring_regex(array, form)
-    doubted = pc.fill_null(pc.invert(fits), False).to_numpy(False)
-    if doubted.any():
-        array = pc.if_else(pa.array(doubted), pa.scalar(None, pa.string()), array)
-    try:
-        return pc.cast(array, kept), doubted
-    except pa.ArrowInvalid:  # 9.9 of decimal(1,1)
-        return _read_each(array.to_pylist(), doubted, read, _cast(kept))
-
-
-def _documents(values: Sequence[Any]) -> Decoded:
-    texts = [_in_json(value) for value in values]
-    doubted = np.array([text == "null" for text in texts], np.bool_)
-    return _read_each(texts, doubted, document_from_text, _plain(pa.string()))
-
-
-def _read_each(
-    texts: Sequence[str | None],
-    doubted: Mask,
-    read: ReadExactly,
-    array: Callable[[Sequence[Any]], pa.Array],
-) -> Decoded:
-    found: list[str | None] = [None] * len(texts)
-    for place, text in enumerate(texts):
-        try:
-            found[place] = None if text is None else read(text)
-        except Unreadable:
-            doubted[place] = True
-    return array(found), doubted
-
-
-def _in_json(value: Any) -> str | None:
-    """A field as it was written; one that was read already is a text."""
-    return bytes(value).decode() if isinstance(value, msgspec.Raw) else value
 
 
 def _times(values: Sequence[str | None]) -> pa.Array:
@@ -315,7 +274,7 @@ TYPES: Mapping[str, ColumnType] = {
             read_document,
             document_from_text,
             _plain(pa.string()),
-            exactly=_documents,
+            exactly=documents_of_json,
         ),
     )
 }
@@ -330,3 +289,10 @@ def type_of(data_type: str) -> ColumnType:
     """
     said = read_type_name(data_type)
     return _decimal(*said.parameters) if said.kind == "decimal" else TYPES[said.kind]
+
+
+def _pickled(kind: ColumnType) -> Any:
+    return type_of, (kind.name,)  # another process has the same
+
+
+copyreg.pickle(ColumnType, _pickled)

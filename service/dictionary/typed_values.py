@@ -40,11 +40,6 @@ class ColumnType:
     # Of a type that is read from what was written: the same of fields that are msgspec.Raw, JSON.
     exactly: Callable[[Sequence[Any]], Decoded] | None = None
 
-    def __reduce__(self) -> Any:
-        from service.dictionary.column_types import type_of
-
-        return type_of, (self.name,)  # another process has the same
-
     @property
     def kind(self) -> str:
         """The name without parameters: "decimal"."""

@@ -24,7 +24,8 @@ from service.ops import records
 from service.runtime.clock import utc_now
 from service.runtime.metrics import Metrics
 from service.runtime.resolutions import OF_REQUESTS, OnConflict
-from service.warehouse.work import Idempotency, Insert, Outcome, StoredAnswer, told_of
+from service.warehouse.warned_rows import told_of
+from service.warehouse.work import Idempotency, Insert, Outcome, StoredAnswer
 from service.warehouse.writer import Writer
 
 T = TypeVar("T")

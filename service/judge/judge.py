@@ -64,7 +64,7 @@ class Judge:
             positions, there = list(compress(positions, structs)), list(filter(None, structs))
         values = self._reader.values(there)
         columns = self._reader.columns(values)
-        for i in self._reader.large(values):
+        for i in self._reader.large(values) if self._bigints else ():
             columns.doubted[i] |= self._is_rounded(rows, positions[i])
         if rows.drops_repeated and rows.colons(positions) != self._reader.colons(values):
             columns.doubted |= [bool(rows.repeated(i)) for i in positions]
@@ -110,7 +110,7 @@ class Judge:
         values = self._reader.values([struct for _, structs in requests for struct in structs])
         columns = self._reader.columns(values)
         sent = sum(rows.colons(range(len(structs))) for rows, structs in requests)
-        if large := self._reader.large(values):
+        if self._bigints and (large := self._reader.large(values)):
             places = [(rows, i) for rows, structs in requests for i in range(len(structs))]
             if any(self._is_rounded(*places[i]) for i in large):
                 return None

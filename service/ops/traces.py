@@ -24,7 +24,7 @@ def forget_traces(
 ) -> dict[str, int]:
     """Takes out what there is of the row of that primary key, whose content was `row`.
 
-    Returns how many changes, rejections, answers and lines it was found in.
+    Returns how many changes, rejections, warnings, answers and lines it was found in.
     """
     rejected = _rejections(connection, table, key)
     loads = _loads(connection, table, key)
@@ -36,6 +36,12 @@ def forget_traces(
             [table.name, str(key)],
         ),
         "rejections": len(rejected),
+        "warnings": _count(
+            connection,
+            "update ops.warnings set row_key = ?, warnings = '[]'"
+            " where table_name = ? and row_key = ?",
+            [ERASED, table.name, str(key)],
+        ),
         "lines": _lines(connection, table, key),
     }
     _blank(connection, rejected)

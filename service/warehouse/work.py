@@ -13,7 +13,7 @@ from service.dictionary import Table
 from service.engines.engine import Connection
 from service.errors import KeyReused
 from service.judge.admission import Verdict
-from service.judge.batch import Batch, Violation
+from service.judge.batch import Batch
 from service.judge.columns import KeysOf
 from service.judge.kept_out import payload_to_keep
 from service.judge.key_index import KeyIndex
@@ -30,6 +30,7 @@ from service.ops.stored_counts import (
 from service.runtime.clock import utc_now
 from service.runtime.resolutions import OF_REQUESTS, OnConflict
 from service.warehouse.replays import Retries, entries, in_json
+from service.warehouse.warned_rows import warnings_of
 
 
 @dataclass(frozen=True)
@@ -281,30 +282,6 @@ class Group:
             )
             for each in tried
         ]
-
-
-def warnings_of(verdict: Verdict, load: records.LoadRecord) -> Iterable[records.WarningRecord]:
-    """What is told of the rows of `verdict` that go in by `load`."""
-    batch = verdict.batch
-    keys = dict(zip(batch.positions, batch.keys[batch.table.primary_key], strict=True))
-    for position, warnings in told_of(verdict):
-        yield records.WarningRecord(
-            load_id=load.load_id,
-            table_name=load.table_name,
-            source=load.source,
-            position=position,
-            row_key=str(keys[position]),
-            warnings=in_json(warnings),
-            warned_at=load.finished_at or utc_now(),
-        )
-
-
-def told_of(verdict: Verdict) -> Iterable[tuple[int, list[Violation]]]:
-    """The position and the warnings of each row that goes in and has some."""
-    kept_out = {*verdict.rejected, *verdict.present}
-    for position, warnings in sorted(verdict.batch.warnings.items()):
-        if position not in kept_out:
-            yield position, warnings
 
 
 def first_ids(replay: Retries, verdict: Verdict) -> dict[tuple[str, int], str]:

@@ -250,3 +250,22 @@ def test_files_do_as_they_are_told(door: Door) -> None:
     assert kept == [(2,)]
     # The keys that the writer holds are those that are there now.
     assert found(door.rows(department(new))) == {0: UNIQUE}
+
+
+@pytest.mark.parametrize("resolution", [IGNORE, MERGE])
+def test_a_feed_that_sends_the_last_two_hours_again_each_hour_for_a_week(
+    door: Door, resolution: str
+) -> None:
+    """Nothing is rejected, each row is there once, and the books add up."""
+    hours = [[department(number) for number in door.fresh(3)] for _ in range(7 * 24)]
+    sums = [0, 0, 0, 0]
+    for now in range(len(hours)):
+        sent = [row for hour in hours[max(0, now - 2) : now + 1] for row in hour]
+        answer = door.rows(sent, headers=preferring(f"resolution={resolution}"))
+        assert answer.status_code == 201
+        sums = [one + more for one, more in zip(sums, told(answer), strict=True)]
+    rows = [row["id"] for hour in hours for row in hour]
+    assert sums == [len(rows), 0, 0, 2 * len(rows) - 3 * 3]
+    assert door.kept(rows) == sorted(rows)
+    audit = door.client.get("/v1/audit").json()
+    assert audit["ok"], [check for check in audit["checks"] if not check["ok"]]

@@ -31,7 +31,7 @@ from service.judge.batch import Violation
 from service.judge.findings import Findings
 from service.judge.judge import Judge
 from service.judge.key_index import KeyIndex
-from service.warehouse.work import told_of
+from service.warehouse.warned_rows import told_of
 from tests.support.dealer import Dealer, Line, as_csv
 from tests.support.projects import Project
 

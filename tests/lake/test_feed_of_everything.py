@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import duckdb
@@ -157,6 +158,20 @@ def test_many_replays_and_dismissals_are_in_it(fed: Fed) -> None:
     assert fed.client.post("/v1/rejections/dismiss", json={"reason": "none"}).is_success
     changes = {each["rejection_id"] for _, each in fed.news("_rejections")}
     assert changes == {each["rejection_id"] for each in left}
+
+
+def test_rows_that_are_put_changed_and_removed_in_any_order_are_in_it(fed: Fed) -> None:
+    random = Random("any order")
+    for _ in range(40):
+        number, name = 910_000 + random.randint(0, 4), f"Name {random.random()}"
+        kind = random.choice(("PUT", "PATCH", "DELETE"))
+        body = {"PUT": row(number, name=name), "PATCH": {"name": name}}.get(kind)
+        href = f"/v1/tables/hired_employees/rows/{number}"
+        answer = fed.client.request(kind, href, json=body)
+        assert answer.status_code in (200, 201, 404), answer.text
+    assert {kind for kind, _ in fed.news("hired_employees")} == {"insert", "update", "delete"}
+    found = fed.client.post("/v1/lake/verify").json()
+    assert found["ok"], found["problems"]
 
 
 def test_a_restore_is_the_difference(fed: Fed) -> None:

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -25,15 +26,18 @@ QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # Java for what runs for a m
 class SparkProcess:
     """One process with a Spark in it."""
 
-    def __init__(self, log: Any) -> None:
+    def __init__(self, log: Path) -> None:
+        """What it says goes into `log`."""
+        self.log = log
         environ = {k: v for k, v in os.environ.items() if not k.startswith(("GATEHOUSE", "DBT"))}
+        self._open_log = log.open("w")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.spark_process"],
             cwd=CHECKOUT,
             env=environ | {"SPARK_CONF_DIR": str(CONF), "JAVA_TOOL_OPTIONS": QUICK},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=log,
+            stderr=self._open_log,
             text=True,
         )
 
@@ -48,6 +52,7 @@ class SparkProcess:
     def close(self) -> None:
         """Ends it."""
         self._process.communicate()
+        self._open_log.close()
 
     def _ask(self, asked: object) -> Any:
         assert self._process.stdin
@@ -65,10 +70,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkProcess]:
     if why and "SPARK_REQUIRED" not in os.environ:
         pytest.skip(why)
     assert why is None, why
-    with (tmp_path_factory.mktemp("spark") / "log.txt").open("w") as log:
-        process = SparkProcess(log)
-        yield process
-        process.close()
+    process = SparkProcess(tmp_path_factory.mktemp("spark") / "log.txt")
+    yield process
+    process.close()
 
 
 def lacking() -> str | None:

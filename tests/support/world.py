@@ -14,7 +14,7 @@ import pyarrow as pa
 from service.backups.catalogue import Entry
 from service.backups.restoring import RestoreResult
 from service.dictionary import Column, Dictionary, Rule, Table
-from service.dictionary.column_types import TYPES
+from service.dictionary.column_types import type_of
 from service.engines.sql import quoted
 from tests.support import CHECKOUT
 
@@ -27,7 +27,7 @@ MACROS = CHECKOUT / "dbt_project" / "macros"
 def column(name: str, type_name: str, **rules: dict[str, Any]) -> Column:
     """A column with the rules named; their arguments follow the names."""
     kinds = tuple(Rule(kind, name, args) for kind, args in rules.items())
-    return Column(name, TYPES[type_name], f"The {name} of the row.", kinds)
+    return Column(name, type_of(type_name), f"The {name} of the row.", kinds)
 
 
 def key(name: str = "id", type_name: str = "integer") -> Column:

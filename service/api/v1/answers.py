@@ -10,7 +10,8 @@ from msgspec import UNSET, UnsetType
 from service.api.http.describing import ProblemDocument
 from service.judge.admission import Verdict
 from service.judge.batch import Violation
-from service.warehouse.work import Outcome, told_of
+from service.warehouse.warned_rows import told_of
+from service.warehouse.work import Outcome
 
 
 class Sent(Response[bytes]):

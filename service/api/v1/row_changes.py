@@ -3,28 +3,33 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Annotated, Any, TypeVar
-from urllib.parse import quote
+from typing import Any, TypeVar
 
-import msgspec
 from litestar import Controller, Request, Response, delete, patch, put
 from litestar.params import FromPath, FromQuery
 
 from service.api.http.app_state import gate_of
 from service.api.http.authentication import actor_of
 from service.api.http.bodies import read_body
-from service.api.http.describing import Link, Schema, described
-from service.api.http.etags import tag_of_row
+from service.api.http.describing import Schema, described
 from service.api.http.idempotency import MEANING, again, asked_by, kept
 from service.api.http.middleware import header
 from service.api.http.negotiation import JSON, number_preferred
 from service.api.http.parameters import only_known
 from service.api.http.preconditions import PRECONDITIONS, preconditions
-from service.api.http.problems import CONTENT_TYPE, problem
-from service.api.v1.answers import InsertProblem, RejectedRow, encoded
+from service.api.http.problems import CONTENT_TYPE
+from service.api.v1.answers import InsertProblem
+from service.api.v1.change_answers import (
+    RemovedRows,
+    RowChangeAnswer,
+    answered,
+    changed,
+    is_as_sent,
+    refused,
+)
 from service.dictionary import Table
 from service.dictionary.written_values import Unreadable
-from service.doors.row_changes import Asking, counts_of
+from service.doors.row_changes import Asking
 from service.errors import BadRequest, MalformedBody, UnsupportedFormat
 from service.formats.bodies.body_rows import media_type
 from service.formats.bodies.merge_patches import MergePatch
@@ -38,42 +43,12 @@ from service.warehouse.work import StoredAnswer
 T = TypeVar("T")
 MERGE_PATCH = "application/merge-patch+json"
 DRY_RUN = "dry_run"
-Key = Annotated[Any, msgspec.Meta(description="A primary key, as rows show it.")]
-HISTORY = Link("show_row_history", of_table=True)
 CHANGES: Any = {
     "problems": (404, 409, 412, 413, 507),
     "once": True,
     "conditional": True,
     "role": "operator",
 }
-
-
-class RowChangeAnswer(msgspec.Struct):
-    """What became of a row: ``received`` is 1, the sum of the counts behind it.
-
-    `row` is the row as it is now, or would be; null where it is gone. `load_id` is null after a dry
-    run.
-    """
-
-    load_id: str | None
-    table: str
-    received: int
-    accepted: int
-    changed: int
-    removed: int
-    already_present: int
-    rejected: int
-    row: dict[str, Any] | None
-
-
-class RemovedRows(msgspec.Struct):
-    """How many rows were removed, or would be; `first` are primary keys."""
-
-    load_id: str | None
-    table: str
-    received: int
-    removed: int
-    first: list[Key]
 
 
 class RowChangeController(Controller):
@@ -202,7 +177,7 @@ class RowChangeController(Controller):
 
         def response(done: RowsRemoved) -> Response[bytes]:
             removed = RemovedRows(done.load_id, table, done.rows, done.rows, done.first)
-            return _answer(removed, headers=applied)
+            return answered(removed, headers=applied)
 
         asking = _asking(request, b"", response)
         return await _answered(gate.row_changes.remove(query, most, dry_run, asking), response)
@@ -247,26 +222,12 @@ async def _changed(
 
     def response(done: RowChanged) -> Response[bytes]:
         if done.violations:
-            return _refused(done, change.table)
-        return _done(done, change.table, row_id, _is_as_sent(request, body, done.after))
+            return refused(done, change.table)
+        return changed(done, change.table, row_id, is_as_sent(request.method, body, done.after))
 
     asking = _asking(request, body, response)
     changes = gate_of(request.app.state).row_changes
     return await _answered(changes.change(change, asking), response)
-
-
-def _is_as_sent(request: Request[Any, Any, Any], body: bytes, row: str | None) -> bool:
-    """Whether the answer may have the row's tag: after PUT, if it was kept as it was sent (RFC
-    9110, section 9.3.4).
-    """
-    if row is None or request.method != "PUT":
-        return row is not None
-    sent, is_kept = (_there(msgspec.json.decode(each)) for each in (body, row))
-    return sent == is_kept
-
-
-def _there(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if value is not None}
 
 
 def _asking(
@@ -281,39 +242,3 @@ async def _answered(
 ) -> Response[bytes]:
     done = await asyncio.wrap_future(changed)
     return again(done) if isinstance(done, StoredAnswer) else response(done)
-
-
-def _done(done: RowChanged, table: Table, row_id: str, has_tag: bool) -> Response[bytes]:
-    row: Any = None if done.after is None else msgspec.Raw(done.after.encode())
-    answer = RowChangeAnswer(done.load_id, table.name, **counts_of(done), row=row)
-    headers = {"ETag": tag_of_row(done.after, "json")} if has_tag and done.after else {}
-    if done.operation == "insert" and done.load_id is not None:
-        headers["Location"] = f"/v1/tables/{_segment(table.name)}/rows/{_segment(row_id)}"
-        return _answer(answer, 201, headers)
-    return _answer(answer, headers=headers)
-
-
-def _segment(name: str) -> str:
-    return quote(name, safe="")
-
-
-def _refused(done: RowChanged, table: Table) -> Response[bytes]:
-    counts = {"received": 1, "accepted": 0, "rejected": 1}
-    rejections = [RejectedRow(0, None, done.violations)]
-    body = problem(
-        422,
-        "rows-rejected",
-        "Rows rejected",
-        "the row would break rules, and stays as it was",
-        load_id=done.load_id,
-        table=table.name,
-        **counts,
-        rejections=rejections,
-    )
-    return Response(body, status_code=422, media_type=CONTENT_TYPE)
-
-
-def _answer(
-    answer: msgspec.Struct, status: int = 200, headers: dict[str, str] | None = None
-) -> Response[bytes]:
-    return Response(encoded(answer), status_code=status, media_type=JSON, headers=headers or {})

@@ -52,9 +52,9 @@ def erase(
 
 def _show(done: dict[str, Any], left: list[dict[str, Any]]) -> None:
     for each in done["rows"]:
-        found = ", ".join(f"{count:,} {name}" for name, count in each["traces"].items())
+        found = ", ".join(f"{name} {count:,}" for name, count in each["traces"].items())
         row = "the row" if each["row"] else "no row"
-        output.line(f"{each['table']}: {row}, {found}")
+        output.line(f"{each['table']}: {row}; {found}")
     if done["backups"]:
         output.table(done["backups"], ["backup_id", "table", "rewritten_to", "problem"])
     if left:

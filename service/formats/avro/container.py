@@ -129,12 +129,17 @@ def _read_long(source: BinaryIO) -> int:
 
 
 def read_blocks(file: BufferedReader, header: Header) -> Iterator[tuple[int, bytes]]:
-    """The rows and the payload, still compressed, of each block to the end of the file."""
+    """The rows and the payload, still compressed, of each block to the end of the file.
+
+    Blocks of nothing, of which a file may have millions, are left out.
+    """
     while file.peek(1):
         try:
-            yield _read_block(file, header.sync)
+            block = _read_block(file, header.sync)
         except EOFError:
             raise DamagedBackup("it is cut off in the middle of a block") from None
+        if block != (0, b""):
+            yield block
 
 
 def _read_block(file: BinaryIO, sync: bytes) -> tuple[int, bytes]:

@@ -83,3 +83,11 @@ def test_very_many_tiny_rows_are_read_in_bounded_memory(path: Path):
     path.write_bytes(header(SCHEMA, "deflate") + block(rows, payload))
     assert len(payload) < 32 << 10
     assert reads_with(path, 200 << 20) == ""
+
+
+def test_blocks_of_nothing_are_passed_over(path: Path) -> None:
+    some = block(1, b"\x02\x02x")
+    path.write_bytes(header(SCHEMA) + block(0, b"") * 1000 + some + block(0, b"") * 1000)
+    with path.open("rb") as file:
+        found = container.read_blocks(file, container.read_header(file))
+        assert list(found) == [(1, b"\x02\x02x")]
