@@ -52,6 +52,7 @@ LATEST_BOOKS = (
     ("files", "on_conflict"),
     ("rejections", "raw"),
     ("replays", "load_id"),
+    ("loads", "record_lines"),
     ("loads", "normalised"),
     ("loads", "removed"),
     ("changes", "number"),

@@ -22,13 +22,13 @@ WORDS = {400: "Bad request", 404: "Not found", 405: "Method not allowed", 413: "
 
 
 def problem(status: int, slug: str, title: str, detail: str, **members: Any) -> bytes:
-    """A problem document in JSON; `members` are the project's own."""
+    """A problem document in JSON; `members` are the project's own, but for those that are UNSET."""
     document = {
         "type": f"urn:gatehouse:problem:{slug}",
         "title": title,
         "status": status,
         "detail": shortened(detail, LONGEST),
-        **members,
+        **{name: value for name, value in members.items() if value is not msgspec.UNSET},
     }
     return msgspec.json.encode(document, enc_hook=repr)
 

@@ -158,14 +158,9 @@ def _of_outcome(outcome: Outcome, preferred: RowPreferences, table: str | None) 
         )
     kept_out = sum(each.rejected for each in tables.values())
     detail = f"none of {counted(kept_out, 'row')} went in"
-    document = problem(422, "rows-rejected", "Rows rejected", detail, **_members(answer))
+    members = msgspec.structs.asdict(answer)
+    document = problem(422, "rows-rejected", "Rows rejected", detail, **members)
     return Sent(document, status_code=422, headers=headers, media_type=CONTENT_TYPE)
-
-
-def _members(answer: Any) -> dict[str, Any]:
-    """The members of an answer that are there."""
-    said = msgspec.structs.asdict(answer)
-    return {name: value for name, value in said.items() if value is not msgspec.UNSET}
 
 
 def _of_refusal(refused: RefusedRequest, table: str | None) -> Response[bytes]:
