@@ -32,7 +32,11 @@ COLUMNS = f"""
 - name: note
   data_type: varchar
   description: {json.dumps(HOSTILE)}
-  data_tests: [not_blank, max_length: {{arguments: {{length: 12}}}}]
+  data_tests:
+    - not_blank
+    - max_length: {{arguments: {{length: 12}}}}
+    - min_length: {{arguments: {{length: 1}}}}
+    - matches: {{arguments: {{regex: "[a-z <>]*"}}}}
   config: {{meta: {{example: "<img src=x onerror=alert(1)>"}}}}
 - name: shift
   data_type: varchar
@@ -45,7 +49,7 @@ COLUMNS = f"""
 - name: seen_at
   data_type: timestamp
   description: When it was seen.
-  data_tests: [utc_datetime]
+  data_tests: [utc_datetime, not_in_future, expression_is_true: {{arguments: {{expression: "> '1900-01-01'"}}}}]
 """
 MART = """
 groups:
