@@ -54,6 +54,7 @@ LATEST_BOOKS = (
     ("replays", "load_id"),
     ("loads", "normalised"),
     ("loads", "removed"),
+    ("loads", "on_conflict"),
     ("changes", "number"),
     ("erased", "key_hash"),
     ("trail", "number"),
