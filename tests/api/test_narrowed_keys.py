@@ -34,6 +34,7 @@ CALLS: dict[str, tuple[str, str, set[str]]] = {
     "list_rejections": ("/v1/rejections", "&table={table}", {"read"}),
     "group_rejections": ("/v1/rejections/groups", "&table={table}", {"read"}),
     "summarize_rejections": ("/v1/rejections/summary", "&table={table}", {"read"}),
+    "list_warnings": ("/v1/warnings", "&table={table}", {"read"}),
     "show_rejection": ("/v1/rejections/{rejection}", "", {"read"}),
     "show_backup": ("/v1/backups/{backup}", "", {"read"}),
     "read_backup_file": ("/v1/backups/{backup}/file", "", {"read"}),
