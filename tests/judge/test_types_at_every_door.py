@@ -439,6 +439,7 @@ def test_rows_of_any_kind_of_key_are_changed_removed_and_erased(client: httpx.Cl
             assert client.delete(f"/v1/tables/things/rows/{OTHER}").status_code == 200
         erased = client.post(f"{rows}/{key}/erase", json={"reason": "asked"})
         assert erased.status_code == 200, erased.text
+        assert erased.json()["rows"][0]["traces"]["changes"] >= 4, erased.text
         assert client.get(f"{rows}/{key}").status_code == 404
 
 
