@@ -16,6 +16,7 @@ from litestar.plugins.core import MsgspecDIPlugin
 from litestar.routes import HTTPRoute
 
 from service.access.sessions import Sessions
+from service.api.http import slashes
 from service.api.http.access_log import recorded
 from service.api.http.app_state import gate_of
 from service.api.http.authentication import READS, Caller
@@ -47,7 +48,9 @@ class App(Litestar):
         serve = super().__call__
         if scope["type"] != "http":
             await serve(scope, receive, send)
-        elif "//" in scope["path"]:  # Litestar takes it for one slash
+            return
+        slashes.hide(scope)
+        if "//" in scope["path"]:  # Litestar takes it for one slash
             scope["litestar_app"] = self
             await recorded(nowhere, scope, receive, send)
         elif scope["method"] in READS:

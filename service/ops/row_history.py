@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
+import msgspec
 import pyarrow as pa
 
 from service.dictionary import Table
@@ -58,9 +59,23 @@ By: TypeAlias = ChangedBy | ChangedByMany
 
 def row_as_json(table: Table, alias: str) -> str:
     """An expression: the row of `alias`, as SQL names it, as a JSON object in a varchar."""
-    names = ((quoted(column.name), column.type.name) for column in table.columns)
-    members = (f"{name} := {shown_value(f'{alias}.{name}', kind)}" for name, kind in names)
-    return f"cast(to_json(struct_pack({', '.join(members)})) as varchar)"
+    names = [(column.name, column.type.name) for column in table.columns]
+    shown = {name: shown_value(f"{alias}.{quoted(name)}", kind) for name, kind in names}
+    if all(kind != "json" for _, kind in names):
+        members = ", ".join(f"{quoted(name)} := {value}" for name, value in shown.items())
+        return f"cast(to_json(struct_pack({members})) as varchar)"
+    # A document as it is written: `to_json` would make 1.0 of 1.00, and a text of one in Arrow.
+    values = (shown[name] if kind == "json" else f"to_json({shown[name]})" for name, kind in names)
+    written = (
+        f"{_literal(name)} || coalesce(cast({value} as varchar), 'null')"
+        for name, value in zip(shown, values, strict=True)
+    )
+    return "('{' || " + " || ',' || ".join(written) + " || '}')"
+
+
+def _literal(name: str) -> str:
+    """The name of a member and its colon, as a text in SQL."""
+    return "'" + (msgspec.json.encode(name).decode() + ":").replace("'", "''") + "'"
 
 
 def stored_row(connection: Connection, table: Table, key: Any) -> str | None:
@@ -71,6 +86,12 @@ def stored_row(connection: Connection, table: Table, key: Any) -> str | None:
         [key],
     ).fetchone()
     return found[0] if found else None
+
+
+def keys_in(table: Table, source: str) -> str:
+    """A subquery: the primary keys of `source`, of the table's type, which Arrow may not have."""
+    key, kind = quoted(table.primary_key), table.column(table.primary_key).type.name
+    return f"(select cast({key} as {kind}) from {source})"
 
 
 def key_as_text(table: Table, alias: str) -> str:
@@ -107,7 +128,7 @@ def note_deletes(
 ) -> int:
     """The same of rows whose keys are in `source`, and which are about to be removed."""
     key = quoted(table.primary_key)
-    found = f"from {core(table.name)} as kept where kept.{key} in (select {key} from {source})"
+    found = f"from {core(table.name)} as kept where kept.{key} in {keys_in(table, source)}"
     before = row_as_json(table, "kept")
     return _note(connection, table, "delete", by, before, "null", "kept", found, rows)
 

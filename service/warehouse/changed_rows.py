@@ -22,6 +22,7 @@ from service.ops.row_history import (
     ChangedBy,
     ChangedByMany,
     differs,
+    keys_in,
     note_deletes,
     note_inserts,
     note_updates,
@@ -63,9 +64,9 @@ def remove_rows(
     if not removed:
         return 0
     key, kept = quoted(table.primary_key), core(table.name)
-    found = f"from {kept} as kept where kept.{key} in (select {key} from {{source}})"
+    found = f"from {kept} as kept where kept.{key} in {keys_in(table, '{source}')}"
     _tell(connection, table, "delete", "kept", found, source, by, rows)
-    query = f"delete from {kept} where {key} in (select {key} from {source})"
+    query = f"delete from {kept} where {key} in {keys_in(table, source)}"
     run(connection, query, [], rows)
     return removed
 

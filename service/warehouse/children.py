@@ -10,7 +10,7 @@ from service.engines.engine import Connection
 from service.engines.sql import core, quoted, shown_value
 from service.judge.findings import FIRST_IDS
 from service.judge.relations import dangling
-from service.ops.row_history import run
+from service.ops.row_history import keys_in, run
 
 
 def check_left(
@@ -52,7 +52,7 @@ def _left(
     source: str,
     rows: pa.Table | None,
 ) -> dict[str, Any] | None:
-    key, keys = quoted(table.primary_key), f"(select {quoted(table.primary_key)} from {source})"
+    key, keys = quoted(table.primary_key), keys_in(table, source)
     gone = f"select {quoted(_field(column))} from {core(table.name)} where {key} in {keys}"
     referring = f"from {core(child.name)} as child where child.{quoted(column.name)} in ({gone})"
     if child.name == table.name:  # what goes too is not left

@@ -13,7 +13,7 @@ from service.judge.columns import unique_values
 from service.judge.key_index import KeyIndex
 from service.ops import erased_rows, records
 from service.ops.changes import listener_of
-from service.ops.row_history import SENT, ChangedBy, run
+from service.ops.row_history import SENT, ChangedBy, keys_in, run
 from service.ops.traces import forget_traces
 from service.runtime.clock import utc_now
 from service.warehouse.children import check_left
@@ -101,8 +101,8 @@ class Erasing:
                 schema=table.arrow_schema,
             )
             listener.add(table.name, "delete", told, self.by.load_id)
-        key = quoted(table.primary_key)
-        gone = f"delete from {core(table.name)} where {key} in (select {key} from {SENT})"
+        key, keys = quoted(table.primary_key), keys_in(table, SENT)
+        gone = f"delete from {core(table.name)} where {key} in {keys}"
         run(self.connection, gone, [], row)
         for name, values in unique_values(table, row).items():
             self.keys.remove((table.name, name), values)

@@ -13,6 +13,7 @@ from service.judge.batch import Batch
 from service.judge.columns import KeysOf
 from service.judge.key_index import KeyIndex
 from service.judge.resolution import rows_there
+from service.ops.row_history import SENT, keys_in
 from service.warehouse.group_rows import write_rows
 from service.warehouse.work import Group
 
@@ -106,6 +107,6 @@ class KeptRows:
         key = quoted(table.primary_key)
         return query_arrow(
             self._connection,
-            f"{select} from {core(table.name)} where {key} in (select {key} from arrow_rows){rest}",
+            f"{select} from {core(table.name)} where {key} in {keys_in(table, SENT)}{rest}",
             rows.select([table.primary_key]),
         )

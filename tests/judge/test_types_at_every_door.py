@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
 
 import httpx
 import msgspec
@@ -392,3 +394,66 @@ def test_a_request_is_normalised_and_has_the_same_defaults_and_is_told(
     ]
     again = client.post("/v1/tables/places/rows", json=[{"code": "nope", "name": " "}]).json()
     assert "defaulted" not in again
+
+
+DOCUMENTS = ['{"a":[1.10,{"b":null}],"z":1e400}', '"text"', '"[1]"', "-0.0", "[]", "{}", "false"]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_a_document_stays_as_it_is_when_another_column_is_patched(
+    client: httpx.Client, document: str
+) -> None:
+    path = f"/v1/tables/things/rows/{uuid4()}"
+    row = b'{"id": "%s", "doc": %s}' % (path[-36:].encode(), document.encode())
+    headers = {"content-type": JSON}
+    made = client.put(path, content=row, headers=headers)
+    assert made.status_code == 201, made.text
+    assert made.headers["etag"] == client.get(path).headers["etag"]
+    assert client.put(path, content=row, headers=headers).json()["already_present"] == 1
+    for rate in (20, 1.5):
+        patched = client.patch(path, json={"rate": rate})
+        assert f'"doc":{document}' in patched.text
+        assert patched.headers["etag"] == client.get(path).headers["etag"]
+    assert f'"doc":{document}' in client.get(path).text
+    assert client.get(f"{path}/history").text.count(f'"doc":{document}') == 5
+    removed = client.delete(path)
+    assert removed.status_code == 200, removed.text
+
+
+def test_rows_of_any_kind_of_key_are_changed_removed_and_erased(client: httpx.Client) -> None:
+    merge = {"prefer": "resolution=merge-duplicates"}
+    keys = (("things", "id", THING[:-1] + "e", "doc"), ("rates", "rate", "77.70", "label"))
+    for table, name, key, column in (*keys, ("moments", "moment", "2001-01-01T00:00:00Z", "clock")):
+        rows = f"/v1/tables/{table}/rows"
+        for value in ("01:00:00", "02:00:00"):
+            sent = client.post(rows, json=[{name: key, column: value}], headers=merge)
+            assert sent.status_code in (200, 201), sent.text
+        for removing in (f"{rows}/{key}", f"{rows}?{name}=eq.{key}"):
+            gone = client.delete(removing)
+            assert (gone.status_code, gone.json().get("removed")) == (200, 1), gone.text
+            assert client.put(f"{rows}/{key}", json={name: key}).status_code == 201
+        child = client.post("/v1/tables/things/rows", json={"id": OTHER, "moment": key})
+        if table == "moments":
+            assert child.status_code == 201
+            assert client.delete(f"{rows}/{key}").status_code == 409
+            assert client.delete(f"/v1/tables/things/rows/{OTHER}").status_code == 200
+        erased = client.post(f"{rows}/{key}/erase", json={"reason": "asked"})
+        assert erased.status_code == 200, erased.text
+        assert erased.json()["rows"][0]["traces"]["changes"] >= 4, erased.text
+        assert client.get(f"{rows}/{key}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "code", ["A/B", "/", "//", "A//", "%2F", "%/", "?#&;", "+ +", "Ø☃", "\ufdd0"]
+)
+def test_a_row_is_found_by_its_key_whatever_is_in_it(client: httpx.Client, code: str) -> None:
+    path = f"/v1/tables/places/rows/{quote(code, safe='')}"
+    made = client.put(path, json={"code": code, "name": "one"})
+    assert made.status_code == 201, made.text
+    assert made.headers["location"] == path
+    assert client.get(path).json()["code"] == code
+    assert client.patch(path, json={"name": "two"}).json()["row"]["name"] == "two"
+    assert client.get(f"{path}/history").json()["key"] == code
+    assert client.get(f"{path}/references").status_code == 200
+    assert client.delete(path).json()["removed"] == 1
+    assert client.get(path).status_code == 404

@@ -8,6 +8,7 @@ from litestar import Request
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Send
 
+from service.api.http import slashes
 from service.api.http.authentication import CALLER, READS, Caller, needs_of
 from service.api.http.describing import Described, Needs, description_of
 from service.api.http.hosts import check_once
@@ -52,6 +53,7 @@ class RequestMiddleware(ASGIMiddleware):
 
     async def handle(self, scope: Any, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Serves the request, by the terms of the application that got it."""
+        slashes.show(scope)
         headers = dict(scope["headers"])
         if len(headers) < len(scope["headers"]):
             check_once(scope["headers"])
