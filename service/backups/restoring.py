@@ -11,7 +11,7 @@ from uuid import uuid4
 import msgspec
 
 from service.backups.catalogue import Catalogue, Entry
-from service.backups.coming_back import let_erased
+from service.backups.coming_back import check_erased, let_erased
 from service.backups.comparing import WHAT, staged
 from service.backups.paired_places import Place
 from service.backups.preparing import COMPARING, Prepared
@@ -97,7 +97,7 @@ def restore(
         steps(f"staged {table.name}")
     names = [table.name for table, _ in chosen]
     for table, _ in chosen:
-        let_erased(connection, table, staged(table.name), with_erased)
+        (let_erased if with_erased else check_erased)(connection, table, staged(table.name))
     check_references(connection, dictionary, names)
     steps("judged")
     load_id = str(uuid4())

@@ -129,7 +129,7 @@ async def compared(
         comparison = comparing.done.result()
     except REASONS as reason:
         return said | {"problem": reason}
-    if problem := comparison.dangling:
+    if problem := comparison.erased or comparison.dangling:
         said |= {"problem": problem, "references": problem.members.get("references", [])}
     return said | {
         "comparison": comparison,

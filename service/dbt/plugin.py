@@ -53,10 +53,14 @@ class Plugin(BasePlugin):
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Keeps the connection that files are landed by; in a service its memory is set already."""
-        self._connection = conn
-        add_functions(conn)
-        if not self._in_service:
+        if not self._in_service:  # before anything is asked, which may need more than is set
             conn.execute(f"set global memory_limit = '{memory_for(conn)} bytes'")
+        try:
+            add_functions(conn)
+        except duckdb.Error:
+            conn.close()  # dbt does not know of it yet, and would leave the file open
+            raise
+        self._connection = conn
 
     def store(self, target_config: TargetConfig) -> None:
         """Does what a macro of engines/duckdb.sql asks for; the answer goes into its `config`."""

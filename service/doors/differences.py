@@ -12,6 +12,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from service.backups.coming_back import check_erased
+from service.backups.comparing import staged
 from service.backups.difference import (
     KINDS,
     DifferenceKind,
@@ -26,7 +28,7 @@ from service.dictionary import Dictionary, Table
 from service.doors.tasks import Task, Tasks
 from service.engines.duckdb import Database, DatabaseError, as_problem
 from service.engines.engine import Connection
-from service.errors import DanglingReferences, Unavailable
+from service.errors import BringsBackErased, DanglingReferences, Unavailable
 from service.judge.rulebook import Rulebook
 
 WINDOW = 1000  # rows of each kind that are found at once, and kept
@@ -38,12 +40,14 @@ Windows: TypeAlias = Mapping[tuple[str, DifferenceKind | None], DifferenceWindow
 class Comparison:
     """What restoring backups would do: the counts of each table, and the first of the rows.
 
-    `dangling` are the references that would break, for which it cannot be done as things are.
+    `dangling` are the references that would break, for which it cannot be done as things are;
+    `erased` the rows that were erased, for which it is done only if they may come back.
     """
 
     results: list[RestoreResult]
     dangling: DanglingReferences | None
     windows: Windows  # by table and kind; None: of all kinds
+    erased: BringsBackErased | None = None
 
     def page(self, table: str, wanted: "PageAsked") -> DifferenceWindow:
         """The page of a table's differences that it was asked for."""
@@ -185,17 +189,13 @@ class Differences:
                         for table, entry in zip(tables, found.entries, strict=True)
                     ]
                     windows = _windows(connection, tables, page)
-                    dangling = None
-                    try:
-                        check_references(connection, dictionary, [each.name for each in tables])
-                    except DanglingReferences as problem:
-                        dangling = problem
+                    dangling, erased = _refused(connection, dictionary, tables)
             except DatabaseError as error:
                 raise as_problem(error) from error
-        return Comparison(results, dangling, windows)
+        return Comparison(results, dangling, windows, erased)
 
     def forget(self) -> None:
-        """Drops the comparisons that are kept: rows in them were erased."""
+        """Drops the comparisons that are kept: rows in them were erased, or are so no more."""
         with self._lock:
             self._kept = []
 
@@ -218,6 +218,23 @@ def _related(dictionary: Dictionary, tables: list[Table]) -> list[Table]:
 
 def _parents(table: Table) -> set[str]:
     return {column.reference.args["parent"] for column in table.columns if column.reference}
+
+
+def _refused(
+    connection: Connection, dictionary: Dictionary, tables: list[Table]
+) -> tuple[DanglingReferences | None, BringsBackErased | None]:
+    """Why the staged differences of the tables cannot be written, or only if that is said."""
+    dangling, erased = None, None
+    try:
+        check_references(connection, dictionary, [each.name for each in tables])
+    except DanglingReferences as problem:
+        dangling = problem
+    try:
+        for table in tables:
+            check_erased(connection, table, staged(table.name))
+    except BringsBackErased as problem:
+        erased = problem
+    return dangling, erased
 
 
 def _over() -> Unavailable:

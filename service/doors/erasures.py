@@ -135,6 +135,7 @@ class Erasures:
             self._writer.erased_changed()
 
         self._writer.run(do).result()
+        self._differences.forget()
 
     def _is_in_log(self) -> bool:
         """The log goes with a checkpoint, if no one is just writing."""

@@ -104,7 +104,7 @@ class Restores:
                 task.progress,
             )
             run = RestoreRun(self._database, self._rulebook, safety, found, actor, task.progress)
-            run.with_erased = with_erased
+            run.let_back = self._writer.erased_changed if with_erased else None
             restored = self._begun(run, actor, ids, idempotency, render)
         except BaseException as error:
             self._tasks.end(task, error=error)
@@ -166,7 +166,8 @@ class RestoreRun:
         self._prepared: Prepared | None = None
         self.on_trail: Sequence[str] = ()  # its entries there
         self.on_record: Future[None] | None = None  # done when they are
-        self.with_erased = False  # whether rows that were erased may come back
+        # Rows that were erased may come back if there is one: it is called where they have.
+        self.let_back: Callable[[], None] | None = None
         self._cleanup = ExitStack()
         self._outcome: Future[Results | StoredAnswer] = Future()
 
@@ -231,8 +232,10 @@ class RestoreRun:
                 actor=self._actor,
                 prepared=self._prepared,
                 progress=self._progress,
-                with_erased=self.with_erased,
+                with_erased=self.let_back is not None,
             )
+        if self.let_back is not None:
+            self.let_back()
         trail.end(connection, self.on_trail, "done")
         self._safety.needed = True  # should only the commit fail, it stays, and does no harm
         backups = {entry.table: entry.backup_id for entry in self._safety.entries}

@@ -23,6 +23,7 @@ from service.runtime.metrics import Metrics
 from service.warehouse.many_rows import RowsRemoved, remove_fitting
 from service.warehouse.one_row import RowChange, RowChanged, RowWork
 from service.warehouse.row_queries import RowQuery
+from service.warehouse.warned_rows import warnings_of
 from service.warehouse.work import Idempotency, StoredAnswer
 from service.warehouse.writer import Writer
 
@@ -70,8 +71,12 @@ class RowChanges:
             done = work.do(change, by)
             if not change.dry_run:
                 counts = counts_of(done)
-                records.write(connection, [_load(by, change.table, counts, begun)])
+                load = _load(by, change.table, counts, begun)
+                records.write(connection, [load])
                 self._metrics.judged(change.table.name, counts)
+                if done.warned:
+                    records.write(connection, list(warnings_of(done.warned, load)))
+                    self._metrics.warned(change.table.name, 1)
             return done
 
         return self._run(do, change.table, asking, change.dry_run)

@@ -55,6 +55,7 @@ LATEST_BOOKS = (
     ("loads", "record_lines"),
     ("loads", "normalised"),
     ("loads", "removed"),
+    ("loads", "on_conflict"),
     ("changes", "number"),
     ("erased", "key_hash"),
     ("trail", "number"),

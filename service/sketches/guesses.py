@@ -93,8 +93,11 @@ class ColumnGuess:
 
     @cached_property
     def _exact(self) -> ColumnType | None:
-        """The decimal with room for two digits more than the longest; None with exponents."""
-        parts = [re.fullmatch(r"-?0*([0-9]*)(?:\.([0-9]*?)0*)?", text) for text in self.there]
+        """The decimal with room for two digits more than the longest; None with exponents.
+
+        Behind the point are as many digits as are written: of amounts that all end in `.50`, two.
+        """
+        parts = [re.fullmatch(r"-?0*([0-9]*)(?:\.([0-9]*))?", text) for text in self.there]
         numbers = [part for part in parts if part]
         if not numbers or len(numbers) < ENOUGH * len(self.there):
             return None

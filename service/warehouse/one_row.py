@@ -5,7 +5,7 @@ those that it gives up must be nobody's parent.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import pyarrow as pa
@@ -35,7 +35,8 @@ Becoming: TypeAlias = Callable[[str | None], bytes | None]
 class RowChanged:
     """What became of a row: as it was and as it is, as JSON. `load_id` is None after a dry run.
 
-    With `violations` it stays as it was; so it does where no `operation` was needed.
+    With `violations` it stays as it was; so it does where no `operation` was needed. `verdict` is
+    on the row that it becomes.
     """
 
     load_id: str | None
@@ -43,6 +44,13 @@ class RowChanged:
     before: str | None
     after: str | None
     violations: list[Violation] = field(default_factory=list)
+    verdict: Verdict | None = None
+
+    @property
+    def warned(self) -> Verdict | None:
+        """The verdict on a row that becomes so though it breaks rules of severity `warn`."""
+        is_new = self.operation in ("insert", "update")
+        return self.verdict if is_new and self.verdict and self.verdict.batch.warnings else None
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,8 @@ class RowWork:
         verdict = self._judged(change, body, before)
         if verdict.rejected:
             return RowChanged(load_id, None, was, was, verdict.rejected[0])
-        return self._put(change, by, verdict.accepted, before, was, load_id)
+        done = self._put(change, by, verdict.accepted, before, was, load_id)
+        return replace(done, verdict=verdict)
 
     def _stored(self, change: RowChange) -> pa.Table:
         """The row, or none, in Arrow."""

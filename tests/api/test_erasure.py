@@ -103,6 +103,19 @@ def test_no_door_lets_it_in_again_until_that_is_allowed(door, person):
     assert door.rows([row]).status_code == 201
 
 
+def test_a_trial_of_a_restore_knows_at_once_what_may_come_back(door, person):
+    backup = door.client.post(f"/v1/tables/{TABLE}/backups").json()["backup_id"]
+    assert door.client.post(f"{path_of(person['id'])}/erase", json=WHY).status_code == 200
+
+    def planned():
+        asked = {"backup_id": backup, "dry_run": True}
+        return door.client.post(f"/v1/tables/{TABLE}/restore", json=asked).status_code
+
+    assert planned() == 409
+    assert door.client.delete(f"{path_of(person['id'])}/erasure").status_code == 204
+    assert planned() == 200
+
+
 def test_rows_that_refer_to_it_go_with_it_or_keep_it(door, person):
     (child,) = door.fresh()
     hired = {
@@ -132,9 +145,19 @@ def test_backups_are_told_and_written_anew_and_do_not_bring_it_back(door, person
     assert is_problem(
         door.client.post("/v1/restore", json={"set_id": set_id}), 409, "brings-back-erased"
     )
+    trial = {**asked, "dry_run": True}
+    for path, said in ((f"/v1/tables/{TABLE}/restore", trial), ("/v1/restore", {"set_id": set_id})):
+        planned = door.client.post(path, json={**said, "dry_run": True})
+        assert is_problem(planned, 409, "brings-back-erased")
+        planned = door.client.post(path, json={**said, "dry_run": True, "with_erased": True})
+        assert planned.status_code == 200, planned.text
+    page = door.client.get(f"/tables/{TABLE}/restore?backup={backup['backup_id']}").text
+    assert "1 erased row of departments would come back" in page.replace("&#39;", "'").lower()
     back = door.client.post(f"/v1/tables/{TABLE}/restore", json={**asked, "with_erased": True})
     assert back.status_code == 200, back.text
     assert door.kept([key]) == [key]
+    changed = door.client.patch(path_of(key), json={"department": f"{name} IV"})
+    assert changed.status_code == 200, changed.text  # it is erased no more
     done = door.client.post(f"{path_of(key)}/erase", json={**WHY, "backups": True}).json()
     new = {each["backup_id"]: each["rewritten_to"] for each in done["backups"]}
     assert None not in new.values()

@@ -40,6 +40,8 @@ class Service:
             "copy_warehouse": ("/v1/copies", {}, b""),
             "insert_rows": (f"{JOBS}/rows", JSON, ROW),
             "insert_rows_of_tables": ("/v1/rows", JSON, ROW_OF_TABLE),
+            # Not while a file is loaded into the table.
+            "erase_row": (f"{JOBS}/rows/9001/erase", JSON, b'{"reason": "asked for it"}'),
             "load_file": (f"{JOBS}/files?null=NA", CSV, b"id,job\n9101,b\n"),
             "replay_rejection": (f"/v1/rejections/{one}/replay", JSON, b'{"id": null}'),
             "replay_rejections": ("/v1/rejections/replay", JSON, corrected),

@@ -56,6 +56,7 @@ def test_a_load_is_found_by_the_id_that_its_request_was_answered(client):
         "already_present": 0,
         "changed": 0,
         "removed": 0,
+        "warned": 0,
         "on_conflict": None,
         "actor": None,
         "detail": None,

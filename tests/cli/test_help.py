@@ -17,12 +17,13 @@ from service.cli.commands.lake import lake
 from service.cli.commands.loads import loads
 from service.cli.commands.rejections import rejections
 from service.cli.commands.rows import rows
+from service.cli.commands.tables import tables
 
 EVERY = {
     **{
         name: each
         for name, each in main.commands.items()
-        if each not in (keys, backups, hooks, lake, rows)
+        if each not in (keys, backups, hooks, lake, rows, tables)
     },
     **{f"backups {name}": command for name, command in backups.commands.items()},
     **{f"rejections {name}": command for name, command in rejections.commands.items()},
@@ -30,6 +31,7 @@ EVERY = {
     **{f"builds {name}": command for name, command in builds.commands.items()},
     **{f"loads {name}": command for name, command in loads.commands.items()},
     **{f"lake {name}": command for name, command in lake.commands.items()},
+    **{f"tables {name}": command for name, command in tables.commands.items()},
     **{f"keys {name}": command for name, command in keys.commands.items()},
     **{f"rows {name}": command for name, command in rows.commands.items()},
     **{f"hooks {name}": command for name, command in hooks.commands.items()},

@@ -10,9 +10,9 @@ from tests.support.projects import Project
 
 DEPARTMENTS = "id,department\n1,Sales\n2,Support\n3,Field Service\n"
 # A header that is no name, a reserved word, a key, exact amounts, codes with zeros, few values.
-ORDERS = "Order No.;dept;Department-ID;Order;Amount;Zip;state;Booked at;Day;Note\n" + "".join(
+ORDERS = "Order No.;dept;Department-ID;Order;Amount;Price;Zip;state;Booked at;Day;Note\n" + "".join(
     f"{number};x{number};{1 + number % 3};{'ab'[number % 2]};{number}.{number % 100:02};"
-    f"0{number:04};{'open' if number % 4 else 'closed'};"
+    f"{number}.50;0{number:04};{'open' if number % 4 else 'closed'};"
     f"2021-07-{1 + number % 28:02}T10:00:00+02:00;"
     f"2021-07-{1 + number % 28:02};{'' if number == 7 else f'note {number}'}\n"
     for number in range(1, 201)
@@ -35,7 +35,9 @@ def files(project: Project) -> Mapping[Path, bytes]:
 
 def test_a_file_becomes_a_table_that_builds_at_once(project: Project, tmp_path: Path) -> None:
     file = tmp_path / "Orders 2021.csv"
-    file.write_text(f"{ORDERS}201;x;1;a;oh;0;open;2021-07-27T10:00:00Z;2021-07-27;\n", "cp1252")
+    file.write_text(
+        f"{ORDERS}201;x;1;a;oh;1.50;0;open;2021-07-27T10:00:00Z;2021-07-27;\n", "cp1252"
+    )
     made = run(project.settings, "tables", "new", file, "--json")
     assert made.code == 0, made.err
     assert made.json["table"] == "orders_2021"
@@ -51,6 +53,7 @@ def test_a_file_becomes_a_table_that_builds_at_once(project: Project, tmp_path: 
         "department_id": "integer",
         "order_": "varchar",
         "amount": "decimal(7,2)",
+        "price": "decimal(7,2)",
         "zip": "varchar",
         "state": "varchar",
         "booked_at": "timestamp with time zone",

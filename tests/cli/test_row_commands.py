@@ -1,4 +1,4 @@
-"""`gatehouse rows set`, `delete` and `history`, one after the other, on one warehouse."""
+"""`gatehouse rows set`, `delete` and `history`, and `erase`, on one service."""
 
 import pytest
 
@@ -6,10 +6,15 @@ from tests.support.commands import run
 
 
 @pytest.fixture(scope="module")
-def rows(door):
-    """Runs `gatehouse rows` with a service."""
+def gatehouse(door):
+    """Runs `gatehouse` with a service."""
     url = str(door.client.base_url)
-    return lambda *arguments: run(door.settings, "rows", *arguments, GATEHOUSE_URL=url)
+    return lambda *arguments: run(door.settings, *arguments, GATEHOUSE_URL=url)
+
+
+@pytest.fixture(scope="module")
+def rows(gatehouse):
+    return lambda *arguments: gatehouse("rows", *arguments)
 
 
 def test_a_row_is_set_shown_and_removed_and_its_history_told(rows):
@@ -46,3 +51,33 @@ def test_rows_are_removed_by_filters_unless_others_refer_to_them(rows):
     assert rows("delete", "hired_employees", "1", "--where", "id=eq.1", "--yes").code == 2
     assert rows("set", "hired_employees", "1", "name").code == 2
     assert rows("set", "hired_employees", "1", "name:={").code == 2
+
+
+def test_a_row_is_erased_and_comes_back_only_where_that_is_said(door, gatehouse):
+    kept, gone = door.fresh(2)
+    sent = [{"id": key, "job": f"Zanzibar {key}"} for key in (kept, gone)]
+    assert door.rows(sent, "jobs").status_code == 201
+    backup = door.client.post("/v1/tables/jobs/backups").json()["backup_id"]
+    erase = ("erase", "jobs", str(gone))
+    for said in (("--yes",), ("--reason", "asked for it")):  # why; and no terminal to ask at
+        assert gatehouse(*erase, *said).code == 2
+    assert gatehouse("erase", "jobs", "98765432", "--reason", "x", "--yes").code == 1  # none
+    assert door.kept([kept, gone], "jobs") == [kept, gone]
+    done = gatehouse(*erase, "--reason", "asked for it", "--yes")
+    assert (done.code, "HINT: 1 backup still holds it" in done.err) == (1, True)
+    assert done.lines[0].startswith("jobs: the row; ")
+    assert done.lines[1].split("\t")[0] == "backup id"
+    assert done.lines[2].split("\t")[:2] == [backup, "jobs"]
+    assert door.kept([kept, gone], "jobs") == [kept]
+    for more in (("--dry-run",), ("--yes",)):
+        refused = gatehouse("restore", "jobs", backup, *more)
+        assert (refused.code, "--with-erased" in refused.err) == (1, True)
+    assert gatehouse("restore", "jobs", backup, "--dry-run", "--with-erased").code == 0
+    assert door.rows(sent[1:], "jobs").status_code == 422
+    assert gatehouse(*erase, "--allow").lines[1] == f"jobs\t{gone}"
+    assert gatehouse(*erase, "--allow").code == 1  # it is not erased
+    assert door.rows(sent[1:], "jobs").status_code == 201
+    done = gatehouse(*erase, "--reason", "asked for it", "--yes", "--backups", "--json")
+    assert (done.code, done.json["rows"][0]["row"]) == (0, True)
+    [held] = done.json["backups"]
+    assert (held["backup_id"], bool(held["rewritten_to"])) == (backup, True)

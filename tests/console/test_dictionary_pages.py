@@ -32,7 +32,11 @@ COLUMNS = f"""
 - name: note
   data_type: varchar
   description: {json.dumps(HOSTILE)}
-  data_tests: [not_blank, max_length: {{arguments: {{length: 12}}}}]
+  data_tests:
+    - not_blank
+    - max_length: {{arguments: {{length: 12}}}}
+    - min_length: {{arguments: {{length: 1}}}}
+    - matches: {{arguments: {{regex: "[a-z <>]*"}}}}
   config: {{meta: {{example: "<img src=x onerror=alert(1)>"}}}}
 - name: shift
   data_type: varchar
@@ -45,7 +49,10 @@ COLUMNS = f"""
 - name: seen_at
   data_type: timestamp
   description: When it was seen.
-  data_tests: [utc_datetime]
+  data_tests:
+    - utc_datetime
+    - not_in_future
+    - expression_is_true: {{arguments: {{expression: "> '1900-01-01'"}}}}
 """
 MART = """
 groups:
@@ -171,7 +178,11 @@ def test_every_kind_of_rule_is_told_in_words_with_its_arguments(
         "not_null": "a value is required",
         "unique": "different in every row",
         "max_length": "at most 12 characters",
+        "min_length": "at least 1 characters",
+        "matches": "of the form [a-z <>]*",
         "not_blank": "not blank",
+        "not_in_future": "not in the future",
+        "expression_is_true": "> '1900-01-01'",
         "accepted_values": "one of day, <night>",
         "relationships": "the id of a row in departments",
         "utc_datetime": "in UTC, written like 2021-07-27T16:02:08Z",

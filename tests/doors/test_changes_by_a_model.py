@@ -66,7 +66,8 @@ class Play:
     def step(self) -> None:
         ways = [
             *(self.insert, self.insert, self.put, self.put, self.patch, self.patch, self.remove),
-            *(self.remove_fitting, self.take_backup, self.restore, self.erase),
+            *(self.merge, self.merge, self.ignore, self.ignore),
+            *(self.remove_fitting, self.take_backup, self.restore, self.erase, self.allow),
         ]
         self.random.choice(ways)()
 
@@ -102,6 +103,36 @@ class Play:
         assert answer.status_code == (201 if goes_in else 422), answer.text
         if goes_in:
             self.model.become(key, row, noted=False)
+
+    def merge(self) -> None:
+        self.send_again("merge")
+
+    def ignore(self) -> None:
+        self.send_again("ignore")
+
+    def send_again(self, resolution: str) -> None:
+        """Rows of one table, of which some keys may come twice: each follows those before it."""
+        table, *_ = self.key()
+        keys = [key for key in (self.key() for _ in range(8)) if key[0] == table]
+        if not keys:
+            return
+        rows = [self.row(key) for key in keys]
+        headers = {"Prefer": f"resolution={resolution}-duplicates"}
+        answer = self.ask("POST", f"{table}/rows", json=rows, headers=headers).json()
+        counts = dict.fromkeys(("accepted", "changed", "rejected", "already_present"), 0)
+        for key, row in zip(keys, rows, strict=True):
+            counts[self.comes_again(key, row, resolution)] += 1
+        assert {name: answer[name] for name in counts} == counts, answer
+
+    def comes_again(self, key: Key, row: Row, resolution: str) -> str:
+        there = self.model.rows.get(key)
+        if there == row:
+            return "already_present"
+        fits = self.fits(row) and key not in self.model.erased
+        if not fits or (there and resolution == "ignore"):
+            return "rejected"
+        self.model.become(key, row, noted=there is not None)
+        return "changed" if there else "accepted"
 
     def put(self) -> None:
         key = self.key()
@@ -157,9 +188,14 @@ class Play:
         set_id = self.random.choice(list(self.model.sets))
         wanted = self.model.sets[set_id]
         erased = self.model.erased & (wanted.keys() - self.model.rows.keys())
-        answer = self.client.post("/v1/restore", json={"set_id": set_id})
-        assert answer.status_code == (409 if erased else 200), answer.text
-        if not erased:
+        with_erased = self.random.random() < 0.5
+        asked = {"set_id": set_id, "with_erased": with_erased}
+        status = 409 if erased and not with_erased else 200
+        for said in ({**asked, "dry_run": True}, asked):
+            answer = self.client.post("/v1/restore", json=said)
+            assert answer.status_code == status, (said, answer.text)
+        if status == 200:
+            self.model.erased -= erased
             for key in {**self.model.rows, **wanted}:
                 self.model.become(key, wanted.get(key))
 
@@ -173,6 +209,13 @@ class Play:
         for child in self.model.children(key[1]) if key[0] == PARENTS else ():
             self.model.erase(child)
         self.model.erase(key)
+
+    def allow(self) -> None:
+        if self.model.erased:
+            key = self.random.choice(sorted(self.model.erased))
+            answer = self.ask("DELETE", f"{key[0]}/rows/{key[1]}/erasure")
+            assert answer.status_code == 204, answer.text
+            self.model.erased.remove(key)
 
     def check(self) -> None:
         """Tables, histories and books are those of the model."""

@@ -10,17 +10,21 @@ from tests.support.answers import all_pages
 from tests.support.services import serving
 
 NUMBERED = ("loads", "rejections", "replays", "files", "trail")
-NEW = ("outcomes", "warehouse")
+NEW = ("outcomes", "warehouse", "warnings", "changes", "erased", "erasure_secret")
+LATER = {
+    "loads": ("defaulted", "normalised", "changed", "removed", "on_conflict"),
+    "files": ("on_conflict",),
+    "trail": ("is_intent",),
+}
+JOBS = "/v1/tables/jobs"
 
 
 def made_old(settings):
     """The books as a version before had them: without numbers."""
     with duckdb.connect(str(settings.warehouse)) as connection:
         for name in NUMBERED:
-            columns = "" if name != "trail" else ", is_intent"
-            connection.execute(
-                f"create table kept as select * exclude (number{columns}) from ops.{name}"
-            )
+            columns = ", ".join(("number", *LATER.get(name, ())))
+            connection.execute(f"create table kept as select * exclude ({columns}) from ops.{name}")
             found = connection.execute(
                 "select constraint_column_names from duckdb_constraints()"
                 " where schema_name = 'ops' and table_name = ? and constraint_type = 'PRIMARY KEY'",
@@ -64,3 +68,21 @@ def test_a_build_numbers_what_was_there_by_its_time_and_what_comes_follows(setti
         trail = client.get("/v1/trail?limit=1").json()["entries"]
         assert trail[0]["entry_id"].startswith(load_id["load_id"])
         assert client.get("/v1/audit").json()["ok"]
+        change_rows(client)
+        assert client.get("/v1/audit").json()["ok"]
+
+
+def change_rows(client):
+    """What the books of before had no place for."""
+    backup = client.post(f"{JOBS}/backups").json()["backup_id"]
+    merging = {"Prefer": "resolution=merge-duplicates"}
+    again = client.post(f"{JOBS}/rows", json=[{"id": 9001, "job": "b"}], headers=merging)
+    assert again.json()["changed"] == 1
+    assert client.patch(f"{JOBS}/rows/9001", json={"job": "c"}).status_code == 200
+    assert client.delete(f"{JOBS}/rows/9001").status_code == 200
+    assert client.post(f"{JOBS}/restore", json={"backup_id": backup}).json()["added"] == 1
+    assert len(client.get(f"{JOBS}/rows/9001/history").json()["changes"]) == 4
+    erased = client.post(f"{JOBS}/rows/9001/erase", json={"reason": "asked for it"})
+    assert erased.status_code == 200
+    refused = client.post(f"{JOBS}/restore", json={"backup_id": backup})
+    assert refused.status_code == 409

@@ -153,7 +153,7 @@
     {%- elif type.kind == 'timestamp with time zone' -%}
         {{ return(shown_moment(wall_clock_in_utc(value))) }}
     {%- elif type.kind == 'decimal' and type.precision == type.scale -%}
-        {{ return("regexp_replace(" ~ as_varchar(value) ~ ", '^(-?)[.]', '\\1' || '0.')") }}
+        {{ return(decimal_text(value)) }}
     {%- endif -%}
     {{ return(value) }}
 {%- endmacro %}

@@ -26,6 +26,9 @@
 {#- Any value as varchar; numbers as they would be written in a file. -#}
 {% macro as_varchar(value) -%}{{ return(adapter.dispatch('as_varchar')(value)) }}{%- endmacro %}
 
+{#- A decimal as varchar with all its digits, and one at least before the point. -#}
+{% macro decimal_text(value) -%}{{ return(adapter.dispatch('decimal_text')(value)) }}{%- endmacro %}
+
 {#- A text as a type; NULL, and no error, where it cannot be. -#}
 {% macro cast_or_null(text, type) -%}{{ return(adapter.dispatch('cast_or_null')(text, type)) }}{%- endmacro %}
 

@@ -12,6 +12,10 @@
     {{ return(type) }}
 {%- endmacro %}
 
+{% macro duckdb__decimal_text(value) -%}
+    {{ return("regexp_replace(" ~ as_varchar(value) ~ ", '^(-?)[.]', '\\1' || '0.')") }}
+{%- endmacro %}
+
 {% macro duckdb__as_varchar(value) -%}
     {{ return('cast(' ~ value ~ ' as varchar)') }}
 {%- endmacro %}

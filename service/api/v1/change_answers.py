@@ -5,14 +5,16 @@ from urllib.parse import quote
 
 import msgspec
 from litestar import Response
+from msgspec import UNSET, UnsetType
 
 from service.api.http.etags import tag_of_row
 from service.api.http.negotiation import JSON
 from service.api.http.problems import CONTENT_TYPE, problem
-from service.api.v1.answers import RejectedRow, encoded
+from service.api.v1.answers import RejectedRow, WarnedRow, encoded
 from service.dictionary import Table
 from service.doors.row_changes import counts_of
 from service.warehouse.one_row import RowChanged
+from service.warehouse.warned_rows import told_of
 
 Key = Annotated[Any, msgspec.Meta(description="A primary key, as rows show it.")]
 
@@ -21,7 +23,7 @@ class RowChangeAnswer(msgspec.Struct):
     """What became of a row: ``received`` is 1, the sum of the counts behind it.
 
     `row` is the row as it is now, or would be; null where it is gone. `load_id` is null after a dry
-    run.
+    run. A row that breaks rules of severity `warn` becomes so, and has `warnings`.
     """
 
     load_id: str | None
@@ -33,6 +35,7 @@ class RowChangeAnswer(msgspec.Struct):
     already_present: int
     rejected: int
     row: dict[str, Any] | None
+    warnings: list[WarnedRow] | UnsetType = UNSET
 
 
 class RemovedRows(msgspec.Struct):
@@ -61,7 +64,8 @@ def _there(row: dict[str, Any]) -> dict[str, Any]:
 
 def changed(done: RowChanged, table: Table, row_id: str, has_tag: bool) -> Response[bytes]:
     row: Any = None if done.after is None else msgspec.Raw(done.after.encode())
-    answer = RowChangeAnswer(done.load_id, table.name, **counts_of(done), row=row)
+    told = [WarnedRow(*each) for each in told_of(done.warned)] if done.warned else UNSET
+    answer = RowChangeAnswer(done.load_id, table.name, **counts_of(done), row=row, warnings=told)
     headers = {"ETag": tag_of_row(done.after, "json")} if has_tag and done.after else {}
     if done.operation == "insert" and done.load_id is not None:
         headers["Location"] = f"/v1/tables/{_segment(table.name)}/rows/{_segment(row_id)}"

@@ -10,6 +10,7 @@ LINKS = {
     "rows": "/v1/rows",
     "loads": "/v1/loads",
     "rejections": "/v1/rejections",
+    "warnings": "/v1/warnings",
     "audit": "/v1/audit",
     "backups": "/v1/backups",
     "restore": "/v1/restore",

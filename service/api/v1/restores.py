@@ -144,7 +144,8 @@ async def _restore(
 ) -> Response[bytes]:
     asked = asked_by(request, body)
     if wanted.dry_run:
-        return response(await _planned(gate, await asyncio.to_thread(found_by), actor_of(request)))
+        found = await asyncio.to_thread(found_by)
+        return response(await _planned(gate, found, actor_of(request), wanted.with_erased))
     if (before := await answered_before(gate, asked)) is not None:  # its backup may be gone by now
         return before
     found = await asyncio.to_thread(found_by)
@@ -160,15 +161,20 @@ async def _restore(
     return again(done) if isinstance(done, StoredAnswer) else response(done)
 
 
-async def _planned(gate: Gate, found: Found, actor: str | None) -> Sequence[RestoreResult]:
+async def _planned(
+    gate: Gate, found: Found, actor: str | None, with_erased: bool
+) -> Sequence[RestoreResult]:
     """What a restore would do, parents first; as the comparison has it that pages show.
 
     Raises:
+        BringsBackErased: rows that were erased would come back, and not `with_erased`.
         DanglingReferences: references would break.
     """
     comparing = await asyncio.to_thread(gate.differences.begin, found, actor)
     # Shielded: others may wait for it.
     comparison = await asyncio.shield(asyncio.wrap_future(comparing.done))
+    if comparison.erased and not with_erased:
+        raise comparison.erased
     if comparison.dangling:
         raise comparison.dangling
     order = list(gate.dictionary.tables)

@@ -17,6 +17,8 @@
     {{ return({'varchar': 'string', 'integer': 'int', 'blob': 'binary'}.get(type | lower, type | lower)) }}
 {%- endmacro %}
 
+{% macro spark__decimal_text(value) -%}{{ return(as_varchar(value)) }}{%- endmacro %}
+
 {% macro spark__as_varchar(value) -%}
     {{ return('cast(' ~ value ~ ' as string)') }}
 {%- endmacro %}
