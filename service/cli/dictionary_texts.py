@@ -84,7 +84,11 @@ def _of_column(column: Entry) -> Iterator[str]:
     for rule in column["rules"]:
         broken = f"  ({rule['open']:,} open of {rule['ever']:,})" if rule["ever"] else ""
         yield f"- {rule['words']}{broken}"
-    if not column["required"]:
+    if column.get("normalise"):
+        yield f"- normalised first: {', '.join(column['normalise'])}"
+    if "default" in column:
+        yield f"- where there is none: {column['default']}"
+    elif not column["required"]:
         yield "- may be missing"
 
 

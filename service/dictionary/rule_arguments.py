@@ -1,5 +1,6 @@
 """The arguments of a rule: what they lack, and what they mean in words and to msgspec."""
 
+import re
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +13,9 @@ from service.dictionary.written_values import Unreadable
 TEXT = frozenset({"varchar"})
 WHOLE = _WHOLE
 NUMBERS = WHOLE | {"double"}
+MOST_DIGITS = 38  # of a decimal
+EXACT_DIGITS = 15  # of a decimal that a binary number gives back as it was written
+_DECIMAL = re.compile(r"-?([0-9]+)(?:\.([0-9]+))?").fullmatch
 
 
 def bounds(args: dict[str, Any]) -> str:
@@ -70,11 +74,20 @@ def _says_value(said: Any, type_name: str) -> bool:
     """Whether an argument, as YAML has it, says a value of a column of that type."""
     if type_name in WHOLE:
         return type(said) is int
-    if type_name in NUMBERS or type_name.startswith("decimal"):
+    if type_name in NUMBERS:
         return type(said) in (int, float)
+    if type_name.startswith("decimal"):
+        return type(said) is int or _says_decimal(said)
     if type_name == "boolean":
         return type(said) is bool
     return type(said) is str and _is_readable(said, type_name)
+
+
+def _says_decimal(said: Any) -> bool:
+    """Whether a text or a binary number says a decimal with every digit."""
+    found = _DECIMAL(str(said)) if type(said) in (str, float) else None
+    most = MOST_DIGITS if type(said) is str else EXACT_DIGITS
+    return found is not None and len(found[1] + (found[2] or "")) <= most
 
 
 def _is_readable(text: str, type_name: str) -> bool:
@@ -88,8 +101,10 @@ def _is_readable(text: str, type_name: str) -> bool:
 def _values_of(type_name: str) -> str:
     if type_name in WHOLE:
         return "whole numbers"
-    if type_name in NUMBERS or type_name.startswith("decimal"):
+    if type_name in NUMBERS:
         return "numbers"
+    if type_name.startswith("decimal"):
+        return f"numbers, those of more than {EXACT_DIGITS} digits as texts"
     if type_name == "boolean":
         return "true or false"
     return "texts" if type_name in TEXT else f"texts, each a {type_name}"

@@ -138,8 +138,9 @@ KINDS: dict[str, Kind] = {
             type_name="varchar",
             args={"values": ["day", "night"]},
             arguments={
-                "values": "the list: numbers for a column of numbers, true or false for one of"
-                " truths, else texts, each of which says a value of the column's type",
+                "values": "the list: numbers for a column of numbers (a decimal of more than 15"
+                " digits as a text), true or false for one of truths, else texts, each of which"
+                " says a value of the column's type",
                 "quote": "as dbt's own test has it; it makes no difference here",
             },
             breaks='{"id": 1, "shift": "evening"}',

@@ -125,7 +125,10 @@ class ColumnReader:
         self._table, self._names = table, list(table.column_names)
         self._columns = [table.column(name) for name in struct.__struct_fields__]
         self._fields = [attrgetter(name) for name in struct.__struct_fields__]
-        self._key_columns = [column.name for column in key_columns(table)]
+        self._key_columns = {
+            column.name: column.type.is_whole or column.type.name == "varchar"
+            for column in key_columns(table)
+        }  # and whether they are compared as they are written
         self._not_decoded = {
             column.name: [
                 rule
@@ -182,18 +185,14 @@ class ColumnReader:
                 written = _adjusted(column, written, adjusted)
             arrays[column.name], doubts = self._column(column, written)
             doubted |= doubts
-            if column.name in self._key_columns:
-                keys[column.name] = self._keys(column, arrays[column.name], written)
+            if (as_written := self._key_columns.get(column.name)) is not None:
+                array = arrays[column.name]
+                keys[column.name] = written if as_written else column.type.texts(array)
         rows = pa.table([arrays[name] for name in self._names], names=self._names)
-        for _, broken in self._of_rows.broken(rows):
-            doubted |= broken
+        if self._of_rows.rules:
+            for _, broken in self._of_rows.broken(rows):
+                doubted |= broken
         return Columns(self._table, rows, keys, doubted, adjusted)
-
-    @staticmethod
-    def _keys(column: Column, array: pa.Array, written: Sequence[Any]) -> Sequence[Any]:
-        if column.type.is_whole or column.type.name == "varchar":
-            return written
-        return column.type.texts(array)
 
     def _column(self, column: Column, values: Sequence[Any]) -> tuple[pa.Array, Mask]:
         array, doubted = column.type.decoded(values)

@@ -4,7 +4,7 @@ What is shipped is read from the lake, the rest from the outbox; whoever reads s
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, time
 from decimal import Decimal
 from heapq import merge
 from itertools import repeat
@@ -120,7 +120,14 @@ def _shown(row: dict[str, Any] | None) -> dict[str, Any] | None:
     return {name: _shown_value(value) for name, value in row.items()}
 
 
+def _short(moment: str) -> str:
+    """Without the zeros that end a fraction."""
+    return moment.rstrip("0") if "." in moment else moment
+
+
 def _shown_value(value: Any) -> Any:
     if isinstance(value, datetime):
-        return f"{value.replace(tzinfo=None).isoformat()}Z"
+        return f"{_short(value.replace(tzinfo=None).isoformat())}Z"
+    if isinstance(value, time):
+        return _short(value.isoformat())
     return format(value, "f") if isinstance(value, Decimal) else value

@@ -139,7 +139,7 @@
 {#- The columns beside its own that a rule looks at. Fails the build where what it says is not about one row. -#}
 {% macro columns_looked_at(model, rule, place) -%}
     {% set said, seen, columns = [], [], {} %}
-    {% for column in model.columns.values() %}{% do columns.update({column.name: column.data_type | lower}) %}{% endfor %}
+    {% for column in model.columns.values() %}{% do columns.update({column.name: type_said(column.data_type, place).name}) %}{% endfor %}
     {% if rule.predicate is defined %}
         {% do said.append((place, rule.predicate)) %}
     {% elif rule.kind in kinds_by_literals() %}

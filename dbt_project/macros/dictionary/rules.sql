@@ -90,10 +90,22 @@
 
 {#- A value that an argument says, as a literal of the column's type. -#}
 {% macro value_literal(value, type) -%}
-    {% if value is string and type != 'varchar' %}
+    {% if value is string and type == 'decimal' %}
+        {{ return(value) }}
+    {% elif value is string and type == 'json' %}
+        {{ return('cast(' ~ text_literal(one_form(value)) ~ ' as ' ~ type_name(type) ~ ')') }}
+    {% elif value is string and type != 'varchar' %}
         {{ return('cast(' ~ text_literal(value) ~ ' as ' ~ type_name(type) ~ ')') }}
     {% endif %}
     {{ return(text_literal(value) if value is string else value | string | lower) }}
+{%- endmacro %}
+
+{#- A document as columns have it; one that is none, the service refuses. -#}
+{% macro one_form(document) -%}
+    {#- The x keeps a number from being read as one. -#}
+    {% set query = "select 'x' || " ~ as_varchar(json_document(text_literal(document))) %}
+    {% set found = run_query(query).columns[0].values()[0] if execute %}
+    {{ return(found[1:] if found else document) }}
 {%- endmacro %}
 
 {% macro rule_in_range(name, args, text=none, type=none) -%}
@@ -132,7 +144,8 @@
     {% for value in values %}
         {% set whole = value is integer and value is not boolean %}
         {% if type in whole_kinds() %}{% set fits = whole %}
-        {% elif type == 'double' or (type or '').startswith('decimal') %}{% set fits = whole or value is float %}
+        {% elif type == 'double' %}{% set fits = whole or value is float %}
+        {% elif type == 'decimal' %}{% set fits = whole or says_decimal(value) %}
         {% elif type == 'boolean' %}{% set fits = value is boolean %}
         {% elif type is none %}{% set fits = true %}
         {% else %}{% set fits = value is string %}
@@ -142,10 +155,18 @@
     {{ return(true) }}
 {%- endmacro %}
 
+{#- Whether a text or a binary number says a decimal with every digit. -#}
+{% macro says_decimal(value) -%}
+    {% if value is not string and value is not float %}{{ return(false) }}{% endif %}
+    {% set found = modules.re.match('-?([0-9]+)(?:[.]([0-9]+))?$', value | string) %}
+    {% set digits = ((found.group(1) ~ (found.group(2) or '')) | length) if found else 99 %}
+    {{ return(digits <= (38 if value is string else 15)) }}
+{%- endmacro %}
+
 {% macro values_of_type(type) -%}
     {% set numbers = {'double': 'numbers', 'boolean': 'true or false', 'varchar': 'texts'} %}
     {% if type in whole_kinds() %}{{ return('whole numbers') }}{% endif %}
-    {% if (type or '').startswith('decimal') %}{{ return('numbers') }}{% endif %}
+    {% if type == 'decimal' %}{{ return('numbers, those of more than 15 digits as texts') }}{% endif %}
     {{ return(numbers.get(type, 'texts, each a ' ~ type)) }}
 {%- endmacro %}
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from msgspec import UNSET
+
 from service.api.v1.dictionary_entries import (
     BreakEntry,
     ColumnEntry,
@@ -133,6 +135,8 @@ def _column(
         example=column.example,
         synonyms=list(column.synonyms),
         rules=rules,
+        default=UNSET if column.default is None else column.default,
+        normalise=list(column.normalise) or UNSET,
     )
 
 

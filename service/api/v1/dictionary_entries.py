@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 
 class OwnerEntry(msgspec.Struct):
@@ -26,7 +27,10 @@ class RuleEntry(msgspec.Struct):
 
 
 class ColumnEntry(msgspec.Struct):
-    """A column of a table. `type_words` say what a value is; `rules` have each rule in words."""
+    """A column of a table. `type_words` say what a value is; `rules` have each rule in words.
+
+    Where there are any: `default`, the value where none is sent, and the steps of `normalise`.
+    """
 
     name: str
     type: str
@@ -36,6 +40,8 @@ class ColumnEntry(msgspec.Struct):
     example: Any
     synonyms: list[str]
     rules: list[RuleEntry]
+    default: str | UnsetType = UNSET
+    normalise: list[str] | UnsetType = UNSET
 
 
 class ReferenceEntry(msgspec.Struct):

@@ -6,6 +6,7 @@ import msgspec
 from litestar import Controller, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
+from msgspec import UNSET, UnsetType
 
 from service.api.http.describing import described
 from service.api.http.parameters import only_known
@@ -36,6 +37,8 @@ class ColumnPage(msgspec.Struct):
     nullable: bool
     rules: list[dict[str, Any]]
     synonyms: list[str]  # other names that the header of a file may have for it
+    default: str | UnsetType = UNSET  # the value where none is sent
+    normalise: list[str] | UnsetType = UNSET  # what is done to a text before it is judged
 
 
 class Reference(msgspec.Struct):
@@ -124,4 +127,6 @@ def _column(column: Column) -> ColumnPage:
         nullable=not column.required,
         rules=[rule.described() for rule in column.rules],
         synonyms=list(column.synonyms),
+        default=UNSET if column.default is None else column.default,
+        normalise=list(column.normalise) or UNSET,
     )

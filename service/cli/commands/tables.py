@@ -57,8 +57,9 @@ def _show_table(run: Run, table: dict[str, Any]) -> None:
     columns = [
         {**column, "rules": ", ".join(map(_rule, column["rules"]))} for column in table["columns"]
     ]
-    synonyms = ["synonyms"] if any(column["synonyms"] for column in columns) else []
-    run.show(table, columns, ["name", "type", "nullable", "rules", *synonyms, "description"])
+    said = ("default", "normalise", "synonyms")  # of few columns
+    some = [name for name in said if any(column.get(name) for column in columns)]
+    run.show(table, columns, ["name", "type", "nullable", "rules", *some, "description"])
 
 
 def _rule(rule: dict[str, Any]) -> str:
