@@ -51,7 +51,7 @@ BOOKED = f"""
   data_tests:
     - accepted_values:
         arguments: {{values: [{ID.upper()}, {OTHER}]}}
-    - expression_is_true: {{arguments: {{expression: "::text not like '7%'"}}}}
+    - expression_is_true: {{arguments: {{expression: "<> '{OTHER.upper()}'"}}}}
 - name: clock
   data_type: time
   description: In office hours.
