@@ -252,6 +252,7 @@ def _ask_everything(client):
     row = {**corrected, "department_id": 1, "job_id": 1}
     assert client.post(f"{rejection}/replay", json=row).status_code == 201
     client.post("/v1/rejections/replay", json=[{"rejection_id": "x"}])
+    client.get("/v1/warnings?table=jobs")
     client.get("/v1/rejections/summary")
     client.get("/v1/rejections/groups")
     client.post("/v1/rejections/dismiss?table=departments")
