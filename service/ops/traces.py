@@ -16,6 +16,8 @@ from service.runtime.clock import utc_now
 
 GONE = '{"erased":true}'  # in place of what was sent
 ERASED = "erased"
+BOOKS = ("rejections", "replays")  # they have the rows that were sent, as JSON:
+SENT = "json_extract_string(try_cast(payload as json), ?)"
 SHORTEST = 3  # characters of a text by which a stored answer is known to be about the row
 
 
@@ -26,7 +28,8 @@ def forget_traces(
 
     Returns how many changes, rejections, warnings, answers and lines it was found in.
     """
-    rejected = _rejections(connection, table, key)
+    written = _written(connection, table, key)
+    rejected = _rejections(connection, table, written)
     loads = _loads(connection, table, key)
     found = {
         "answers": _answers(connection, [*rejected, *loads], row or {}),
@@ -42,7 +45,7 @@ def forget_traces(
             " where table_name = ? and row_key = ?",
             [ERASED, table.name, str(key)],
         ),
-        "lines": _lines(connection, table, key),
+        "lines": _lines(connection, table, written),
     }
     _blank(connection, rejected)
     return found
@@ -53,23 +56,47 @@ def _count(connection: Connection, statement: str, values: Sequence[Any]) -> int
     return int(count)
 
 
+def _written(connection: Connection, table: Table, key: Any) -> Any:
+    """The key, or the list of the ways it was written, where its texts are normalised."""
+    column = table.column(table.primary_key)
+    if not column.normalise:
+        return key
+    path = f"$.{quoted(column.name)}"
+    each = [f"select {SENT} from ops.{book} where table_name = ?" for book in BOOKS]
+    values = [path, table.name] * len(each)
+    if table.name in _landed(connection):
+        each.append(f"select {quoted(column.name)} from raw.{quoted(table.name)}")
+    found = connection.execute(" union ".join(each), values).fetchall()
+    return [text for (text,) in found if text is not None and column.adjusted(text) == key]
+
+
+def _landed(connection: Connection) -> set[str]:
+    """The tables of lines of files and history."""
+    found = connection.execute(
+        "select table_name from information_schema.tables where table_schema = 'raw'"
+    ).fetchall()
+    return {name for (name,) in found}
+
+
 def _is_key(table: Table, text: str) -> str:
-    """A condition: a text is the key, as its type reads it; it has one value."""
-    kind = table.column(table.primary_key).type.name
+    """A condition: a text is the key, as its type reads it. Its value is that of _written()."""
+    column = table.column(table.primary_key)
+    if column.normalise:
+        return f"{text} in (select unnest(?::varchar[]))"
+    kind = column.type.name
     return f"{text} = ?" if kind == "varchar" else f"try_cast({text} as {kind}) = cast(? as {kind})"
 
 
-def _rejections(connection: Connection, table: Table, key: Any) -> list[str]:
+def _rejections(connection: Connection, table: Table, written: Any) -> list[str]:
     path = f"$.{quoted(table.primary_key)}"
-    sent = "json_extract_string(try_cast({} as json), ?)"
+    of_key = _is_key(table, SENT)
+    each = [
+        f"select rejection_id from ops.{book} where table_name = ? and {of_key}" for book in BOOKS
+    ]
     found = connection.execute(
-        "select rejection_id from ops.rejections where table_name = ? and"
-        f" {_is_key(table, sent.format('payload'))}"
-        " union select rejection_id from ops.replays where table_name = ? and"
-        f" {_is_key(table, sent.format('payload'))}",
-        [table.name, path, key, table.name, path, key],
+        " union ".join(each), [table.name, path, written] * len(each)
     ).fetchall()
-    return [each for (each,) in found]
+    return [rejection_id for (rejection_id,) in found]
 
 
 def _loads(connection: Connection, table: Table, key: Any) -> list[str]:
@@ -92,12 +119,9 @@ def _answers(connection: Connection, ids: Sequence[str], row: dict[str, Any]) ->
     )
 
 
-def _lines(connection: Connection, table: Table, key: Any) -> int:
+def _lines(connection: Connection, table: Table, written: Any) -> int:
     """Lines of files and history, as text."""
-    there = connection.execute(
-        "select table_name from information_schema.tables where table_schema = 'raw'"
-    ).fetchall()
-    names = {name for (name,) in there}
+    names = _landed(connection)
     if table.name not in names:
         return 0
     raw, exceptions = f"raw.{quoted(table.name)}", f"{table.name}__exceptions"
@@ -106,10 +130,10 @@ def _lines(connection: Connection, table: Table, key: Any) -> int:
         connection.execute(
             f"update raw.{quoted(exceptions)} set violations = '[]' where line in"
             f" (select line from {raw} where {of_key})",
-            [key],
+            [written],
         )
     blank = ", ".join(f"{quoted(name)} = null" for name in _texts(connection, table.name))
-    return _count(connection, f"update {raw} set {blank} where {of_key}", [key])
+    return _count(connection, f"update {raw} set {blank} where {of_key}", [written])
 
 
 def _texts(connection: Connection, table: str) -> list[str]:

@@ -443,6 +443,18 @@ def test_rows_of_any_kind_of_key_are_changed_removed_and_erased(client: httpx.Cl
         assert client.get(f"{rows}/{key}").status_code == 404
 
 
+def test_a_key_is_erased_in_each_way_that_it_was_written(client: httpx.Client) -> None:
+    rows = "/v1/tables/places/rows"
+    assert client.put(f"{rows}/ERA", json={"code": "ERA", "name": "kept"}).status_code == 201
+    sent = [{"code": code, "name": f"Zanzibar {code}"} for code in (" era", "Era ", "other", "ER")]
+    rejections = client.post(rows, json=[{**row, "amount": "much"} for row in sent]).json()
+    ids = [each["rejection_id"] for each in rejections["rejections"]]
+    erased = client.post(f"{rows}/ERA/erase", json={"reason": "asked"}).json()
+    assert erased["rows"][0]["traces"]["rejections"] == 2
+    left = ["Zanzibar" in client.get(f"/v1/rejections/{each}").text for each in ids]
+    assert left == [False, False, True, True]
+
+
 @pytest.mark.parametrize(
     "code", ["A/B", "/", "//", "A//", "%2F", "%/", "?#&;", "+ +", "Ø☃", "\ufdd0"]
 )
