@@ -72,8 +72,8 @@ def rewrite(entry: Entry, table: Table, catalogue: Catalogue, keys: Collection[A
 
 
 def _is_one(batch: pa.RecordBatch, table: Table, keys: Collection[Any]) -> pa.Array:
-    column = batch.column(table.primary_key)
-    return pc.is_in(column, value_set=pa.array(list(keys), column.type))
+    column, kind = batch.column(table.primary_key), table.column(table.primary_key).type
+    return pc.is_in(column, value_set=kind.array(list(keys)).cast(column.type))
 
 
 def _others(

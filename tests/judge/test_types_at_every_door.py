@@ -437,8 +437,11 @@ def test_rows_of_any_kind_of_key_are_changed_removed_and_erased(client: httpx.Cl
             assert child.status_code == 201
             assert client.delete(f"{rows}/{key}").status_code == 409
             assert client.delete(f"/v1/tables/things/rows/{OTHER}").status_code == 200
-        erased = client.post(f"{rows}/{key}/erase", json={"reason": "asked"})
+        backup = client.post(f"/v1/tables/{table}/backups").json()["backup_id"]
+        wanted = {"reason": "asked", "backups": True}
+        erased = client.post(f"{rows}/{key}/erase", json=wanted)
         assert erased.status_code == 200, erased.text
+        assert backup in erased.text  # it held the row, and was written anew
         assert erased.json()["rows"][0]["traces"]["changes"] >= 4, erased.text
         assert client.get(f"{rows}/{key}").status_code == 404
 
