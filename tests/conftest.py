@@ -84,8 +84,8 @@ SHARED_OUT = {
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Two processes more than there are cores: some wait for a disk, a service or a browser."""
-    return len(os.sched_getaffinity(0)) + 2
+    """One process more than there are cores: some wait for a disk, a service or a browser."""
+    return len(os.sched_getaffinity(0)) + 1
 
 
 @pytest.hookimpl(optionalhook=True)
