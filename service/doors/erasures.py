@@ -88,7 +88,8 @@ class Erasures:
         """Erases a row, and says where it still is.
 
         Raises:
-            NotFound: there is neither a row nor a trace of it.
+            NotFound: there is neither a row nor a trace of it; of one that was erased before,
+                only where its backups are not to go as well.
             DanglingReferences: other rows refer to it.
             Conflict: a file is being loaded into the table.
         """
@@ -99,7 +100,7 @@ class Erasures:
             _check_no_files(connection, asked.table)
             dictionary = self._writer.dictionary
             erasing = Erasing(connection, dictionary, layer, by, asked.reason)
-            done = erasing.erase(asked.table, asked.key, asked.cascade)
+            done = erasing.erase(asked.table, asked.key, asked.cascade, again=asked.backups)
             for table, key in erasing.seen:
                 keys.setdefault(table, []).append(key)
             for row in done:

@@ -69,6 +69,15 @@ def erased_among(connection: Connection, table: Table, source: str) -> list[Any]
     return [value for (value,) in found]
 
 
+def is_erased(connection: Connection, table: str, key: Any) -> bool:
+    """Whether the row of that primary key was erased, and did not come back since."""
+    found = connection.execute(
+        "select 1 from ops.erased where table_name = ? and key_hash = ?",
+        [table, key_hash(secret_of(connection), table, key)],
+    )
+    return bool(found.fetchall())
+
+
 def add(connection: Connection, table: str, key: Any, reason: str, by: ChangedBy) -> str:
     """Puts on record that a row is erased; returns the hash of its key."""
     hashed = key_hash(secret_of(connection), table, key)

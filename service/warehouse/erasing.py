@@ -43,16 +43,19 @@ class Erasing:
     done: list[ErasedRow] = field(default_factory=list)
     seen: set[tuple[str, Any]] = field(default_factory=set)  # tables and keys
 
-    def erase(self, table: Table, key: Any, cascade: bool) -> list[ErasedRow]:
+    def erase(self, table: Table, key: Any, cascade: bool, again: bool) -> list[ErasedRow]:
         """Erases the row of that primary key; with `cascade`, first the rows that refer to it.
+
+        With `again`, one that was erased before may be, so that its backups can go as well.
 
         Raises:
             NotFound: neither a row nor a trace of it is there.
             DanglingReferences: rows refer to it, and are not to go.
         """
+        again = again and erased_rows.is_erased(self.connection, table.name, key)
         self._erase(table, key, cascade)
         own = self.done[-1]
-        if not (own.row or any(own.traces.values())):
+        if not (again or own.row or any(own.traces.values())):
             raise missing(table, key)
         for name in {each.table for each in self.done}:
             self._record(name)

@@ -177,6 +177,19 @@ def test_backups_are_told_and_written_anew_and_do_not_bring_it_back(door, person
     assert audit["ok"], [check for check in audit["checks"] if not check["ok"]]
 
 
+def test_what_is_erased_can_be_erased_again_so_that_its_backups_go_too(door, person):
+    backup = door.client.post(f"/v1/tables/{TABLE}/backups").json()["backup_id"]
+    erase = f"{path_of(person['id'])}/erase"
+    assert backup in door.client.post(erase, json=WHY).text
+    again = door.client.post(erase, json={**WHY, "backups": True})
+    assert again.status_code == 200, again.text
+    told = {each["backup_id"]: each["rewritten_to"] for each in again.json()["backups"]}
+    assert told[backup]
+    assert door.client.post(erase, json={**WHY, "backups": True}).json()["backups"] == []
+    assert is_problem(door.client.post(erase, json=WHY), 404, "not-found")
+    assert door.client.get("/v1/audit").json()["ok"]
+
+
 def test_a_file_that_has_it_again_brings_in_its_other_lines(door, person):
     key, name = person["id"], person["name"]
     (other,) = door.fresh()
