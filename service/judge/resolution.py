@@ -26,7 +26,7 @@ from service.judge.admission import (
     violation_of,
 )
 from service.judge.batch import Batch, Violation
-from service.judge.columns import KeysOf, key_columns, without
+from service.judge.columns import KeysOf, key_columns
 from service.judge.key_index import KeyIndex
 from service.judge.owners import Owners, still_referred_to
 from service.runtime.resolutions import OnConflict
@@ -87,7 +87,7 @@ def _is_as_ever(batch: Batch) -> bool:
 def _ignoring(batch: Batch, keys: KeyIndex, stored: Mapping[int, bool]) -> Verdict:
     """Rows that are there are set aside; then those that repeat one which goes in."""
     there = sorted(row for row, is_same in stored.items() if is_same)
-    verdict = admit(_others(batch, there), keys)
+    verdict = admit(batch.without(there), keys)
     verdict.batch = batch
     verdict.present = [batch.positions[row] for row in there]
     for position in _repeated(batch, verdict):
@@ -95,24 +95,6 @@ def _ignoring(batch: Batch, keys: KeyIndex, stored: Mapping[int, bool]) -> Verdi
         verdict.present.append(position)
     verdict.present.sort()
     return verdict
-
-
-def _others(batch: Batch, left_out: Sequence[int]) -> Batch:
-    """The same request without some rows of ``batch.fitting``; their numbers are ascending."""
-    if not left_out:
-        return batch
-    gone = set(left_out)
-    rows = without(batch.fitting, left_out)
-    positions = [each for row, each in enumerate(batch.positions) if row not in gone]
-    return Batch(
-        batch.table,
-        batch.received,
-        rows,
-        positions,
-        KeysOf(batch.table, rows),
-        batch.broken,
-        batch.rows,
-    )
 
 
 def _repeated(batch: Batch, verdict: Verdict) -> list[int]:
@@ -153,7 +135,7 @@ class _Merging:
             times[key] = times.get(key, 0) + 1
         same = [r for r, is_same in stored.items() if is_same and times[batch.keys[name][r]] == 1]
         same.sort()
-        self._whole, self._batch = batch, _others(batch, same)
+        self._whole, self._batch = batch, batch.without(same)
         self._present = [batch.positions[row] for row in same]
         gone = set(same)
         left = (row for row in range(batch.fitting.num_rows) if row not in gone)
