@@ -10,6 +10,7 @@ makes of the table is judged as if each row of the batch were the row of its key
 - a value that other tables refer to stays as it is.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from service.judge.admission import (
     Verdict,
     admit,
     in_order,
+    parent_of,
     rows_with,
     values_of,
     violation_of,
@@ -130,11 +132,9 @@ class _Merging:
     ) -> None:
         # Most of what is sent again is as it is: only the others are looked at one by one.
         table, name = batch.table, batch.table.primary_key
-        times: dict[Any, int] = {}
-        for key in batch.keys[name]:
-            times[key] = times.get(key, 0) + 1
-        same = [r for r, is_same in stored.items() if is_same and times[batch.keys[name][r]] == 1]
-        same.sort()
+        keys_sent = batch.keys[name]
+        times = Counter(keys_sent)
+        same = sorted(r for r, is_same in stored.items() if is_same and times[keys_sent[r]] == 1)
         self._whole, self._batch = batch, batch.without(same)
         self._present = [batch.positions[row] for row in same]
         gone = set(same)
@@ -182,17 +182,13 @@ class _Merging:
 
     def _columns_referred_to(self) -> Iterator[tuple[Column, Table, set[Any]]]:
         """Column, table that refers to it, and the values of stored rows that it refers to."""
-        for child in self._kept.dictionary.tables.values():
-            for column in child.columns:
-                rule = column.reference
-                if rule is None or rule.args["parent"] != self._table.name:
-                    continue
-                name = rule.args["field"]
-                if name == self._table.primary_key:
-                    continue  # which a change leaves as it is
-                if self._before:
-                    found = self._kept.referred(self._table, self._rows_there(), child, column)
-                    yield self._table.column(name), child, found
+        if not self._before:
+            return
+        for child, column in self._kept.dictionary.children(self._table.name):
+            _, name = parent_of(column)
+            if name != self._table.primary_key:  # which a change leaves as it is
+                found = self._kept.referred(self._table, self._rows_there(), child, column)
+                yield self._table.column(name), child, found
 
     def _violations(self) -> Iterator[tuple[int, list[Violation]]]:
         """By position, of each row that is kept out."""

@@ -90,7 +90,7 @@ class RowWork:
             DanglingReferences: other rows refer to what would go.
             MalformedBody: what it becomes is no row.
         """
-        before = self._stored(change)
+        before = stored(self._connection, change.table, change.key)
         was = self._as_json(before, change.table) if before.num_rows else None
         body = change.becoming(was)  # which there may be nothing to become of: 404 before 412
         change.check(was)
@@ -103,16 +103,6 @@ class RowWork:
             return RowChanged(load_id, None, was, was, verdict.rejected[0])
         done = self._put(change, by, verdict.accepted, before, was, load_id)
         return replace(done, verdict=verdict)
-
-    def _stored(self, change: RowChange) -> pa.Table:
-        """The row, or none, in Arrow."""
-        table = change.table
-        columns = ", ".join(map(quoted, table.column_names))
-        found = self._connection.execute(
-            f"select {columns} from {core(table.name)} where {quoted(table.primary_key)} = ?",
-            [as_parameter(table.column(table.primary_key).type, change.key)],
-        )
-        return found.to_arrow_reader(1).read_all().cast(table.arrow_schema)
 
     def _as_json(self, row: pa.Table, table: Table) -> str:
         query = f"select {row_as_json(table, 'new')} from {SENT} as new"
@@ -171,6 +161,16 @@ class RowWork:
             self._keys.remove((table.name, name), old[name])
             self._keys.add((table.name, name), values[name])
         return RowChanged(load_id, operation, was, after)
+
+
+def stored(connection: Connection, table: Table, key: Any) -> pa.Table:
+    """The row of that primary key, or none, of the table's `arrow_schema`."""
+    columns = ", ".join(map(quoted, table.column_names))
+    found = connection.execute(
+        f"select {columns} from {core(table.name)} where {quoted(table.primary_key)} = ?",
+        [as_parameter(table.column(table.primary_key).type, key)],
+    )
+    return found.to_arrow_reader(1).read_all().cast(table.arrow_schema)
 
 
 def missing(table: Table, key: Any) -> NotFound:
