@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 
 from service.dictionary import Dictionary, Table
+from service.dictionary.written_values import Unreadable
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted
 from service.errors import KeyChanges, NotFound, shortened
@@ -26,6 +27,7 @@ from service.ops.row_history import SENT, ChangedBy, RowOperation, row_as_json, 
 from service.warehouse.changed_rows import add_rows, change_rows, remove_rows
 from service.warehouse.children import check_left
 from service.warehouse.row_filters import as_parameter
+from service.warehouse.stored_rows import key_column
 
 # What a row becomes, as JSON, from what it is (None: there is none); None: nothing.
 Becoming: TypeAlias = Callable[[str | None], bytes | None]
@@ -171,6 +173,18 @@ def stored(connection: Connection, table: Table, key: Any) -> pa.Table:
         [as_parameter(table.column(table.primary_key).type, key)],
     )
     return found.to_arrow_reader(1).read_all().cast(table.arrow_schema)
+
+
+def read_key(table: Table, text: str) -> Any:
+    """A primary key, as its type reads it.
+
+    Raises:
+        NotFound: no row could have such a key.
+    """
+    try:
+        return key_column(table).type.from_text(text)
+    except Unreadable:
+        raise missing(table, text) from None
 
 
 def missing(table: Table, key: Any) -> NotFound:
