@@ -22,13 +22,13 @@ from service.console.row_grid import field_name, value_text
 from service.console.row_past import past_of
 from service.console.viewer import Viewer
 from service.dictionary import Table
-from service.dictionary.written_values import Unreadable
 from service.engines.engine import Connection
 from service.errors import DanglingReferences, NotFound, PreconditionFailed, Problem
 from service.gate import Gate
 from service.judge.batch import Violation
 from service.ops.row_history import stored_row
 from service.warehouse import stored_rows
+from service.warehouse.one_row import read_key
 from service.warehouse.references import ChildRows, ParentRow, references
 
 PART = described_part()
@@ -113,7 +113,7 @@ class OneRowPages(Controller):
 
 
 def _edit(request: Asked, table: Table, row_id: str, form: Form) -> RowEdit:
-    key, actor = _key(table, row_id), actor_of(request)
+    key, actor = read_key(table, row_id), actor_of(request)
     return RowEdit(table, key, form.text("tag"), actor, form.text("once"))
 
 
@@ -127,7 +127,7 @@ async def _row_page(
     problem: Problem | None = None,
 ) -> Answer:
     """The page of a row; with `values`, what was typed over it, and what is wrong with that."""
-    key, query = _key(table, row_id), request.query_params
+    key, query = read_key(table, row_id), request.query_params
     may_edit = Viewer(request).may("change_row_by_form")
     is_edited = values is not None or (EDIT in query and may_edit)
 
@@ -162,13 +162,6 @@ def _shown(
         **_references(connection, gate, table, key),
         "fields": [],
     }
-
-
-def _key(table: Table, row_id: str) -> Any:
-    try:
-        return stored_rows.key_column(table).type.from_text(row_id)
-    except Unreadable:
-        raise NotFound(f"{table.name} has no row {row_id!r}", table=table.name) from None
 
 
 def _place(table: Table, row_id: str) -> str:

@@ -207,17 +207,12 @@ class Differences:
 def _related(dictionary: Dictionary, tables: list[Table]) -> list[Table]:
     """Tables that refer to these, or to which these refer: by them references break, or do not."""
     names = {table.name for table in tables}
-    parents = {name: _parents(table) for name, table in dictionary.tables.items()}
-    above = set().union(*(parents[name] for name in names))
+    above = set().union(*(table.parents for table in tables))
     return [
         table
         for name, table in dictionary.tables.items()
-        if name not in names and (name in above or parents[name] & names)
+        if name not in names and (name in above or table.parents & names)
     ]
-
-
-def _parents(table: Table) -> set[str]:
-    return {column.reference.args["parent"] for column in table.columns if column.reference}
 
 
 def _refused(

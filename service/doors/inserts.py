@@ -118,11 +118,13 @@ class Inserts:
     async def _judge_many(
         self, body: bytes, content_type: str, check: Callable[[Iterable[str]], None]
     ) -> list[Batch]:
-        def judge() -> list[Batch]:
-            return _judged_by_table(self._rulebook(), body, content_type, self._max_rows, check)
+        rulebook = self._rulebook()
 
-        asks_sql = any(table.asks_sql for table in self._rulebook().dictionary.tables.values())
-        return await self._in_thread(judge) if len(body) > LARGE or asks_sql else judge()
+        def judge() -> list[Batch]:
+            return _judged_by_table(rulebook, body, content_type, self._max_rows, check)
+
+        is_long = len(body) > LARGE or rulebook.asks_sql
+        return await self._in_thread(judge) if is_long else judge()
 
     async def _in_thread(self, judge: Callable[[], T]) -> T:
         """Judges a large body when its turn comes, in the one thread for such.

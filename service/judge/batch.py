@@ -1,7 +1,8 @@
 """The rows of one request for one table, as they are once each was judged on its own."""
 
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import compress
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ import pyarrow as pa
 from service.dictionary import Table
 from service.formats.bodies.body_rows import LazyRows
 from service.formats.bodies.rows_protocol import Rows
-from service.judge.columns import Adjusted
+from service.judge.columns import Adjusted, KeysOf, without
 from service.judge.key_sets import KeySet
 
 
@@ -53,13 +54,31 @@ class Batch:
     adjusted: Adjusted | None = None  # goes along with the rows of `fitting`
     warnings: dict[int, list[Violation]] = field(default_factory=dict)
 
-    def sums_adjusted(self, rejected: Container[int]) -> tuple[int, int]:
-        """How many values of the rows are defaults, and how many normalised, but of positions that
-        are `rejected`.
+    def without(self, rows: Sequence[int]) -> "Batch":
+        """The same request without those rows of `fitting`, whose numbers are ascending."""
+        if not rows:
+            return self
+        left = np.ones(self.fitting.num_rows, np.bool_)
+        left[rows] = False
+        fitting = without(self.fitting, rows)
+        return replace(
+            self,
+            fitting=fitting,
+            positions=list(compress(self.positions, left)),
+            keys=KeysOf(self.table, fitting),
+            sets={},
+            adjusted=self.adjusted and self.adjusted.only(left),
+        )
+
+    def sums_adjusted(self, left_out: Collection[int]) -> tuple[int, int]:
+        """How many values of the rows are defaults, and how many normalised; those at the positions
+        `left_out` do not count.
         """
-        if self.adjusted is None:
+        kept = self.adjusted
+        if kept is None:
             return 0, 0
-        kept = self.adjusted.only(np.array([i not in rejected for i in self.positions], np.bool_))
+        if left_out:
+            kept = kept.only(np.array([i not in left_out for i in self.positions], np.bool_))
         return int(kept.defaulted.sum()), int(kept.normalised.sum())
 
     def payload(self, position: int) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from service.judge.batch import Batch, Broken, Violation
-from service.judge.columns import KeysOf, without
 from service.ops.erased_rows import ErasedKeys
 
 ERASED = "erased"  # the rule that they break, whatever the dictionary says
@@ -17,20 +16,12 @@ def without_erased(batch: Batch, erased: ErasedKeys) -> Batch:
     if table.name not in erased.hashes:
         return batch
     rows = erased.among(table.name, batch.keys[table.primary_key])
-    broken = dict(batch.broken)
-    keys = [each.keys.get(table.primary_key) for each in broken.values()]
-    for i in erased.among(table.name, keys):
-        broken[list(broken)[i]] = _broken(table.primary_key)
-    broken |= {batch.positions[row]: _broken(table.primary_key) for row in rows}
-    if not rows:
-        return replace(batch, broken=broken)
-    fitting = without(batch.fitting, rows)
-    left = set(rows)
-    positions = [each for row, each in enumerate(batch.positions) if row not in left]
-    keys_left = KeysOf(table, fitting)
-    return replace(
-        batch, fitting=fitting, positions=positions, keys=keys_left, broken=broken, sets={}
-    )
+    broken = list(batch.broken)
+    keys = [each.keys.get(table.primary_key) for each in batch.broken.values()]
+    gone = [broken[i] for i in erased.among(table.name, keys)]
+    gone += [batch.positions[row] for row in rows]
+    kept_out = {position: _broken(table.primary_key) for position in gone}
+    return replace(batch.without(rows), broken={**batch.broken, **kept_out})
 
 
 def _broken(key: str) -> Broken:

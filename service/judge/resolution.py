@@ -10,6 +10,7 @@ makes of the table is judged as if each row of the batch were the row of its key
 - a value that other tables refer to stays as it is.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -21,12 +22,13 @@ from service.judge.admission import (
     Verdict,
     admit,
     in_order,
+    parent_of,
     rows_with,
     values_of,
     violation_of,
 )
 from service.judge.batch import Batch, Violation
-from service.judge.columns import KeysOf, key_columns, without
+from service.judge.columns import KeysOf, key_columns
 from service.judge.key_index import KeyIndex
 from service.judge.owners import Owners, still_referred_to
 from service.runtime.resolutions import OnConflict
@@ -87,7 +89,7 @@ def _is_as_ever(batch: Batch) -> bool:
 def _ignoring(batch: Batch, keys: KeyIndex, stored: Mapping[int, bool]) -> Verdict:
     """Rows that are there are set aside; then those that repeat one which goes in."""
     there = sorted(row for row, is_same in stored.items() if is_same)
-    verdict = admit(_others(batch, there), keys)
+    verdict = admit(batch.without(there), keys)
     verdict.batch = batch
     verdict.present = [batch.positions[row] for row in there]
     for position in _repeated(batch, verdict):
@@ -95,24 +97,6 @@ def _ignoring(batch: Batch, keys: KeyIndex, stored: Mapping[int, bool]) -> Verdi
         verdict.present.append(position)
     verdict.present.sort()
     return verdict
-
-
-def _others(batch: Batch, left_out: Sequence[int]) -> Batch:
-    """The same request without some rows of ``batch.fitting``; their numbers are ascending."""
-    if not left_out:
-        return batch
-    gone = set(left_out)
-    rows = without(batch.fitting, left_out)
-    positions = [each for row, each in enumerate(batch.positions) if row not in gone]
-    return Batch(
-        batch.table,
-        batch.received,
-        rows,
-        positions,
-        KeysOf(batch.table, rows),
-        batch.broken,
-        batch.rows,
-    )
 
 
 def _repeated(batch: Batch, verdict: Verdict) -> list[int]:
@@ -148,12 +132,10 @@ class _Merging:
     ) -> None:
         # Most of what is sent again is as it is: only the others are looked at one by one.
         table, name = batch.table, batch.table.primary_key
-        times: dict[Any, int] = {}
-        for key in batch.keys[name]:
-            times[key] = times.get(key, 0) + 1
-        same = [r for r, is_same in stored.items() if is_same and times[batch.keys[name][r]] == 1]
-        same.sort()
-        self._whole, self._batch = batch, _others(batch, same)
+        keys_sent = batch.keys[name]
+        times = Counter(keys_sent)
+        same = sorted(r for r, is_same in stored.items() if is_same and times[keys_sent[r]] == 1)
+        self._whole, self._batch = batch, batch.without(same)
         self._present = [batch.positions[row] for row in same]
         gone = set(same)
         left = (row for row in range(batch.fitting.num_rows) if row not in gone)
@@ -200,17 +182,13 @@ class _Merging:
 
     def _columns_referred_to(self) -> Iterator[tuple[Column, Table, set[Any]]]:
         """Column, table that refers to it, and the values of stored rows that it refers to."""
-        for child in self._kept.dictionary.tables.values():
-            for column in child.columns:
-                rule = column.reference
-                if rule is None or rule.args["parent"] != self._table.name:
-                    continue
-                name = rule.args["field"]
-                if name == self._table.primary_key:
-                    continue  # which a change leaves as it is
-                if self._before:
-                    found = self._kept.referred(self._table, self._rows_there(), child, column)
-                    yield self._table.column(name), child, found
+        if not self._before:
+            return
+        for child, column in self._kept.dictionary.children(self._table.name):
+            _, name = parent_of(column)
+            if name != self._table.primary_key:  # which a change leaves as it is
+                found = self._kept.referred(self._table, self._rows_there(), child, column)
+                yield self._table.column(name), child, found
 
     def _violations(self) -> Iterator[tuple[int, list[Violation]]]:
         """By position, of each row that is kept out."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 from service.dictionary import Dictionary, Table
@@ -27,6 +28,11 @@ class Rulebook:
         judges = {name: Judge(table) for name, table in dictionary.tables.items()}
         batchers = {name: MicroBatcher(judge) for name, judge in judges.items()}
         return cls(dictionary, judges, batchers)
+
+    @cached_property
+    def asks_sql(self) -> bool:
+        """Whether DuckDB is asked about rows of some table before they go in."""
+        return any(table.asks_sql for table in self.dictionary.tables.values())
 
     def table(self, name: str) -> Table:
         """The table of that name.

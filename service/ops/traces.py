@@ -125,7 +125,7 @@ def _lines(connection: Connection, table: Table, written: Any) -> int:
     if table.name not in names:
         return 0
     raw, exceptions = f"raw.{quoted(table.name)}", f"{table.name}__exceptions"
-    of_key = f"{_is_key(table, quoted(table.primary_key))}"
+    of_key = _is_key(table, quoted(table.primary_key))
     if exceptions in names:
         connection.execute(
             f"update raw.{quoted(exceptions)} set violations = '[]' where line in"

@@ -8,6 +8,7 @@ import pyarrow as pa
 from service.dictionary import Column, Dictionary, Table
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted, shown_value
+from service.judge.admission import parent_of
 from service.judge.findings import FIRST_IDS
 from service.judge.relations import dangling
 from service.ops.row_history import keys_in, run
@@ -32,16 +33,11 @@ def check_left(
     found = [
         left
         for child, column in dictionary.children(table.name)
-        if fields is None or _field(column) in fields
+        if fields is None or parent_of(column)[1] in fields
         if (left := _left(connection, table, child, column, source, rows))
     ]
     if found:
         raise dangling(found)
-
-
-def _field(column: Column) -> str:
-    assert column.reference is not None
-    return str(column.reference.args["field"])
 
 
 def _left(
@@ -53,7 +49,7 @@ def _left(
     rows: pa.Table | None,
 ) -> dict[str, Any] | None:
     key, keys = quoted(table.primary_key), keys_in(table, source)
-    gone = f"select {quoted(_field(column))} from {core(table.name)} where {key} in {keys}"
+    gone = f"select {quoted(parent_of(column)[1])} from {core(table.name)} where {key} in {keys}"
     referring = f"from {core(child.name)} as child where child.{quoted(column.name)} in ({gone})"
     if child.name == table.name:  # what goes too is not left
         referring += f" and child.{key} not in {keys}"

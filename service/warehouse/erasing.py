@@ -6,9 +6,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from service.dictionary import Column, Dictionary, Table
+from service.dictionary import Dictionary, Table
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted, shown_value
+from service.judge.admission import parent_of
 from service.judge.columns import unique_values
 from service.judge.key_index import KeyIndex
 from service.ops import erased_rows, records
@@ -17,8 +18,7 @@ from service.ops.row_history import SENT, ChangedBy, keys_in, run
 from service.ops.traces import forget_traces
 from service.runtime.clock import utc_now
 from service.warehouse.children import check_left
-from service.warehouse.one_row import missing
-from service.warehouse.row_filters import as_parameter
+from service.warehouse.one_row import missing, stored
 
 
 @dataclass
@@ -63,7 +63,7 @@ class Erasing:
 
     def _erase(self, table: Table, key: Any, cascade: bool) -> None:
         self.seen.add((table.name, key))
-        row = self._stored(table, key)
+        row = stored(self.connection, table, key)
         kept = row.to_pylist()[0] if row.num_rows else None
         if kept and cascade:
             for child, other in list(self._children(table, kept)):
@@ -76,21 +76,13 @@ class Erasing:
         hashed = erased_rows.add(self.connection, table.name, key, self.reason, self.by)
         self.done.append(ErasedRow(table.name, hashed, kept is not None, traces))
 
-    def _stored(self, table: Table, key: Any) -> pa.Table:
-        columns = ", ".join(map(quoted, table.column_names))
-        found = self.connection.execute(
-            f"select {columns} from {core(table.name)} where {quoted(table.primary_key)} = ?",
-            [as_parameter(table.column(table.primary_key).type, key)],
-        )
-        return found.to_arrow_reader(1).read_all().cast(table.arrow_schema)
-
     def _children(self, table: Table, row: dict[str, Any]) -> Iterator[tuple[Table, Any]]:
         for child, column in self.dictionary.children(table.name):
             key, kind = quoted(child.primary_key), child.column(child.primary_key).type.name
             found = self.connection.execute(
                 f"select {shown_value(key, kind)} from {core(child.name)}"
                 f" where {quoted(column.name)} = ?",
-                [row[_field(column)]],
+                [row[parent_of(column)[1]]],
             ).fetchall()
             yield from ((child, key) for (key,) in found)
 
@@ -124,8 +116,3 @@ class Erasing:
             actor=self.by.actor,
         )
         records.write(self.connection, [load])
-
-
-def _field(column: Column) -> str:
-    assert column.reference is not None
-    return str(column.reference.args["field"])

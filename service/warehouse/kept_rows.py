@@ -9,6 +9,7 @@ from service.dictionary import Column, Dictionary, Table
 from service.engines.duckdb import query_arrow
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted
+from service.judge.admission import parent_of
 from service.judge.batch import Batch
 from service.judge.columns import KeysOf
 from service.judge.key_index import KeyIndex
@@ -95,9 +96,8 @@ class KeptRows:
 
     def referred(self, table: Table, rows: pa.Table, child: Table, column: Column) -> set[Any]:
         """Which values of the stored rows that have the keys of `rows` a column of `child` has."""
-        assert column.reference is not None
         self._bring_in(child, None)
-        name, field = quoted(column.name), quoted(column.reference.args["field"])
+        name, field = quoted(column.name), quoted(parent_of(column)[1])
         distinct = f"select distinct {name} from {core(child.name)} where {name} in (select {field}"
         there = self._those_of(table, rows, distinct, ")").to_arrow_reader(AT_ONCE).read_all()
         return set(KeysOf(child, there)[column.name])

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 
 from service.dictionary import Dictionary, Table
+from service.dictionary.written_values import Unreadable
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted
 from service.errors import KeyChanges, NotFound, shortened
@@ -26,6 +27,7 @@ from service.ops.row_history import SENT, ChangedBy, RowOperation, row_as_json, 
 from service.warehouse.changed_rows import add_rows, change_rows, remove_rows
 from service.warehouse.children import check_left
 from service.warehouse.row_filters import as_parameter
+from service.warehouse.stored_rows import key_column
 
 # What a row becomes, as JSON, from what it is (None: there is none); None: nothing.
 Becoming: TypeAlias = Callable[[str | None], bytes | None]
@@ -90,7 +92,7 @@ class RowWork:
             DanglingReferences: other rows refer to what would go.
             MalformedBody: what it becomes is no row.
         """
-        before = self._stored(change)
+        before = stored(self._connection, change.table, change.key)
         was = self._as_json(before, change.table) if before.num_rows else None
         body = change.becoming(was)  # which there may be nothing to become of: 404 before 412
         change.check(was)
@@ -103,16 +105,6 @@ class RowWork:
             return RowChanged(load_id, None, was, was, verdict.rejected[0])
         done = self._put(change, by, verdict.accepted, before, was, load_id)
         return replace(done, verdict=verdict)
-
-    def _stored(self, change: RowChange) -> pa.Table:
-        """The row, or none, in Arrow."""
-        table = change.table
-        columns = ", ".join(map(quoted, table.column_names))
-        found = self._connection.execute(
-            f"select {columns} from {core(table.name)} where {quoted(table.primary_key)} = ?",
-            [as_parameter(table.column(table.primary_key).type, change.key)],
-        )
-        return found.to_arrow_reader(1).read_all().cast(table.arrow_schema)
 
     def _as_json(self, row: pa.Table, table: Table) -> str:
         query = f"select {row_as_json(table, 'new')} from {SENT} as new"
@@ -171,6 +163,28 @@ class RowWork:
             self._keys.remove((table.name, name), old[name])
             self._keys.add((table.name, name), values[name])
         return RowChanged(load_id, operation, was, after)
+
+
+def stored(connection: Connection, table: Table, key: Any) -> pa.Table:
+    """The row of that primary key, or none, of the table's `arrow_schema`."""
+    columns = ", ".join(map(quoted, table.column_names))
+    found = connection.execute(
+        f"select {columns} from {core(table.name)} where {quoted(table.primary_key)} = ?",
+        [as_parameter(table.column(table.primary_key).type, key)],
+    )
+    return found.to_arrow_reader(1).read_all().cast(table.arrow_schema)
+
+
+def read_key(table: Table, text: str) -> Any:
+    """A primary key, as its type reads it.
+
+    Raises:
+        NotFound: no row could have such a key.
+    """
+    try:
+        return key_column(table).type.from_text(text)
+    except Unreadable:
+        raise missing(table, text) from None
 
 
 def missing(table: Table, key: Any) -> NotFound:

@@ -80,25 +80,23 @@ class Outcome:
 
     def accepted(self, verdict: Verdict) -> int:
         """How many rows of a table went in (or would)."""
-        return 0 if self.refused else verdict.accepted.num_rows
+        return self.counts(verdict)["accepted"]
 
     def counts(self, verdict: Verdict) -> dict[str, int]:
         """How many rows of a table became (or would) accepted, changed, rejected, already_present.
 
         A refused request counts all its rows as rejected.
         """
-        counts = {"accepted": 0, "changed": 0, "rejected": verdict.batch.received}
-        counts["already_present"] = 0
-        if self.refused:
-            return counts
-        for name, count in (
-            ("accepted", verdict.accepted.num_rows),
-            ("changed", len(verdict.changed)),
-            ("already_present", len(verdict.present)),
-        ):
-            counts[name] = count
-            counts["rejected"] -= count
-        return counts
+        accepted = changed = present = 0
+        if not self.refused:
+            accepted, changed = verdict.accepted.num_rows, len(verdict.changed)
+            present = len(verdict.present)
+        return {
+            "accepted": accepted,
+            "changed": changed,
+            "rejected": verdict.batch.received - accepted - changed - present,
+            "already_present": present,
+        }
 
     def adjusted(self, verdict: Verdict) -> tuple[int, int]:
         """Of the rows that go in: how many values are defaults, and how many were normalised."""
@@ -213,15 +211,12 @@ class Group:
         defaulted, normalised = outcome.adjusted(verdict)
         load = records.LoadRecord(
             load_id=outcome.load_id or "",
-            table_name=batch.table.name,
+            table_name=table.name,
             kind=insert.kind,
             source=insert.source,
             status="refused" if outcome.refused else "done",
             received=batch.received,
-            accepted=counts["accepted"],
-            changed=counts["changed"],
-            rejected=counts["rejected"],
-            already_present=counts["already_present"],
+            **counts,  # type: ignore[arg-type]
             started_at=insert.started_at,
             finished_at=utc_now(),
             actor=insert.actor,

@@ -4,8 +4,9 @@ Requests wait in a queue; the writer takes as many as there are, writes them in 
 and answers each after the commit. A group that fails is rolled back and done again one by one,
 so that what fails, fails alone (DuckDB has no savepoints).
 
-It is one module of more than 300 lines since what it does is one loop: taking work, grouping,
-writing, and what is done when a group fails all hang on the one connection and its transaction.
+What becomes of each request of a group is decided in decisions.py. The rest is one module of more
+than 300 lines since it is one loop: taking work, grouping, writing, and what is done when a group
+fails all hang on the one connection and its transaction.
 """
 
 import asyncio
@@ -28,26 +29,20 @@ from service.engines.duckdb import (
 from service.engines.engine import Connection
 from service.engines.sql import count_rows
 from service.errors import KeyReused, Problem, Unavailable
-from service.judge.admission import Verdict, admit_all
-from service.judge.batch import Batch
-from service.judge.kept_out import without_erased
 from service.judge.key_index import KeyIndex, unique_columns
 from service.judge.micro_batches import SMALL
-from service.judge.resolution import admit_again
 from service.ops import records
 from service.ops.erased_rows import ErasedKeys
 from service.ops.replays import record
 from service.ops.stored_counts import stored_counts
 from service.outbox.outbox import Outbox
 from service.runtime.logs import get_logger
-from service.runtime.resolutions import OF_REQUESTS
 from service.warehouse.arrivals import Arrivals
 from service.warehouse.commit_journal import CommitJournal, NotNoted
+from service.warehouse.decisions import Answer, Decisions
 from service.warehouse.group_rows import write_rows
-from service.warehouse.kept_rows import KeptRows
 from service.warehouse.losses import Losses
 from service.warehouse.promise import Promise, resolve_all
-from service.warehouse.replays import settled
 from service.warehouse.work import (
     Group,
     Idempotency,
@@ -55,7 +50,6 @@ from service.warehouse.work import (
     Outcome,
     StoredAnswer,
     WriterTask,
-    first_ids,
     stored_answer,
 )
 
@@ -64,7 +58,6 @@ log = get_logger(__name__)
 
 
 CONFLICTS = 5  # how often a request is judged again since a key came in meanwhile
-Answer = Outcome | StoredAnswer | Problem
 Work = tuple[Insert | WriterTask, "Future[Any] | Promise"]
 
 
@@ -378,7 +371,7 @@ class Writer:
     def _transaction(self, inserts: Sequence[Insert]) -> list[Answer]:
         group = Group(KeyIndex(self.dictionary, base=self.keys))
         self._begin()
-        answers = self._answers(inserts, group)
+        answers = Decisions(self._connection, self.dictionary, self.erased, group).of(inserts)
         write_rows(self._connection, group)
         records.write(self._connection, group.loads)
         records.write(self._connection, group.rejections)
@@ -405,57 +398,6 @@ class Writer:
         self._connection.commit()
         if self.outbox:
             self.outbox.committed()
-
-    def _answers(self, inserts: Sequence[Insert], group: Group) -> list[Answer]:
-        """As if one came after the other; most often all that is asked for can be done at once."""
-        usual = all(
-            insert.is_usual
-            and self._judges_like(insert.batches[0])
-            and insert.batches[0].table.name not in self.erased.hashes
-            for insert in inserts
-        )
-        if not (usual and admit_all([insert.batches[0] for insert in inserts], group.keys)):
-            kept = KeptRows(self._connection, self.dictionary, group)
-            resolving = (each for each in inserts if each.on_conflict != OF_REQUESTS)
-            kept.look_ahead((batch for each in resolving for batch in each.batches), group.keys)
-            return [self._answer(insert, group, kept) for insert in inserts]
-        return [
-            group.take(insert, [Verdict(batch, batch.fitting, {})], refused=False)
-            for insert in inserts
-            for batch in insert.batches
-        ]
-
-    def _answer(self, insert: Insert, group: Group, kept: KeptRows) -> Answer:
-        if not all(map(self._judges_like, insert.batches)):
-            return Unavailable("the dictionary has just changed; try again")
-        if insert.idempotency:
-            before = group.answers.get(insert.idempotency.key) or records.answer_to(
-                self._connection, insert.idempotency.key
-            )
-            if before is not None:
-                return stored_answer(before, insert.idempotency)
-        if insert.replay and (gone_in := settled(self._connection, insert.replay, group.settled)):
-            return gone_in
-        outcome = self._decide(insert, group, kept)
-        if insert.idempotency and insert.render and not insert.dry_run:
-            group.answers[insert.idempotency.key] = insert.render(outcome)
-        return outcome
-
-    def _judges_like(self, batch: Batch) -> bool:
-        table = self.dictionary.tables.get(batch.table.name)
-        return table is not None and table.fingerprint == batch.table.fingerprint
-
-    def _decide(self, insert: Insert, group: Group, kept: KeptRows) -> Outcome:
-        own = KeyIndex(self.dictionary, base=group.keys)
-        batches = [without_erased(batch, self.erased) for batch in insert.batches]
-        verdicts = [admit_again(batch, own, kept, insert.on_conflict) for batch in batches]
-        refused = insert.strict and any(verdict.rejected for verdict in verdicts)
-        if insert.dry_run:
-            ids = first_ids(insert.replay, verdicts[0]) if insert.replay else {}
-            return Outcome(None, verdicts, refused, ids)
-        if not refused:
-            group.keys.absorb(own)
-        return group.take(insert, verdicts, refused)
 
     def _do(self, run: WriterTask, future: "Future[Any] | Promise") -> None:
         try:

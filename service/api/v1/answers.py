@@ -1,5 +1,6 @@
 """The types of responses about rows, and how they are encoded."""
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -134,17 +135,14 @@ def outcome_of_table(outcome: Outcome, verdict: Verdict) -> TableOutcome:
     )
 
 
-def status_of(outcome: Outcome) -> int:
+def status_of(tables: Collection[TableOutcome], load_id: str | None) -> int:
     """201 when all rows fit, 207 when some do, 422 when none does.
 
-    200 in place of 201 where no row is new, and on a dry run.
+    200 in place of 201 where no row is new, and on a dry run, which has no load.
     """
-    accepted = sum(map(outcome.accepted, outcome.verdicts))
-    received = sum(verdict.batch.received for verdict in outcome.verdicts)
-    rejected = sum(outcome.counts(verdict)["rejected"] for verdict in outcome.verdicts)
-    if rejected:
-        return 207 if rejected < received else 422
-    return 201 if accepted and outcome.load_id is not None else 200
+    if rejected := sum(each.rejected for each in tables):
+        return 207 if rejected < sum(each.received for each in tables) else 422
+    return 201 if load_id is not None and any(each.accepted for each in tables) else 200
 
 
 def created(answer: Any, location: str) -> Response[bytes]:

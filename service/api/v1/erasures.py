@@ -15,11 +15,9 @@ from service.api.http.describing import described
 from service.api.http.idempotency import answered_once
 from service.api.http.parameters import only_known
 from service.api.v1.answers import encoded
-from service.dictionary.written_values import Unreadable
 from service.doors.erasures import Erasure, ErasureAsked
 from service.gate import Gate
-from service.warehouse.one_row import missing
-from service.warehouse.stored_rows import key_column
+from service.warehouse.one_row import read_key
 
 
 class ErasureRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -100,11 +98,9 @@ class ErasureController(Controller):
         """
         found = gate.table(table)
         body, asked = await json_body(request, ErasureRequest)
-        try:
-            key = key_column(found).type.from_text(row_id)
-        except Unreadable:
-            raise missing(found, row_id) from None
-        wanted = ErasureAsked(found, key, asked.reason, asked.cascade, asked.backups)
+        wanted = ErasureAsked(
+            found, read_key(found, row_id), asked.reason, asked.cascade, asked.backups
+        )
         actor = actor_of(request)
 
         async def answer() -> Response[bytes]:
@@ -129,11 +125,7 @@ class ErasureController(Controller):
     ) -> None:
         """Lets a row of that key, which was erased, come in again."""
         found = gate.table(table)
-        try:
-            key = key_column(found).type.from_text(row_id)
-        except Unreadable:
-            raise missing(found, row_id) from None
-        gate.erasures.allow(found, key, actor_of(request))
+        gate.erasures.allow(found, read_key(found, row_id), actor_of(request))
 
 
 def _shown(done: Erasure) -> ErasureAnswer:

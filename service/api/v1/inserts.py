@@ -148,7 +148,7 @@ def _of_outcome(outcome: Outcome, preferred: RowPreferences, table: str | None) 
         if table is None
         else InsertAnswer(outcome.load_id, table, **msgspec.structs.asdict(tables[table]))
     )
-    status = status_of(outcome)
+    status = status_of(tables.values(), outcome.load_id)
     headers = {"Preference-Applied": preferred.applied}
     if status == 201:
         headers["Location"] = f"/v1/loads/{outcome.load_id}"

@@ -86,9 +86,11 @@ class ReplaySummary(msgspec.Struct):
 def response_of(outcome: Outcome | RefusedRequest) -> Response[bytes]:
     assert isinstance(outcome, Outcome)  # what is no row is refused before, and not on record
     (verdict,) = outcome.verdicts
-    of_table = msgspec.structs.asdict(outcome_of_table(outcome, verdict))
-    answer = ReplayAnswer(outcome.load_id, verdict.batch.table.name, **of_table)
-    status = status_of(outcome)
+    of_table = outcome_of_table(outcome, verdict)
+    answer = ReplayAnswer(
+        outcome.load_id, verdict.batch.table.name, **msgspec.structs.asdict(of_table)
+    )
+    status = status_of([of_table], outcome.load_id)
     if status == 201:
         return created(answer, f"/v1/loads/{outcome.load_id}")
     if status != 422:

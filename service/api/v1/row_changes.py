@@ -28,27 +28,28 @@ from service.api.v1.change_answers import (
     refused,
 )
 from service.dictionary import Table
-from service.dictionary.written_values import Unreadable
 from service.doors.row_changes import Asking
 from service.errors import BadRequest, MalformedBody, UnsupportedFormat
 from service.formats.bodies.body_rows import media_type
 from service.formats.bodies.merge_patches import MergePatch
 from service.formats.bodies.text_bodies import without_mark
-from service.warehouse import stored_rows
 from service.warehouse.many_rows import RowsRemoved
-from service.warehouse.one_row import RowChange, RowChanged, missing
+from service.warehouse.one_row import RowChange, RowChanged, missing, read_key
 from service.warehouse.row_queries import ORDER, SELECT, RowQuery
 from service.warehouse.work import StoredAnswer
 
 T = TypeVar("T")
 MERGE_PATCH = "application/merge-patch+json"
 DRY_RUN = "dry_run"
+ROW = "/tables/{table:str}/rows/{row_id:str}"
 CHANGES: Any = {
     "problems": (404, 409, 412, 413, 507),
     "once": True,
     "conditional": True,
     "role": "operator",
 }
+WITH_BODY: Any = {**CHANGES, "encodings": True}
+BROKEN: Any = {422: {CONTENT_TYPE: InsertProblem}}
 
 
 class RowChangeController(Controller):
@@ -58,18 +59,13 @@ class RowChangeController(Controller):
     tags = ("rows",)
 
     @put(
-        "/tables/{table:str}/rows/{row_id:str}",
+        ROW,
         operation_id="put_row",
         status_code=200,
         opt=described(
-            answers={
-                200: RowChangeAnswer,
-                201: RowChangeAnswer,
-                422: {CONTENT_TYPE: InsertProblem},
-            },
+            answers={200: RowChangeAnswer, 201: RowChangeAnswer, **BROKEN},
             body={JSON: Schema.ROW},
-            encodings=True,
-            **CHANGES,
+            **WITH_BODY,
         ),
     )
     async def put_row(
@@ -92,14 +88,13 @@ class RowChangeController(Controller):
         return await _changed(request, change, body, row_id)
 
     @patch(
-        "/tables/{table:str}/rows/{row_id:str}",
+        ROW,
         operation_id="patch_row",
         status_code=200,
         opt=described(
-            answers={200: RowChangeAnswer, 422: {CONTENT_TYPE: InsertProblem}},
+            answers={200: RowChangeAnswer, **BROKEN},
             body={MERGE_PATCH: Schema.PATCH, JSON: Schema.PATCH},
-            encodings=True,
-            **CHANGES,
+            **WITH_BODY,
         ),
     )
     async def patch_row(
@@ -126,7 +121,7 @@ class RowChangeController(Controller):
         return await _changed(request, change, body, row_id)
 
     @delete(
-        "/tables/{table:str}/rows/{row_id:str}",
+        ROW,
         operation_id="delete_row",
         status_code=200,
         opt=described(answers={200: RowChangeAnswer}, **CHANGES),
@@ -199,10 +194,7 @@ def _place(request: Request[Any, Any, Any], table: str, row_id: str) -> tuple[Ta
         NotFound: it is no key of the table.
     """
     found = gate_of(request.app.state).table(table)
-    try:
-        return found, stored_rows.key_column(found).type.from_text(row_id)
-    except Unreadable:
-        raise missing(found, row_id) from None
+    return found, read_key(found, row_id)
 
 
 def _filters(request: Request[Any, Any, Any], table: Table) -> RowQuery:

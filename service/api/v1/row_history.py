@@ -13,12 +13,10 @@ from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
 from service.api.http.times import Timestamp, in_utc
 from service.api.v1.loads import Kind
-from service.dictionary.written_values import Unreadable
 from service.gate import Gate
 from service.ops.past_rows import PastChange, changes_of
 from service.ops.row_history import stored_row
-from service.warehouse.one_row import missing
-from service.warehouse.stored_rows import key_column
+from service.warehouse.one_row import missing, read_key
 
 
 class RowHistoryEntry(msgspec.Struct):
@@ -77,10 +75,7 @@ class RowHistoryController(Controller):
         """
         found = gate.table(table)
         start = None if after is None else key_of(after, int)[0]
-        try:
-            key = key_column(found).type.from_text(row_id)
-        except Unreadable:  # no row has, or had, such a key
-            raise missing(found, row_id) from None
+        key = read_key(found, row_id)
         with gate.database.reading() as connection:
             changes, more = changes_of(connection, found, key, limit, start)
             exists = stored_row(connection, found, key) is not None

@@ -21,12 +21,10 @@ from service.api.http.negotiation import (
 )
 from service.api.http.parameters import only_known
 from service.api.v1.row_answers import ENDINGS, answer_rows
-from service.dictionary.written_values import Unreadable
-from service.errors import NotFound
 from service.gate import Gate
 from service.ops import row_history
 from service.warehouse import stored_rows
-from service.warehouse.stored_rows import RowPage
+from service.warehouse.one_row import missing, read_key
 
 FILES = {CSV: Schema.TEXT, NDJSON: Schema.TEXT, PARQUET: Schema.BYTES, ARROW: Schema.BYTES}
 PAGE = {JSON: Schema.PAGE, **FILES}
@@ -83,15 +81,11 @@ class ReadController(Controller):
     ) -> Response[bytes]:
         """Shows the row of one primary key."""
         found, form = gate.table(table), negotiated(request)
-        rows = RowPage((), ())
-        try:
-            key = stored_rows.key_column(found).type.from_text(row_id)
-            with gate.database.reading() as connection:
-                rows = stored_rows.row(connection, found, key)
-                text = row_history.stored_row(connection, found, key)
-        except Unreadable:  # no row has such a key
-            pass
-        if not rows.values:
-            raise NotFound(f"{table} has no row {row_id!r}", table=table)
-        headers = {"ETag": tag_of_row(text or "", FORM_OF[form])}
+        key = read_key(found, row_id)
+        with gate.database.reading() as connection:
+            rows = stored_rows.row(connection, found, key)
+            text = row_history.stored_row(connection, found, key)
+        if text is None:
+            raise missing(found, row_id)
+        headers = {"ETag": tag_of_row(text, FORM_OF[form])}
         return answer_with(rows, form, lambda shown: shown[0], headers)

@@ -1,0 +1,91 @@
+"""What becomes of the requests of a group, in the writer's transaction, before it writes them."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from service.dictionary import Dictionary
+from service.engines.engine import Connection
+from service.errors import Problem, Unavailable
+from service.judge.admission import Verdict, admit_all
+from service.judge.batch import Batch
+from service.judge.kept_out import without_erased
+from service.judge.key_index import KeyIndex
+from service.judge.resolution import admit_again
+from service.ops import records
+from service.ops.erased_rows import ErasedKeys
+from service.runtime.resolutions import OF_REQUESTS
+from service.warehouse.kept_rows import KeptRows
+from service.warehouse.replays import settled
+from service.warehouse.work import (
+    Group,
+    Insert,
+    Outcome,
+    StoredAnswer,
+    first_ids,
+    stored_answer,
+)
+
+Answer: TypeAlias = Outcome | StoredAnswer | Problem
+
+
+class Decisions:
+    """Decides by a dictionary, and by what was erased; what is to be written is added to a group."""
+
+    def __init__(
+        self, connection: Connection, dictionary: Dictionary, erased: ErasedKeys, group: Group
+    ) -> None:
+        self._connection, self._dictionary = connection, dictionary
+        self._erased, self._group = erased, group
+
+    def of(self, inserts: Sequence[Insert]) -> list[Answer]:
+        """As if one came after the other; most often all that is asked for can be done at once."""
+        group = self._group
+        usual = all(
+            insert.is_usual
+            and self._judges_like(insert.batches[0])
+            and insert.batches[0].table.name not in self._erased.hashes
+            for insert in inserts
+        )
+        if not (usual and admit_all([insert.batches[0] for insert in inserts], group.keys)):
+            kept = KeptRows(self._connection, self._dictionary, group)
+            resolving = (each for each in inserts if each.on_conflict != OF_REQUESTS)
+            kept.look_ahead((batch for each in resolving for batch in each.batches), group.keys)
+            return [self._answer(insert, kept) for insert in inserts]
+        return [
+            group.take(insert, [Verdict(batch, batch.fitting, {})], refused=False)
+            for insert in inserts
+            for batch in insert.batches
+        ]
+
+    def _answer(self, insert: Insert, kept: KeptRows) -> Answer:
+        group = self._group
+        if not all(map(self._judges_like, insert.batches)):
+            return Unavailable("the dictionary has just changed; try again")
+        if insert.idempotency:
+            before = group.answers.get(insert.idempotency.key) or records.answer_to(
+                self._connection, insert.idempotency.key
+            )
+            if before is not None:
+                return stored_answer(before, insert.idempotency)
+        if insert.replay and (gone_in := settled(self._connection, insert.replay, group.settled)):
+            return gone_in
+        outcome = self._decide(insert, kept)
+        if insert.idempotency and insert.render and not insert.dry_run:
+            group.answers[insert.idempotency.key] = insert.render(outcome)
+        return outcome
+
+    def _judges_like(self, batch: Batch) -> bool:
+        table = self._dictionary.tables.get(batch.table.name)
+        return table is not None and table.fingerprint == batch.table.fingerprint
+
+    def _decide(self, insert: Insert, kept: KeptRows) -> Outcome:
+        own = KeyIndex(self._dictionary, base=self._group.keys)
+        batches = [without_erased(batch, self._erased) for batch in insert.batches]
+        verdicts = [admit_again(batch, own, kept, insert.on_conflict) for batch in batches]
+        refused = insert.strict and any(verdict.rejected for verdict in verdicts)
+        if insert.dry_run:
+            ids = first_ids(insert.replay, verdicts[0]) if insert.replay else {}
+            return Outcome(None, verdicts, refused, ids)
+        if not refused:
+            self._group.keys.absorb(own)
+        return self._group.take(insert, verdicts, refused)
