@@ -19,6 +19,7 @@ import pytest
 
 from tests.support.cases import NOTHING
 from tests.support.contract import Contract
+from tests.support.patches import RFC_EXAMPLES
 from tests.support.projects import Project
 from tests.support.rows import CSV, FORMATS, JSON, MSGPACK, NDJSON, in_csv
 from tests.support.services import serving, serving_by
@@ -87,6 +88,7 @@ PLACES_SENT: list[tuple[dict[str, Any], dict[str, Any] | None]] = [
     ({"code": "Y", "name": "twelve is not", "amount": None, "country": "SE"}, None),
     ({"code": "Z", "name": " ok ", "amount": "nothing", "country": "SE"}, None),
 ]
+MERGE = "application/merge-patch+json"
 ZONED = "timestamp_with_time_zone_"
 THING, OTHER = "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "7ba7b810-9dad-11d1-80b4-00c04fd430c8"
 
@@ -310,6 +312,27 @@ def test_a_backup_brings_back_what_was_there(client: httpx.Client) -> None:
         assert answer.status_code in (200, 202), answer.text
         assert client.get(f"/v1/tables/{table}/rows?limit=all").json() == rows
     assert client.get("/v1/audit").json()["ok"]
+
+
+def test_a_patch_merges_documents_as_rfc_7396_says(client: httpx.Client) -> None:
+    key = "8ba7b810-9dad-11d1-80b4-00c04fd430c8"
+    path = f"/v1/tables/things/rows/{key}"
+    for there, patch, result in RFC_EXAMPLES:
+        row = f'{{"id":"{key}","doc":{there},"rate":"20.00"}}'
+        put = client.put(path, content=row, headers={"content-type": JSON})
+        assert put.status_code in (200, 201), put.text
+        sent = f'{{"doc": {patch}}}'
+        answer = client.patch(path, content=sent, headers={"content-type": MERGE})
+        assert answer.status_code == 200, answer.text
+        left = client.get(path)
+        assert (f'"doc":{result}' in left.text, left.json()["rate"]) == (True, "20.00"), sent
+    for said in (b'{"a": 1, "b": {"z": 1.00, "y": -0}}', b'{"b": {"y": null, "x": 1e400}}'):
+        assert client.patch(path, content=b'{"doc": %b}' % said).status_code == 200
+    assert '"doc":{"a":1,"b":{"x":1e400,"z":1.00}}' in client.get(path).text
+    for said in (b'{"a": {"b": 1, "b": null}}', b'{"\\ud800": 1}', b'{"a": {"\xff": 1}}'):
+        refused = client.patch(path, content=b'{"doc": %b}' % said)
+        assert refused.status_code in (400, 422), refused.text
+    assert client.delete(path).status_code == 200
 
 
 def test_filters_orders_and_cursors_know_each_type(client: httpx.Client) -> None:

@@ -106,16 +106,18 @@ class RowChangeController(Controller):
     ) -> Response[bytes]:
         """Changes the columns that the body names (RFC 7396): null takes a value away.
 
-        The row is judged by every rule as it becomes.
+        Documents of json columns are merged member by member. The row is judged by every rule as
+        it becomes.
         """
         found, key = _place(request, table, row_id)
         body = await _body(request, (MERGE_PATCH, JSON))
         said = MergePatch.read(body)
+        documents = [column.name for column in found.columns if column.type.name == "json"]
 
         def patched(row: str | None) -> bytes:
             if row is None:
                 raise missing(found, key)
-            return said.applied(row)
+            return said.applied(row, documents)
 
         change = RowChange(found, key, patched, preconditions(request), dry_run)
         return await _changed(request, change, body, row_id)

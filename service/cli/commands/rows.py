@@ -110,8 +110,8 @@ def set_row(
 ) -> int:
     """Change columns of the row of TABLE with the primary key KEY.
 
-    A value is read as its column's type; COLUMN:=null takes it away. The row is judged by every
-    rule as it becomes.
+    A value is read as its column's type; COLUMN:=null takes it away. A JSON document is merged with
+    the one that is there, unless --whole is said. The row is judged by every rule as it becomes.
     """
     with run.connect() as client:
         said = client.get(f"/v1/tables/{segment(table)}")
