@@ -4,6 +4,7 @@ import pyarrow.compute as pc
 
 from service.dictionary.rule_arguments import (
     TEXT,
+    characters,
     lacks_expression,
     lacks_length,
     lacks_regex,
@@ -15,8 +16,8 @@ from service.dictionary.rule_words import Words
 
 FURTHER_KINDS: dict[str, Kind] = {
     "min_length": Kind(
-        says=lambda args: f"at least {args['length']} characters",
-        message=lambda column, args, value: f"{column} is shorter than {args['length']} characters",
+        says=lambda args: f"at least {characters(args)}",
+        message=lambda column, args, value: f"{column} is shorter than {characters(args)}",
         breaks=lambda args, read, written: pc.less(pc.utf8_length(read), scalar(args["length"])),
         meta=lambda args: {"min_length": args["length"]},
         judged_by_decoding=True,

@@ -27,6 +27,11 @@ def bounds(args: dict[str, Any]) -> str:
     return " and ".join(f"{sign} {args[end]}" for end, sign in ends if end in args)
 
 
+def characters(args: dict[str, Any]) -> str:
+    """What `length` says in words: "1 character", "255 characters"."""
+    return f"{args['length']} character{'' if args['length'] == 1 else 's'}"
+
+
 def one_of(args: dict[str, Any]) -> str:
     """What `values` say in words: "one of day, night"."""
     return f"one of {', '.join(map(str, args['values']))}"

@@ -21,6 +21,7 @@ from service.dictionary.rule_arguments import (
     TEXT,
     WHOLE,
     bounds,
+    characters,
     lacks_bounds,
     lacks_length,
     lacks_values,
@@ -71,8 +72,8 @@ KINDS: dict[str, Kind] = {
         ),
     ),
     "max_length": Kind(
-        says=lambda args: f"at most {args['length']} characters",
-        message=lambda column, args, value: f"{column} is longer than {args['length']} characters",
+        says=lambda args: f"at most {characters(args)}",
+        message=lambda column, args, value: f"{column} is longer than {characters(args)}",
         breaks=lambda args, read, written: pc.greater(pc.utf8_length(read), scalar(args["length"])),
         meta=lambda args: {"max_length": args["length"]},
         judged_by_decoding=True,

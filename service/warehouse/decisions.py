@@ -29,7 +29,7 @@ Answer: TypeAlias = Outcome | StoredAnswer | Problem
 
 
 class Decisions:
-    """Decides by a dictionary, and by what was erased; what is to be written is added to a group."""
+    """Decides by a dictionary and by what was erased; a group gets what is to be written."""
 
     def __init__(
         self, connection: Connection, dictionary: Dictionary, erased: ErasedKeys, group: Group

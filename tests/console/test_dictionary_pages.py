@@ -178,7 +178,7 @@ def test_every_kind_of_rule_is_told_in_words_with_its_arguments(
         "not_null": "a value is required",
         "unique": "different in every row",
         "max_length": "at most 12 characters",
-        "min_length": "at least 1 characters",
+        "min_length": "at least 1 character",
         "matches": "of the form [a-z <>]*",
         "not_blank": "not blank",
         "not_in_future": "not in the future",

@@ -174,3 +174,21 @@ def test_a_seed_of_no_table_is_told(fresh: Project) -> None:
     (fresh.folder / "seeds" / "raw_offices.csv").touch()
     said = succeeds(fresh, "seed")
     assert "raw_offices.csv is the history of no table" in said
+
+
+def test_a_project_is_saved_as_the_same_text_in_whichever_order_dbt_has_parsed_it(
+    filled: Project,
+) -> None:
+    saved = "{{ tojson([saved_nodes(), saved_groups(), saved_exposures()]) }}\n"
+    turn = (
+        "{% for kind in ['nodes', 'groups', 'exposures'] %}"
+        "{% set turned = graph[kind].items() | list | reverse | list %}"
+        "{% do graph[kind].clear() %}{% do graph[kind].update(dict(turned)) %}"
+        "{% endfor %}"
+    )
+    asked = f"{{% if execute %}}{saved}{turn}{saved}{{% endif %}}"  # not while dbt parses it
+    said = succeeds(filled, "--quiet", "compile", "--inline", asked)
+    first, second = (json.loads(line) for line in said.splitlines() if line.startswith("[{"))
+    assert min(len(first[0]), len(first[2])) > 1  # nodes and exposures; there is one group
+    for one, other in zip(first, second, strict=True):
+        assert json.dumps(one) == json.dumps(other)

@@ -38,6 +38,7 @@ from tests.support.projects import Project
 RULES = {json.dumps(ruling[:3]): ruling for ruling in RULINGS}
 # They have no value to judge alone.
 KINDS_OF_SETS = {"unique", "relationships", "not_null", "expression_is_true"}
+LENGTHS = [(kind, length) for kind in ("min_length", "max_length") for length in (1, 2, 2000)]
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,9 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     for key, (kind, args, type_name, *_) in RULES.items():
         call = f"rule_{kind}('c', {args!r}, 'written', {type_name!r}).violated"
         jinja += f"{{% do found.update({{{key!r}: {call}}}) %}}"
+    for kind, length in LENGTHS:
+        call = f"rule_{kind}('c', {{'length': {length}}}).message"
+        jinja += f"{{% do found.update({{'{kind} {length}': {call}}}) %}}"
     arguments = [
         *("compile", "--inline", jinja + "{{ tojson(found) }}"),
         *("--project-dir", str(project.folder), "--profiles-dir", str(project.folder)),
@@ -133,6 +137,17 @@ def test_a_rule_breaks_on_what_its_cases_say_in_sql_and_as_a_mask_and_in_a_reque
     for sent in (_as_csv, _as_json):
         found = _judged(type_name, rule, sent(own))
         assert dict(zip(expected, found, strict=True)) == expected
+
+
+@pytest.mark.parametrize(("kind", "length"), LENGTHS)
+def test_a_length_is_said_alike_in_sql_and_in_python(
+    kind: str, length: int, compiled: Mapping[str, str]
+) -> None:
+    rule = Rule(kind, "c", {"length": length})
+    assert compiled[f"{kind} {length}"] == f"'{rule.message()}'"
+    counted = "1 character" if length == 1 else f"{length} characters"
+    assert rule.words.endswith(f" {counted}")
+    assert rule.message().endswith(f" than {counted}")
 
 
 def _rule(ruling: Ruling, violated: str) -> Rule:

@@ -196,17 +196,15 @@ class Project:
         ]
 
     def books(self) -> Mapping[str, list[tuple[Any, ...]]]:
-        """Everything in core and ops, but for the moment when the dictionary was saved.
-
-        It is read: dbt parses files in no order, so that its text may have another one.
-        """
+        """Everything in core and ops, but for the moment when the dictionary was saved."""
         tables = self.query(
             "select table_schema || '.\"' || table_name || '\"' from information_schema.tables"
             " where table_schema in ('core', 'ops') order by all"
         )
-        found = {name: self.query(f"select * from {name} order by all") for (name,) in tables}
-        dictionary = 'ops."dictionary"'
-        if dictionary in found:
-            saved = self.query("select content from ops.dictionary")
-            found[dictionary] = [(json.loads(content),) for (content,) in saved]
-        return found
+        return {
+            name: self.query(
+                f"select * {'exclude saved_at' if 'dictionary' in name else ''} from {name}"
+                " order by all"
+            )
+            for (name,) in tables
+        }

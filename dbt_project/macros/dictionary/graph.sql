@@ -9,7 +9,7 @@
         graph.nodes.values()
         | selectattr('resource_type', 'equalto', 'test')
         | selectattr('attached_node', 'equalto', unique_id)
-        | sort(attribute='test_metadata.name,name', case_sensitive=true)
+        | sort(attribute='test_metadata.name,name,unique_id', case_sensitive=true)
         | list
     ) }}
 {%- endmacro %}

@@ -62,18 +62,19 @@
 {%- endmacro %}
 
 {% macro rule_max_length(name, args, text=none, type=none) -%}
-    {{ return({
-        'violated': 'length(' ~ adapter.quote(name) ~ ') > ' ~ args.length,
-        'message': "'" ~ name ~ " is longer than " ~ args.length ~ " characters'",
-        'types': ['varchar'],
-        'lacks': none if args.length is integer else 'length, a whole number'
-    }) }}
+    {{ return(judged_by_length(name, args, '>', 'longer')) }}
 {%- endmacro %}
 
 {% macro rule_min_length(name, args, text=none, type=none) -%}
+    {{ return(judged_by_length(name, args, '<', 'shorter')) }}
+{%- endmacro %}
+
+{#- What a text must not be: of a length that compares so with the argument, which `than` says in a word. -#}
+{% macro judged_by_length(name, args, sign, than) -%}
+    {% set characters = args.length ~ (' character' if args.length == 1 else ' characters') %}
     {{ return({
-        'violated': 'length(' ~ adapter.quote(name) ~ ') < ' ~ args.length,
-        'message': "'" ~ name ~ " is shorter than " ~ args.length ~ " characters'",
+        'violated': 'length(' ~ adapter.quote(name) ~ ') ' ~ sign ~ ' ' ~ args.length,
+        'message': "'" ~ name ~ " is " ~ than ~ " than " ~ characters ~ "'",
         'types': ['varchar'],
         'lacks': none if args.length is integer else 'length, a whole number'
     }) }}

@@ -58,20 +58,7 @@
 {% macro no_lines_with_violations() -%}select * from own where 1 = 0{%- endmacro %}
 
 {% macro rejected_and_followed_lines(kept, erased) -%}
-    select line, 'rejected' as state, {{ violations_as_json('violation') }} as violations
-    from (
-        select * from own
-        union all
-        select * from taken
-    ) as found
-    {%- if erased %}
-    where not exists (select 1 from erased where erased.line = found.line)
-    {%- endif %}
-    group by line
-    {%- if erased %}
-    union all
-    select line, 'rejected' as state, {{ violations_of_erased() }} as violations from erased
-    {%- endif %}
+    {{ rejected_lines_of_steps(['erased'] if erased else []) }}
     union all
     select line, state, '[]' as violations from ({{ states_of_followed_lines(kept) }}) as stated where state != 'accepted'
 {%- endmacro %}

@@ -78,24 +78,28 @@
 {%- endmacro %}
 
 {% macro rejected_and_present_lines(erased) -%}
+    {{ rejected_lines_of_steps(['there_already'] + (['erased'] if erased else [])) }}
+    union all
+    select line, 'already_present' as state, '[]' as violations from there_already
+{%- endmacro %}
+
+{#- (line, state, violations) of the lines of the steps own and taken, without those of the steps `aside`; what stands
+    in `erased` says nothing but that. -#}
+{% macro rejected_lines_of_steps(aside) -%}
     select line, 'rejected' as state, {{ violations_as_json('violation') }} as violations
     from (
         select * from own
         union all
         select * from taken
     ) as found
-    where
-        not exists (select 1 from there_already where there_already.line = found.line)
-        {%- if erased %}
-        and not exists (select 1 from erased where erased.line = found.line)
-        {%- endif %}
+    {%- for step in aside %}
+    {{ 'where' if loop.first else 'and' }} not exists (select 1 from {{ step }} where {{ step }}.line = found.line)
+    {%- endfor %}
     group by line
-    {%- if erased %}
+    {%- if 'erased' in aside %}
     union all
     select line, 'rejected' as state, {{ violations_of_erased() }} as violations from erased
     {%- endif %}
-    union all
-    select line, 'already_present' as state, '[]' as violations from there_already
 {%- endmacro %}
 
 {% macro lines_in_the_table(kept) -%}

@@ -1,5 +1,6 @@
 {#- The part of dbt's graph that the service derives everything from, kept in the warehouse itself. Only
-    of what is built: a dictionary must not run ahead of its tables. -#}
+    of what is built: a dictionary must not run ahead of its tables. The same project is the same text: all is sorted by
+    unique id, as dbt has it in the order in which it parsed files. -#}
 {% macro save_dictionary() -%}
     {% set content = tojson({'nodes': saved_nodes(), 'groups': saved_groups(), 'exposures': saved_exposures()}) %}
     {{ upsert('ops.dictionary', 'only_row', {
@@ -11,7 +12,7 @@
 {% macro saved_nodes() -%}
     {% set built = names_of_tables() %}
     {% set nodes = {} %}
-    {% for node in graph.nodes.values() if node.package_name == project_name %}
+    {% for node in graph.nodes.values() | sort(attribute='unique_id', case_sensitive=true) if node.package_name == project_name %}
         {% if node.resource_type == 'model' and node.schema in ('core', 'marts') and node.schema ~ '.' ~ node.name in built %}
             {% do nodes.update({node.unique_id: {
                 'resource_type': 'model', 'name': node.name, 'schema': node.schema, 'description': node.description,
@@ -46,7 +47,7 @@
 {#- Who answers for the models of a group, by its name. -#}
 {% macro saved_groups() -%}
     {% set groups = {} %}
-    {% for group in graph.groups.values() if group.package_name == project_name %}
+    {% for group in graph.groups.values() | sort(attribute='unique_id', case_sensitive=true) if group.package_name == project_name %}
         {% do groups.update({group.name: {'owner': {'name': group.owner.name, 'email': group.owner.email}}}) %}
     {% endfor %}
     {{ return(groups) }}
@@ -54,7 +55,7 @@
 
 {% macro saved_exposures() -%}
     {% set exposures = [] %}
-    {% for each in graph.exposures.values() if each.package_name == project_name %}
+    {% for each in graph.exposures.values() | sort(attribute='unique_id', case_sensitive=true) if each.package_name == project_name %}
         {% do exposures.append({
             'name': each.name, 'label': each.label, 'type': each.type, 'description': each.description,
             'url': each.url, 'owner': {'name': each.owner.name, 'email': each.owner.email},
