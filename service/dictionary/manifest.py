@@ -21,6 +21,7 @@ from service.dictionary.adjusting import problem_of_steps
 from service.dictionary.column_types import ColumnType, UnknownType, type_of
 from service.dictionary.file_options import WrongOption, read_files, read_on_conflict
 from service.dictionary.mart_nodes import owner_of, read_exposure, read_mart
+from service.dictionary.renaming import WrongName, check_former_names, read_former_names
 from service.dictionary.report_nodes import read_report
 from service.dictionary.rule_nodes import read_rule
 from service.dictionary.type_names import TypeName, read_type_name
@@ -66,6 +67,7 @@ def read_dictionary(
     for own in tests.values():
         own.sort(key=_in_order)
     tables = {name: _table(*said, groups or {}, own_kinds) for name, said in core.items()}
+    _check_names("core", {table.name: table.renamed_from for table in tables.values()})
     _check_references(tables)
     made = {name: read_mart(*marts[name], groups or {}) for name in sorted(marts)}
     return Dictionary(
@@ -106,6 +108,7 @@ def _table(
         _column(node["name"], said, own, synonyms[name], own_kinds)
         for name, said in node["columns"].items()
     ]
+    _check_names(node["name"], {column.name: column.renamed_from for column in columns})
     key = next(column for column in columns if column.name == keys[0])
     if not (key.required and key.is_unique):
         raise DictionaryError(
@@ -119,7 +122,22 @@ def _table(
         owner_of(node, groups),
         _on_conflict(node),
         _row_rules(node, own, own_kinds),
+        _former_names(node["name"], node),
     )
+
+
+def _former_names(where: str, said: Node) -> tuple[str, ...]:
+    try:
+        return read_former_names(_meta(said).get("renamed_from"))
+    except WrongName as error:
+        raise DictionaryError(f"{where}: {error}") from error
+
+
+def _check_names(where: str, former: Mapping[str, tuple[str, ...]]) -> None:
+    try:
+        check_former_names(former)
+    except WrongName as error:
+        raise DictionaryError(f"{where}: {error}") from error
 
 
 def _on_conflict(node: Node) -> OnConflict:
@@ -187,6 +205,7 @@ def _column(
         synonyms,
         _default(where, type_of(type_said.text), _meta(said).get("default")),
         _steps(where, type_said.kind, _meta(said).get("normalise")),
+        _former_names(where, said),
     )
 
 
