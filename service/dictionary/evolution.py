@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from service.dictionary import Column, Dictionary, Rule, Table
+from service.dictionary.combined_columns import name_of
 from service.dictionary.rule_strictness import strictness
 from service.dictionary.wider_types import is_wider
 
@@ -155,13 +156,14 @@ class _Renamed:
     def args(self, table: str, args: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments of a rule of the old `table`."""
         said = dict(args)
+        if "columns" in said:
+            said["columns"] = [self._column(table, each) for each in said["columns"]]
         if "parent" in said:
             parent = said["parent"]
-            said["field"] = self._column(parent, said["field"])
-            said["parent"] = self._tables.get(parent, parent)
-        if "combination_of_columns" in said:
-            names = [self._column(table, each) for each in said["combination_of_columns"]]
-            said["combination_of_columns"] = names
+            fields = [self._column(parent, each) for each in said.get("fields", [said["field"]])]
+            said["field"], said["parent"] = name_of(fields), self._tables.get(parent, parent)
+            if "fields" in said:
+                said["fields"] = fields
         return said
 
     def _column(self, table: str, column: str) -> str:
@@ -177,9 +179,9 @@ def _of_table(table: Table, before: Table, renamed: _Renamed) -> Iterator[Dictio
         yield _change("table renamed", table, was=before.name, becomes=table.name)
     columns = _matched_columns(table, before)
     now = {was.name: name for name, was in columns.items()}
-    key = [now.get(name, name) for name in _key(before)]
-    if key != _key(table):
-        yield _change("key changed", table, was=", ".join(key), becomes=", ".join(_key(table)))
+    key, becomes = [now.get(name, name) for name in before.key_names], [*table.key_names]
+    if key != becomes:
+        yield _change("key changed", table, was=", ".join(key), becomes=", ".join(becomes))
     if (table.description, table.owner) != (before.description, before.owner):
         yield _change("described anew", table)
     for column in table.columns:
@@ -187,14 +189,25 @@ def _of_table(table: Table, before: Table, renamed: _Renamed) -> Iterator[Dictio
             yield _added(table, column)
         else:
             yield from _of_column(table, column, before, was, renamed)
+    yield from _of_combined(table, before, now, renamed)
     yield from _of_rules(table, None, table.rules, before, before.rules, renamed)
     for column in before.columns:
         if column.name not in now:
             yield _change("column dropped", table, column.name)
 
 
-def _key(table: Table) -> list[str]:
-    return [table.primary_key]
+def _of_combined(
+    table: Table, before: Table, now: Mapping[str, str], renamed: _Renamed
+) -> Iterator[DictionaryChange]:
+    """The rules of several columns together."""
+    were = {
+        name_of(now.get(part.name, part.name) for part in column.parts): column.rules
+        for column in before.combined
+    }
+    are = {column.name: column.rules for column in table.combined}
+    for name in dict.fromkeys((*are, *were)):
+        rules, old = are.get(name, ()), were.get(name, ())
+        yield from _of_rules(table, name, rules, before, old, renamed)
 
 
 def _added(table: Table, column: Column) -> DictionaryChange:

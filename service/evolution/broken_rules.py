@@ -59,15 +59,14 @@ class BrokenRules:
             if is_asked(breach.rule):  # not of what is a text at all
                 yield breach.rule.column, breach.rule.kind, breach.count, breach.first_ids
         try:
-            check_unique(self._connection, table, [c for c in table.columns if c.is_unique], rows)
+            check_unique(self._connection, table, table.unique_columns, rows)
         except RulesBroken as error:
             for each in error.members["violations"]:
                 yield each["column"], each["rule"], each["count"], each["first_ids"]
-        for column in table.columns:
-            if column.reference:
-                left = dangling_rows(self._connection, self._new, table, column, self._rows.of)
-                if left:
-                    yield column.name, "relationships", left["count"], left["first_ids"]
+        for column in table.referring_columns:
+            left = dangling_rows(self._connection, self._new, table, column, self._rows.of)
+            if left:
+                yield column.name, "relationships", left["count"], left["first_ids"]
 
 
 def _kinds_of(change: DictionaryChange, table: Table) -> Sequence[str]:
@@ -83,5 +82,9 @@ def _only(table: Table, is_asked: Callable[[Rule], bool]) -> Table:
     def of_column(column: Column) -> Column:
         return replace(column, rules=tuple(filter(is_asked, column.rules)))
 
-    rules = tuple(filter(is_asked, table.rules))
-    return replace(table, columns=tuple(map(of_column, table.columns)), rules=rules)
+    return replace(
+        table,
+        columns=tuple(map(of_column, table.columns)),
+        combined=tuple(map(of_column, table.combined)),
+        rules=tuple(filter(is_asked, table.rules)),
+    )

@@ -9,7 +9,7 @@ from service.dictionary.evolution import DictionaryChange, column_before, table_
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted
 from service.evolution.rows_to_come import cast_to
-from service.judge.findings import FIRST_IDS
+from service.judge.relations import first_keys, one_row
 from service.runtime.wording import counted
 
 KEY_STAYS = "a primary key stays: back the table up, drop it, build, and restore it"
@@ -101,10 +101,8 @@ class LostValues:
 
     def _found(self, table: Table, condition: str) -> tuple[int, tuple[Any, ...]]:
         """How many rows of a table as it is, and the keys of the first."""
-        rows = f"from {core(table.name)} where {condition}"
-        ((count,),) = self._connection.execute(f"select count(*) {rows}").fetchall()
+        rows = f"(select * from {core(table.name)} where {condition})"
+        (count,) = one_row(self._connection, f"select count(*) from {rows} as found")
         if not count:
             return 0, ()
-        key = quoted(table.primary_key)
-        first = f"select cast({key} as varchar) {rows} order by {key} limit {FIRST_IDS}"
-        return int(count), tuple(row[0] for row in self._connection.execute(first).fetchall())
+        return int(count), tuple(map(str, first_keys(self._connection, table, rows)))

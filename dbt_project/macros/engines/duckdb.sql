@@ -265,10 +265,10 @@
     {%- endif %}
 {%- endmacro %}
 
-{% macro duckdb__add_primary_key(table, column) -%}
+{% macro duckdb__add_primary_key(table, columns) -%}
     {% set key = "select 1 from duckdb_constraints() where constraint_type = 'PRIMARY KEY'"
         ~ " and schema_name = '" ~ table.schema ~ "' and table_name = '" ~ table.identifier ~ "'" %}
-    {{ return('' if run_query(key).rows else 'alter table ' ~ table ~ ' add primary key (' ~ adapter.quote(column) ~ ');') }}
+    {{ return('' if run_query(key).rows else 'alter table ' ~ table ~ ' add primary key (' ~ listed(columns) ~ ');') }}
 {%- endmacro %}
 
 {#- A new table's contract without the primary key, which is added when the rows are in. DuckDB would make its index
@@ -407,7 +407,7 @@
     in the same transaction can it update. The rest is altered; of names that is no work. -#}
 {% macro duckdb__alter_columns(table, was, changes) -%}
     {% set core, there = 'core.' ~ adapter.quote(table.name), columns_of_table('core', was) | map(attribute=0) | list %}
-    {% set key, statements = primary_key(table), [] %}
+    {% set keys, statements = key_columns(table), [] %}
     {% set retyped = {} %}
     {% for change in changes if change.kind in ('column widened', 'column narrowed', 'column retyped') %}
         {% do retyped.update({change.column: duckdb_cast(adapter.quote(change.column), change.becomes, change.was)}) %}
@@ -418,11 +418,13 @@
     {% for change in changes if change.kind == 'column renamed' %}
         {% do statements.append(rename_column(core, change.was, change.column)) %}
     {% endfor %}
-    {% if key in retyped %}
+    {% if keys | select('in', retyped) | list %}
         {% set values = [] %}
         {% for name, value in retyped.items() %}{% do values.append(value ~ ' as ' ~ adapter.quote(name)) %}{% endfor %}
         {% do statements.append('create or replace table ' ~ core ~ ' as select * replace (' ~ values | join(', ') ~ ') from ' ~ core) %}
-        {% do statements.append('alter table ' ~ core ~ ' add primary key (' ~ adapter.quote(key) ~ ')') %}
+        {% set quoted = [] %}
+        {% for key in keys %}{% do quoted.append(adapter.quote(key)) %}{% endfor %}
+        {% do statements.append('alter table ' ~ core ~ ' add primary key (' ~ quoted | join(', ') ~ ')') %}
     {% else %}
         {% for change in changes if change.column in retyped %}
             {% do statements.append(
