@@ -338,7 +338,7 @@ class ReportParameter:
     """What a report asks for: a value (or `several`) that `column` of its mart is compared with."""
 
     name: str
-    type: str  # text, number, integer, date or year
+    type: str  # text, number, year, or that of a column
     column: str
     compare: str = "eq"  # or gt, gte, lt, lte
     description: str = ""
