@@ -447,7 +447,7 @@ def test_commands_take_the_key_as_it_is_shown(client: httpx.Client, project: Pro
     assert "by command" in gatehouse("rows", "history", "order_lines", "B%2C2,1")
     gatehouse("rows", "delete", "order_lines", "B%2C2,95", "--yes")
     assert client.get(f"{LINES}/B%252C2,95").status_code == 404
-    assert "order_id, line_no" in gatehouse("dictionary", "order_lines")
+    assert "order_lines\torder_id,line_no" in gatehouse("dictionary", "order_lines")
 
 
 def test_the_books_add_up_and_data_tests_hold_in_the_end(client: httpx.Client) -> None:
