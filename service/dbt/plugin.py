@@ -72,6 +72,8 @@ class Plugin(BasePlugin):
                 asked["problem"] = _problem(asked["options"], asked["synonyms"])
             case "predicate":
                 asked.update(_looked_at(asked["predicate"], asked["of"]))
+            case "failing":
+                asked["failing"] = self._failing(asked["predicates"], asked["rows"])
             case "folder":
                 folder = str(_in_project(asked["folder"]))
                 asked.update(_history(folder, asked["table"], asked["tables"]))
@@ -80,12 +82,17 @@ class Plugin(BasePlugin):
             case "open":
                 asked["is_open"] = open_file(asked["load_id"]) is not None
 
+    def _failing(self, predicates: list[str], rows: str) -> list[str]:
+        """Those that cannot be evaluated for one of the rows; there are no others, as a rule."""
+        with _of_this_thread().cursor() as cursor:  # what fails must not end its transaction
+            if not _fails(cursor, predicates, rows):
+                return []
+            return [each for each in predicates if _fails(cursor, [each], rows)]
+
     def _record_change(self, load: dict[str, Any]) -> None:
         """In the transaction of the model that this thread runs."""
-        connections = get_adapter_by_type("duckdb").connections  # type: ignore[no-untyped-call]
-        model = connections.get_thread_connection().handle.cursor()._cursor
         with self._connection.cursor() as committed:
-            record_build(model, committed, BuiltRows(**load))
+            record_build(_of_this_thread(), committed, BuiltRows(**load))
 
     def _land(self, load: dict[str, Any]) -> None:
         """Lands lines of a file.
@@ -108,6 +115,12 @@ class Plugin(BasePlugin):
             load["refused"] = error.detail
             return
         load["described"] = source.dialect.described()
+
+
+def _of_this_thread() -> duckdb.DuckDBPyConnection:
+    """The connection of the node that this thread runs."""
+    connections = get_adapter_by_type("duckdb").connections  # type: ignore[no-untyped-call]
+    return connections.get_thread_connection().handle.cursor()._cursor  # type: ignore[no-any-return]
 
 
 def _in_project(path: str) -> Path:
@@ -133,6 +146,18 @@ def _problem(options: Any, synonyms: dict[str, Any]) -> str | None:
     except WrongOption as error:
         return str(error)
     return None
+
+
+def _fails(cursor: duckdb.DuckDBPyConnection, predicates: list[str], rows: str) -> bool:
+    # bool_and, since count() is not worked out where no value is null
+    asked = ", ".join(f"bool_and((\n{each}\n))" for each in predicates)
+    try:
+        cursor.execute(f"select {asked} from {rows}").fetchall()
+    except (duckdb.InterruptException, duckdb.OutOfMemoryException, duckdb.IOException):
+        raise
+    except duckdb.Error:
+        return True
+    return False
 
 
 def _looked_at(predicate: str, columns: dict[str, str]) -> dict[str, Any]:

@@ -190,8 +190,8 @@ class ColumnReader:
                 keys[column.name] = written if as_written else column.type.texts(array)
         rows = pa.table([arrays[name] for name in self._names], names=self._names)
         if self._of_rows.rules:
-            for _, broken in self._of_rows.broken(rows):
-                doubted |= broken
+            for found in self._of_rows.broken(rows):
+                doubted |= found.rows
         return Columns(self._table, rows, keys, doubted, adjusted)
 
     def _column(self, column: Column, values: Sequence[Any]) -> tuple[pa.Array, Mask]:

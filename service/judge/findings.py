@@ -22,7 +22,7 @@ class TypeRule(Rule):
     def breaks(self, read: pa.Array, written: pa.Array) -> pa.Array:
         return pc.fill_null(pc.match_substring(read, NUL), False)
 
-    def message(self, value: Any = None) -> str:
+    def message(self, value: Any = None, is_judged: bool = True) -> str:
         return f"{self.column} {HAS_NUL}"
 
 
@@ -54,9 +54,9 @@ class Findings:
 
     def look_at(self, batch: pa.RecordBatch) -> None:
         """Judges the rows of `batch`, whose columns are the table's."""
-        for breach, (_, broken) in zip(self._breaches, self._rules.broken(batch), strict=True):
-            if count := int(np.count_nonzero(broken)):
-                keys = batch.column(self._table.primary_key).filter(pa.array(broken))
+        for breach, found in zip(self._breaches, self._rules.broken(batch), strict=True):
+            if count := int(np.count_nonzero(found.rows)):
+                keys = batch.column(self._table.primary_key).filter(pa.array(found.rows))
                 breach.first_ids += keys.slice(0, FIRST_IDS - len(breach.first_ids)).to_pylist()
                 breach.count += count
 
