@@ -79,9 +79,7 @@ class Plugin(BasePlugin):
             case "yaml":
                 asked["problem"] = _problem(asked["options"], asked["synonyms"])
             case "predicate":
-                asked.update(_looked_at(asked["predicate"], asked["of"]))
-            case "failing":
-                asked["failing"] = self._failing(asked["predicates"], asked["rows"])
+                asked.update(self._of_predicates(asked))
             case "folder":
                 folder = str(_in_project(asked["folder"]))
                 asked.update(_history(folder, asked["table"], asked["tables"]))
@@ -95,6 +93,11 @@ class Plugin(BasePlugin):
                 show_dictionary(asked["content"])
             case "open":
                 asked["is_open"] = open_file(asked["load_id"]) is not None
+
+    def _of_predicates(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if "rows" in asked:
+            return {"failing": self._failing(asked["predicates"], asked["rows"])}
+        return _looked_at(asked["predicate"], asked["of"])
 
     def _failing(self, predicates: list[str], rows: str) -> list[str]:
         """Those that cannot be evaluated for one of the rows; there are no others, as a rule."""

@@ -39,7 +39,7 @@
 {#- As those below: service/dbt/plugin.py. -#}
 {% macro duckdb__predicates_that_fail(predicates, rows) -%}
     {% set asked = {'predicates': predicates, 'rows': rows} %}
-    {% do adapter.store_relation('gatehouse', this or 'failing', [], '', 'failing', asked) %}
+    {% do adapter.store_relation('gatehouse', this or 'predicate', [], '', 'predicate', asked) %}
     {{ return(asked.failing) }}
 {%- endmacro %}
 
