@@ -120,11 +120,11 @@ def test_pages_follow_each_other_by_all_columns_of_the_key(client: httpx.Client)
     for order in (None, "line_no.desc", "line_no,order_id.desc", "product"):
         asked: dict[str, Any] = {"limit": 1} | ({"order": order} if order else {})
         found: list[Any] = []
-        after: dict[str, Any] = {}
+        after: dict[str, Any] | None = {}
         while after is not None and len(found) < 20:
             page = client.get(LINES, params={**asked, **after}).json()
             found += page["rows"]
-            after = {"after": page["next"]} if page["next"] else None  # type: ignore[assignment]
+            after = {"after": page["next"]} if page["next"] else None
         key = {"order": order} if order else {}
         assert found == client.get(LINES, params=key).json()["rows"]
         assert len(found) == len(everything)
