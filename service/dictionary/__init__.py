@@ -164,6 +164,13 @@ class Table:
     def _by_name(self) -> dict[str, Column]:
         return {column.name: column for column in (*self.columns, *self.combined)}
 
+    def named_in(self, name: str) -> tuple[str, ...]:
+        """The columns that a violation is about which names a column, perhaps a combined one, or
+        what is none.
+        """
+        column = self._by_name.get(name)
+        return tuple(part.name for part in column.parts) if column else (name,)
+
     @cached_property
     def key(self) -> Column:
         """The primary key: a column, or a combined one."""
@@ -331,7 +338,7 @@ class ReportParameter:
     """What a report asks for: a value (or `several`) that `column` of its mart is compared with."""
 
     name: str
-    type: str  # text, number, integer, date or year
+    type: str  # text, number, year, or that of a column
     column: str
     compare: str = "eq"  # or gt, gte, lt, lte
     description: str = ""

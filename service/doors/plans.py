@@ -139,5 +139,8 @@ def _backup(found: BackupsToCome) -> PlannedBackups:
     columns = found.columns
     return PlannedBackups(
         *(found.table, found.backups, found.newest),
-        *([*columns.left_out], [*columns.filled], {**columns.renamed}, found.refused),
+        [*columns.left_out],
+        [*columns.filled],
+        {**columns.renamed},
+        found.refused,
     )
