@@ -24,7 +24,10 @@ GONE = "rows to remove"  # the temporary table of their keys
 
 @dataclass(frozen=True)
 class RowsRemoved:
-    """How many rows went, and the primary keys of the first; `load_id` is None after a dry run."""
+    """How many rows went, and the primary keys of the first.
+
+    `load_id` is None after a dry run, and where nothing went.
+    """
 
     load_id: str | None
     rows: int
@@ -63,11 +66,12 @@ def remove_fitting(
     first = connection.execute(
         f"select {shown_value(key, kind)} from {temporary(GONE)} order by {key} limit {FIRST_IDS}"
     ).fetchall()
-    if not dry_run:
+    is_done = rows > 0 and not dry_run
+    if is_done:
         _forget_keys(connection, query, keys)
         remove_rows(connection, table, temporary(GONE), by)
     connection.execute(f"drop table {temporary(GONE)}")
-    return RowsRemoved(None if dry_run else by.load_id, rows, [each for (each,) in first])
+    return RowsRemoved(by.load_id if is_done else None, rows, [each for (each,) in first])
 
 
 def _forget_keys(connection: Connection, query: RowQuery, keys: KeyIndex) -> None:
