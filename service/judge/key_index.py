@@ -9,9 +9,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from service.dictionary import Column, Dictionary, Table
+from service.dictionary import Column, Dictionary
+from service.engines.column_sql import is_there, shown_column_value
 from service.engines.engine import Connection
-from service.engines.sql import core, count_rows, quoted, shown_value
+from service.engines.sql import core, count_rows
 from service.judge.confirmed_keys import confirmed
 from service.judge.key_sets import KeySet, key_set, signed
 from service.judge.key_words import BITS
@@ -19,11 +20,6 @@ from service.judge.stored_keys import MOST, StoredKeys
 
 Place = tuple[str, str]  # table and column
 READ_ROWS = 1 << 15  # at a time: the interpreter is held meanwhile, some milliseconds
-
-
-def unique_columns(table: Table) -> list[tuple[str, str]]:
-    """Name and type of the columns of a table that no two rows may agree in."""
-    return [(column.name, column.type.name) for column in table.columns if column.is_unique]
 
 
 class KeyIndex:
@@ -136,21 +132,10 @@ class KeyIndex:
         """
         self._connection = connection
         for name in tables:
-            for column, _ in unique_columns(self._dictionary.tables[name]):
-                stored = self._new_at((name, column))
-                stored.fill(count_rows(connection, name), self._read(connection, (name, column)))
-                self._stored[name, column] = stored
-
-    def _read(self, connection: Connection, place: Place) -> Iterator[Collection[Any]]:
-        column = self._column(place)
-        name, kind = quoted(column.name), column.type
-        found = connection.execute(
-            f"select {shown_value(name, kind.name)} as key from {core(place[0])}"
-            f" where {name} is not null"
-        )
-        for batch in found.to_arrow_reader(READ_ROWS):
-            values = batch.column(0)
-            yield values.to_numpy() if kind.is_whole else kind.texts(values)  # type: ignore[misc]
+            for column in self._dictionary.tables[name].unique_columns:
+                stored = self._new_at((name, column.name))
+                stored.fill(count_rows(connection, name), _read(connection, name, column))
+                self._stored[name, column.name] = stored
 
     def _stored_at(self, place: Place) -> StoredKeys:
         if place not in self._stored:
@@ -178,3 +163,14 @@ class KeyIndex:
         """The number of rows of each table, by its primary key."""
         tables = self._dictionary.tables.values()
         return {t.name: len(self._stored.get((t.name, t.primary_key), ())) for t in tables}
+
+
+def _read(connection: Connection, table: str, column: Column) -> Iterator[Collection[Any]]:
+    """The values of a column, some at a time."""
+    kind = column.type
+    found = connection.execute(
+        f"select {shown_column_value(column)} as key from {core(table)} where {is_there(column)}"
+    )
+    for batch in found.to_arrow_reader(READ_ROWS):
+        values = batch.column(0)
+        yield values.to_numpy() if kind.is_whole else kind.texts(values)  # type: ignore[misc]

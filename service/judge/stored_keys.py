@@ -3,7 +3,7 @@
 A word tells that a value may be there; the table says whether it is.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sized
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -43,8 +43,9 @@ class StoredKeys:
         return key_set(self._type, ())
 
     def _set_of(self, values: Collection[Any]) -> KeySet:
-        is_array = isinstance(values, np.ndarray)
-        return set_of_numbers(values) if is_array else key_set(self._type, values)
+        if isinstance(values, np.ndarray):
+            return set_of_numbers(values)
+        return key_set(self._type, values)
 
     def __len__(self) -> int:
         return len(self._late) + self._packed - self._left_behind
@@ -105,13 +106,13 @@ class StoredKeys:
         self._checked = 2 * len(self._late)
         return len(self._late.serialize()) > SCATTERED * len(self._late)
 
-    def _emptied(self) -> Sized:
+    def _emptied(self) -> KeySet:
         late, self._late, self._checked = self._late, self._none(), self._most
         self._packed += len(late)
         return late
 
     def _pack(self) -> None:
-        self._parts.append(SortedWords(words_of(self._emptied(), self._bits)))  # type: ignore[arg-type]
+        self._parts.append(SortedWords(words_of(self._emptied(), self._bits)))
         while len(self._parts) > 1 and SMALLER * len(self._parts[-1]) >= len(self._parts[-2]):
             last, before = self._parts.pop(), self._parts.pop()
             both = np.concatenate([before.words, last.words])
@@ -128,7 +129,7 @@ class StoredKeys:
                 if not self._is_full():
                     continue
                 words.resize(rows, refcheck=False)
-                batch = self._emptied()  # type: ignore[assignment]
+                batch = self._emptied()
             else:
                 self._packed += len(batch)
             if filled + len(batch) > len(words):

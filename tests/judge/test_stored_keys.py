@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyroaring import BitMap64
 
-from service.dictionary import Column
+from service.dictionary import Column, Rule, Table
+from service.dictionary.combined_columns import name_of, type_of_parts
+from service.engines.column_sql import listed
 from service.engines.duckdb import open_bare
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted
@@ -18,7 +20,7 @@ from service.judge.key_index import KeyIndex, Place
 from service.judge.key_sets import key_set
 from service.judge.key_words import SortedWords, words_of
 from service.judge.stored_keys import StoredKeys
-from tests.support.world import dictionary, key, table
+from tests.support.world import column, dictionary, key, table
 
 FIRST = 4  # values that are held as they are: others are words
 BITS = 2  # that tell words apart: most values share theirs with others
@@ -33,8 +35,22 @@ VALUES: dict[str, list[Any]] = {
     "timestamp with time zone": [f"2021-07-27T16:{i}:08.25Z" for i in range(10, 20)],
     "bigint": [-(2**63), 2**63 - 1, -1, 0, 1, *(7**i * (-1) ** i for i in range(15, 22))],
     "integer": [-(2**31), -1, 0, 1, 2, 3, 4, 5, 6, 2**31 - 1],
+    "together": ["a,1", "a,2", "b,1", ",1", "a%2C1,1", "a%251,1", "a,-1", "\xe9,1", "1,1"],
 }
-TABLES = {name: table(f"of {name}", key(type_name="bigint"), key("code", name)) for name in VALUES}
+
+
+def _table(kind: str) -> Table:
+    """One whose rows are told apart by `code`, of that type, or by `code` and `number`."""
+    if kind != "together":
+        return table(f"of {kind}", key("code", kind))
+    parts = column("code", "varchar", not_null={}), column("number", "integer", not_null={})
+    name = name_of(part.name for part in parts)
+    of_both = type_of_parts(tuple(part.type.name for part in parts))
+    both = Column(name, of_both, "", (Rule("unique", name, {}),), combines=parts)
+    return Table(f"of {kind}", "One row per row.", name, parts, combined=(both,))
+
+
+TABLES = {name: _table(name) for name in VALUES}
 DICTIONARY = dictionary(*TABLES.values())
 KINDS = pytest.mark.parametrize("kind", VALUES)
 
@@ -47,7 +63,9 @@ def connection() -> Iterator[Connection]:
         made.execute("create schema core")
         for each in TABLES.values():
             columns = ", ".join(f"{quoted(c.name)} {c.type.name}" for c in each.columns)
-            made.execute(f"create table {core(each.name)} ({columns}, primary key (code))")
+            made.execute(
+                f"create table {core(each.name)} ({columns}, primary key ({listed(each.key)}))"
+            )
         yield made
 
 
@@ -57,15 +75,11 @@ class World:
     def __init__(self, connection: Connection, kind: str) -> None:
         self._connection, self._kind = connection, kind
         self._name = TABLES[kind].name
-        self.place: Place = (self._name, "code")
+        self.place: Place = (self._name, TABLES[kind].primary_key)
         self.committed: set[Any] = set()
         connection.execute(f"delete from {core(self._name)}")
         self.keys = KeyIndex(DICTIONARY, bits=BITS, most=FIRST)
         self.keys.load(connection, [self._name])
-
-    @property
-    def column(self) -> Column:
-        return TABLES[self._kind].column("code")
 
     def transaction(self, steps: list[tuple[str, list[Any]]], commits: bool) -> None:
         """Adds and removes in turn, looks each time, and then keeps all of it or nothing."""
@@ -74,7 +88,7 @@ class World:
         for act, some in steps:
             values = [*({*some} - model if act == "add" else {*some} & model)]
             getattr(layer, act)(self.place, values)
-            self._write(act, values)
+            self.write(act, values)
             model = model | {*values} if act == "add" else model - {*values}
             self.look(layer, model)
         if commits:
@@ -86,13 +100,17 @@ class World:
             self.keys.forget()
         self.look(self.keys, self.committed)
 
-    def _write(self, act: str, values: list[Any]) -> None:
+    def write(self, act: str, values: list[Any]) -> None:
+        """Adds rows or removes them, whatever the keys say."""
+        key = TABLES[self._kind].key
         for value in values:
+            typed = [f"cast(? as {part.type.name})" for part in key.parts]
             if act == "add":
-                query = f"insert into {core(self._name)} values (1, cast(? as {self._kind}))"
+                query = f"insert into {core(self._name)} values ({', '.join(typed)})"
             else:
-                query = f"delete from {core(self._name)} where code = cast(? as {self._kind})"
-            self._connection.execute(query, [value])
+                condition = f"row({listed(key)}) = row({', '.join(typed)})"
+                query = f"delete from {core(self._name)} where {condition}"
+            self._connection.execute(query, key.parts_of(value))
 
     def look(self, keys: KeyIndex, known: set[Any]) -> None:
         """Compares what the keys say with what is `known`."""
@@ -158,7 +176,7 @@ def test_what_the_table_said_in_a_transaction_is_forgotten_when_it_is_rolled_bac
     world.transaction([("add", VALUES["varchar"][:6])], commits=True)
     world.transaction([("remove", ["a"])], commits=True)
     connection.begin()
-    world._write("add", ["a"])
+    world.write("add", ["a"])
     assert world.keys.has(world.place, "a")  # no layer has taken it in, and its word is there
     connection.rollback()
     world.keys.forget()
