@@ -182,8 +182,7 @@ def test_a_project_is_saved_as_the_same_text_in_whichever_order_dbt_has_parsed_i
     saved = "{{ tojson([saved_nodes(), saved_groups(), saved_exposures()]) }}\n"
     turn = (
         "{% for kind in ['nodes', 'groups', 'exposures'] %}"
-        "{% set turned = graph[kind].items() | list | reverse | list %}"
-        "{% do graph[kind].clear() %}{% do graph[kind].update(dict(turned)) %}"
+        "{% do graph.update({kind: dict(graph[kind].items() | list | reverse)}) %}"
         "{% endfor %}"
     )
     asked = f"{{% if execute %}}{saved}{turn}{saved}{{% endif %}}"  # not while dbt parses it
