@@ -13,11 +13,13 @@ from service.backups.catalogue import Catalogue, Entry
 from service.backups.comparing import WHAT, Unordered, compare_parts, find_differences, staged
 from service.backups.verifying import trusted
 from service.dictionary import Dictionary, Table
+from service.engines.column_sql import value_of
 from service.engines.duckdb import insert_arrow
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted
 from service.errors import DamagedBackup
 from service.formats.avro.avro_files import AvroFile
+from service.formats.avro.avro_resolution import FileColumns
 from service.judge.findings import Findings
 from service.judge.relations import check_unique, dangling, dangling_rows
 from service.runtime.prefetch import ahead
@@ -33,7 +35,7 @@ def _whole(table: str) -> str:
 
 def would_be(table: Table) -> str:
     """The rows of `table` once its differences are applied, as a subquery."""
-    key, columns = quoted(table.primary_key), ", ".join(map(quoted, table.column_names))
+    key, columns = value_of(table.key), ", ".join(map(quoted, table.column_names))
     return (
         # NOT EXISTS would hash the table, not the differences: 20 times slower, and 400 MB more.
         f"(select {columns} from {core(table.name)}"
@@ -48,8 +50,9 @@ def stage(
     entry: Entry,
     catalogue: Catalogue,
     progress: RowProgress | None = None,
-) -> None:
-    """Finds the differences between a table and a backup, whose rows follow the table's own rules.
+) -> FileColumns:
+    """Finds the differences between a table and a backup, whose rows follow the table's own rules;
+    what the columns of the backup are to those of the table.
 
     Raises:
         DamagedBackup: the backup is not what the catalogue says, or cannot be read.
@@ -58,14 +61,15 @@ def stage(
     progress = progress or RowProgress()
     create_staged(connection, table)
     try:
-        with _parts_of(entry, table, catalogue, progress) as parts:
+        with _parts_of(entry, table, catalogue, progress) as (parts, columns):
             compare_parts(connection, table, parts)
     except Unordered:
         create_staged(connection, table)
-        with _parts_of(entry, table, catalogue, progress) as parts:
+        with _parts_of(entry, table, catalogue, progress) as (parts, columns):
             _stage_whole(connection, table, parts)
-    others = [each for each in table.columns if each.is_unique and each.name != table.primary_key]
+    others = [each for each in table.unique_columns if each.name != table.primary_key]
     check_unique(connection, table, others, would_be(table))
+    return columns
 
 
 def create_staged(connection: Connection, table: Table) -> None:
@@ -81,14 +85,14 @@ def _create(connection: Connection, name: str, table: Table, *others: str) -> No
 @contextmanager
 def _parts_of(
     entry: Entry, table: Table, catalogue: Catalogue, progress: RowProgress
-) -> Iterator[Iterable[pa.RecordBatch]]:
-    """The judged rows of a backup, each part read while the one before is worked on."""
+) -> Iterator[tuple[Iterable[pa.RecordBatch], FileColumns]]:
+    """A backup's judged rows, each part read while the one before is worked on; its columns."""
     with (
         trusted(entry, table, catalogue) as rows,
         # It is closed before the file is.
         closing(ahead(_judged(table, entry, rows, progress), 1)) as parts,
     ):
-        yield parts
+        yield parts, rows.columns
 
 
 def _judged(
@@ -127,7 +131,7 @@ def _stage_whole(connection: Connection, table: Table, parts: Iterable[pa.Record
     _create(connection, whole, table)
     for part in parts:
         insert_arrow(connection, whole, part)
-    check_unique(connection, table, [each for each in table.columns if each.is_unique], whole)
+    check_unique(connection, table, table.unique_columns, whole)
     find_differences(connection, table, whole, "true", [])
     connection.execute(f"drop table {whole}")
 
@@ -150,7 +154,7 @@ def check_references(
     found = [
         left
         for child in dictionary.tables.values()
-        for column in child.columns
+        for column in child.referring_columns
         if column.reference and {child.name, column.reference.args["parent"]} & set(restored)
         if (left := dangling_rows(connection, dictionary, child, column, rows_of))
     ]

@@ -64,7 +64,8 @@ class InsertPages(Controller):
         values, once = row_form.typed(found, form), form.text("once")
         violations = await row_form.add_row(gate, found, values, actor=actor_of(request), once=once)
         if not violations:
-            return see_other(url(_place(found), added=values[found.primary_key].strip()))
+            added = found.key_of({name: values[name].strip() for name in found.key_names})
+            return see_other(url(_place(found), added=added))
         return await asyncio.to_thread(
             _insert_page, request, gate, found, values=values, violations=violations, once=once
         )

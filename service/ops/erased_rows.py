@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from service.dictionary import Table
+from service.engines.column_sql import listed, shown_column_value
 from service.engines.engine import Connection
-from service.engines.sql import quoted
 from service.ops.row_history import ChangedBy, key_as_text
 
 
@@ -60,10 +60,12 @@ def hash_in_sql(table: Table, alias: str) -> str:
 def erased_among(connection: Connection, table: Table, source: str) -> list[Any]:
     """The primary keys in the relation `source` whose rows were erased, the first ones first."""
     secret = secret_of(connection)
-    key = quoted(table.primary_key)
+    key = table.key
+    shown = shown_column_value(key) if key.combines else listed(key)
     found = connection.execute(
-        f"select {key} from {source} as new where {hash_in_sql(table, 'new')} in"
-        " (select key_hash from ops.erased where table_name = ?) order by all",
+        f"select {shown} from {source} as new where {hash_in_sql(table, 'new')} in"
+        " (select key_hash from ops.erased where table_name = ?)"
+        f" order by {listed(key)}",
         [secret, secret, table.name],
     ).fetchall()
     return [value for (value,) in found]
@@ -76,6 +78,33 @@ def is_erased(connection: Connection, table: str, key: Any) -> bool:
         [table, key_hash(secret_of(connection), table, key)],
     )
     return bool(found.fetchall())
+
+
+def gone_with(connection: Connection, table: str, key: Any, others: Collection[str]) -> ErasedKeys:
+    """The rows of the tables `others` that went with the row of that primary key, by one load."""
+    secret = secret_of(connection)
+    found = connection.execute(
+        "select other.table_name, other.key_hash from ops.erased as one"
+        " inner join ops.erased as other on one.load_id = other.load_id"
+        " where one.table_name = ? and one.key_hash = ?"
+        " and (other.table_name, other.key_hash) <> (one.table_name, one.key_hash)"
+        " and other.table_name in (select unnest(?::varchar[])) order by all",
+        [table, key_hash(secret, table, key), sorted(others)],
+    ).fetchall()
+    hashes: dict[str, list[str]] = {}
+    for name, hashed in found:
+        hashes.setdefault(name, []).append(hashed)
+    return ErasedKeys(secret, hashes)
+
+
+def take_over(connection: Connection, erased: ErasedKeys, by: ChangedBy) -> None:
+    """Has rows that are erased be of this load, so that they are found by its other rows."""
+    for table, hashes in erased.hashes.items():
+        connection.execute(
+            "update ops.erased set load_id = ?"
+            " where table_name = ? and key_hash in (select unnest(?::varchar[]))",
+            [by.load_id, table, list(hashes)],
+        )
 
 
 def add(connection: Connection, table: str, key: Any, reason: str, by: ChangedBy) -> str:

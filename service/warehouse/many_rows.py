@@ -6,8 +6,9 @@ from typing import Any
 import pyarrow as pa
 
 from service.dictionary import Dictionary
+from service.engines.column_sql import listed, shown_column_value, value_of
 from service.engines.engine import Connection
-from service.engines.sql import core, quoted, shown_value
+from service.engines.sql import core, quoted
 from service.errors import TooManyAffected
 from service.judge.columns import unique_values
 from service.judge.findings import FIRST_IDS
@@ -24,7 +25,10 @@ GONE = "rows to remove"  # the temporary table of their keys
 
 @dataclass(frozen=True)
 class RowsRemoved:
-    """How many rows went, and the primary keys of the first; `load_id` is None after a dry run."""
+    """How many rows went, and the primary keys of the first.
+
+    `load_id` is None after a dry run, and where nothing went.
+    """
 
     load_id: str | None
     rows: int
@@ -59,21 +63,23 @@ def remove_fitting(
             max_affected=most,
         )
     check_left(connection, dictionary, table, temporary(GONE))
-    key, kind = quoted(table.primary_key), table.column(table.primary_key).type.name
     first = connection.execute(
-        f"select {shown_value(key, kind)} from {temporary(GONE)} order by {key} limit {FIRST_IDS}"
+        f"select {shown_column_value(table.key)} from {temporary(GONE)}"
+        f" order by {listed(table.key)} limit {FIRST_IDS}"
     ).fetchall()
-    if not dry_run:
+    is_done = rows > 0 and not dry_run
+    if is_done:
         _forget_keys(connection, query, keys)
         remove_rows(connection, table, temporary(GONE), by)
     connection.execute(f"drop table {temporary(GONE)}")
-    return RowsRemoved(None if dry_run else by.load_id, rows, [each for (each,) in first])
+    return RowsRemoved(by.load_id if is_done else None, rows, [each for (each,) in first])
 
 
 def _forget_keys(connection: Connection, query: RowQuery, keys: KeyIndex) -> None:
     table = query.table
-    key = quoted(table.primary_key)
-    columns = ", ".join(quoted(column.name) for column in table.columns if column.is_unique)
+    key = value_of(table.key)
+    names = (part.name for column in table.unique_columns for part in column.parts)
+    columns = ", ".join(map(quoted, dict.fromkeys(names)))
     found = connection.execute(
         f"select {columns} from {core(table.name)}"
         f" where {key} in (select {key} from {temporary(GONE)})"

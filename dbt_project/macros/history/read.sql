@@ -5,8 +5,10 @@
     {% do check_table(model) %}
     {% do check_there_is_what_it_needs() %}
     {% set load = load_to_judge() %}
+    {% do run_statements(make_landed_lines(model, model.name ~ trial())) %}
+    {% if load and load.state is none %}{% do check_rules_are_built() %}{% endif %}
+    {% if load %}{% do note_failing_predicates(load) %}{% endif %}
     {% set body %}
-    {{ make_landed_lines(model, model.name ~ trial()) }};
     {{ replace_work_table(current_load(), what_is_judged(load)) }};
     {{ replace_work_table(typed_lines(), lines_as_typed(load)) }};
     {% endset %}
@@ -52,13 +54,17 @@
 {% macro sizes_of_parents() -%}
     {%- set sizes = ["''"] -%}
     {%- for parent in parents_of_rules() %}{% do sizes.append('(select count(*) from ' ~ ref(parent) ~ ')') %}{% endfor -%}
+    {%- if references_to_own_table() -%}
+        {%- set is_there = 'core.' ~ model.name in names_of_tables() -%}
+        {%- do sizes.append('(select count(*) from ' ~ this ~ ')' if is_there else "''") -%}
+    {%- endif -%}
     (select {{ joined(' ', sizes) }})
 {%- endmacro %}
 
 {% macro parents_of_rules() -%}
     {{ return(
         rules_of(model) | selectattr('kind', 'equalto', 'relationships') | map(attribute='args')
-        | map(attribute='parent') | unique | list
+        | map(attribute='parent') | reject('equalto', model.name) | unique | list
     ) }}
 {%- endmacro %}
 

@@ -5,18 +5,24 @@ from typing import Any
 
 from service.api.http.negotiation import FORMATS
 from service.dictionary import Column, ReportParameter, Table
+from service.reports.arguments import type_of_parameter
 from service.reports.report_files import PICTURES
 from service.warehouse.row_filters import ESCAPE
 from service.warehouse.row_queries import RESERVED
 
 Json = dict[str, Any]
 FORMAT_OF = {media_type: name for name, media_type in {**FORMATS, **PICTURES}.items()}
+# Of a report's parameter, by its kind; one that is not here is a whole number.
 _SCHEMAS: dict[str, Json] = {
-    "text": {"type": "string"},
-    "number": {"type": "number"},
-    "integer": {"type": "integer"},
+    "varchar": {"type": "string"},
+    "double": {"type": "number"},
+    "decimal": {"type": "number"},
+    "boolean": {"type": "boolean"},
+    "uuid": {"type": "string", "format": "uuid"},
     "date": {"type": "string", "format": "date"},
-    "year": {"type": "integer"},
+    "time": {"type": "string", "format": "time"},
+    "timestamp": {"type": "string", "format": "date-time"},
+    "timestamp with time zone": {"type": "string", "format": "date-time"},
 }
 LIMIT = {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 10_000}, {"const": "all"}]}
 
@@ -26,6 +32,18 @@ def paging_parameters() -> Iterator[Json]:
     yield _query("limit", LIMIT, "How many rows to answer with, at most.")
     yield _query("after", {"type": "string"}, "Where the page begins: the `next` of the last one.")
     yield _query("format", {"enum": [*FORMATS]}, "The format, in place of `Accept`.")
+
+
+def key_parameter(table: Table) -> dict[str, Any]:
+    """What a path says of a key of several columns; nothing of another."""
+    if not table.key.combines:
+        return {}
+    names = table.primary_key
+    return {
+        "description": f"The values of {names} with commas between. In a value a comma is written"
+        " %2C and a percent sign %25; then the whole is encoded as a part of a path, as any key is:"
+        " of the values `A,B` and 7 it is `A%252CB,7`."
+    }
 
 
 def row_parameters(table: Table) -> Iterator[Json]:
@@ -57,7 +75,7 @@ def facet_parameters(table: Table) -> Iterator[Json]:
 
 def report_parameter(said: ReportParameter) -> Json:
     """What a report asks for."""
-    schema: Json = dict(_SCHEMAS[said.type])
+    schema: Json = dict(_SCHEMAS.get(type_of_parameter(said).kind, {"type": "integer"}))
     if said.choices:
         schema["enum"] = list(said.choices)
     if said.several:
