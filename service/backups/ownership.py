@@ -2,7 +2,8 @@
 would restore each other's rows and remove each other's backups.
 
 A place without it becomes the first warehouse's that opens it, if that has made all the backups in
-it. A warehouse that was made anew in the same place takes the old one's over.
+it. A warehouse is known by its id, wherever its file is: one that was made anew in the same place,
+or has the same path on another machine, is another.
 """
 
 import threading
@@ -12,9 +13,7 @@ from pathlib import Path
 from service.backups.catalogue import Catalogue
 from service.backups.owner_mark import ADOPT, BackupsOwner, NotOurBackups, mark_of, not_ours
 from service.engines.duckdb import Database
-from service.runtime.logs import get_logger
 
-log = get_logger(__name__)
 RECOVERING = ".recovering"  # in the name of a warehouse that is made anew beside the old one
 
 
@@ -69,8 +68,10 @@ class Ownership:
                 raise not_ours(place, f"those of {owner.warehouse}, of which this is a copy")
         elif owner.warehouse != ours:
             raise not_ours(place, f"those of the warehouse {owner.warehouse}")
-        else:
-            log.warning("backups_of_the_warehouse_before_taken_over", warehouse=owner.warehouse)
+        elif self._is_recovering:
+            return owner  # it is this one's when it is in its place
+        elif self._catalogue.list():
+            raise not_ours(place, f"those of another warehouse that was at {owner.warehouse}")
         return self._owner(owner)
 
     def _owner(self, before: BackupsOwner | None) -> BackupsOwner:
@@ -84,7 +85,7 @@ class Ownership:
 
     def _check_made_here(self) -> None:
         """Of a folder without the mark: whether this warehouse knows all that someone asked for."""
-        if self._database.path != self._warehouse:  # to recover is to take what is there
+        if self._is_recovering:  # that is to take what is there
             return
         known = _made_here(self._database)
         others = [each for each in self._catalogue.list() if each.kind != "safety"]
@@ -92,6 +93,10 @@ class Ownership:
         if unknown:
             said = f"{unknown} of {len(others)} backups were not made by this warehouse"
             raise NotOurBackups(f"{said}, and nothing says whose they are; {ADOPT} of its own")
+
+    @property
+    def _is_recovering(self) -> bool:
+        return self._database.path != self._warehouse
 
     @property
     def _warehouse_id(self) -> str:

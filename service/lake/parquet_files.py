@@ -1,4 +1,7 @@
-"""Parquet files of the lake: the same rows make the same bytes."""
+"""Parquet files of the lake: the same rows make the same bytes.
+
+Times of day are text there, 16:02:08.5: Spark reads no TIME of Parquet.
+"""
 
 import io
 from collections.abc import Iterable, Iterator
@@ -6,6 +9,7 @@ from contextlib import closing
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from service.errors import DamagedBackup
@@ -38,11 +42,27 @@ def write_file(into: Writing, columns: pa.Schema, batches: Iterable[pa.RecordBat
     """Writes rows of the feed of a table with these columns; how many they were."""
     rows = 0
     schema = feed_schema(columns)
+    stored = _stored_schema(schema)
     options: Any = {"compression": "zstd", "version": "2.6", "write_statistics": True}
-    with pq.ParquetWriter(_Sink(into), schema, **options) as writer:
+    with pq.ParquetWriter(_Sink(into), stored, **options) as writer:
         for group in _groups(batches):
-            writer.write_table(group.cast(schema), row_group_size=group.num_rows)
+            writer.write_table(_stored(group.cast(schema)), row_group_size=group.num_rows)
             rows += group.num_rows
+    return rows
+
+
+def _stored_schema(schema: pa.Schema) -> pa.Schema:
+    return pa.schema(
+        [(each.name, pa.string() if pa.types.is_time(each.type) else each.type) for each in schema]
+    )
+
+
+def _stored(rows: pa.Table) -> pa.Table:
+    for place, each in enumerate(rows.schema):
+        if pa.types.is_time(each.type):
+            texts = pc.cast(rows.column(place), pa.string())
+            short = pc.replace_substring_regex(texts, r"\.?0+$", "")  # each has six digits there
+            rows = rows.set_column(place, each.name, short)
     return rows
 
 

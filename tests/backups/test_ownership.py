@@ -117,11 +117,18 @@ def test_a_copy_of_the_warehouse_is_another_one_and_one_that_was_moved_is_not(wa
     assert str(copy.warehouse) in (copy.backups.path / OWNER).read_text()
 
 
-def test_one_that_is_made_anew_in_its_place_takes_it_over(warehouse):
+def test_one_that_is_made_anew_in_its_place_is_another_and_so_is_one_at_its_path_elsewhere(
+    warehouse,
+):
     first = warehouse("first", "1")
     back_up(first)
-    path_of_journal(first.warehouse).unlink()  # as recovery puts another in its place
-    back_up(warehouse("first", "of another build"))
+    path_of_journal(first.warehouse).unlink()  # as who makes it anew does
+    anew = warehouse("first", "of another build")
+    with pytest.raises(NotOurBackups, match=r"another warehouse that was at .*backups adopt"):
+        back_up(anew)
+    assert msgspec.json.decode((first.backups.path / OWNER).read_bytes())["warehouse_id"] == "1"
+    adopt_backups(anew)
+    back_up(anew)
 
 
 def test_a_folder_that_is_gone_is_made_and_claimed_again(warehouse, opened):

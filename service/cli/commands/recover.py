@@ -87,6 +87,8 @@ def recover(
         if not (dry_run or yes):
             consent.confirm("Put it in the place of the warehouse that is there?")
         kept = [] if dry_run else _put_in_place(run.settings, settings.warehouse)
+    if how is None and not dry_run:
+        _adopt(run.settings)
     _tell(run, Recovered(how, restored, lost, kept), dry_run)
     return 0
 
@@ -232,6 +234,17 @@ def _put_in_place(settings: "Settings", made: Path) -> list[Path]:
     put_in_place(made, settings.warehouse)
     put_in_place(path_of_journal(made), path_of_journal(settings.warehouse))
     return kept
+
+
+def _adopt(settings: "Settings") -> None:
+    """What was made anew has an id of its own: the backups are this warehouse's from now on."""
+    from service.cli.inside import adopt_backups
+    from service.errors import StoreUnavailable
+
+    try:
+        adopt_backups(settings)
+    except (StoreUnavailable, OSError):
+        output.note("the backups are away; when they are back: `gatehouse backups adopt`")
 
 
 def _tell(run: Run, done: Recovered, dry_run: bool) -> None:
