@@ -150,6 +150,12 @@ ROW_RULES = """[
       {apart: {arguments: {one: label, other: code}}},
       {expression_is_true:
         {arguments: {expression: "not (flag and size < 0)"}, config: {where: "id > 50"}}},
+      {expression_is_true: {name: fails, config: {where: "size % 2 = 0"}, arguments: {
+        expression: "case when id % 40 = 0 then coalesce(cast(code as integer), id) > 0 end"}}},
+      {expression_is_true: {name: fails_where, arguments: {expression: "id % 60 <> 0"},
+        config: {where: "case when id % 30 = 0 then cast(label as integer) > 0 end"}}},
+      {expression_is_true: {name: fails_and_warns, config: {severity: warn}, arguments: {
+        expression: "case when id % 40 = 1 then coalesce(cast(label as date), day) > day end"}}},
       {expression_is_true: {arguments: {expression: "code is not null or day is null"},
         description: "A row with a day has a code.", config: {severity: warn}}}]"""
 
