@@ -85,7 +85,6 @@ def test_a_lost_warehouse_is_made_anew_from_the_newest_set_that_is_whole(alone, 
     assert "is damaged: " in done.err
 
 
-@pytest.mark.new_python
 def test_without_backups_there_is_the_history(alone, settings):
     lost(settings.warehouse)
     done = alone("recover", "--yes")
@@ -100,6 +99,7 @@ def test_without_backups_there_is_the_history(alone, settings):
     assert [line.split("\t")[1] for line in alone("tables").lines[1:]] == ["12", "183", "1923"]
 
 
+@pytest.mark.new_python
 def test_a_history_that_cannot_be_built_changes_nothing(alone, settings):
     truncated(settings.warehouse)
     (settings.seeds / "raw_jobs.csv").write_text("a,b,c\n")

@@ -80,7 +80,7 @@ class Door:
         query = f"select id from core.{table} where id in (select unnest(?)) order by id"
         return [number for (number,) in self.ask(query, list(numbers))]
 
-    def everything(self) -> dict[str, list[tuple[Any, ...]]]:
+    def everything(self) -> dict[str, tuple[int, int]]:
         """The whole warehouse."""
         with duckdb.connect(str(self.settings.warehouse)) as connection:
             return everything(connection)

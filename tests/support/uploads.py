@@ -45,7 +45,7 @@ def followed(client: httpx.Client, taken: httpx.Response) -> Load:
     return load
 
 
-def books(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:
+def books(settings: Settings) -> dict[str, tuple[int, int]]:
     """Everything in core and ops."""
     with duckdb.connect(str(settings.warehouse)) as connection:
         return everything(connection)

@@ -24,7 +24,7 @@ from tests.support.world import column, everything, key, table
 BOOKS = ("core.departments", "ops.loads", "ops.rejections", "ops.idempotency_keys")
 
 
-def everything_in(database: Database) -> dict[str, list[tuple[Any, ...]]]:
+def everything_in(database: Database) -> dict[str, tuple[int, int]]:
     with database.reading() as connection:
         return everything(connection)
 
