@@ -173,4 +173,4 @@ def _read(connection: Connection, table: str, column: Column) -> Iterator[Collec
     )
     for batch in found.to_arrow_reader(READ_ROWS):
         values = batch.column(0)
-        yield values.to_numpy() if kind.is_whole else kind.texts(values)  # type: ignore[misc]
+        yield values.to_numpy() if kind.is_whole else kind.texts(values)
