@@ -31,6 +31,8 @@ def of_table(table: Entry) -> Iterator[tuple[str, list[str]]]:
     for column in table["columns"]:
         key = ", the key" if column["name"] in table["key"] else ""
         yield f"{column['name']}  {column['type']}{key}", list(_of_column(column))
+    for each in table["together"]:
+        yield ", ".join(each["columns"]), [rule["words"] for rule in each["rules"]]
     links = [f"{each['column']} → {each['to']}.{each['field']}" for each in table["references"]]
     links += [
         f"{each['table']}.{each['column']} → {each['field']}" for each in table["referenced_by"]
@@ -50,10 +52,11 @@ def of_mart(mart: Entry) -> Iterator[tuple[str, list[str]]]:
 
 
 def rows_of(entries: Iterable[Entry]) -> list[dict[str, Any]]:
-    """A row for each column of tables and marts, as programs cut them."""
+    """A row for each column of tables and marts, and for columns together, as programs cut them."""
     rows = []
     for entry in entries:
-        for column in entry["columns"]:
+        together = ({**each, "type": ""} for each in entry.get("together", ()))
+        for column in (*entry["columns"], *together):
             rules = column["rules"] if "rules" in column else column["tests"]
             rows.append(
                 {

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, NamedTuple
 
 from service.dictionary import Table
@@ -57,9 +58,11 @@ def judged_row(
     """A row of `table` as it was sent: an object, or the text of what is none."""
     said = _Messages()
     for each in violations:
-        name = each.get("column")
-        of_cell = said.by_column.setdefault(name, []) if name is not None else said.of_row
-        of_cell.append(str(each["message"]))
+        if (column := each.get("column")) is None:
+            said.of_row.append(str(each["message"]))
+            continue
+        for name in table.named_in(column):
+            said.by_column.setdefault(name, []).append(str(each["message"]))
     values = payload if isinstance(payload, dict) else {}
     cells = [
         Cell(name, as_text(values.get(name)), tuple(said.by_column.pop(name, ())))
@@ -87,4 +90,6 @@ def as_text(value: Any) -> str | None:
     """A value as one types it; None where there is none."""
     if value is None or isinstance(value, str):
         return value
+    if isinstance(value, date):
+        return value.isoformat()
     return json.dumps(value, ensure_ascii=False, default=str)

@@ -1,6 +1,7 @@
 """What dbt calls Python for (profiles.yml): to land a CSV file, and to let a service be."""
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,17 @@ from dbt_common.exceptions import DbtRuntimeError
 
 from service.dbt.history_files import WrongHistory, history_file, largest_file, strange_files
 from service.dbt.landing import CsvSource
-from service.dbt.run_context import landing, open_file
+from service.dbt.run_context import allowed_by_run, landing, open_file, show_dictionary
 from service.dictionary.file_options import WrongOption, read_files, read_options
 from service.engines.predicates import BadPredicate, checked
 from service.engines.sql_functions import add_functions
+from service.evolution.evolving import (
+    altering,
+    evolve,
+    read_dictionary_text,
+    refusal,
+    saved_dictionary,
+)
 from service.formats.csv.detection import detect_dialect
 from service.formats.csv.dialect import (
     Dialect,
@@ -71,21 +79,52 @@ class Plugin(BasePlugin):
             case "yaml":
                 asked["problem"] = _problem(asked["options"], asked["synonyms"])
             case "predicate":
-                asked.update(_looked_at(asked["predicate"], asked["of"]))
+                asked.update(self._of_predicates(asked))
             case "folder":
                 folder = str(_in_project(asked["folder"]))
                 asked.update(_history(folder, asked["table"], asked["tables"]))
             case "change":
                 self._record_change(asked)
+            case "altering":
+                asked["changes"] = self._altering(asked["content"])
+            case "alter":
+                asked["problem"] = self._alter(asked)
+            case "dictionary":
+                show_dictionary(asked["content"])
             case "open":
                 asked["is_open"] = open_file(asked["load_id"]) is not None
 
+    def _of_predicates(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if "rows" in asked:
+            return {"failing": self._failing(asked["predicates"], asked["rows"])}
+        return _looked_at(asked["predicate"], asked["of"])
+
+    def _failing(self, predicates: list[str], rows: str) -> list[str]:
+        """Those that cannot be evaluated for one of the rows; there are no others, as a rule."""
+        with _of_this_thread().cursor() as cursor:  # what fails must not end its transaction
+            if not _fails(cursor, predicates, rows):
+                return []
+            return [each for each in predicates if _fails(cursor, [each], rows)]
+
     def _record_change(self, load: dict[str, Any]) -> None:
         """In the transaction of the model that this thread runs."""
-        connections = get_adapter_by_type("duckdb").connections  # type: ignore[no-untyped-call]
-        model = connections.get_thread_connection().handle.cursor()._cursor
         with self._connection.cursor() as committed:
-            record_build(model, committed, BuiltRows(**load))
+            record_build(_of_this_thread(), committed, BuiltRows(**load))
+
+    def _altering(self, content: str) -> list[dict[str, Any]]:
+        """How the dictionary of a text differs from that of the tables, where they are altered."""
+        with self._connection.cursor() as cursor:
+            found = altering(saved_dictionary(cursor), read_dictionary_text(content))
+        return [{**asdict(change), "described": change.described} for change in found]
+
+    def _alter(self, asked: dict[str, Any]) -> str | None:
+        """Alters tables, all at once; returns why not, or None."""
+        allowed = [*asked["allowed"], *allowed_by_run()]
+        with self._connection.cursor() as cursor:
+            cursor.execute("set TimeZone = 'UTC'")
+            new = read_dictionary_text(asked["content"])
+            refused = evolve(cursor, new, asked["statements"], allowed)
+        return refusal(refused) if refused else None
 
     def _land(self, load: dict[str, Any]) -> None:
         """Lands lines of a file.
@@ -108,6 +147,12 @@ class Plugin(BasePlugin):
             load["refused"] = error.detail
             return
         load["described"] = source.dialect.described()
+
+
+def _of_this_thread() -> duckdb.DuckDBPyConnection:
+    """The connection of the node that this thread runs."""
+    connections = get_adapter_by_type("duckdb").connections  # type: ignore[no-untyped-call]
+    return connections.get_thread_connection().handle.cursor()._cursor  # type: ignore[no-any-return]
 
 
 def _in_project(path: str) -> Path:
@@ -133,6 +178,18 @@ def _problem(options: Any, synonyms: dict[str, Any]) -> str | None:
     except WrongOption as error:
         return str(error)
     return None
+
+
+def _fails(cursor: duckdb.DuckDBPyConnection, predicates: list[str], rows: str) -> bool:
+    # bool_and, since count() is not worked out where no value is null
+    asked = ", ".join(f"bool_and((\n{each}\n))" for each in predicates)
+    try:
+        cursor.execute(f"select {asked} from {rows}").fetchall()
+    except (duckdb.InterruptException, duckdb.OutOfMemoryException, duckdb.IOException):
+        raise
+    except duckdb.Error:
+        return True
+    return False
 
 
 def _looked_at(predicate: str, columns: dict[str, str]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ _SECRET = np.uint64(int.from_bytes(urandom(8)))
 _TIMES = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
-def words_of(values: Collection[Any], bits: int = BITS) -> Words:
+def words_of(values: Collection[Any] | BitMap | BitMap64, bits: int = BITS) -> Words:
     """The words of text, tuples or whole numbers, in their order; only `bits` of each differ.
 
     A whole number comes without a sign, in a bitmap or an array of uint64; all else is hashed by

@@ -225,8 +225,7 @@ def test_words_are_those_of_values_whatever_holds_them():
     signed = np.array([3, 2**40, -1], np.int64)
     assert words_of(BitMap64(numbers)).tolist() == words_of(signed).tolist()
     texts, pairs = ["a", "b", ""], [("a", 1), ("a", 2), ("", 1)]
-    for values in (numbers, texts, pairs):
-        held = BitMap64(values) if values is numbers else values
+    for held in (BitMap64(numbers), texts, pairs):
         words = words_of(held).tolist()
         assert len({*words}) == 3
         assert words_of(held, 8).tolist() == [word >> 56 << 56 for word in words]

@@ -6,7 +6,7 @@
     {% for column in table.columns.values() %}
         {% do wanted.append({
             'name': column.name, 'type': type_said(column.data_type, table.name).name, 'required': column.name in required and meta_of(column).get('default') is none,
-            'synonyms': meta_of(column).get('synonyms') or []
+            'synonyms': (meta_of(column).get('synonyms') or []) + former_names(column)
         }) %}
     {% endfor %}
     {% set name = table.name ~ ('__trial' if load.is_trial else '') %}

@@ -178,7 +178,7 @@ BY_POSITION, AS_SAID = "by its position", "as said"
 def expected_columns(table: Table) -> tuple[ExpectedColumn, ...]:
     """The columns that a file for `table` has to have."""
     return tuple(
-        ExpectedColumn(each.name, each.type.name, each.must_be_sent, each.synonyms)
+        ExpectedColumn(each.name, each.type.name, each.must_be_sent, each.names_in_files)
         for each in table.columns
     )
 
