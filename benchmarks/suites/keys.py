@@ -14,7 +14,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from benchmarks.bench import Bench, in_words
@@ -23,7 +22,7 @@ from benchmarks.report import spread
 from benchmarks.rounds import Entry, Figures, interleaved, values
 from service.engines.duckdb import open_bare, query_arrow
 from service.engines.engine import Connection
-from service.judge.key_sets import KeySet, key_set
+from service.judge.key_sets import key_set
 from service.judge.stored_keys import StoredKeys
 
 # How the key of the i-th row is made, and its type.
@@ -94,26 +93,30 @@ def _held(kind: str, rows: int) -> Figures:
         fill = _cpu(lambda: keys.fill(rows, batches))
         held = (rss_mb(os.getpid()) - before) * 1e6 / rows
         new = [
-            key_set(type_name, [*map(int, each)] if type_name == "bigint" else each)
+            value
             for each in _batches(connection, kind, rows, 100 * ASKED)
+            for value in _listed(each)
         ]
-        asked: list[KeySet] = [
-            key_set(type_name, part) for each in new for part in np.array_split([*each], 30)
-        ]
+        starts = range(0, len(new), ASKED)
+        asked = [key_set(type_name, new[start : start + ASKED]) for start in starts]
         ask = _cpu(lambda: [keys.there(each) for each in asked])
         return {
             "bytes": held,
             "fill": fill,
-            "ask": ask * 1e6 * ASKED / sum(map(len, asked)),
+            "ask": ask * 1e6 / len(asked),
             "set_bytes": _as_set(batches, rows),
         }
+
+
+def _listed(batch: Any) -> list[Any]:
+    return batch if isinstance(batch, list) else batch.tolist()  # type: ignore[no-any-return]
 
 
 def _as_set(batches: list[Any], rows: int) -> float:
     before = rss_mb(os.getpid())
     values: set[Any] = set()
     while batches:
-        values.update(batches.pop().tolist() if hasattr(batches[-1], "tolist") else batches.pop())
+        values.update(_listed(batches.pop()))
     return (rss_mb(os.getpid()) - before) * 1e6 / rows
 
 
