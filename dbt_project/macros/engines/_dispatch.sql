@@ -281,7 +281,7 @@
 {#- ---- Another form of tables ---- -#}
 
 {#- How the dictionary of a text (as it is saved) differs from the one that the tables are of, as far as tables are to be
-    altered: a list of {kind, table, column, was, becomes, default, described}, as service/dictionary/evolution.py has
+    altered: a list of {kind, table, column, was, becomes, default, described}, as service/dictionary/dictionary_change.py has
     them. None where an engine alters no tables. -#}
 {% macro altering_changes(content) -%}{{ return(adapter.dispatch('altering_changes')(content)) }}{%- endmacro %}
 
