@@ -33,6 +33,8 @@ def of_table(table: Entry) -> Iterator[tuple[str, list[str]]]:
         yield f"{column['name']}  {column['type']}{key}", list(_of_column(column))
     for each in table["together"]:
         yield ", ".join(each["columns"]), [rule["words"] for rule in each["rules"]]
+    if table["rules"]:
+        yield "the row", [f"- {rule['words']}" for rule in table["rules"]]
     links = [f"{each['column']} → {each['to']}.{each['field']}" for each in table["references"]]
     links += [
         f"{each['table']}.{each['column']} → {each['field']}" for each in table["referenced_by"]

@@ -185,6 +185,8 @@ def _fails(cursor: duckdb.DuckDBPyConnection, predicates: list[str], rows: str) 
     asked = ", ".join(f"bool_and((\n{each}\n))" for each in predicates)
     try:
         cursor.execute(f"select {asked} from {rows}").fetchall()
+    except (duckdb.CatalogException, duckdb.BinderException):
+        return False  # the table is not built yet
     except (duckdb.InterruptException, duckdb.OutOfMemoryException, duckdb.IOException):
         raise
     except duckdb.Error:

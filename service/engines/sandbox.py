@@ -129,7 +129,8 @@ class Sandbox:
         own: OrderedDict[Any, _Prepared] | None = getattr(self._own, "prepared", None)
         if own is None:
             own = self._own.prepared = OrderedDict()
-        key = (*expressions, *schema.names, *map(str, schema.types), *types.items())
+        columns = tuple(zip(schema.names, map(str, schema.types), strict=True))
+        key = tuple(expressions), columns, tuple(types.items())
         if key in own:
             own.move_to_end(key)
             return own[key]

@@ -11,6 +11,7 @@ OF_DBT = {  # dbt dispatches them
     "get_catalog_results_sql",
     "get_create_view_as_sql",
     "get_table_columns_and_constraints",
+    "get_where_subquery",
     "persist_docs",
 }
 OF_DBT_FOR_SPARK = {"get_empty_schema_sql", "persist_docs"}

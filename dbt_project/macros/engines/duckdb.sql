@@ -50,6 +50,17 @@
     {{ return('gatehouse_holds(' ~ text_literal(asked) ~ ', ' ~ struct(values or {'none': 'true'}) ~ ')') }}
 {%- endmacro %}
 
+{#- dbt asks for it: a relation, or its rows of which a data test's `where` is true. One that cannot be evaluated for some
+    rows is so of them, as when they came. -#}
+{% macro duckdb__get_where_subquery(relation) -%}
+    {% set where = config.get('where') %}
+    {% if not where %}{{ return(relation) }}{% endif %}
+    {% if execute and predicates_that_fail([where], relation) %}
+        {% set where = 'coalesce(' ~ evaluated(where, types_tested(where), false) ~ ', true)' %}
+    {% endif %}
+    {{ return('(select * from ' ~ relation ~ ' where ' ~ where ~ ') dbt_subquery') }}
+{%- endmacro %}
+
 {#- service/engines/predicates.py. -#}
 {% macro duckdb__look_at_predicate(predicate, columns) -%}
     {% set asked = {'predicate': predicate, 'of': columns} %}

@@ -15,7 +15,7 @@
 
 {% macro find_orphans_of_own_table() -%}
     {% if not references_to_own_table() %}{{ return('') }}{% endif %}
-    {% do run_query(replace_work_table(orphans_of_lines(), 'select line, cast(null as varchar) as name from ' ~ no_orphans())) %}
+    {% do run_query(replace_work_table(orphans_of_lines(), 'select line, ' ~ no_text() ~ ' as name from ' ~ no_orphans())) %}
     {% set asked = {'more': true} %}
     {#- At most as often as there are lines. -#}
     {% for _ in range(run_query('select count(*) from ' ~ typed_lines()).rows[0][0] + 1) if asked.more %}

@@ -23,7 +23,7 @@ from service.api.v1.dictionary_entries import (
     TogetherEntry,
 )
 from service.contracts.contract_files import FORMATS
-from service.dictionary import Column, Dictionary, Mart, Owner, Report, Table, first_sentence
+from service.dictionary import Column, Dictionary, Mart, Owner, Report, Rule, Table, first_sentence
 from service.dictionary.rule_words import ROW_VIOLATIONS
 from service.dictionary.rules import KINDS
 from service.gate import Gate
@@ -96,9 +96,14 @@ def _table(dictionary: Dictionary, table: Table, counts: WarehouseCounts) -> Tab
         key=list(table.key_names),
         columns=[_column(column, by_rule) for column in table.columns],
         together=[
-            TogetherEntry(each.name, [part.name for part in each.parts], _rules(each, by_rule))
+            TogetherEntry(
+                each.name,
+                [part.name for part in each.parts],
+                _rules(each.name, each.rules, by_rule),
+            )
             for each in table.combined
         ],
+        rules=_rules(None, table.rules, by_rule),
         references=list(_references([table])),
         referenced_by=[
             each for each in _references(dictionary.tables.values()) if each.to == table.name
@@ -136,21 +141,25 @@ def _column(
         required=column.required,
         example=column.example,
         synonyms=list(column.synonyms),
-        rules=_rules(column, counted),
+        rules=_rules(column.name, column.rules, counted),
         default=UNSET if column.default is None else column.default,
         normalise=list(column.normalise) or UNSET,
     )
 
 
 def _rules(
-    column: Column, counted: Mapping[tuple[str | None, str], ViolationCount]
+    column: str | None,
+    rules: Iterable[Rule],
+    counted: Mapping[tuple[str | None, str], ViolationCount],
 ) -> list[RuleEntry]:
-    rules = []
-    for rule in column.rules:
-        found = counted.get((column.name, rule.kind))
-        numbers = (found.open, found.ever) if found else (0, 0)
-        rules.append(RuleEntry(rule.kind, rule.words, rule.args, *numbers))
-    return rules
+    """Of a column, or (None) of the row as a whole."""
+    entries = []
+    for rule in rules:
+        found = counted.get((column, rule.kind))
+        numbers = (found.open, found.ever) if found and not rule.warns else (0, 0)
+        words = f"{rule.words} (a warning)" if rule.warns else rule.words
+        entries.append(RuleEntry(rule.kind, words, rule.args, *numbers))
+    return entries
 
 
 def _references(tables: Iterable[Table]) -> Iterable[ReferenceEntry]:

@@ -78,6 +78,7 @@ class TableEntry(msgspec.Struct, tag_field="kind", tag="table"):
     """A table of record: what a row is (`grain`), its columns and rules, and what breaks them most.
 
     `key` are the columns of the primary key, and `primary_key` the same with commas between.
+    `rules` are those of the row as a whole.
     `marts` are those that read it; `contract` where its contract is, by format.
     """
 
@@ -92,6 +93,7 @@ class TableEntry(msgspec.Struct, tag_field="kind", tag="table"):
     key: list[str]
     columns: list[ColumnEntry]
     together: list[TogetherEntry]
+    rules: list[RuleEntry]
     references: list[ReferenceEntry]
     referenced_by: list[ReferenceEntry]
     breaks: list[BreakEntry]

@@ -1,0 +1,1 @@
+{{ table_of_record(parents=[ref('playlist'), ref('track')]) }}

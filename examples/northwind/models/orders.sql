@@ -1,0 +1,1 @@
+{{ table_of_record(parents=[ref('customers'), ref('employees'), ref('shippers')]) }}
