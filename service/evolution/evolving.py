@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from service.dictionary import Dictionary
+from service.dictionary import Dictionary, DictionaryError
 from service.dictionary.dictionary_change import DictionaryChange
 from service.dictionary.evolution import compare
 from service.dictionary.manifest import read_saved
@@ -16,9 +16,14 @@ SAVED = "select content from ops.dictionary"
 
 
 def saved_dictionary(connection: Connection) -> Dictionary | None:
-    """The dictionary that the warehouse was last built by; None where no build has ended."""
+    """The dictionary that the warehouse was last built by; None where no build has ended, or one by
+    a version whose dictionaries this one cannot follow.
+    """
     row = connection.execute(SAVED).fetchone()
-    return None if row is None else read_dictionary_text(row[0])
+    try:
+        return None if row is None else read_dictionary_text(row[0])
+    except DictionaryError:
+        return None
 
 
 def read_dictionary_text(content: str) -> Dictionary:

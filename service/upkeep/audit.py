@@ -16,7 +16,7 @@ from service.engines.sql import core, count_rows, quoted
 from service.errors import NotFound, RulesBroken, StoreUnavailable
 from service.judge.findings import Findings
 from service.judge.relations import check_unique, dangling_rows
-from service.ops.stored_counts import stored_counts
+from service.ops.stored_counts import gone_tables, stored_counts
 from service.runtime.wording import counted
 from service.upkeep.audit_queries import ACCOUNTED, ADDED_UP, LANDED, LINES_OF_FILES, UNLISTED
 from service.warehouse.losses import Losses, missing
@@ -71,8 +71,10 @@ def _check(name: str, problems: Sequence[str], fine: str) -> AuditCheck:
 def _what_was_acknowledged(connection: Connection, noted: Mapping[str, int] | Losses) -> AuditCheck:
     """All that the journal of commits says is there."""
     lost = noted if isinstance(noted, Losses) else None
-    if not isinstance(noted, Losses) and (less := missing(noted, stored_counts(connection))):
-        lost = Losses(missing=less)
+    if not isinstance(noted, Losses):
+        gone, found = gone_tables(connection), stored_counts(connection)
+        if less := missing({n: count for n, count in noted.items() if n not in gone}, found):
+            lost = Losses(missing=less)
     fine = "all that was noted is there" if noted else "there is no journal"
     return _check("acknowledged rows", lost.described() if lost else [], fine)
 

@@ -56,6 +56,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Project:
             f"insert into {LOADS} values ('live', 'things', 'batch', null, 'done', 1, 1, 0, 0,"
             " now(), now(), null, null)"
         )
+        connection.execute("create table ops.feed as select true as recording")
     return project
 
 
@@ -154,6 +155,10 @@ def test_what_is_on_record_of_a_table_is_of_its_name_of_now(changed: Project) ->
         "select distinct kind, lost from ops.alterations where lost > 0 order by 1"
     )
     assert kinds == [("column dropped", 2), ("table removed", 2)]
+
+
+def test_a_snapshot_of_the_tables_is_to_follow_in_the_lake(changed: Project) -> None:
+    assert changed.query("select recording from ops.feed") == [(False,)]
 
 
 def test_the_next_build_has_nothing_to_change(changed: Project) -> None:

@@ -310,19 +310,22 @@ def test_a_column_that_the_dictionary_adds_is_added_to_the_table(project: Projec
             "hired_employees",
             "name: id\n        data_type: integer",
             "name: id\n        data_type: bigint",
-            "id is INTEGER primary key in the warehouse and bigint primary key in the dictionary",
+            ".id is INTEGER primary key in the warehouse and bigint primary key in the dictionary:"
+            " back the table up, drop it, build, and restore it",
         ),
         (
             "jobs",
             "data_type: varchar",
             "data_type: varchar\n        constraints: [{type: primary_key}]",
-            "id is INTEGER primary key in the warehouse and integer in the dictionary",
+            ": key changed (id before, job now): a primary key stays:"
+            " back the table up, drop it, build, and restore it",
         ),
         (
             "departments",
             "data_type: varchar",
             "data_type: double",
-            "department is VARCHAR in the warehouse and double in the dictionary",
+            ".department retyped (varchar before, double now):"
+            " 2 values are not of the type double: correct them first",
         ),
     ],
 )
@@ -337,8 +340,10 @@ def test_what_cannot_be_changed_in_a_table_is_said_and_changes_nothing(
         project.change(table, "- not_blank", "- unique")
     project.change(table, old, new)
     before = project.books()
-    message = project.build_fails().message or ""
-    assert f"{table}.{says}: back the table up, drop it, build, and restore it" in message
+    # A run of some tables alters none; test_changed_tables.py has what one of all tables does.
+    part = [table] if table == "hired_employees" else []
+    message = project.build_fails(*part).message or ""
+    assert f"{table}{says}" in message
     assert project.books() == before
 
 

@@ -14,6 +14,7 @@ from service.evolution.broken_rules import BrokenRules
 from service.evolution.evolving import evolve, read_dictionary_text, refusal, saved_dictionary
 from service.evolution.lost_values import Effect, LostValues
 from service.evolution.rejections_to_come import rejections_to_come
+from service.ops.stored_counts import gone_tables
 from tests.support.changed_dictionary import content_of, dictionary
 
 PLAIN = {"id": "integer", "name": "varchar", "size": "integer", "price": "decimal(5,2)",
@@ -241,3 +242,18 @@ def test_what_fails_leaves_all_as_it_was(
     with pytest.raises(duckdb.CatalogException):
         evolve(warehouse, new, [*saving(content), "drop table nothing"], ["drop:things.size"])
     assert left(path, tmp_path / "after") == before
+
+
+def test_the_journal_does_not_miss_rows_of_a_table_that_was_renamed_or_removed(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    for kind, table, was in (
+        ("table renamed", "things", "objects"),
+        ("table removed", "parts", None),
+        ("table removed", "things", None),  # and made anew since
+        ("column dropped", "others", None),
+    ):
+        warehouse.execute(
+            "insert into ops.alterations values (now(), ?, ?, null, ?, null, 0)", [kind, table, was]
+        )
+    assert gone_tables(warehouse) == {"core.objects", "core.parts"}

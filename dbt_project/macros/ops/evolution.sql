@@ -40,7 +40,7 @@
 
 {#- In a run of some tables: whether one of them has other columns than the dictionary. -#}
 {% macro tables_differ() -%}
-    {% for node in graph.nodes.values() if in_core(node) %}
+    {% for node in graph.nodes.values() if in_core(node) and node.unique_id in selected_resources %}
         {% set kept = columns_of_table('core', node.name) | map(attribute=0) | list %}
         {% if kept | sort != node.columns.keys() | sort and (kept or former_names(node)) %}{{ return(true) }}{% endif %}
     {% endfor %}
@@ -64,6 +64,8 @@
     {% for table in changes | map(attribute='table') | unique %}
         {% do statements.extend(statements_for_table(table, changes | selectattr('table', 'equalto', table) | list)) %}
     {% endfor %}
+    {#- What the feed has told is no longer what the tables hold: a snapshot is to follow. -#}
+    {% if 'ops.feed' in built %}{% do statements.append('update ops.feed set recording = false') %}{% endif %}
     {% do statements.append(upsert_of_dictionary(content_of_dictionary(built))) %}
     {{ return(altered({'content': content, 'statements': statements, 'allowed': var('allow', [])})) }}
 {%- endmacro %}
