@@ -126,7 +126,10 @@ def _difference(
     return TableDifference(
         *(table.name, result.backup_id, found.place, result.rows_before, result.rows_after),
         *(result.added, result.removed, result.changed),
-        *([*result.left_out], [*result.filled], {**result.renamed}, rows),
+        [*result.left_out],
+        [*result.filled],
+        {**result.renamed},
+        rows,
         next=cursor(str(rows[-1].key), task_id) if page.more else None,
     )
 
