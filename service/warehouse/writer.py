@@ -376,6 +376,7 @@ class Writer:
                 if count_rows(self._connection, name) != known[name] or self._may_change(name)
             }
             self._grown.clear()
+        self._stale |= self.keys.worn()
         if self._stale:
             self.keys.load(self._connection, self._stale)
             self._stale.clear()
@@ -387,6 +388,7 @@ class Writer:
     def _roll_back(self, error: Exception) -> None:
         with suppress(DatabaseError):  # there may be no transaction left
             self._connection.rollback()
+        self.keys.forget()
         if self.outbox:
             self.outbox.rolled_back(self._connection)
         self.versions.update(self.dictionary.tables.keys())  # who knows what was committed
