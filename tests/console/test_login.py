@@ -170,6 +170,17 @@ def test_after_the_logout_it_is_of_no_use(visit):
     assert browser.get("/").status_code == 303
 
 
+def test_a_login_ends_the_session_before(keyed, visit):
+    browser = visit("reader")
+    before, token = browser.cookies[COOKIE], token_of(browser.get("/"))
+    said = {"key": keyed[1]["operator"], "to": "/", "token": token}
+    assert browser.post("/login", data=said).status_code == 303
+    assert browser.get("/").status_code == 200
+    browser.cookies.clear()
+    browser.cookies.set(COOKIE, before)
+    assert browser.get("/").status_code == 303
+
+
 def test_a_form_needs_its_token_and_a_page_of_ours(visit):
     browser, other = visit(), visit()
     token = token_of(browser.get("/"))

@@ -6,6 +6,7 @@ taken out of the environment: they are no settings.
 
 import os
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -29,7 +30,8 @@ class Model:
     history: dict[Key, list[tuple[Row | None, Row | None]]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    erased: set[Key] = field(default_factory=set)
+    erased: dict[Key, int] = field(default_factory=dict)  # and by which erasure
+    erasures: int = 0
     sets: dict[str, dict[Key, Row]] = field(default_factory=dict)
 
     def children(self, number: int) -> list[Key]:
@@ -50,10 +52,23 @@ class Model:
         else:
             self.rows[key] = row
 
-    def erase(self, key: Key) -> None:
-        self.rows.pop(key, None)
-        self.history.pop(key, None)
-        self.erased.add(key)
+    def refers_to_nothing(self, rows: dict[Key, Row]) -> bool:
+        parents = (row.get("department_id") for row in rows.values())
+        return any(each is not None and (PARENTS, each) not in rows for each in parents)
+
+    def erase(self, keys: Iterable[Key], backups: bool) -> None:
+        self.erasures += 1
+        for key in keys:
+            self.rows.pop(key, None)
+            self.history.pop(key, None)
+            self.erased[key] = self.erasures
+            for rows in self.sets.values() if backups else ():
+                rows.pop(key, None)
+
+    def went_with(self, key: Key) -> list[Key]:
+        """The rows that refer to one that is erased, and were erased with it."""
+        found = [each for each, by in self.erased.items() if by == self.erased[key]]
+        return [each for each in found if key[0] == PARENTS and each[0] == CHILDREN]
 
 
 class Play:
@@ -66,8 +81,9 @@ class Play:
     def step(self) -> None:
         ways = [
             *(self.insert, self.insert, self.put, self.put, self.patch, self.patch, self.remove),
-            *(self.merge, self.merge, self.ignore, self.ignore),
-            *(self.remove_fitting, self.take_backup, self.restore, self.erase, self.allow),
+            *(self.merge, self.merge, self.ignore, self.ignore, self.insert_both, self.insert_both),
+            *(self.remove_fitting, self.take_backup, self.restore, self.erase, self.erase_again),
+            self.allow,
         ]
         self.random.choice(ways)()
 
@@ -103,6 +119,32 @@ class Play:
         assert answer.status_code == (201 if goes_in else 422), answer.text
         if goes_in:
             self.model.become(key, row, noted=False)
+
+    def insert_both(self) -> None:
+        """A row of each table in one request: the child may refer to the parent."""
+        keys = (
+            (PARENTS, self.random.choice(self.parents)),
+            (CHILDREN, self.random.choice(self.children)),
+        )
+        rows = {key: self.row(key) for key in keys}
+        is_strict = self.random.random() < 0.5
+        before, goes_in = dict(self.model.rows), list[bool]()
+        for key, row in rows.items():
+            taken = key in self.model.rows or key in self.model.erased
+            goes_in.append(self.fits(row) and not taken)
+            if goes_in[-1]:
+                self.model.become(key, row, noted=False)
+        if is_strict and not all(goes_in):
+            self.model.rows, goes_in = before, [False, False]
+        answer = self.client.post(
+            "/v1/rows",
+            json={key[0]: [row] for key, row in rows.items()},
+            headers={"Prefer": "handling=strict"} if is_strict else {},
+        )
+        status = 201 if all(goes_in) else 207 if any(goes_in) else 422
+        assert answer.status_code == status, answer.text
+        found = answer.json()["tables"]
+        assert [found[key[0]]["accepted"] for key in keys] == [*map(int, goes_in)], answer.text
 
     def merge(self) -> None:
         self.send_again("merge")
@@ -187,15 +229,17 @@ class Play:
             return
         set_id = self.random.choice(list(self.model.sets))
         wanted = self.model.sets[set_id]
-        erased = self.model.erased & (wanted.keys() - self.model.rows.keys())
+        erased = self.model.erased.keys() & (wanted.keys() - self.model.rows.keys())
         with_erased = self.random.random() < 0.5
         asked = {"set_id": set_id, "with_erased": with_erased}
-        status = 409 if erased and not with_erased else 200
+        is_refused = (erased and not with_erased) or self.model.refers_to_nothing(wanted)
+        status = 409 if is_refused else 200
         for said in ({**asked, "dry_run": True}, asked):
             answer = self.client.post("/v1/restore", json=said)
             assert answer.status_code == status, (said, answer.text)
         if status == 200:
-            self.model.erased -= erased
+            for key in erased:
+                del self.model.erased[key]
             for key in {**self.model.rows, **wanted}:
                 self.model.become(key, wanted.get(key))
 
@@ -203,19 +247,34 @@ class Play:
         key = self.key()
         if key not in self.model.rows or self.random.random() < 0.6:
             return
-        asked = {"reason": "at random", "cascade": True}
+        backups = self.random.random() < 0.3
+        asked = {"reason": "at random", "cascade": True, "backups": backups}
         answer = self.ask("POST", f"{key[0]}/rows/{key[1]}/erase", json=asked)
         assert answer.status_code == 200, answer.text
-        for child in self.model.children(key[1]) if key[0] == PARENTS else ():
-            self.model.erase(child)
-        self.model.erase(key)
+        children = self.model.children(key[1]) if key[0] == PARENTS else []
+        self.model.erase([*children, key], backups)
+
+    def erase_again(self) -> None:
+        """So that its backups go, with `cascade` those of the rows that went with it, too."""
+        if not self.model.erased:
+            return
+        key = self.random.choice(sorted(self.model.erased))
+        cascade, went_with = self.random.random() < 0.5, self.model.went_with(key)
+        asked = {"reason": "at random", "cascade": cascade, "backups": True}
+        answer = self.ask("POST", f"{key[0]}/rows/{key[1]}/erase", json=asked)
+        assert answer.status_code == 200, answer.text
+        said = {(each["table"], each["row"]) for each in answer.json()["rows"]}
+        assert said == {(each[0], False) for each in [key, *(went_with if cascade else [])]}
+        self.model.erase([key, *(went_with if cascade else [])], backups=True)
+        for each in went_with:  # it is known by them again
+            self.model.erased[each] = self.model.erasures
 
     def allow(self) -> None:
         if self.model.erased:
             key = self.random.choice(sorted(self.model.erased))
             answer = self.ask("DELETE", f"{key[0]}/rows/{key[1]}/erasure")
             assert answer.status_code == 204, answer.text
-            self.model.erased.remove(key)
+            del self.model.erased[key]
 
     def check(self) -> None:
         """Tables, histories and books are those of the model."""
