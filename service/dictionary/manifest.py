@@ -5,6 +5,7 @@ Reads what macros/ops/saved_dictionary.sql keeps in ``ops.dictionary`` (the same
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -29,6 +30,7 @@ from service.runtime.resolutions import OnConflict
 
 # Data tests that are about a table as a whole and judge no row.
 TABLE_TESTS = {"history_accounted_for"}
+GENERATED = "generated"  # of `meta.key`: the service gives new rows their primary key
 Node = Mapping[str, Any]
 
 
@@ -115,11 +117,26 @@ def _table(
         node["name"],
         node["description"],
         key.name,
-        tuple(columns),
+        tuple(_generated(node, column) if column is key else column for column in columns),
         owner_of(node, groups),
         _on_conflict(node),
         _row_rules(node, own, own_kinds),
     )
+
+
+def _generated(node: Node, key: Column) -> Column:
+    """The primary key, as ``meta.key`` has it: ``generated``, or nothing is said."""
+    said = _meta(node).get("key")
+    if said is None:
+        return key
+    where = f"{node['name']}: key: {said}"
+    if said != GENERATED:
+        raise DictionaryError(f"{where} is not known: there is {GENERATED}")
+    if key.type.name != "bigint":
+        raise DictionaryError(f"{where} needs {key.name} to be a bigint, not {key.type.name}")
+    if key.default is not None or {rule.kind for rule in key.rules} != {"not_null", "unique"}:
+        raise DictionaryError(f"{where}: {key.name} has not_null, unique and nothing else")
+    return replace(key, is_generated=True)
 
 
 def _on_conflict(node: Node) -> OnConflict:

@@ -25,6 +25,11 @@ select 'line ' || lines.line as lost
 from (
     select line, {{ read_as(type.data_type, as_kept(type, adapter.quote(key)), name) }} as {{ adapter.quote(key) }}
     from raw.{{ adapter.quote(name) }}
+    {%- if has_generated_key(table) and takes_files() %}
+    where {{ adapter.quote(key) }} is not null
+    union all
+    {{ ids_of_accepted_lines(table) }}
+    {%- endif %}
 ) as lines
 left join raw.{{ adapter.quote(name ~ '__exceptions') }} as exceptions on lines.line = exceptions.line
 left join {{ model }} as kept on lines.{{ adapter.quote(key) }} = kept.{{ adapter.quote(key) }}

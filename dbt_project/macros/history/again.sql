@@ -36,13 +36,15 @@
 {%- endmacro %}
 
 {#- (line, state, violations) of each line that is not a new row. -#}
-{% macro lines_with_exceptions_merged() -%}
+{% macro lines_with_exceptions_merged(load) -%}
     {% set kept, wrong, steps = kept_rows(), [], {} %}
     {#- What is kept out whatever it says. -#}
     {% set erased = has_erased() %}
     {% if erased %}{% do steps.update({'erased': lines_of_erased_rows()}) %}{% endif %}
     {#- What is wrong with a line by itself, or for want of a parent. -#}
-    {% do steps.update({'own': lines_with_own_violations(erased)}) %}
+    {% do steps.update({'own': lines_with_own_violations(load, kept, erased)}) %}
+    {% set settled = lines_settled_by_replays(load, kept) if has_generated_key() else no_lines() %}
+    {% do steps.update({'settled': settled}) %}
     {#- The first sound line of each value that is written more than once claims it for its key. -#}
     {% for rule in rules_of(model) if rule.kind == 'unique' and rule.column != primary_key() %}
         {% do steps.update({'first_' ~ rule.column: first_sound_lines(rule.column, ['own'])}) %}
@@ -58,7 +60,9 @@
 {% macro no_lines_with_violations() -%}select * from own where 1 = 0{%- endmacro %}
 
 {% macro rejected_and_followed_lines(kept, erased) -%}
-    {{ rejected_lines_of_steps(['erased'] if erased else []) }}
+    {{ rejected_lines_of_steps(['settled'] + (['erased'] if erased else [])) }}
+    union all
+    select line, 'already_present' as state, '[]' as violations from settled
     union all
     select line, state, '[]' as violations from ({{ states_of_followed_lines(kept) }}) as stated where state != 'accepted'
 {%- endmacro %}
@@ -123,6 +127,7 @@
         clean
         and not exists (select 1 from own where own.line = typed.line)
         and not exists (select 1 from taken where taken.line = typed.line)
+        and not exists (select 1 from settled where settled.line = typed.line)
 {%- endmacro %}
 
 {#- accepted: the row is new. already_present: it is as the row before, that of the table or an earlier line. -#}

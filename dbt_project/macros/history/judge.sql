@@ -3,17 +3,19 @@
 {#- The rules that need other rows: what is taken already, and by an earlier line; what has no parent. -#}
 {% macro judge_keys() -%}
 {% if execute %}
-    {% set load = run_query('select behind, is_trial from ' ~ current_load()).rows | first %}
+    {% set load = run_query('select behind, is_trial, kind, load_id from ' ~ current_load()).rows | first %}
+    {% set judged = {'is_trial': load[1], 'kind': load[2], 'load_id': load[3]} if load else none %}
     {% if load and not load[1] or not load and not has_all_columns() %}{% do take_writers_lock() %}{% endif %}
     {% set body %}
+    {% if load and has_generated_key() %}{{ give_ids(judged) }}{% endif %}
     {% if not load or load[0] > 0 %}
         {{ make_table(exceptions_of_lines(), {'line': 'bigint', 'state': 'varchar', 'violations': 'varchar'}) }};
     {% endif %}
     {% if load and load[0] > 0 %}
         delete from {{ exceptions_of_lines() }} where line > {{ load[0] }};
-        insert into {{ exceptions_of_lines() }} {{ lines_with_exceptions() }};
+        insert into {{ exceptions_of_lines() }} {{ lines_with_exceptions(judged) }};
     {% elif load %}
-        {{ replace_table(exceptions_of_lines(), lines_with_exceptions()) }};
+        {{ replace_table(exceptions_of_lines(), lines_with_exceptions(judged)) }};
     {% endif %}
     {% endset %}
     {{ statements(body) }}
@@ -32,18 +34,20 @@
 {%- endmacro %}
 
 {#- (line, state, violations) of each line that is not accepted: rejected, or already present. -#}
-{% macro lines_with_exceptions() -%}
+{% macro lines_with_exceptions(load) -%}
     {% set again = on_conflict() %}
-    {% if again == 'merge' %}{{ return(lines_with_exceptions_merged()) }}{% endif %}
+    {% if again == 'merge' %}{{ return(lines_with_exceptions_merged(load)) }}{% endif %}
     {% set uniques = rules_of(model) | selectattr('kind', 'equalto', 'unique') | list %}
     {% set kept, late, steps = kept_rows(), [], {} %}
     {#- What a line says that is there already. -#}
-    {% do steps.update({'present': lines_in_the_table(kept) if again == 'ignore' else no_lines()}) %}
+    {% set present = [lines_in_the_table(kept) if again == 'ignore' else no_lines()] %}
+    {% if has_generated_key() %}{% do present.append(lines_settled_by_replays(load, kept)) %}{% endif %}
+    {% do steps.update({'present': present | join('\nunion\n')}) %}
     {#- What is kept out whatever it says. -#}
     {% set erased = has_erased() %}
     {% if erased %}{% do steps.update({'erased': lines_of_erased_rows()}) %}{% endif %}
     {#- What is wrong with a line by itself, or for want of a parent. -#}
-    {% do steps.update({'own': lines_with_own_violations(erased)}) %}
+    {% do steps.update({'own': lines_with_own_violations(load, kept, erased)}) %}
     {#- The first sound line of each value that is written more than once has it. -#}
     {% for rule in uniques %}
         {% do steps.update({'first_' ~ rule.column: first_sound_lines(rule.column, ['own', 'present'])}) %}
@@ -58,8 +62,12 @@
 
 {% macro no_lines() -%}select line from {{ typed_lines() }} where 1 = 0{%- endmacro %}
 
-{% macro lines_with_own_violations(erased) -%}
+{% macro lines_with_own_violations(load, kept, erased) -%}
     {{ violations_by_itself() }}
+    {%- if has_generated_key() and load.kind == 'file' %}
+    union all
+    {{ lines_of_unknown_ids(kept) }}
+    {%- endif %}
     {%- for rule in rules_of(model) if rule.kind == 'relationships' %}
     union all
     {{ lines_without_parent(rule) }}

@@ -36,8 +36,14 @@
     where rejection_id in (
         select earlier.rejection_id
         from ops.rejections as earlier
+        {% if has_generated_key() -%}
+        inner join (
+            select line, {{ row_as_json(model.columns.keys() | list, '_rest') }} as _said from {{ landed_lines() }}
+        ) as lines on earlier.payload = lines._said
+        {%- else -%}
         inner join {{ landed_lines() }} as lines
             on {{ json_member('earlier.payload', primary_key()) }} = lines.{{ adapter.quote(primary_key()) }}
+        {%- endif %}
         where
             earlier.table_name = '{{ model.name }}'
             and earlier.status = 'open'

@@ -137,6 +137,7 @@ def _column(
         rules=rules,
         default=UNSET if column.default is None else column.default,
         normalise=list(column.normalise) or UNSET,
+        generated=column.is_generated or UNSET,
     )
 
 
