@@ -18,11 +18,12 @@ import pyarrow.compute as pc
 from service.backups.catalogue import Catalogue
 from service.backups.entry import DATA, MAX_LEFT_OUT, Entry, Kind
 from service.dictionary import Rule, Table
+from service.engines.column_sql import is_above, is_up_to, listed
 from service.engines.engine import Connection
 from service.engines.sql import core, count_rows, quoted
 from service.errors import DamagedBackup, StoreUnavailable, shortened
 from service.formats.avro.avro_files import BATCH_ROWS, DEFAULT_CODEC, AvroFile, Written, write
-from service.judge.findings import FIRST_IDS, Breach, Findings, raise_if_broken
+from service.judge.findings import FIRST_IDS, Breach, Findings, keys_of_rows, raise_if_broken
 from service.runtime.durable_files import Steps, no_steps, open_plain
 from service.runtime.progress import RowProgress
 from service.stores.store import Writing
@@ -168,15 +169,19 @@ def _counted(batches: Iterator[pa.RecordBatch], progress: RowProgress) -> Iterat
 
 def _batches(connection: Connection, table: Table) -> Iterator[pa.RecordBatch]:
     """All rows by primary key, sorted part by part: to sort all takes memory for all."""
-    key, columns = quoted(table.primary_key), ", ".join(map(quoted, table.column_names))
+    columns = ", ".join(map(quoted, table.column_names))
     bounds = _bounds(connection, table)
     for above, last in pairwise([None, *bounds, None]):
-        wanted = {f"{key} > ?": above, f"{key} <= ?": last}
-        given = {bound: value for bound, value in wanted.items() if value is not None}
+        conditions, given = ["true"], list[Any]()
+        for bound, compared in ((above, is_above), (last, is_up_to)):
+            if bound is not None:
+                condition, values = compared(table.key, bound)
+                conditions.append(f"({condition})")
+                given += values
         connection.execute(
             f"select {columns} from {core(table.name)}"
-            f" where {' and '.join(given) or 'true'} order by {key}",
-            list(given.values()),
+            f" where {' and '.join(conditions)} order by {listed(table.key)}",
+            given,
         )
         yield from connection.to_arrow_reader(BATCH_ROWS)
 
@@ -187,10 +192,9 @@ def _bounds(connection: Connection, table: Table) -> list[Any]:
     if not parts:
         return []
     found = connection.execute(
-        f"select {quoted(table.primary_key)} from {core(table.name)}"
-        f" using sample {parts * SAMPLED} rows"
+        f"select {listed(table.key)} from {core(table.name)} using sample {parts * SAMPLED} rows"
     ).fetchall()
-    return sorted(row[0] for row in found)[SAMPLED // 2 :: SAMPLED]
+    return sorted(found)[SAMPLED // 2 :: SAMPLED]
 
 
 def _lacking(connection: Connection, table: Table) -> frozenset[str]:
@@ -258,12 +262,18 @@ def _read_through(file: BufferedReader, table: Table) -> _Through:
     avro = AvroFile(file, table)
     for batch in avro.batches():
         findings.look_at(batch)
-        keys.append(batch.column(table.primary_key))
+        keys.append(_keys(table, batch))
         rows += batch.num_rows
     findings.raise_if_any()
     raise_if_broken(table, _repeated(table, keys))
     left_out = tuple(map(shortened, avro.left_out[:MAX_LEFT_OUT]))
     return _Through(rows, avro.codec, avro.schema_fingerprint, left_out)
+
+
+def _keys(table: Table, batch: pa.RecordBatch) -> pa.Array:
+    if not table.key.combines:
+        return batch.column(table.primary_key)
+    return pa.array(keys_of_rows(table, batch), pa.string())
 
 
 def _repeated(table: Table, keys: Sequence[pa.Array]) -> list[Breach]:

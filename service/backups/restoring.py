@@ -17,6 +17,7 @@ from service.backups.paired_places import Place
 from service.backups.preparing import COMPARING, Prepared
 from service.backups.staging import check_references, drop_staged, stage
 from service.dictionary import Dictionary, Table
+from service.engines.column_sql import has_same_key, listed, value_of
 from service.engines.engine import Connection
 from service.engines.sql import core, count_rows, quoted
 from service.errors import UnknownTable, Unprocessable
@@ -144,7 +145,7 @@ def _tell(connection: Connection, table: Table, load_id: str | None) -> None:
     """Tells the outbox, if there is one, what is about to be changed."""
     if (listener := listener_of(connection)) is None:
         return
-    key, differences = quoted(table.primary_key), staged(table.name)
+    key, differences = listed(table.key), staged(table.name)
     columns = ", ".join(f"found.{quoted(name)}" for name in table.column_names)
     # Rows that are not committed are numbered from far above.
     ((first, last),) = connection.execute(
@@ -180,14 +181,13 @@ def _apply(connection: Connection, table: Table) -> None:
     updates and with older snapshots open, which is no trouble to either).
     """
     kept, backup = core(table.name), staged(table.name)
-    key, columns = quoted(table.primary_key), ", ".join(map(quoted, table.column_names))
+    key, columns = value_of(table.key), ", ".join(map(quoted, table.column_names))
     found = f"from {backup} as backup where {WHAT}"
     connection.execute(f"delete from {kept} where {key} in (select {key} {found} = 'remove')")
-    content = (quoted(name) for name in table.column_names if name != table.primary_key)
+    content = (quoted(name) for name in table.column_names if name not in table.key_names)
     if values := ", ".join(f"{name} = backup.{name}" for name in content):
-        connection.execute(
-            f"update {kept} as kept set {values} {found} = 'change' and kept.{key} = backup.{key}"
-        )
+        same = has_same_key(table, "kept", "backup")
+        connection.execute(f"update {kept} as kept set {values} {found} = 'change' and {same}")
     connection.execute(f"insert into {kept} ({columns}) select {columns} {found} = 'add'")
 
 

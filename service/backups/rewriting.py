@@ -18,6 +18,7 @@ from service.backups.verifying import trusted
 from service.dictionary import Table
 from service.errors import StoreUnavailable
 from service.formats.avro.avro_files import CODECS, DEFAULT_CODEC, write
+from service.judge.findings import keys_of_rows
 
 
 def holds(entry: Entry, table: Table, catalogue: Catalogue, keys: Collection[Any]) -> bool:
@@ -72,7 +73,10 @@ def rewrite(entry: Entry, table: Table, catalogue: Catalogue, keys: Collection[A
 
 
 def _is_one(batch: pa.RecordBatch, table: Table, keys: Collection[Any]) -> pa.Array:
-    column, kind = batch.column(table.primary_key), table.column(table.primary_key).type
+    if table.key.combines:
+        texts = pa.array(keys_of_rows(table, batch), pa.string())
+        return pc.is_in(texts, value_set=pa.array(list(keys), pa.string()))
+    column, kind = batch.column(table.primary_key), table.key.type
     return pc.is_in(column, value_set=kind.array(list(keys)).cast(column.type))
 
 

@@ -13,6 +13,7 @@ from service.backups.catalogue import Catalogue, Entry
 from service.backups.comparing import WHAT, Unordered, compare_parts, find_differences, staged
 from service.backups.verifying import trusted
 from service.dictionary import Dictionary, Table
+from service.engines.column_sql import value_of
 from service.engines.duckdb import insert_arrow
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted
@@ -33,7 +34,7 @@ def _whole(table: str) -> str:
 
 def would_be(table: Table) -> str:
     """The rows of `table` once its differences are applied, as a subquery."""
-    key, columns = quoted(table.primary_key), ", ".join(map(quoted, table.column_names))
+    key, columns = value_of(table.key), ", ".join(map(quoted, table.column_names))
     return (
         # NOT EXISTS would hash the table, not the differences: 20 times slower, and 400 MB more.
         f"(select {columns} from {core(table.name)}"
@@ -64,7 +65,7 @@ def stage(
         create_staged(connection, table)
         with _parts_of(entry, table, catalogue, progress) as parts:
             _stage_whole(connection, table, parts)
-    others = [each for each in table.columns if each.is_unique and each.name != table.primary_key]
+    others = [each for each in table.unique_columns if each.name != table.primary_key]
     check_unique(connection, table, others, would_be(table))
 
 
@@ -127,7 +128,7 @@ def _stage_whole(connection: Connection, table: Table, parts: Iterable[pa.Record
     _create(connection, whole, table)
     for part in parts:
         insert_arrow(connection, whole, part)
-    check_unique(connection, table, [each for each in table.columns if each.is_unique], whole)
+    check_unique(connection, table, table.unique_columns, whole)
     find_differences(connection, table, whole, "true", [])
     connection.execute(f"drop table {whole}")
 
@@ -150,7 +151,7 @@ def check_references(
     found = [
         left
         for child in dictionary.tables.values()
-        for column in child.columns
+        for column in child.referring_columns
         if column.reference and {child.name, column.reference.args["parent"]} & set(restored)
         if (left := dangling_rows(connection, dictionary, child, column, rows_of))
     ]

@@ -29,7 +29,7 @@ def of_table(table: Entry) -> Iterator[tuple[str, list[str]]]:
     counts = f"{counted(table['rows'], 'row')}, {table['open_rejections']:,} kept out"
     yield f"{table['name']}  {counts}", [table["description"], *_owner(table)]
     for column in table["columns"]:
-        key = ", the key" if column["name"] == table["primary_key"] else ""
+        key = ", the key" if column["name"] in table["key"] else ""
         yield f"{column['name']}  {column['type']}{key}", list(_of_column(column))
     links = [f"{each['column']} → {each['to']}.{each['field']}" for each in table["references"]]
     links += [

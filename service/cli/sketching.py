@@ -79,7 +79,9 @@ def _refer(run: Run, guesses: list[ColumnGuess], table: str) -> None:
 
 def _parent(client: "Client", guess: ColumnGuess, there: dict[str, Any]) -> Parent | None:
     """The table, if its key is of the column's type and has many of its values."""
-    key = there["primary_key"]
+    if len(there["key"]) > 1:
+        return None
+    (key,) = there["key"]
     columns = client.get(f"/v1/tables/{segment(there['name'])}")["columns"]
     kind = next(each["type"] for each in columns if each["name"] == key)
     if type_of(kind) is not guess.type or not _is_named_so(guess, there["name"], key):

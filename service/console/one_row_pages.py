@@ -16,7 +16,7 @@ from service.api.http.etags import tag_of_row
 from service.console.forms import Form, see_other
 from service.console.judged_rows import as_text
 from service.console.pages import fragment, page, segment, url
-from service.console.row_edits import RowEdit, change_row, remove_row, texts_of
+from service.console.row_edits import RowEdit, change_row, remove_row, texts_of, texts_of_key
 from service.console.row_form import fields_of, typed
 from service.console.row_grid import field_name, value_text
 from service.console.row_past import past_of
@@ -84,7 +84,7 @@ class OneRowPages(Controller):
     ) -> Answer:
         """Changes what was typed otherwise; a row with faults comes back."""
         found = gate.table(name)
-        values = {**typed(found, form), found.primary_key: row_id}
+        values = {**typed(found, form), **texts_of_key(found, row_id)}
         edit = _edit(request, found, row_id, form)
         try:
             violations = await change_row(gate, edit, values)
@@ -186,7 +186,7 @@ def _references(connection: Connection, gate: Gate, table: Table, key: Any) -> d
 
 
 def _only(child: ChildRows) -> dict[str, str]:
-    return {field_name(child.column): f"eq.{value_text(child.value)}"}
+    return {field_name(name): f"eq.{value_text(value)}" for name, value in child.wanted}
 
 
 def _first_text(gate: Gate, parent: ParentRow) -> str:

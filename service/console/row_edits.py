@@ -20,7 +20,7 @@ from service.errors import PreconditionFailed
 from service.formats.bodies.merge_patches import MergePatch
 from service.gate import Gate
 from service.judge.batch import Violation
-from service.warehouse.one_row import Becoming, RowChange, RowChanged, missing
+from service.warehouse.one_row import Becoming, RowChange, RowChanged, missing, read_key
 from service.warehouse.work import Idempotency
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -50,6 +50,16 @@ def texts_of(table: Table, row: str) -> dict[str, str]:
     """The values of a row, JSON, as one types them; empty where there is none."""
     values = _members(row)
     return {name: _text(bytes(values[name])) for name in table.column_names}
+
+
+def texts_of_key(table: Table, key: str) -> dict[str, str]:
+    """The values of a row's primary key, a part of the path, as one types them.
+
+    Raises:
+        NotFound: no row could have such a key.
+    """
+    read_key(table, key)
+    return table.key.texts_of(key)
 
 
 def _text(value: bytes) -> str:
@@ -121,7 +131,7 @@ def _patch(table: Table, row: str, typed: Mapping[str, str]) -> bytes:
     patch = {
         column.name: _value(column, text)
         for column in table.columns
-        if column.name != table.primary_key
+        if column.name not in table.key_names
         and (text := _as_sent(typed[column.name])) != _as_sent(shown[column.name])
     }
     return msgspec.json.encode(patch)

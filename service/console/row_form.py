@@ -105,7 +105,7 @@ async def add_row(
     if (violations := _violations(judged)) and not await asyncio.to_thread(is_known, gate, asked):
         return violations, ""
     done = await _insert(gate, table, values, actor=actor, asked=asked)
-    key = values[table.primary_key].strip()
+    key = table.key_of({name: values[name].strip() for name in table.key_names})
     if not isinstance(done, Outcome):
         return [], key
     ids = done.ids(done.verdicts[0])

@@ -152,19 +152,27 @@ def _cells(
     columns = grid.query.columns
     return [
         [
-            (text := as_text(value), _leads_to(gate, grid.table, column, text), kind_of(column))
-            for column, value in zip(columns, row, strict=True)
+            (text, _leads_to(gate, grid.table, column, texts), kind_of(column))
+            for column, text in zip(columns, texts.values(), strict=True)
         ]
         for row in rows.rows.values
+        if (texts := dict(zip(grid.query.names, map(as_text, row), strict=True)))
     ]
 
 
-def _leads_to(gate: Gate, table: Table, column: Column, text: str | None) -> str | None:
-    """The page of the row that a value names: this one, or that of another table."""
+def _leads_to(
+    gate: Gate, table: Table, column: Column, texts: Mapping[str, str | None]
+) -> str | None:
+    """The page of the row that a value names: this one, or one that it refers to. Of a key of
+    several columns the first that refers to nothing by itself leads to this one, else the first.
+    """
+    text = texts[column.name]
     if text is None:
         return None
-    if column.name == table.primary_key:
-        return f"/tables/{segment(table.name)}/rows/{segment(text)}"
+    free = [part.name for part in table.key.parts if part.reference is None]
+    is_whole = {*table.key_names} <= texts.keys()
+    if is_whole and column.name == (free or table.key_names)[0]:
+        return f"/tables/{segment(table.name)}/rows/{segment(str(table.key_of(texts)))}"
     if column.reference is None:
         return None
     parent, field = gate.table(column.reference.args["parent"]), column.reference.args["field"]

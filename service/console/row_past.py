@@ -13,7 +13,6 @@ from service.dictionary.written_values import Unreadable
 from service.engines.engine import Connection
 from service.ops.past_rows import PastChange, Row, changes_of
 from service.ops.row_history import RowOperation
-from service.warehouse.stored_rows import key_column
 
 MOST = 50  # of each
 Cell: TypeAlias = tuple[str, str | None, str | None]  # a column, its text before and after
@@ -43,7 +42,7 @@ class RowPast:
 def past_of(connection: Connection, table: Table, row_id: str) -> RowPast:
     """The past of the row of that primary key, as text; of none that could be, nothing."""
     try:
-        key = key_column(table).type.from_text(row_id)
+        key = table.key.type.from_text(row_id)
     except Unreadable:
         return RowPast([], False, [])
     changes, has_more = changes_of(connection, table, key, MOST)
@@ -70,11 +69,12 @@ def _text(row: Row | None, name: str) -> str | None:
 
 def _rejections(connection: Connection, table: Table, key: str) -> list[dict[str, Any]]:
     """The rejections whose rows had that key, the newest first."""
+    of_key = " and json_extract_string(payload, ?) = ?" * len(table.key_names)
+    parts = table.key.texts_of(key).items()
     found = connection.execute(
         "select rejection_id, rejected_at, violations, status, resolved_at, resolved_by"
-        " from ops.rejections where table_name = ?"
-        " and json_extract_string(payload, ?) = ? order by number desc limit ?",
-        [table.name, f'$."{table.primary_key}"', key, MOST],
+        f" from ops.rejections where table_name = ?{of_key} order by number desc limit ?",
+        [table.name, *(each for name, text in parts for each in (f'$."{name}"', text)), MOST],
     ).fetchall()
     names = ("rejection_id", "rejected_at", "violations", "status", "resolved_at", "resolved_by")
     entries = [dict(zip(names, row, strict=True)) for row in found]

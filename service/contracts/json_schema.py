@@ -96,13 +96,14 @@ def _beyond(table: Table) -> Mapping[str, Any]:
     """What JSON Schema cannot say of the table."""
     references = [
         {"column": each.name, "table": said.args["parent"], "field": said.args["field"]}
-        for each in table.columns
+        for each in table.referring_columns
         if (said := each.reference)
     ]
     return {
         "table": table.name,
         "fingerprint": table.fingerprint,
         "primary_key": table.primary_key,
-        "unique": [each.name for each in table.columns if each.is_unique],
+        "key": list(table.key_names),
+        "unique": [each.name for each in table.unique_columns],
         "relationships": references,
     }

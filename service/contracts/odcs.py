@@ -78,7 +78,36 @@ def _object(table: Table) -> Contract:
         "description": table.description,
         "dataGranularityDescription": table.grain,
         "properties": [_property(table, column) for column in table.columns],
+        **_together(table),
     }
+
+
+def _together(table: Table) -> Contract:
+    """What several columns are, or refer to, together."""
+    said: Contract = {}
+    references = [column for column in table.combined if column.reference]
+    if references:
+        said["relationships"] = [
+            {
+                "type": "foreignKey",
+                "from": [f"{table.name}.{part.name}" for part in column.parts],
+                "to": [f"{rule.args['parent']}.{name}" for name in rule.args["fields"]],
+            }
+            for column in references
+            if (rule := column.reference)
+        ]
+    if rules := [(column, rule) for column in table.combined for rule in column.rules]:
+        said["quality"] = [
+            {
+                "name": rule.kind,
+                "description": f"{column.name}: {rule.words}",
+                "dimension": DIMENSIONS[rule.kind],
+                "severity": "error",
+                "type": "text",
+            }
+            for column, rule in rules
+        ]
+    return said
 
 
 def _property(table: Table, column: Column) -> Contract:
@@ -94,8 +123,9 @@ def _property(table: Table, column: Column) -> Contract:
     }
     if options:
         said["logicalTypeOptions"] = options
-    if column.name == table.primary_key:
-        said |= {"primaryKey": True, "primaryKeyPosition": 1}
+    if column.name in table.key_names:
+        place = table.key_names.index(column.name) + 1
+        said |= {"primaryKey": True, "primaryKeyPosition": place}
     if column.example is not None:
         said["examples"] = [column.example]
     if column.synonyms:

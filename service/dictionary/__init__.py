@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from service.dictionary.adjusting import normalised_text
 from service.dictionary.column_types import ColumnType
+from service.dictionary.combined_columns import parts_of, split, text_of
 from service.dictionary.rule import Rule, SqlRule
 from service.runtime.resolutions import OF_FILES, OnConflict
 
@@ -66,6 +67,25 @@ class Column:
     default: str | None = None  # the value where there is none, as a file would write it
     normalise: tuple[str, ...] = ()  # steps of `adjusting`, for texts
     is_generated: bool = False  # whether the service gives each new row its value
+    combines: tuple["Column", ...] = ()  # of what is no column: those that it is, together
+
+    @cached_property
+    def parts(self) -> tuple["Column", ...]:
+        """The columns that it is made of; of a column itself that one."""
+        return self.combines or (self,)
+
+    def parts_of(self, value: Any) -> list[Any]:
+        """What a value is made of, by `parts`, each as its type reads it.
+
+        Raises:
+            Unreadable: it is not of them.
+        """
+        return parts_of([part.type for part in self.parts], value) if self.combines else [value]
+
+    def texts_of(self, text: str) -> dict[str, str]:
+        """The columns of `parts`, each with what a value that is written as a text says of it."""
+        texts = split(text) if self.combines else [text]
+        return dict(zip((part.name for part in self.parts), texts, strict=True))
 
     @cached_property
     def default_read(self) -> Any:
@@ -123,7 +143,8 @@ def _own(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
 class Table:
     """One table of record; `columns` are in the order of the dictionary.
 
-    `rules` are those of the row as a whole.
+    `primary_key` is a column, or one of `combined`: columns that are unique, or refer to a row,
+    together. `rules` are those of the row as a whole.
     """
 
     name: str
@@ -133,14 +154,50 @@ class Table:
     owner: Owner | None = None
     on_conflict: OnConflict = OF_FILES  # of files and history, where nobody says otherwise
     rules: tuple[Rule, ...] = ()
+    combined: tuple[Column, ...] = ()
 
     def column(self, name: str) -> Column:
-        """The column of that name; KeyError if there is none."""
+        """The column, or the combined one, of that name; KeyError if there is none."""
         return self._by_name[name]
 
     @cached_property
     def _by_name(self) -> dict[str, Column]:
-        return {column.name: column for column in self.columns}
+        return {column.name: column for column in (*self.columns, *self.combined)}
+
+    @cached_property
+    def key(self) -> Column:
+        """The primary key: a column, or a combined one."""
+        return self.column(self.primary_key)
+
+    @cached_property
+    def key_names(self) -> tuple[str, ...]:
+        """The columns of the primary key."""
+        return tuple(part.name for part in self.key.parts)
+
+    def key_of(self, row: Mapping[str, Any]) -> Any:
+        """The primary key of a row whose values, by column, are as they are shown."""
+        if not self.key.combines:
+            return row[self.primary_key]
+        return text_of(row[name] for name in self.key_names)
+
+    @cached_property
+    def key_columns(self) -> tuple[Column, ...]:
+        """Those, combined ones too, whose values other rows are looked at for."""
+        return tuple(
+            column
+            for column in (*self.columns, *self.combined)
+            if column.is_unique or column.reference
+        )
+
+    @cached_property
+    def unique_columns(self) -> tuple[Column, ...]:
+        """Those of `key_columns` in which no two rows agree."""
+        return tuple(column for column in self.key_columns if column.is_unique)
+
+    @cached_property
+    def referring_columns(self) -> tuple[Column, ...]:
+        """Those of `key_columns` that name a row of a table, perhaps of this one."""
+        return tuple(column for column in self.key_columns if column.reference)
 
     @cached_property
     def exact_columns(self) -> tuple[str, ...]:
@@ -188,8 +245,9 @@ class Table:
 
     @cached_property
     def all_rules(self) -> tuple[Rule, ...]:
-        """Those of the columns, in their order, then those of the row."""
-        return (*(rule for c in self.columns for rule in c.rules), *self.rules)
+        """Those of the columns, in their order, of several together, then those of the row."""
+        columns = (*self.columns, *self.combined)
+        return (*(rule for c in columns for rule in c.rules), *self.rules)
 
     @cached_property
     def asks_sql(self) -> bool:
@@ -198,8 +256,10 @@ class Table:
 
     @cached_property
     def parents(self) -> frozenset[str]:
-        """The tables that rows of this one refer to."""
-        return frozenset(c.reference.args["parent"] for c in self.columns if c.reference)
+        """The tables that rows of this one refer to, itself among them where they do."""
+        return frozenset(
+            column.reference.args["parent"] for column in self.referring_columns if column.reference
+        )
 
     @cached_property
     def fingerprint(self) -> str:
@@ -218,7 +278,9 @@ class Table:
         ]
         said += [(c.name, c.default, c.normalise) for c in self.columns if c.is_adjusted]
         said += [(c.name, "generated") for c in self.columns if c.is_generated]
-        rows = [[rule.described() for rule in self.rules]] if self.rules else []
+        together = [rule.described() for column in self.combined for rule in column.rules]
+        rows = [[*together, *(rule.described() for rule in self.rules)]]
+        rows = rows if rows[0] else []
         everything = msgspec.json.encode([self.name, said, *rows, *more])
         return hashlib.sha256(everything).hexdigest()[:16]
 
@@ -350,11 +412,11 @@ class Dictionary:
         return _digest_of(table.declared for table in self.tables.values())
 
     def children(self, name: str) -> list[tuple[Table, Column]]:
-        """The columns of other tables that refer to this one."""
+        """The columns, of this table too, that refer to this one."""
         return [
             (table, column)
             for table in self.tables.values()
-            for column in table.columns
+            for column in table.referring_columns
             if column.reference and column.reference.args["parent"] == name
         ]
 

@@ -20,6 +20,9 @@ from service.dictionary import (
 )
 from service.dictionary.adjusting import problem_of_steps
 from service.dictionary.column_types import ColumnType, UnknownType, type_of
+from service.dictionary.combined_columns import SEPARATOR, name_of
+from service.dictionary.combined_rules import KINDS as COMBINED_KINDS
+from service.dictionary.combined_rules import UNIQUE, combined_of
 from service.dictionary.file_options import WrongOption, read_files, read_on_conflict
 from service.dictionary.mart_nodes import owner_of, read_exposure, read_mart
 from service.dictionary.report_nodes import read_report
@@ -96,47 +99,73 @@ def _reports(models: Iterable[Node], marts: Mapping[str, Mart]) -> dict[str, Rep
 def _table(
     node: Node, own: Sequence[Node], groups: Mapping[str, Node], own_kinds: Collection[str]
 ) -> Table:
-    keys = [
-        name
-        for name, column in node["columns"].items()
-        if any(constraint["type"] == "primary_key" for constraint in column["constraints"])
-    ]
-    if len(keys) != 1:
-        raise DictionaryError(f"{node['name']}: one column must have the constraint primary_key")
     synonyms = _check_files(node)
     columns = [
         _column(node["name"], said, own, synonyms[name], own_kinds)
         for name, said in node["columns"].items()
     ]
-    key = next(column for column in columns if column.name == keys[0])
-    if not (key.required and key.is_unique):
-        raise DictionaryError(
-            f"{node['name']}.{key.name}: a primary key needs the rules not_null and unique"
+    table = _with_key(
+        Table(
+            node["name"],
+            node["description"],
+            name_of(_key(node)),
+            tuple(columns),
+            owner_of(node, groups),
+            _on_conflict(node),
+            _row_rules(node, own, own_kinds),
+            combined_of(node["name"], columns, (t for t in own if t["column_name"] is None)),
         )
-    return Table(
-        node["name"],
-        node["description"],
-        key.name,
-        tuple(_generated(node, column) if column is key else column for column in columns),
-        owner_of(node, groups),
-        _on_conflict(node),
-        _row_rules(node, own, own_kinds),
     )
+    return _with_ids(table, _meta(node).get("key"))
 
 
-def _generated(node: Node, key: Column) -> Column:
-    """The primary key, as ``meta.key`` has it: ``generated``, or nothing is said."""
-    said = _meta(node).get("key")
+def _key(node: Node) -> list[str]:
+    """The names of the columns with the constraint primary_key; as dbt has it, at the column, or at
+    the model where they are several.
+    """
+    keys = [
+        [name]
+        for name, column in node["columns"].items()
+        if any(constraint["type"] == "primary_key" for constraint in column["constraints"])
+    ]
+    keys += [
+        list(constraint.get("columns") or ())
+        for constraint in node.get("constraints") or ()
+        if constraint["type"] == "primary_key"
+    ]
+    if len(keys) != 1:
+        raise DictionaryError(f"{node['name']}: there must be one constraint primary_key")
+    for name in keys[0]:
+        if name not in node["columns"]:
+            raise DictionaryError(f"{node['name']}: there is no column {name}")
+    return keys[0]
+
+
+def _with_key(table: Table) -> Table:
+    names = table.primary_key.split(SEPARATOR)
+    known = {column.name: column for column in (*table.columns, *table.combined)}
+    key = known.get(table.primary_key)
+    unique = "unique" if len(names) == 1 else UNIQUE
+    if not (key and key.is_unique and all(known[name].required for name in names)):
+        raise DictionaryError(
+            f"{table.name}.{table.primary_key}: a primary key needs the rules not_null and {unique}"
+        )
+    return table
+
+
+def _with_ids(table: Table, said: Any) -> Table:
+    """With a key that is `said` to be ``generated`` (``meta.key``), or where nothing is said."""
     if said is None:
-        return key
-    where = f"{node['name']}: key: {said}"
+        return table
+    where, key = f"{table.name}: key: {said}", table.key
     if said != GENERATED:
         raise DictionaryError(f"{where} is not known: there is {GENERATED}")
     if key.type.name != "bigint":
         raise DictionaryError(f"{where} needs {key.name} to be a bigint, not {key.type.name}")
     if key.default is not None or {rule.kind for rule in key.rules} != {"not_null", "unique"}:
         raise DictionaryError(f"{where}: {key.name} has not_null, unique and nothing else")
-    return replace(key, is_generated=True)
+    columns = (replace(each, is_generated=each is key) for each in table.columns)
+    return replace(table, columns=tuple(columns))
 
 
 def _on_conflict(node: Node) -> OnConflict:
@@ -151,17 +180,10 @@ def _row_rules(node: Node, own: Sequence[Node], own_kinds: Collection[str]) -> t
     tests = (
         test
         for test in own
-        if test["column_name"] is None and test["test_metadata"]["name"] not in TABLE_TESTS
+        if test["column_name"] is None
+        and test["test_metadata"]["name"] not in (*TABLE_TESTS, *COMBINED_KINDS)
     )
-    rules = [read_rule(node["name"], None, None, test, own_kinds) for test in tests]
-    columns = node["columns"].keys()
-    for rule in rules:
-        for name in rule.args.get("combination_of_columns", ()):
-            if name not in columns:
-                raise DictionaryError(
-                    f"{node['name']}: rule {rule.kind}: there is no column {name}"
-                )
-    return tuple(rules)
+    return tuple(read_rule(node["name"], None, None, test, own_kinds) for test in tests)
 
 
 def _check_files(node: Node) -> Mapping[str, tuple[str, ...]]:
@@ -244,30 +266,37 @@ def _with_length(length: Iterable[Rule], rules: Sequence[Rule]) -> list[Rule]:
 
 def _check_references(tables: Mapping[str, Table]) -> None:
     for table in tables.values():
-        for column in table.columns:
+        for column in table.referring_columns:
             references = [rule for rule in column.rules if rule.kind == "relationships"]
             where = f"{table.name}.{column.name}: rule relationships"
             if len(references) > 1:
                 raise DictionaryError(f"{where} stands twice")
             for rule in references:
                 _check_reference(where, column, rule.args["field"], tables.get(rule.args["parent"]))
+                if rule.args["parent"] == table.name and rule.args["field"] != table.primary_key:
+                    raise DictionaryError(
+                        f"{where} needs the primary key {table.primary_key},"
+                        " as it is in its own table"
+                    )
 
 
 def _check_reference(where: str, column: Column, field: str, target: Table | None) -> None:
-    if target is None or field not in target.column_names or not target.column(field).is_unique:
+    found = None
+    if target is not None:
+        found = next((each for each in target.unique_columns if each.name == field), None)
+    if target is None or found is None:
         parent = column.reference.args["parent"] if column.reference else ""
         raise DictionaryError(f"{where} needs a unique column {parent}.{field} in core")
-    if target.column(field).type is not column.type:
-        raise DictionaryError(
-            f"{where} needs the type of {target.name}.{field}, {target.column(field).type.name}"
-        )
+    if found.type is not column.type:
+        types = name_of(part.type.name for part in found.parts)
+        raise DictionaryError(f"{where} needs the type of {target.name}.{field}, {types}")
 
 
 def _parents_first(tables: Mapping[str, Table]) -> list[str]:
     try:
         return list(
             TopologicalSorter(
-                {name: sorted(tables[name].parents) for name in sorted(tables)}
+                {name: sorted(tables[name].parents - {name}) for name in sorted(tables)}
             ).static_order()
         )
     except CycleError as error:

@@ -43,7 +43,7 @@ def read_rule(
     else:
         _check(where, known, type_name, column, args)
     if kind == "relationships":
-        args["parent"] = _referred(where, args["to"])
+        args["parent"] = referred(where, args["to"])
     config = test.get("config") or {}
     condition, warns = config.get("where") or None, _warns(where, config)
     if (condition or warns) and kind in NEED_OTHER_ROWS:
@@ -76,7 +76,12 @@ def _check(
         raise DictionaryError(f"{where} needs {lacks}")
 
 
-def _referred(where: str, to: str) -> str:
+def referred(where: str, to: str) -> str:
+    """The table that ``ref('<table>')`` names.
+
+    Raises:
+        DictionaryError: it is written otherwise.
+    """
     found = re.fullmatch(r"\s*ref\(\s*['\"](\w+)['\"]\s*\)\s*", to)
     if not found:
         raise DictionaryError(f"{where} must go to: ref('<table>'), not {to}")

@@ -176,7 +176,8 @@ KINDS: dict[str, Kind] = {
         words=Words(
             fault="there twice",
             demands="No two rows have the same value. It belongs to the row that is in the table,"
-            " else to the first row of the request or file that breaks no rule of another kind.",
+            " else to the first row of the request or file that breaks no rule of another kind."
+            " Of several columns together `unique_combination_of_columns` says it, on the model.",
             remedy="Send another value. To change the row that has this one is not an insert.",
             column="email",
             type_name="varchar",
@@ -194,7 +195,8 @@ KINDS: dict[str, Kind] = {
         types=KEY_KINDS,
         words=Words(
             fault="refers to no row",
-            demands="Another table has a row with the value: the row is referred to by it.",
+            demands="A table, another or the same, has a row with the value: the row is referred to"
+            " by it. Of several columns together `relationships_of_columns` says it, on the model.",
             remedy="Insert the row that is referred to first (or in the same request, which may"
             " bring rows of several tables), or correct the value; then replay the rejected row.",
             column="department_id",

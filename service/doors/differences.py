@@ -61,7 +61,7 @@ class PageAsked:
     """Which differences are wanted: of one kind or all, above which key, how many."""
 
     kind: DifferenceKind | None = None
-    after: Any = None
+    after: tuple[Any, ...] | None = None
     limit: int = 1
 
 

@@ -4,21 +4,20 @@ The same definition as in macros/history/judge.sql: a value is taken by a row of
 table, or by an earlier row of the request that breaks no rule but, at most, unique ones.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count as count_up
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from service.dictionary import Column, Table
-from service.dictionary.column_types import ColumnType
-from service.judge.batch import Batch, Broken, Violation
-from service.judge.columns import FEW, key_columns, key_values, without
+from service.judge.batch import Batch, Violation
+from service.judge.columns import KeysOf, without
 from service.judge.key_index import KeyIndex
 from service.judge.key_sets import KeySet, key_set, set_of_numbers, unsigned
+from service.judge.orphans import Orphans, parent_of, rows_with, values_of, values_of_broken
 
 
 @dataclass
@@ -45,7 +44,7 @@ def admit(batch: Batch, keys: KeyIndex, parents: KeyIndex | None = None) -> Verd
     """
     table = batch.table
     orphans = Orphans(batch, parents or keys)
-    uniques = [UniqueColumn(batch, each, keys, orphans) for each in table.columns if each.is_unique]
+    uniques = unique_among(batch, keys, orphans)
     rows = sorted(orphans.columns.keys() | set().union(*(each.rejected for each in uniques)))
     rejected = {
         position: in_order(table, violations)
@@ -65,7 +64,7 @@ def admit_all(batches: Sequence[Batch], keys: KeyIndex) -> bool:
     table = batches[0].table
     if any(batch.broken or batch.table is not table for batch in batches):
         return False
-    together = [(column, *values_of(batches, column)) for column in key_columns(table)]
+    together = [(column, *values_of(batches, column)) for column in table.key_columns]
     for column, values, count in together:
         if column.reference and not keys.all_known(parent_of(column), values):
             return False
@@ -79,73 +78,11 @@ def admit_all(batches: Sequence[Batch], keys: KeyIndex) -> bool:
     return True
 
 
-def values_of(batches: Sequence[Batch], column: Column) -> tuple[KeySet, int]:
-    """The set of the batches' values in a column, and how many rows have one.
-
-    The set is smaller than that number where a value stands twice.
-    """
-    name, count = column.name, 0
-    rest: list[Any] = []  # values that are not at hand as a set
-    sets = []
-    for batch in batches:
-        if (own := batch.sets.get(name)) is not None:
-            sets.append(own)
-            count += len(batch.positions) - batch.fitting[name].null_count
-        else:
-            rest += _values(batch.keys[name], column)
-    found = key_set(column.type.name, rest)
-    for own in sets:
-        found |= own
-    return found, count + len(rest)
-
-
-def rows_with(batch: Batch, column: Column, values: Collection[Any]) -> list[int]:
-    """The rows of ``batch.fitting`` that have one of a few `values` in a column, in any order."""
-    if not values:
-        return []
-    there = batch.fitting[column.name]
-    if len(values) <= FEW and pa.types.is_integer(there.type) and there.null_count == 0:
-        numbers = there.to_numpy()
-        return [i for value in values for i in np.flatnonzero(numbers == value).tolist()]
-    return [i for i, value in enumerate(batch.keys[column.name]) if value in values]
-
-
-def _present(kind: ColumnType, column: pa.ChunkedArray) -> KeySet | Sequence[Any]:
-    """The values of an Arrow column but null, for `KeyIndex.add`."""
-    there = column.drop_null()
-    return set_of_numbers(there.to_numpy()) if kind.is_whole else key_values(kind, there)
-
-
-def values_of_broken(batch: Batch, column: Column) -> list[Any]:
-    """The values, but None, of the rows that break rules of their own."""
-    values = (broken.keys.get(column.name) for broken in batch.broken.values())
-    return [value for value in values if value is not None]
-
-
-def parent_of(column: Column) -> tuple[str, str]:
-    """The table and the column of it that a column refers to."""
-    assert column.reference is not None
-    return column.reference.args["parent"], column.reference.args["field"]
-
-
-class Orphans:
-    """The rows of a batch whose parent is unknown: `columns` has the referring columns by row."""
-
-    def __init__(self, batch: Batch, keys: KeyIndex) -> None:
-        self.columns: dict[int, list[Column]] = {}
-        self._unknown: dict[str, set[Any]] = {}
-        for column in batch.table.columns:
-            if column.reference:
-                unknown = keys.unknown(parent_of(column), values_of([batch], column)[0])
-                for i in rows_with(batch, column, unknown):
-                    self.columns.setdefault(i, []).append(column)
-                self._unknown[column.name] = keys.unknown(
-                    parent_of(column), values_of_broken(batch, column)
-                )
-
-    def columns_of(self, broken: Broken) -> list[str]:
-        """The columns by which a row that breaks rules of its own refers to no row, too."""
-        return [name for name, unknown in self._unknown.items() if broken.keys.get(name) in unknown]
+def _present(table: Table, column: Column, rows: pa.Table) -> KeySet | Sequence[Any]:
+    """The values of rows in a column but null, for `KeyIndex.add`."""
+    if column.type.is_whole:
+        return set_of_numbers(rows[column.name].drop_null().to_numpy())
+    return [value for value in KeysOf(table, rows)[column.name] if value is not None]
 
 
 class UniqueColumn:
@@ -207,10 +144,26 @@ class UniqueColumn:
         if not rejected:
             return self._values
         if not self._all_differ:
-            return _present(self.column.type, accepted[self.column.name])
+            return _present(self._batch.table, self.column, accepted)
         values = self._batch.keys[self.column.name]
         gone = [values[row] for row in rejected if values[row] is not None]
         return self._values - key_set(self.column.type.name, gone)
+
+
+def unique_among(batch: Batch, keys: KeyIndex, orphans: Orphans) -> list[UniqueColumn]:
+    """Who has which unique values, once it is known which rows have no parent.
+
+    A row that refers to one of its own batch goes in if that one does: both are found out in
+    rounds, in each of which rows are orphans that were not before.
+    """
+    while True:
+        uniques = [UniqueColumn(batch, each, keys, orphans) for each in batch.table.unique_columns]
+        if not orphans.may_grow:
+            return uniques
+        rejected = set[int]().union(*(each.rejected for each in uniques))
+        if not orphans.grow(rejected):
+            orphans.settle(rejected)
+            return uniques
 
 
 def _violations(
@@ -222,7 +175,7 @@ def _violations(
     """
     table = batch.table
     for row in rejected:
-        values = {column.name: batch.keys[column.name][row] for column in key_columns(table)}
+        values = {column.name: batch.keys[column.name][row] for column in table.key_columns}
         parents = orphans.columns.get(row, ())
         found = [violation_of(column, "relationships", values) for column in parents]
         position = batch.positions[row]
@@ -259,13 +212,8 @@ def in_order(table: Table, violations: list[Violation]) -> list[Violation]:
         return violations
     order = {name: i for i, name in enumerate(table.column_names)}
     last = len(order)
+    order |= {column.name: last + 1 + i for i, column in enumerate(table.combined)}
     return sorted(
         violations,
         key=lambda each: (order.get(each.column or "", last), each.rule == "unique"),
     )
-
-
-def _values(values: Sequence[Any], column: Column) -> Sequence[Any]:
-    if column.required and not column.is_generated:
-        return values
-    return [value for value in values if value is not None]

@@ -13,6 +13,7 @@ from msgspec import UNSET
 
 from service.dictionary import Column, Table
 from service.dictionary.column_types import ColumnType
+from service.dictionary.combined_columns import texts_of_rows
 from service.dictionary.timestamps import Mask
 from service.formats.bodies.repeated_fields import colons, colons_of_json
 from service.judge.key_sets import KeySet, set_of_numbers
@@ -74,29 +75,29 @@ def without(rows: pa.Table, left_out: Sequence[int]) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def key_columns(table: Table) -> list[Column]:
-    """The columns whose values other rows are looked at for."""
-    return [column for column in table.columns if column.is_unique or column.reference]
-
-
 class KeysOf(dict[str, Sequence[Any]]):
-    """The values of `rows` in the key columns; each is read when it is asked for."""
+    """The values of `rows` in the key columns, combined ones too; each is read when asked for."""
 
     def __init__(self, table: Table, rows: pa.Table | pa.RecordBatch) -> None:
         super().__init__()
         self._table, self._rows = table, rows
 
     def __missing__(self, name: str) -> Sequence[Any]:
-        self[name] = key_values(self._table.column(name).type, self._rows[name])
+        column = self._table.column(name)
+        if column.combines:
+            parts = [(part.type, self._rows[part.name]) for part in column.parts]
+            self[name] = texts_of_rows(parts)
+        else:
+            self[name] = key_values(column.type, self._rows[name])
         return self[name]
 
 
 def unique_values(table: Table, rows: pa.Table) -> dict[str, list[Any]]:
     """The values of `rows`, but null, in each column that no two rows may agree in."""
+    keys = KeysOf(table, rows)
     return {
-        column.name: list(key_values(column.type, rows[column.name].drop_null()))
-        for column in table.columns
-        if column.is_unique
+        column.name: [value for value in keys[column.name] if value is not None]
+        for column in table.unique_columns
     }
 
 
@@ -104,8 +105,8 @@ def sets_of(table: Table, rows: pa.RecordBatch) -> dict[str, KeySet]:
     """The values of `rows` in the key columns that are whole numbers, as sets."""
     return {
         column.name: set_of_numbers(rows[column.name].drop_null().to_numpy())
-        for column in key_columns(table)
-        if pa.types.is_integer(rows[column.name].type)
+        for column in table.key_columns
+        if column.type.is_whole
     }
 
 
@@ -127,7 +128,8 @@ class ColumnReader:
         self._fields = [attrgetter(name) for name in struct.__struct_fields__]
         self._key_columns = {
             column.name: column.type.is_whole or column.type.name == "varchar"
-            for column in key_columns(table)
+            for column in table.key_columns
+            if not column.combines
         }  # and whether they are compared as they are written
         self._not_decoded = {
             column.name: [
@@ -176,7 +178,7 @@ class ColumnReader:
     def columns(self, values: Sequence[Sequence[Any]]) -> Columns:
         """The values as Arrow columns, with the rows that a rule or a type doubts."""
         doubted = np.zeros(len(values[0]), np.bool_)
-        arrays, keys = {}, {}
+        arrays, found = {}, {}
         adjusted = Adjusted.none(len(values[0])) if self._is_adjusted else None
         for column, written in zip(self._columns, values, strict=True):
             if not column.must_be_sent and UNSET in written:
@@ -187,8 +189,10 @@ class ColumnReader:
             doubted |= doubts
             if (as_written := self._key_columns.get(column.name)) is not None:
                 array = arrays[column.name]
-                keys[column.name] = written if as_written else column.type.texts(array)
+                found[column.name] = written if as_written else column.type.texts(array)
         rows = pa.table([arrays[name] for name in self._names], names=self._names)
+        keys = KeysOf(self._table, rows)
+        keys.update(found)
         if self._of_rows.rules:
             for _, broken in self._of_rows.broken(rows):
                 doubted |= broken

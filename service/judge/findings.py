@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from service.dictionary import Column, Rule, Table
+from service.dictionary.combined_columns import texts_of_rows
 from service.dictionary.written_values import HAS_NUL, NUL
 from service.errors import RulesBroken
 from service.judge.row_rules import RowRules
@@ -40,6 +41,13 @@ class Breach:
         return {**said, "count": self.count, "first_ids": self.first_ids}
 
 
+def keys_of_rows(table: Table, rows: pa.RecordBatch) -> list[Any]:
+    """The primary keys of rows: as Arrow has them, of several columns as they are shown."""
+    if table.key.combines:
+        return texts_of_rows([(part.type, rows.column(part.name)) for part in table.key.parts])
+    return rows.column(table.primary_key).to_pylist()  # type: ignore[no-any-return]
+
+
 class Findings:
     """Which rows of a table, seen batch by batch, break rules that concern each row on its own."""
 
@@ -56,9 +64,12 @@ class Findings:
         """Judges the rows of `batch`, whose columns are the table's."""
         for breach, (_, broken) in zip(self._breaches, self._rules.broken(batch), strict=True):
             if count := int(np.count_nonzero(broken)):
-                keys = batch.column(self._table.primary_key).filter(pa.array(broken))
-                breach.first_ids += keys.slice(0, FIRST_IDS - len(breach.first_ids)).to_pylist()
+                breach.first_ids += self._first(batch.filter(pa.array(broken)), breach)
                 breach.count += count
+
+    def _first(self, rows: pa.RecordBatch, breach: Breach) -> list[Any]:
+        rows = rows.slice(0, FIRST_IDS - len(breach.first_ids))
+        return keys_of_rows(self._table, rows)
 
     @property
     def breaches(self) -> list[Breach]:

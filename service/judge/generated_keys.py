@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from service.dictionary import Column, Table
+from service.dictionary import Column
 from service.errors import Unprocessable
 from service.judge.batch import Batch, Broken, Violation
-from service.judge.columns import KeysOf, key_columns
+from service.judge.columns import KeysOf
 from service.judge.key_index import KeyIndex
 
 GENERATED = "generated"  # the rule that a row breaks which brings an id that no row has
@@ -124,14 +124,10 @@ def _without_unknown(batch: Batch, column: Column, keys: KeyIndex) -> Batch:
 
 
 def _broken(batch: Batch, column: Column, rows: Sequence[int]) -> Iterator[tuple[int, Broken]]:
-    names = _names(batch.table)
+    names = [each.name for each in batch.table.key_columns]
     for row in rows:
         keys = {name: batch.keys[name][row] for name in names}
         yield batch.positions[row], Broken([_unknown(column, keys[column.name])], keys)
-
-
-def _names(table: Table) -> list[str]:
-    return [column.name for column in key_columns(table)]
 
 
 def _unknown(column: Column, key: Any) -> Violation:

@@ -16,7 +16,7 @@ from service.dictionary import Table
 from service.errors import WrongNumberOfRows
 from service.formats.bodies.rows_protocol import Rows, decoding
 from service.judge.batch import Batch, Broken
-from service.judge.columns import Adjusted, ColumnReader, Columns
+from service.judge.columns import Adjusted, ColumnReader, Columns, KeysOf
 from service.judge.row_struct import struct_of
 from service.judge.value_by_value import ValueByValue
 from service.judge.warning_rules import WarningRules
@@ -124,8 +124,9 @@ class Judge:
         ]
 
     def _part(self, columns: Columns, rows: Rows, start: int, length: int) -> Batch:
-        keys = {name: values[start : start + length] for name, values in columns.keys.items()}
         part = columns.rows.slice(start, length)
+        keys = KeysOf(self.table, part)
+        keys |= {name: values[start : start + length] for name, values in columns.keys.items()}
         adjusted = columns.adjusted and columns.adjusted.only(slice(start, start + length))
         return self._told(Batch(self.table, length, part, range(length), keys, {}, rows), adjusted)
 

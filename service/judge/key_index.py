@@ -7,18 +7,14 @@ text in sets. They change only after a commit; the primary key in DuckDB is the 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from service.dictionary import Dictionary, Table
-from service.dictionary.column_types import ColumnType, type_of
+from service.dictionary import Column, Dictionary, Table
+from service.dictionary.combined_columns import texts_of_rows
+from service.engines.column_sql import is_there, listed
 from service.engines.engine import Connection
-from service.engines.sql import core, quoted
+from service.engines.sql import core
 from service.judge.key_sets import KeySet, key_set, set_of_numbers, signed
 
 Place = tuple[str, str]  # table and column
-
-
-def unique_columns(table: Table) -> list[tuple[str, str]]:
-    """Name and type of the columns of a table that no two rows may agree in."""
-    return [(column.name, column.type.name) for column in table.columns if column.is_unique]
 
 
 class KeyIndex:
@@ -107,8 +103,9 @@ class KeyIndex:
     def load(self, connection: Connection, tables: Iterable[str]) -> None:
         """Reads the keys of `tables` as they are in the warehouse."""
         for name in tables:
-            for column, type_name in unique_columns(self._dictionary.tables[name]):
-                self._sets[name, column] = _stored(connection, name, column, type_of(type_name))
+            table = self._dictionary.tables[name]
+            for column in table.unique_columns:
+                self._sets[name, column.name] = _stored(connection, table, column)
 
     def counts(self) -> Mapping[str, int]:
         """The number of rows of each table, by its primary key."""
@@ -116,15 +113,19 @@ class KeyIndex:
         return {t.name: len(self._sets.get((t.name, t.primary_key), ())) for t in tables}
 
 
-def _stored(connection: Connection, table: str, column: str, kind: ColumnType) -> KeySet:
+def _stored(connection: Connection, table: Table, column: Column) -> KeySet:
+    kind = column.type
     found = connection.execute(
-        f"select {quoted(column)} as key from {core(table)} where {quoted(column)} is not null"
+        f"select {listed(column)} from {core(table.name)} where {is_there(column)}"
     )
     if kind.name == "varchar":
         return {row[0] for row in found.fetchall()}
     keys = key_set(kind.name, ())
     for batch in found.to_arrow_reader(1_000_000):
-        if kind.is_whole:
+        if column.combines:
+            parts = zip(column.parts, batch.columns, strict=True)
+            keys.update(texts_of_rows([(part.type, values) for part, values in parts]))
+        elif kind.is_whole:
             keys |= set_of_numbers(batch.column(0).to_numpy(zero_copy_only=False))
         else:
             keys.update(kind.texts(batch.column(0)))

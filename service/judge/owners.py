@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.dictionary import Column, Table
-from service.judge.admission import Orphans, values_of, values_of_broken
 from service.judge.batch import Batch, Violation
 from service.judge.key_index import KeyIndex
+from service.judge.orphans import Orphans, values_of, values_of_broken
 
 
 class Owners:

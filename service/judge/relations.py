@@ -7,8 +7,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from service.dictionary import Column, Dictionary, Rule, Table
+from service.engines.column_sql import (
+    is_same,
+    is_there,
+    listed,
+    shown_column_value,
+    value_of,
+)
 from service.engines.engine import Connection
-from service.engines.sql import quoted
 from service.errors import DanglingReferences
 from service.judge.findings import FIRST_IDS, Breach, raise_if_broken
 from service.runtime.wording import counted
@@ -22,20 +28,17 @@ def check_unique(
     Raises:
         RulesBroken: they have.
     """
-    breaches, key = [], quoted(table.primary_key)
+    breaches = []
     for column in columns:
-        name = quoted(column.name)
+        names, there = listed(column), is_there(column)
         repeated = (
-            f"select {name}, count(*) as times from {rows}"
-            f" where {name} is not null group by {name} having count(*) > 1"
+            f"select {value_of(column)} as repeated, count(*) as times from {rows}"
+            f" where {there} group by {names} having count(*) > 1"
         )
         count = one_row(connection, f"select coalesce(sum(times - 1), 0) from ({repeated})")[0]
         if count:
-            ids = first_ids(
-                connection,
-                f"select distinct {key} from {rows}"
-                f" where {name} in (select {name} from ({repeated}))",
-            )
+            found = f"{value_of(column)} in (select repeated from ({repeated}))"
+            ids = first_keys(connection, table, f"(select * from {rows} where {there} and {found})")
             breaches.append(Breach(Rule("unique", column.name), count, ids))
     raise_if_broken(table, breaches)
 
@@ -46,9 +49,17 @@ def one_row(connection: Connection, query: str) -> tuple[Any, ...]:
     return tuple(row)
 
 
-def first_ids(connection: Connection, query: str) -> list[Any]:
-    """The lowest values of the one column of `query`."""
-    found = connection.execute(f"{query} order by 1 limit {FIRST_IDS}").fetchall()
+def first_keys(connection: Connection, table: Table, rows: str) -> list[Any]:
+    """The lowest primary keys of `rows` as SQL names them: as the engine has them, of several
+    columns as they are shown.
+    """
+    key = table.key
+    names = listed(key)
+    shown = shown_column_value(key) if key.combines else names
+    found = connection.execute(
+        f"select {shown} from (select distinct {names} from {rows} as found)"
+        f" order by {names} limit {FIRST_IDS}"
+    ).fetchall()
     return [row[0] for row in found]
 
 
@@ -65,21 +76,22 @@ def dangling_rows(
     ``table``, ``column``, ``parent``, ``count`` and ``first_ids`` (primary keys).
     """
     assert column.reference is not None
-    parent, field = column.reference.args["parent"], column.reference.args["field"]
+    parent = column.reference.args["parent"]
+    field = dictionary.tables[parent].column(column.reference.args["field"])
     rows, parents = rows_of(child), rows_of(dictionary.tables[parent])
-    name = quoted(column.name)
+    names, there = listed(column), is_there(column)
     # Each value once: there are mostly far fewer than rows.
     missing = (
-        f"select {name} from (select distinct {name} from {rows} where {name} is not null) as child"
-        f" where not exists (select 1 from {parents} as parent"
-        f" where parent.{quoted(field)} = child.{name})"
+        f"select {value_of(column)} from (select distinct {names} from {rows} where {there})"
+        f" as child where not exists (select 1 from {parents} as parent"
+        f" where {is_same(field, 'parent', column, 'child')})"
     )
-    orphans = f"from {rows} as child where child.{name} in ({missing})"
+    orphans = f"from {rows} as child where {there} and {value_of(column)} in ({missing})"
     (any_missing,) = one_row(connection, f"select count(*) from ({missing})")
     if not any_missing:
         return None
     (count,) = one_row(connection, f"select count(*) {orphans}")
-    ids = first_ids(connection, f"select child.{quoted(child.primary_key)} {orphans}")
+    ids = first_keys(connection, child, f"(select * {orphans})")
     said = {"rule": "relationships", "table": child.name, "column": column.name, "parent": parent}
     return {**said, "count": count, "first_ids": ids}
 

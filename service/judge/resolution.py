@@ -17,19 +17,11 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from service.dictionary import Column, Dictionary, Table
-from service.judge.admission import (
-    Orphans,
-    Verdict,
-    admit,
-    in_order,
-    parent_of,
-    rows_with,
-    values_of,
-    violation_of,
-)
+from service.judge.admission import Verdict, admit, in_order, violation_of
 from service.judge.batch import Batch, Violation
-from service.judge.columns import KeysOf, key_columns
+from service.judge.columns import KeysOf
 from service.judge.key_index import KeyIndex
+from service.judge.orphans import Orphans, parent_of, rows_with, values_of
 from service.judge.owners import Owners, still_referred_to
 from service.runtime.resolutions import OnConflict
 
@@ -68,13 +60,13 @@ def admit_again(batch: Batch, keys: KeyIndex, kept: RowsThere, on_conflict: OnCo
 
 def rows_there(batch: Batch, keys: KeyIndex) -> list[int]:
     """The rows of ``batch.fitting`` whose primary key is there, in any order."""
-    key = batch.table.column(batch.table.primary_key)
+    key = batch.table.key
     taken = keys.taken((batch.table.name, key.name), values_of([batch], key)[0])
     return rows_with(batch, key, taken)
 
 
 def _has_each_key_once(batch: Batch) -> bool:
-    wanted, count = values_of([batch], batch.table.column(batch.table.primary_key))
+    wanted, count = values_of([batch], batch.table.key)
     return len(wanted) == count
 
 
@@ -82,7 +74,7 @@ def _is_as_ever(batch: Batch) -> bool:
     """Whether new rows are judged as without a preference: no other value, no broken row's key."""
     table = batch.table
     return not batch.broken and not any(
-        column.is_unique and column.name != table.primary_key for column in table.columns
+        column.name != table.primary_key for column in table.unique_columns
     )
 
 
@@ -143,12 +135,11 @@ class _Merging:
         self._stored = {i: stored[row] for i, row in enumerate(left) if row in stored}
         self._table, self._keys, self._kept = table, keys, kept
         self._orphans = Orphans(self._batch, keys)
-        self._uniques = [c for c in table.columns if c.is_unique and c.name != name]
+        self._uniques = [c for c in table.unique_columns if c.name != name]
         self._key_values = self._batch.keys[name]
         self._before = self._values_before()
-        self._owners = [Owners(self._batch, c, self._before, keys, self._orphans)
-                        for c in self._uniques]  # fmt: skip
         self._referred = list(self._columns_referred_to())
+        self._owners = self._owners_in_rounds()
 
     def verdict(self) -> Verdict:
         """What becomes of each row; the keys have what is then taken."""
@@ -169,6 +160,21 @@ class _Merging:
             sorted(self._batch.positions[row] for each in rounds for row in each),
             [take(pa.array(each, pa.int64())) for each in rounds],
         )
+
+    def _owners_in_rounds(self) -> list[Owners]:
+        """Who has which unique values; rounds are those of `unique_among`."""
+        while True:
+            self._owners = [
+                Owners(self._batch, column, self._before, self._keys, self._orphans)
+                for column in self._uniques
+            ]
+            if not self._orphans.may_grow:
+                return self._owners
+            positions = enumerate(self._batch.positions)
+            rejected = [row for row, position in positions if any(self._of_row(row, position))]
+            if not self._orphans.grow(rejected):
+                self._orphans.settle(rejected)
+                return self._owners
 
     def _values_before(self) -> Mapping[Any, Any]:
         """The unique values of the stored rows, by their key and the column."""
@@ -209,7 +215,7 @@ class _Merging:
     def _of_row(self, row: int, position: int) -> Iterator[Violation]:
         if not (self._uniques or row in self._orphans.columns):
             return
-        values = {c.name: self._batch.keys[c.name][row] for c in key_columns(self._table)}
+        values = {c.name: self._batch.keys[c.name][row] for c in self._table.key_columns}
         key = self._key_values[row]
         for column in self._orphans.columns.get(row, ()):
             yield violation_of(column, "relationships", values)

@@ -43,7 +43,7 @@ def _field(column: Column) -> Any:
         shown = {**limits.get("extra_json_schema", {}), "default": _shown_default(column)}
         limits["extra_json_schema"] = shown
     if column.is_generated:
-        limits["extra_json_schema"] = {"readOnly": True}
+        limits["extra_json_schema"] = {**limits.get("extra_json_schema", {}), "readOnly": True}
     for rule in column.rules_of_sent:
         for limit, value in rule.meta.items():
             if column.normalise and limit != "extra_json_schema":

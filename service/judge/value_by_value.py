@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from service.dictionary import Column, Rule, Table
+from service.dictionary.combined_columns import text_of
 from service.dictionary.timestamps import Mask
 from service.dictionary.written_values import JsonText, Unreadable
 from service.errors import shortened
@@ -134,8 +135,17 @@ class _Values:
 
     def keys(self) -> dict[str, Sequence[Any]]:
         """The values in the key columns, as `key_values` has them."""
-        columns = (c for c in self.table.columns if c.is_unique or c.reference)
-        return {c.name: self._keys(c) for c in columns}
+        parts = {
+            part.name: self._keys(part)
+            for column in self.table.key_columns
+            for part in column.parts
+        }
+        return {
+            column.name: [*map(_together, *(parts[part.name] for part in column.parts))]
+            if column.combines
+            else parts[column.name]
+            for column in self.table.key_columns
+        }
 
     def _keys(self, column: Column) -> Sequence[Any]:
         kept = self.kept[column.name]
@@ -161,6 +171,10 @@ class _Values:
                 said = error.said or f"is not {column.type.reads}"
                 self.unreadable[column.name][i] = f"{column.name} {said}"
         return read
+
+
+def _together(*values: Any) -> str | None:
+    return None if None in values else text_of(values)
 
 
 def texts_of(written: Sequence[Any]) -> pa.Array:

@@ -169,7 +169,7 @@ class LakeChecker:
     def _compared(self, table: str, schema: pa.Schema) -> TableCheck:
         key = BOOK_KEYS.get(table)
         if key is None:
-            key = (self._dictionary.tables[table].primary_key,)
+            key = self._dictionary.tables[table].key_names
             columns = ", ".join(map(quoted, schema.names))
             stored = f"select {columns} from {core(table)}"
         else:

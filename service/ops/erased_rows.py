@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from service.dictionary import Table
+from service.engines.column_sql import listed, shown_column_value
 from service.engines.engine import Connection
-from service.engines.sql import quoted
 from service.ops.row_history import ChangedBy, key_as_text
 
 
@@ -60,10 +60,12 @@ def hash_in_sql(table: Table, alias: str) -> str:
 def erased_among(connection: Connection, table: Table, source: str) -> list[Any]:
     """The primary keys in the relation `source` whose rows were erased, the first ones first."""
     secret = secret_of(connection)
-    key = quoted(table.primary_key)
+    key = table.key
+    shown = shown_column_value(key) if key.combines else listed(key)
     found = connection.execute(
-        f"select {key} from {source} as new where {hash_in_sql(table, 'new')} in"
-        " (select key_hash from ops.erased where table_name = ?) order by all",
+        f"select {shown} from {source} as new where {hash_in_sql(table, 'new')} in"
+        " (select key_hash from ops.erased where table_name = ?)"
+        f" order by {listed(key)}",
         [secret, secret, table.name],
     ).fetchall()
     return [value for (value,) in found]

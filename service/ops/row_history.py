@@ -14,6 +14,13 @@ import msgspec
 import pyarrow as pa
 
 from service.dictionary import Table
+from service.engines.column_sql import (
+    has_same_key,
+    is_value,
+    shown_column_value,
+    typed_value,
+    value_of,
+)
 from service.engines.duckdb import query_arrow
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted, shown_value
@@ -82,27 +89,25 @@ def stored_row(connection: Connection, table: Table, key: Any) -> str | None:
     """The row of that primary key as a JSON object; None where there is none."""
     found = connection.execute(
         f"select {row_as_json(table, 'kept')} from {core(table.name)} as kept"
-        f" where kept.{quoted(table.primary_key)} = ?",
-        [key],
+        f" where {is_value(table.key, 'kept')}",
+        table.key.parts_of(key),
     ).fetchone()
     return found[0] if found else None
 
 
 def keys_in(table: Table, source: str) -> str:
     """A subquery: the primary keys of `source`, of the table's type, which Arrow may not have."""
-    key, kind = quoted(table.primary_key), table.column(table.primary_key).type.name
-    return f"(select cast({key} as {kind}) from {source})"
+    return f"(select {typed_value(table.key)} from {source})"
 
 
 def key_as_text(table: Table, alias: str) -> str:
     """An expression: the primary key of the row of `alias` as ``row_key`` has it."""
-    kind = table.column(table.primary_key).type.name
-    return f"cast({shown_value(f'{alias}.{quoted(table.primary_key)}', kind)} as varchar)"
+    return f"cast({shown_column_value(table.key, alias)} as varchar)"
 
 
 def differs(table: Table, one: str, other: str) -> str:
     """A condition: the rows of the two aliases, of one key, have not the same content."""
-    content = (quoted(name) for name in table.column_names if name != table.primary_key)
+    content = (quoted(name) for name in table.column_names if name not in table.key_names)
     each = (f"{one}.{name} is distinct from {other}.{name}" for name in content)
     return f"({' or '.join(each) or 'false'})"
 
@@ -114,9 +119,9 @@ def note_updates(
 
     `source` is SQL: a relation with the table's columns. Where it is SENT, Arrow `rows` are it.
     """
-    key = quoted(table.primary_key)
     found = (
-        f"from {core(table.name)} as kept inner join {source} as new on kept.{key} = new.{key}"
+        f"from {core(table.name)} as kept inner join {source} as new"
+        f" on {has_same_key(table, 'kept', 'new')}"
         f" where {differs(table, 'kept', 'new')}"
     )
     before, after = row_as_json(table, "kept"), row_as_json(table, "new")
@@ -127,8 +132,8 @@ def note_deletes(
     connection: Connection, table: Table, source: str, by: By, rows: Any = None
 ) -> int:
     """The same of rows whose keys are in `source`, and which are about to be removed."""
-    key = quoted(table.primary_key)
-    found = f"from {core(table.name)} as kept where kept.{key} in {keys_in(table, source)}"
+    key = value_of(table.key, "kept")
+    found = f"from {core(table.name)} as kept where {key} in {keys_in(table, source)}"
     before = row_as_json(table, "kept")
     return _note(connection, table, "delete", by, before, "null", "kept", found, rows)
 

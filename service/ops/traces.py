@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from service.dictionary import Table
+from service.dictionary import Column, Table
 from service.engines.engine import Connection
 from service.engines.sql import quoted
 from service.ops.changes import rows_changed
@@ -56,9 +56,15 @@ def _count(connection: Connection, statement: str, values: Sequence[Any]) -> int
     return int(count)
 
 
-def _written(connection: Connection, table: Table, key: Any) -> Any:
-    """The key, or the list of the ways it was written, where its texts are normalised."""
-    column = table.column(table.primary_key)
+def _written(connection: Connection, table: Table, key: Any) -> list[Any]:
+    """Of each column of the key its value, or the list of the ways that it was written in, where
+    its texts are normalised.
+    """
+    parts = zip(table.key.parts, table.key.parts_of(key), strict=True)
+    return [_ways(connection, table, column, value) for column, value in parts]
+
+
+def _ways(connection: Connection, table: Table, column: Column, key: Any) -> Any:
     if not column.normalise:
         return key
     path = f"$.{quoted(column.name)}"
@@ -78,24 +84,25 @@ def _landed(connection: Connection) -> set[str]:
     return {name for (name,) in found}
 
 
-def _is_key(table: Table, text: str) -> str:
-    """A condition: a text is the key, as its type reads it. Its value is that of _written()."""
-    column = table.column(table.primary_key)
+def _is_written(column: Column, text: str) -> str:
+    """A condition: a text is the value of a column of the key, as its type reads it. Its parameter
+    is that of _written().
+    """
     if column.normalise:
         return f"{text} in (select unnest(?::varchar[]))"
     kind = column.type.name
     return f"{text} = ?" if kind == "varchar" else f"try_cast({text} as {kind}) = cast(? as {kind})"
 
 
-def _rejections(connection: Connection, table: Table, written: Any) -> list[str]:
-    path = f"$.{quoted(table.primary_key)}"
-    of_key = _is_key(table, SENT)
+def _rejections(connection: Connection, table: Table, written: Sequence[Any]) -> list[str]:
+    of_key = " and ".join(_is_written(part, SENT) for part in table.key.parts)
+    values: list[Any] = [table.name]
+    for name, value in zip(table.key_names, written, strict=True):
+        values += [f"$.{quoted(name)}", value]
     each = [
         f"select rejection_id from ops.{book} where table_name = ? and {of_key}" for book in BOOKS
     ]
-    found = connection.execute(
-        " union ".join(each), [table.name, path, written] * len(each)
-    ).fetchall()
+    found = connection.execute(" union ".join(each), values * len(each)).fetchall()
     return [rejection_id for (rejection_id,) in found]
 
 
@@ -119,21 +126,21 @@ def _answers(connection: Connection, ids: Sequence[str], row: dict[str, Any]) ->
     )
 
 
-def _lines(connection: Connection, table: Table, written: Any) -> int:
+def _lines(connection: Connection, table: Table, written: Sequence[Any]) -> int:
     """Lines of files and history, as text."""
     names = _landed(connection)
     if table.name not in names:
         return 0
     raw, exceptions = f"raw.{quoted(table.name)}", f"{table.name}__exceptions"
-    of_key = _is_key(table, quoted(table.primary_key))
+    of_key = " and ".join(_is_written(part, quoted(part.name)) for part in table.key.parts)
     if exceptions in names:
         connection.execute(
             f"update raw.{quoted(exceptions)} set violations = '[]' where line in"
             f" (select line from {raw} where {of_key})",
-            [written],
+            list(written),
         )
     blank = ", ".join(f"{quoted(name)} = null" for name in _texts(connection, table.name))
-    return _count(connection, f"update {raw} set {blank} where {of_key}", [written])
+    return _count(connection, f"update {raw} set {blank} where {of_key}", list(written))
 
 
 def _texts(connection: Connection, table: str) -> list[str]:

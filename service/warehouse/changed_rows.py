@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from service.dictionary import Table
+from service.engines.column_sql import has_same_key, listed, value_of
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted
 from service.ops.changes import Operation, listener_of
@@ -45,11 +46,11 @@ def change_rows(
     changed = note_updates(connection, table, source, by, rows)
     if not changed:
         return 0
-    key, kept = quoted(table.primary_key), core(table.name)
-    joined = f"kept.{key} = new.{key} and {differs(table, 'kept', 'new')}"
+    kept = core(table.name)
+    joined = f"{has_same_key(table, 'kept', 'new')} and {differs(table, 'kept', 'new')}"
     found = f"from {{source}} as new inner join {kept} as kept on {joined}"
     _tell(connection, table, "update", "new", found, source, by, rows)
-    content = (quoted(name) for name in table.column_names if name != table.primary_key)
+    content = (quoted(name) for name in table.column_names if name not in table.key_names)
     values = ", ".join(f"{name} = new.{name}" for name in content)
     query = f"update {kept} as kept set {values} from {source} as new where {joined}"
     run(connection, query, [], rows)
@@ -63,10 +64,10 @@ def remove_rows(
     removed = note_deletes(connection, table, source, by, rows)
     if not removed:
         return 0
-    key, kept = quoted(table.primary_key), core(table.name)
-    found = f"from {kept} as kept where kept.{key} in {keys_in(table, '{source}')}"
+    key, kept = table.key, core(table.name)
+    found = f"from {kept} as kept where {value_of(key, 'kept')} in {keys_in(table, '{source}')}"
     _tell(connection, table, "delete", "kept", found, source, by, rows)
-    query = f"delete from {kept} where {key} in {keys_in(table, source)}"
+    query = f"delete from {kept} where {value_of(key)} in {keys_in(table, source)}"
     run(connection, query, [], rows)
     return removed
 
@@ -140,10 +141,9 @@ def keep_keys(
     connection: Connection, table: Table, name: str, where: str, values: list[Any]
 ) -> int:
     """Makes a temporary table of the keys of the rows that a condition finds; how many they are."""
-    key = quoted(table.primary_key)
     connection.execute(
         f"create or replace temp table {quoted(name)} as"
-        f" select {key} from {core(table.name)} where {where}",
+        f" select {listed(table.key)} from {core(table.name)} where {where}",
         values,
     )
     ((count,),) = connection.execute(f"select count(*) from {temporary(name)}").fetchall()

@@ -6,10 +6,11 @@ from typing import Any
 import pyarrow as pa
 
 from service.dictionary import Column, Dictionary, Table
+from service.engines.column_sql import is_there, listed, shown_column_value, value_of
 from service.engines.engine import Connection
-from service.engines.sql import core, quoted, shown_value
-from service.judge.admission import parent_of
+from service.engines.sql import core
 from service.judge.findings import FIRST_IDS
+from service.judge.orphans import parent_of
 from service.judge.relations import dangling
 from service.ops.row_history import keys_in, run
 
@@ -48,17 +49,23 @@ def _left(
     source: str,
     rows: pa.Table | None,
 ) -> dict[str, Any] | None:
-    key, keys = quoted(table.primary_key), keys_in(table, source)
-    gone = f"select {quoted(parent_of(column)[1])} from {core(table.name)} where {key} in {keys}"
-    referring = f"from {core(child.name)} as child where child.{quoted(column.name)} in ({gone})"
+    key, field = table.key, table.column(parent_of(column)[1])
+    # Arrow rows can be read once only.
+    sent = f"with sent(sent_key) as materialized {keys_in(table, source)}"
+    keys = "(select sent_key from sent)"
+    gone = f"select {value_of(field)} from {core(table.name)} where {value_of(key)} in {keys}"
+    referring = (
+        f"from {core(child.name)} as child"
+        f" where {is_there(column, 'child')} and {value_of(column, 'child')} in ({gone})"
+    )
     if child.name == table.name:  # what goes too is not left
-        referring += f" and child.{key} not in {keys}"
-    ((count,),) = run(connection, f"select count(*) {referring}", [], rows).fetchall()
+        referring += f" and {value_of(key, 'child')} not in {keys}"
+    ((count,),) = run(connection, f"{sent} select count(*) {referring}", [], rows).fetchall()
     if not count:
         return None
-    of_child = quoted(child.primary_key)
-    shown = shown_value(f"child.{of_child}", child.column(child.primary_key).type.name)
-    first = f"select {shown} {referring} order by child.{of_child} limit {FIRST_IDS}"
+    shown = shown_column_value(child.key, "child")
+    order = f"order by {listed(child.key, 'child')} limit {FIRST_IDS}"
+    first = f"{sent} select {shown} {referring} {order}"
     ids = [each for (each,) in run(connection, first, [], rows).fetchall()]
     said = {"rule": "relationships", "table": child.name, "column": column.name}
     return {**said, "parent": table.name, "count": count, "first_ids": ids}

@@ -7,11 +7,12 @@ from typing import Any
 import pyarrow as pa
 
 from service.dictionary import Dictionary, Table
+from service.engines.column_sql import is_value, shown_column_value, value_of
 from service.engines.engine import Connection
-from service.engines.sql import core, quoted, shown_value
-from service.judge.admission import parent_of
+from service.engines.sql import core
 from service.judge.columns import unique_values
 from service.judge.key_index import KeyIndex
+from service.judge.orphans import parent_of
 from service.ops import erased_rows, records
 from service.ops.changes import listener_of
 from service.ops.row_history import SENT, ChangedBy, keys_in, run
@@ -62,15 +63,26 @@ class Erasing:
         return self.done
 
     def _erase(self, table: Table, key: Any, cascade: bool) -> None:
+        """Rows may refer to each other in a circle: all are found first. The last is its own."""
+        found, waiting = list[tuple[Table, Any, pa.Table]](), [(table, key)]
         self.seen.add((table.name, key))
-        row = stored(self.connection, table, key)
+        while waiting:
+            each, of_row = waiting.pop()
+            row = stored(self.connection, each, of_row)
+            found.append((each, of_row, row))
+            if cascade and row.num_rows:
+                for child, other in list(self._children(each, row.to_pylist()[0])):
+                    if (child.name, other) not in self.seen:
+                        self.seen.add((child.name, other))
+                        waiting.append((child, other))
+        for each, of_row, row in reversed(found):
+            if row.num_rows and not cascade:
+                check_left(self.connection, self.dictionary, each, SENT, row)
+            self._take_out(each, of_row, row)
+
+    def _take_out(self, table: Table, key: Any, row: pa.Table) -> None:
         kept = row.to_pylist()[0] if row.num_rows else None
-        if kept and cascade:
-            for child, other in list(self._children(table, kept)):
-                if (child.name, other) not in self.seen:
-                    self._erase(child, other, cascade)
         if kept:
-            check_left(self.connection, self.dictionary, table, SENT, row)
             self._remove(table, row)
         traces = forget_traces(self.connection, table, key, kept)
         hashed = erased_rows.add(self.connection, table.name, key, self.reason, self.by)
@@ -78,11 +90,11 @@ class Erasing:
 
     def _children(self, table: Table, row: dict[str, Any]) -> Iterator[tuple[Table, Any]]:
         for child, column in self.dictionary.children(table.name):
-            key, kind = quoted(child.primary_key), child.column(child.primary_key).type.name
+            field = table.column(parent_of(column)[1])
             found = self.connection.execute(
-                f"select {shown_value(key, kind)} from {core(child.name)}"
-                f" where {quoted(column.name)} = ?",
-                [row[parent_of(column)[1]]],
+                f"select {shown_column_value(child.key)} from {core(child.name)}"
+                f" where {is_value(column)}",
+                [row[part.name] for part in field.parts],
             ).fetchall()
             yield from ((child, key) for (key,) in found)
 
@@ -90,13 +102,13 @@ class Erasing:
         if (listener := listener_of(self.connection)) is not None:  # its key, and nothing else
             told = pa.table(
                 {
-                    name: row[name] if name == table.primary_key else pa.nulls(1, kind)
+                    name: row[name] if name in table.key_names else pa.nulls(1, kind)
                     for name, kind in zip(table.column_names, table.arrow_schema.types, strict=True)
                 },
                 schema=table.arrow_schema,
             )
             listener.add(table.name, "delete", told, self.by.load_id)
-        key, keys = quoted(table.primary_key), keys_in(table, SENT)
+        key, keys = value_of(table.key), keys_in(table, SENT)
         gone = f"delete from {core(table.name)} where {key} in {keys}"
         run(self.connection, gone, [], row)
         for name, values in unique_values(table, row).items():

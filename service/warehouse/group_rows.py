@@ -8,6 +8,7 @@ import pyarrow as pa
 from service.engines.duckdb import insert_arrow
 from service.engines.engine import Connection
 from service.engines.sql import core
+from service.judge.columns import KeysOf
 from service.ops.changes import listener_of
 from service.ops.row_history import SENT, ChangedByMany, with_loads
 from service.outbox.content import loads_of
@@ -39,7 +40,7 @@ def _together(changes: Sequence[Changes]) -> Iterator[list[Changes]]:
         for each in changes:
             if each.table.name != name:
                 continue
-            keys = each.rows[each.table.primary_key].to_pylist()
+            keys = KeysOf(each.table, each.rows)[each.table.primary_key]
             if not seen.isdisjoint(keys):
                 yield part
                 part, seen = [], set()

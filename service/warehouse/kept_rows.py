@@ -6,13 +6,14 @@ from typing import Any
 import pyarrow as pa
 
 from service.dictionary import Column, Dictionary, Table
+from service.engines.column_sql import has_same_key, is_there, listed, value_of
 from service.engines.duckdb import query_arrow
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted
-from service.judge.admission import parent_of
 from service.judge.batch import Batch
 from service.judge.columns import KeysOf
 from service.judge.key_index import KeyIndex
+from service.judge.orphans import parent_of
 from service.judge.resolution import rows_there
 from service.ops.row_history import SENT, keys_in
 from service.warehouse.group_rows import write_rows
@@ -70,13 +71,13 @@ class KeptRows:
         return {**known, **{left[number]: is_same for number, is_same in found.items()}}
 
     def _ask(self, table: Table, rows: pa.Table) -> dict[int, bool]:
-        key, columns = quoted(table.primary_key), map(quoted, table.column_names)
+        columns = map(quoted, table.column_names)
         same = " and ".join(f"sent.{name} is not distinct from kept.{name}" for name in columns)
         numbered = rows.append_column(NUMBER, pa.array(range(rows.num_rows), pa.int64()))
         found = query_arrow(
             self._connection,
             f"select sent.{quoted(NUMBER)}, {same} from arrow_rows as sent"
-            f" inner join {core(table.name)} as kept on sent.{key} = kept.{key}",
+            f" inner join {core(table.name)} as kept on {has_same_key(table, 'sent', 'kept')}",
             numbered,
         )
         return dict(found.fetchall())
@@ -85,7 +86,8 @@ class KeptRows:
         """The values of the columns `names` of the stored rows that have the keys of `rows`, by
         key and then by name; they are as in `Batch.keys`.
         """
-        columns = ", ".join(map(quoted, (table.primary_key, *names)))
+        wanted = (table.key, *map(table.column, names))
+        columns = ", ".join(dict.fromkeys(quoted(part.name) for c in wanted for part in c.parts))
         there = self._those_of(table, rows, f"select {columns}")
         found = KeysOf(table, there.to_arrow_reader(AT_ONCE).read_all())
         values = zip(*(found[name] for name in names), strict=True)
@@ -97,16 +99,19 @@ class KeptRows:
     def referred(self, table: Table, rows: pa.Table, child: Table, column: Column) -> set[Any]:
         """Which values of the stored rows that have the keys of `rows` a column of `child` has."""
         self._bring_in(child, None)
-        name, field = quoted(column.name), quoted(parent_of(column)[1])
-        distinct = f"select distinct {name} from {core(child.name)} where {name} in (select {field}"
+        field = table.column(parent_of(column)[1])
+        distinct = (
+            f"select distinct {listed(column)} from {core(child.name)}"
+            f" where {is_there(column)} and {value_of(column)} in (select {value_of(field)}"
+        )
         there = self._those_of(table, rows, distinct, ")").to_arrow_reader(AT_ONCE).read_all()
         return set(KeysOf(child, there)[column.name])
 
     def _those_of(self, table: Table, rows: pa.Table, select: str, rest: str = "") -> Connection:
         """The stored rows that have the keys of `rows`."""
-        key = quoted(table.primary_key)
+        key = value_of(table.key)
         return query_arrow(
             self._connection,
             f"{select} from {core(table.name)} where {key} in {keys_in(table, SENT)}{rest}",
-            rows.select([table.primary_key]),
+            rows.select(list(table.key_names)),
         )

@@ -6,8 +6,9 @@ from typing import Any
 import pyarrow as pa
 
 from service.dictionary import Dictionary
+from service.engines.column_sql import listed, shown_column_value, value_of
 from service.engines.engine import Connection
-from service.engines.sql import core, quoted, shown_value
+from service.engines.sql import core, quoted
 from service.errors import TooManyAffected
 from service.judge.columns import unique_values
 from service.judge.findings import FIRST_IDS
@@ -59,9 +60,9 @@ def remove_fitting(
             max_affected=most,
         )
     check_left(connection, dictionary, table, temporary(GONE))
-    key, kind = quoted(table.primary_key), table.column(table.primary_key).type.name
     first = connection.execute(
-        f"select {shown_value(key, kind)} from {temporary(GONE)} order by {key} limit {FIRST_IDS}"
+        f"select {shown_column_value(table.key)} from {temporary(GONE)}"
+        f" order by {listed(table.key)} limit {FIRST_IDS}"
     ).fetchall()
     if not dry_run:
         _forget_keys(connection, query, keys)
@@ -72,8 +73,9 @@ def remove_fitting(
 
 def _forget_keys(connection: Connection, query: RowQuery, keys: KeyIndex) -> None:
     table = query.table
-    key = quoted(table.primary_key)
-    columns = ", ".join(quoted(column.name) for column in table.columns if column.is_unique)
+    key = value_of(table.key)
+    names = (part.name for column in table.unique_columns for part in column.parts)
+    columns = ", ".join(map(quoted, dict.fromkeys(names)))
     found = connection.execute(
         f"select {columns} from {core(table.name)}"
         f" where {key} in (select {key} from {temporary(GONE)})"

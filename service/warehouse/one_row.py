@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from service.dictionary import Dictionary, Table
 from service.dictionary.written_values import Unreadable
+from service.engines.column_sql import is_value
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted
 from service.errors import KeyChanges, NotFound, shortened
@@ -27,8 +28,7 @@ from service.ops.erased_rows import ErasedKeys
 from service.ops.row_history import SENT, ChangedBy, RowOperation, row_as_json, run
 from service.warehouse.changed_rows import add_rows, change_rows, remove_rows
 from service.warehouse.children import check_left
-from service.warehouse.row_filters import as_parameter
-from service.warehouse.stored_rows import key_column
+from service.warehouse.row_filters import parameters_of
 
 # What a row becomes, as JSON, from what it is (None: there is none); None: nothing.
 Becoming: TypeAlias = Callable[[str | None], bytes | None]
@@ -171,8 +171,8 @@ def stored(connection: Connection, table: Table, key: Any) -> pa.Table:
     """The row of that primary key, or none, of the table's `arrow_schema`."""
     columns = ", ".join(map(quoted, table.column_names))
     found = connection.execute(
-        f"select {columns} from {core(table.name)} where {quoted(table.primary_key)} = ?",
-        [as_parameter(table.column(table.primary_key).type, key)],
+        f"select {columns} from {core(table.name)} where {is_value(table.key)}",
+        parameters_of(table.key, key),
     )
     return found.to_arrow_reader(1).read_all().cast(table.arrow_schema)
 
@@ -184,7 +184,7 @@ def read_key(table: Table, text: str) -> Any:
         NotFound: no row could have such a key.
     """
     try:
-        return key_column(table).type.from_text(text)
+        return table.key.type.from_text(text)
     except Unreadable:
         raise missing(table, text) from None
 

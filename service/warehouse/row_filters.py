@@ -205,6 +205,16 @@ def as_parameter(kind: ColumnType, read: Any) -> Any:
     return made(read) if made else read
 
 
+def parameters_of(column: Column, read: Any) -> list[Any]:
+    """A value of a column as the engine takes it, by the parts that it is made of.
+
+    Raises:
+        Unreadable: it is of no such column.
+    """
+    values = zip(column.parts, column.parts_of(read), strict=True)
+    return [as_parameter(part.type, value) for part, value in values]
+
+
 _AS_PARAMETERS: Mapping[str, Callable[[str], Any]] = {
     "date": date.fromisoformat,
     "time": time.fromisoformat,

@@ -58,12 +58,12 @@ class RowOrder:
             if part.column.name in {other.column.name for other in parts}:
                 raise _wrong(f"order has {part.column.name} twice")
             parts.append(part)
-        keys = [
-            number for number, part in enumerate(parts) if part.column.name == table.primary_key
-        ]
-        if keys:  # what stands behind it changes nothing
-            return cls(table, tuple(parts[: keys[0] + 1]))
-        return cls(table, (*parts, OrderPart(table.column(table.primary_key))))
+        names = [part.column.name for part in parts]
+        if {*table.key_names} <= {*names}:  # what stands behind the key changes nothing
+            last = max(map(names.index, table.key_names))
+            return cls(table, tuple(parts[: last + 1]))
+        rest = [OrderPart(part) for part in table.key.parts if part.name not in names]
+        return cls(table, (*parts, *rest))
 
     @cached_property
     def text(self) -> str:

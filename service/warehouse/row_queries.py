@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.dictionary import Column, Table
+from service.engines.column_sql import listed
 from service.engines.engine import Connection
-from service.engines.sql import core, quoted
+from service.engines.sql import core
 from service.errors import BadRequest, shortened
 from service.warehouse.row_filters import RowFilter, check_number, column_named, read_filter, split
 from service.warehouse.row_order import LISTED, RowOrder
@@ -124,16 +125,18 @@ def page(
         BadRequest: `after` is no place of the query's order.
     """
     where, values = query.where(after)
-    key, order = quoted(query.table.primary_key), query.order.sql()
+    key, order = query.table.key, query.order.sql()
     name = f"{core(query.table.name)} as {LISTED}"
-    keys = f"select {key} from {name} where {where} order by {order} limit ?"
+    keys = f"select {listed(key)} from {name} where {where} order by {order} limit ?"
     values = [*values, limit + 1]
     if limit <= FEW and not query.order.is_by_key:
-        values = [each for (each,) in connection.execute(keys, values).fetchall()]
-        keys = ", ".join("?" for _ in values) or "null"
+        there = connection.execute(keys, values).fetchall()
+        values = [part for each in there for part in each]
+        keys = ", ".join(f"({', '.join('?' for _ in each)})" for each in there) or "null"
+    of_keys = f"({listed(key)}) in ({keys})" if values else "false"
     found = connection.execute(
         f"select {shown(query.columns)}, {shown(query.order.columns)} from {name}"
-        f" where {key} in ({keys}) order by {order}",
+        f" where {of_keys} order by {order}",
         values,
     ).fetchall()
     width, more = len(query.columns), len(found) > limit

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from service.dictionary import Column, Table
+from service.engines.column_sql import is_value
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted, shown_value
 
@@ -41,9 +42,8 @@ def counts(connection: Connection, tables: Iterable[str]) -> dict[str, int]:
 def row(connection: Connection, table: Table, key: Any) -> RowPage:
     """The row of that primary key; no row if there is none."""
     found = connection.execute(
-        f"select {shown(table.columns)} from {core(table.name)}"
-        f" where {quoted(table.primary_key)} = ?",
-        [key],
+        f"select {shown(table.columns)} from {core(table.name)} where {is_value(table.key)}",
+        table.key.parts_of(key),
     ).fetchall()
     return RowPage(table.column_names, found, documents=documents_of(table.columns))
 
@@ -63,8 +63,3 @@ def shown_column(name: str, type_name: str) -> str:
     plain = quoted(name)
     shown = shown_value(plain, type_name)
     return plain if shown == plain else f"{shown} as {plain}"
-
-
-def key_column(table: Table) -> Column:
-    """The column of the primary key."""
-    return table.column(table.primary_key)

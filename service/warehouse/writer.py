@@ -30,7 +30,7 @@ from service.engines.engine import Connection
 from service.engines.sql import count_rows
 from service.errors import KeyReused, Problem, Unavailable
 from service.judge.generated_keys import Ids
-from service.judge.key_index import KeyIndex, unique_columns
+from service.judge.key_index import KeyIndex
 from service.judge.micro_batches import SMALL
 from service.ops import records
 from service.ops.erased_rows import ErasedKeys
@@ -366,7 +366,7 @@ class Writer:
 
     def _may_change(self, name: str) -> bool:
         """Whether a build may have changed unique values of rows, which leaves their number."""
-        return len(unique_columns(self.dictionary.tables[name])) > 1
+        return len(self.dictionary.tables[name].unique_columns) > 1
 
     def _roll_back(self, error: Exception) -> None:
         with suppress(DatabaseError):  # there may be no transaction left

@@ -46,7 +46,7 @@ def test_one_that_waits_and_one_that_comes_too_late_are_told(
 
     monkeypatch.setattr("service.doors.differences.compare", slowly)
     first = door.begin(found)
-    waiting = door.begin(found, page=PageAsked(after=1))
+    waiting = door.begin(found, page=PageAsked(after=(1,)))
     ending = threading.Thread(target=door.stop)
     ending.start()
     with pytest.raises(Unavailable):

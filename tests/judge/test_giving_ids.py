@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.dictionary import Dictionary
@@ -40,6 +40,7 @@ row = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(row, min_size=1, max_size=40), st.integers(10, MOST - 100))
 def test_new_rows_get_the_next_ids_and_no_other_id_is_new(
     rows: list[dict[str, Any]], last: int

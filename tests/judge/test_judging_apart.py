@@ -17,7 +17,6 @@ from service.dictionary import Column, Table
 from service.errors import MalformedBody, WrongNumberOfRows
 from service.formats.bodies.body_rows import rows_of
 from service.judge.batch import Batch
-from service.judge.columns import key_columns
 from service.judge.judge import Judge
 from service.judge.process.frames import as_told
 from service.judge.process.process_client import WORTH, WorkerProcess, cores
@@ -97,7 +96,7 @@ def told(batch: Batch | None) -> dict[str, Any]:
         "rows": batch.fitting.to_pylist(),
         "schema": batch.fitting.schema,
         "positions": list(batch.positions),
-        "keys": {each.name: list(batch.keys[each.name]) for each in key_columns(batch.table)},
+        "keys": {each.name: list(batch.keys[each.name]) for each in batch.table.key_columns},
         "broken": sorted(batch.broken.items(), key=lambda each: each[0]),
         "payloads": [batch.payload(position) for position in range(batch.received)],
         "from_text": batch.rows is not None and batch.rows.from_text,

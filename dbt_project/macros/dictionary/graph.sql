@@ -26,7 +26,11 @@
             {% do add_rule_of_length(model, column, rules) %}
         {% endfor %}
         {% for test in rule_tests_of(model.unique_id) if not test.column_name and test.test_metadata.name not in tests_of_tables() %}
-            {% do rules.append(rule_of(model, none, test)) %}
+            {% if test.test_metadata.name in tests_of_several_columns() %}
+                {% do rules.append(combined_rule(model, test)) %}
+            {% else %}
+                {% do rules.append(rule_of(model, none, test)) %}
+            {% endif %}
         {% endfor %}
         {% do notes.update({note: rules}) %}
     {% endif %}
@@ -43,7 +47,7 @@
         {% set later = [] %}
         {% for rule in own if rule.kind > 'max_length' %}{% do later.append(rules.pop()) %}{% endfor %}
         {% do rules.append({
-            'id': none, 'column': column.name, 'type': 'varchar', 'kind': 'max_length', 'args': {'length': length},
+            'id': none, 'column': column.name, 'columns': [column.name], 'type': 'varchar', 'kind': 'max_length', 'args': {'length': length},
             'where': none, 'severity': 'error', 'warns': false, 'others': []
         }) %}
         {% do rules.extend(later | reverse) %}
@@ -86,6 +90,7 @@
     {{ return({
         'id': test.unique_id,
         'column': column.name if column else none,
+        'columns': [column.name] if column else [],
         'type': type_said(column.data_type, column.name).kind if column else none,
         'kind': 'in_range' if said == 'accepted_range' else said,
         'args': args,
@@ -166,13 +171,13 @@
 
 {#- Types and keys are put into the DDL when a table is made, and never again: say so. -#}
 {% macro check_table_fits(table) -%}
-    {% set key = primary_key(table) %}
+    {% set key = key_columns(table) %}
     {% for name, type, is_key in columns_of_table(table.schema, table.name) if name in table.columns %}
         {% set declared = table.columns[name].data_type %}
-        {% if type | lower != type_said(declared, table.name ~ '.' ~ name).name or is_key != (name == key) %}
+        {% if type | lower != type_said(declared, table.name ~ '.' ~ name).name or is_key != (name in key) %}
             {{ exceptions.raise_compiler_error(
                 table.name ~ '.' ~ name ~ ' is ' ~ type ~ (' primary key' if is_key else '') ~ ' in the warehouse and '
-                ~ declared ~ (' primary key' if name == key else '')
+                ~ declared ~ (' primary key' if name in key else '')
                 ~ ' in the dictionary: back the table up, drop it, build, and restore it'
             ) }}
         {% endif %}
@@ -186,9 +191,14 @@
         {% do check_steps(table, column) %}
     {% endfor %}
     {% set rules, key = rules_of(table), primary_key(table) %}
-    {% set kinds_of_key = rules | selectattr('column', 'equalto', key) | rejectattr('where') | rejectattr('warns') | map(attribute='kind') | list %}
-    {% if 'not_null' not in kinds_of_key or 'unique' not in kinds_of_key %}
-        {{ exceptions.raise_compiler_error(table.name ~ '.' ~ key ~ ': a primary key needs the rules not_null and unique') }}
+    {% set names, whole = key_columns(table), rules | rejectattr('where') | rejectattr('warns') | list %}
+    {% set unique = whole | selectattr('kind', 'equalto', 'unique') | map(attribute='column') | list %}
+    {% set there = whole | selectattr('kind', 'equalto', 'not_null') | map(attribute='column') | list %}
+    {% if key not in unique or names | reject('in', there) | list %}
+        {{ exceptions.raise_compiler_error(
+            table.name ~ '.' ~ key ~ ': a primary key needs the rules not_null and '
+            ~ ('unique' if names | length == 1 else 'unique_combination_of_columns')
+        ) }}
     {% endif %}
     {% for rule in rules if rule.kind == 'relationships' %}
         {% do check_reference(table, rule, rules) %}
@@ -208,6 +218,8 @@
     {% if said is none %}
     {% elif said != 'generated' %}
         {{ exceptions.raise_compiler_error(where ~ ' is not known: there is generated') }}
+    {% elif key not in table.columns %}
+        {{ exceptions.raise_compiler_error(where ~ ' needs ' ~ key ~ ' to be a bigint, not several columns') }}
     {% elif type_said(table.columns[key].data_type, where).name != 'bigint' %}
         {{ exceptions.raise_compiler_error(where ~ ' needs ' ~ key ~ ' to be a bigint, not ' ~ table.columns[key].data_type) }}
     {% elif kinds != ['not_null', 'unique'] or meta_of(table.columns[key]).get('default') is not none %}
@@ -244,41 +256,13 @@
     {{ return(dict(node.meta or {}, **((node.config or {}).meta or {}))) }}
 {%- endmacro %}
 
-{#- A column refers to one column, which is unique, in core and of the same type. -#}
-{% macro check_reference(table, rule, rules) -%}
-    {% set where = table.name ~ '.' ~ rule.column ~ ': rule relationships' %}
-    {% set target = graph.nodes['model.' ~ project_name ~ '.' ~ rule.args.parent] %}
-    {% set unique = rule_tests_of(target.unique_id)
-        | selectattr('column_name', 'equalto', rule.args.field)
-        | selectattr('test_metadata.name', 'equalto', 'unique') | list %}
-    {% if not in_core(target) or not unique %}
-        {{ exceptions.raise_compiler_error(
-            where ~ ' needs a unique column ' ~ rule.args.parent ~ '.' ~ rule.args.field ~ ' in core'
-        ) }}
-    {% elif type_said(target.columns[rule.args.field].data_type, where).name != type_said(table.columns[rule.column].data_type, where).name %}
-        {{ exceptions.raise_compiler_error(
-            where ~ ' needs the type of ' ~ rule.args.parent ~ '.' ~ rule.args.field ~ ', '
-            ~ target.columns[rule.args.field].data_type
-        ) }}
-    {% elif rules | selectattr('column', 'equalto', rule.column) | selectattr('kind', 'equalto', 'relationships') | list | length > 1 %}
-        {{ exceptions.raise_compiler_error(where ~ ' stands twice') }}
-    {% endif %}
-{%- endmacro %}
-
 {#- `ref('departments')` → departments; the model must depend on it, or dbt would not build it first. -#}
 {% macro parent_of(model, to, where) -%}
     {% set parent = modules.re.findall("ref\\(\\s*['\"](\\w+)['\"]\\s*\\)", to) | first %}
-    {% if model.depends_on.nodes | select('in', ['model.' ~ project_name ~ '.' ~ parent]) | list | length == 0 %}
+    {% if parent != model.name and model.depends_on.nodes | select('in', ['model.' ~ project_name ~ '.' ~ parent]) | list | length == 0 %}
         {{ exceptions.raise_compiler_error(
             where ~ ": write table_of_record(parents=[ref('" ~ parent ~ "')]) in the model, so that dbt builds it first"
         ) }}
     {% endif %}
     {{ return(parent) }}
-{%- endmacro %}
-
-{% macro primary_key(table=model) -%}
-    {% for column in table.columns.values() if column.constraints | selectattr('type', 'equalto', 'primary_key') | list %}
-        {{ return(column.name) }}
-    {% endfor %}
-    {{ exceptions.raise_compiler_error(table.name ~ ': no column has the constraint primary_key') }}
 {%- endmacro %}

@@ -185,8 +185,8 @@
 
 {#- Gives a table (a relation) its primary key, a column's name, in the transaction that made it; nothing where it
     has its key, or the engine knows none. -#}
-{% macro add_primary_key(table, column) -%}
-    {{ return(adapter.dispatch('add_primary_key')(table, column)) }}
+{% macro add_primary_key(table, columns) -%}
+    {{ return(adapter.dispatch('add_primary_key')(table, columns)) }}
 {%- endmacro %}
 
 {#- Puts rows in, each in place of the one that has the same primary key, `key` (a name, or some). `row` maps each column's name to

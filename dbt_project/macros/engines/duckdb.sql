@@ -265,10 +265,10 @@
     {%- endif %}
 {%- endmacro %}
 
-{% macro duckdb__add_primary_key(table, column) -%}
+{% macro duckdb__add_primary_key(table, columns) -%}
     {% set key = "select 1 from duckdb_constraints() where constraint_type = 'PRIMARY KEY'"
         ~ " and schema_name = '" ~ table.schema ~ "' and table_name = '" ~ table.identifier ~ "'" %}
-    {{ return('' if run_query(key).rows else 'alter table ' ~ table ~ ' add primary key (' ~ adapter.quote(column) ~ ');') }}
+    {{ return('' if run_query(key).rows else 'alter table ' ~ table ~ ' add primary key (' ~ listed(columns) ~ ');') }}
 {%- endmacro %}
 
 {#- A new table's contract without the primary key, which is added when the rows are in. DuckDB would make its index

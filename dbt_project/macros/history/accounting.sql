@@ -19,23 +19,28 @@ union all
 union all
 {{ landed_lines_that_do_not_follow(name) }}
 {%- set table = graph.nodes.values() | selectattr('schema', 'equalto', 'core') | selectattr('name', 'equalto', name) | first %}
-{%- set key, type = primary_key(table), (table.columns.values() | selectattr('name', 'equalto', primary_key(table)) | first) %}
+{%- set names = key_columns(table) %}
 union all
 select 'line ' || lines.line as lost
 from (
-    select line, {{ read_as(type.data_type, as_kept(type, adapter.quote(key)), name) }} as {{ adapter.quote(key) }}
+    select
+        line,
+        {%- for key in names %}
+        {{ read_as(table.columns[key].data_type, as_kept(table.columns[key], adapter.quote(key)), name) }}
+            as {{ adapter.quote(key) }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from raw.{{ adapter.quote(name) }}
     {%- if has_generated_key(table) and takes_files() %}
-    where {{ adapter.quote(key) }} is not null
+    where {{ adapter.quote(names[0]) }} is not null
     union all
     {{ ids_of_accepted_lines(table) }}
     {%- endif %}
 ) as lines
 left join raw.{{ adapter.quote(name ~ '__exceptions') }} as exceptions on lines.line = exceptions.line
-left join {{ model }} as kept on lines.{{ adapter.quote(key) }} = kept.{{ adapter.quote(key) }}
+left join {{ model }} as kept on {{ equal_in(names, 'lines.', 'kept.') }}
 where
     exceptions.line is null
-    and kept.{{ adapter.quote(key) }} is null
+    and kept.{{ adapter.quote(names[0]) }} is null
     and exists (
         select 1
         from ops.landed

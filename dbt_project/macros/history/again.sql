@@ -36,22 +36,23 @@
 {%- endmacro %}
 
 {#- (line, state, violations) of each line that is not a new row. -#}
-{% macro lines_with_exceptions_merged(load) -%}
+{% macro lines_with_exceptions_merged(orphans_only=false) -%}
     {% set kept, wrong, steps = kept_rows(), [], {} %}
     {#- What is kept out whatever it says. -#}
     {% set erased = has_erased() %}
     {% if erased %}{% do steps.update({'erased': lines_of_erased_rows()}) %}{% endif %}
     {#- What is wrong with a line by itself, or for want of a parent. -#}
-    {% do steps.update({'own': lines_with_own_violations(load, kept, erased)}) %}
-    {% set settled = lines_settled_by_replays(load, kept) if has_generated_key() else no_lines() %}
+    {% do steps.update({'own': lines_with_own_violations(erased)}) %}
+    {% set settled = lines_settled_by_replays() if has_generated_key() else no_lines() %}
     {% do steps.update({'settled': settled}) %}
     {#- The first sound line of each value that is written more than once claims it for its key. -#}
     {% for rule in rules_of(model) if rule.kind == 'unique' and rule.column != primary_key() %}
-        {% do steps.update({'first_' ~ rule.column: first_sound_lines(rule.column, ['own'])}) %}
+        {% do steps.update({first_lines(rule.columns): first_sound_lines(rule.columns, ['own'])}) %}
         {% do wrong.append(lines_with_values_of_others(rule, kept)) %}
     {% endfor %}
     {% for reference in references_to_values() %}{% do wrong.append(lines_that_leave(reference, kept)) %}{% endfor %}
     {% do steps.update({'taken': wrong | join('\nunion all\n') or no_lines_with_violations()}) %}
+    {% if orphans_only %}{{ return(query_in_steps(steps, new_orphans(kept))) }}{% endif %}
     {#- Each sound line, and the one of its key before it. -#}
     {% do steps.update({'followed': sound_lines_by_key()}) %}
     {{ return(query_in_steps(steps, rejected_and_followed_lines(kept, erased))) }}
@@ -69,29 +70,42 @@
 
 {#- The value is that of another row of the table, or of an earlier line with another key. -#}
 {% macro lines_with_values_of_others(rule, kept) -%}
-    {%- set column, key = adapter.quote(rule.column), adapter.quote(primary_key()) -%}
     select line, {{ key_violation(rule) }} as violation
     from (
         select typed.line, {{ shown_key(rule) }} from {{ typed_lines() }} as typed
-        inner join {{ kept }} as kept on typed.{{ column }} = kept.{{ column }}
-        where not ({{ is_same('typed.' ~ key, 'kept.' ~ key) }})
+        inner join {{ kept }} as kept on {{ equal_in(rule.columns, 'typed.', 'kept.') }}
+        where not ({{ is_same_key('typed', 'kept') }})
         union
         select typed.line, {{ shown_key(rule) }} from {{ typed_lines() }} as typed
-        inner join first_{{ rule.column }} as first on typed.{{ column }} = first.taken and first.line < typed.line
+        inner join {{ first_lines(rule.columns) }} as first
+            on {{ equal_in(rule.columns, 'typed.', 'first.') }} and first.line < typed.line
         inner join {{ typed_lines() }} as earlier on first.line = earlier.line
         where
-            not ({{ is_same('typed.' ~ key, 'earlier.' ~ key) }})
-            and not exists (select 1 from {{ kept }} as kept where kept.{{ column }} = typed.{{ column }})
+            not ({{ is_same_key('typed', 'earlier') }})
+            and not exists (select 1 from {{ kept }} as kept where {{ equal_in(rule.columns, 'kept.', 'typed.') }})
     ) as typed
 {%- endmacro %}
 
-{#- Which tables that are there refer to a column of this one that is not its key: {child, column, field}, sorted. -#}
+{#- A line that lacks a part of its key has none, as one that lacks all. -#}
+{% macro is_same_key(one, other) -%}
+    {% set found = [] %}
+    {% for name in key_columns() %}
+        {% do found.append(is_same(one ~ '.' ~ adapter.quote(name), other ~ '.' ~ adapter.quote(name))) %}
+    {% endfor %}
+    {{ return(found | join(' and ')) }}
+{%- endmacro %}
+
+{#- Which tables that are there refer to columns of this one that are not its key: {child, column, columns, field, fields},
+    sorted. -#}
 {% macro references_to_values() -%}
     {% set found, there = [], names_of_tables() %}
     {% for child in graph.nodes.values() | sort(attribute='name') if in_core(child) and 'core.' ~ child.name in there %}
         {% for rule in rules_of(child) if rule.kind == 'relationships' and rule.args.parent == model.name %}
             {% if rule.args.field != primary_key() %}
-                {% do found.append({'child': child.name, 'column': rule.column, 'field': rule.args.field}) %}
+                {% do found.append({
+                    'child': child.name, 'column': rule.column, 'columns': rule.columns, 'field': rule.args.field,
+                    'fields': rule.args.fields or [rule.args.field]
+                }) %}
             {% endif %}
         {% endfor %}
     {% endfor %}
@@ -100,28 +114,27 @@
 
 {#- Lines whose row would leave a value that another table refers to. -#}
 {% macro lines_that_leave(reference, kept) -%}
-    {%- set field, key = adapter.quote(reference.field), adapter.quote(primary_key()) -%}
-    {%- set place = (model.columns.keys() | list).index(reference.field) * 100 + 49 -%}
+    {%- set names, field = model.columns.keys() | list, adapter.quote(reference.field) -%}
+    {%- set place = (names.index(reference.field) if reference.field in names else names | length + 1) * 100 + 49 -%}
     select line, {{ violation(
         place, text_literal(reference.field), 'relationships',
         text_literal(reference.child ~ ' refers to the ' ~ reference.field ~ ' that is there'), as_varchar(field)
     ) }} as violation
     from (
-        select typed.line, {{ shown_key({'column': reference.field}) }} from {{ typed_lines() }} as typed
-        inner join {{ kept }} as kept on typed.{{ key }} = kept.{{ key }}
+        select typed.line, {{ shown_key({'column': reference.field, 'columns': reference.fields}) }} from {{ typed_lines() }} as typed
+        inner join {{ kept }} as kept on {{ equal_in(key_columns(), 'typed.', 'kept.') }}
         where
             typed.clean
-            and not ({{ is_same('typed.' ~ field, 'kept.' ~ field) }})
+            and not coalesce({{ equal_in(reference.fields, 'typed.', 'kept.') }}, false)
             and exists (
                 select 1 from core.{{ adapter.quote(reference.child) }} as child
-                where child.{{ adapter.quote(reference.column) }} = kept.{{ field }}
+                where {{ equal_in(reference.columns, 'child.', 'kept.', reference.fields) }}
             )
     ) as typed
 {%- endmacro %}
 
 {% macro sound_lines_by_key() -%}
-    {%- set key = adapter.quote(primary_key()) -%}
-    select line, lag(line) over (partition by {{ key }} order by line) as before
+    select line, lag(line) over (partition by {{ listed(key_columns()) }} order by line) as before
     from {{ typed_lines() }} as typed
     where
         clean
@@ -132,7 +145,7 @@
 
 {#- accepted: the row is new. already_present: it is as the row before, that of the table or an earlier line. -#}
 {% macro states_of_followed_lines(kept) -%}
-    {%- set key = adapter.quote(primary_key()) -%}
+    {%- set key = adapter.quote(key_columns()[0]) -%}
     select
         followed.line,
         case
@@ -144,21 +157,21 @@
     from followed
     inner join {{ typed_lines() }} as typed on followed.line = typed.line
     left join {{ typed_lines() }} as earlier on followed.before = earlier.line
-    left join {{ kept }} as kept on followed.before is null and typed.{{ key }} = kept.{{ key }}
+    left join {{ kept }} as kept on followed.before is null and {{ equal_in(key_columns(), 'typed.', 'kept.') }}
 {%- endmacro %}
 
 {#- ---- In the transaction of the rows, when the new ones are in ---- -#}
 
 {#- Notes each change in ops.changes, then has the last line of each key say what its row is. -#}
 {% macro change_rows_of_lines() -%}
-    {% set key, changes = primary_key(), {} %}
-    {% for name in model.columns if name != key %}
+    {% set changes = {} %}
+    {% for name in model.columns if name not in key_columns() %}
         {% do changes.update({adapter.quote(name): 'changed.' ~ adapter.quote(name)}) %}
     {% endfor %}
     {{ note_changes_of_lines() }};
     {% if changes %}{{ update_from(
         this | string, changes, '(' ~ last_changed_lines() ~ ') as changed',
-        adapter.quote(this.identifier) ~ '.' ~ adapter.quote(key) ~ ' = changed.' ~ adapter.quote(key)
+        equal_in(key_columns(), adapter.quote(this.identifier) ~ '.', 'changed.')
     ) }};{% endif %}
 {%- endmacro %}
 
@@ -171,9 +184,8 @@
 {%- endmacro %}
 
 {% macro last_changed_lines() -%}
-    {%- set key = adapter.quote(primary_key()) -%}
     select * from (
-        select *, row_number() over (partition by {{ key }} order by line desc) as place
+        select *, row_number() over (partition by {{ listed(key_columns()) }} order by line desc) as place
         from ({{ changed_lines() }}) as changed
     ) as numbered
     where place = 1
@@ -181,16 +193,16 @@
 
 {#- service/ops/row_history.py writes a row in the same way. -#}
 {% macro note_changes_of_lines() -%}
-    {%- set key = adapter.quote(primary_key()) -%}
     insert into ops.changes (load_id, table_name, row_key, operation, before, after, changed_at, actor)
     select
-        load.load_id, {{ text_literal(model.name) }}, {{ as_varchar('changed.' ~ key) }}, 'update',
+        load.load_id, {{ text_literal(model.name) }}, {{ as_varchar(shown_value(key_columns(), 'changed.')) }}, 'update',
         coalesce(
-            lag(changed.written) over (partition by changed.{{ key }} order by changed.line), {{ row_as_shown('kept') }}
+            lag(changed.written) over (partition by {{ listed(key_columns(), 'changed.') }} order by changed.line),
+            {{ row_as_shown('kept') }}
         ),
         changed.written, {{ utc_now() }}, load.actor
     from (select *, {{ row_as_shown('typed') }} as written from ({{ changed_lines() }}) as typed) as changed
-    inner join {{ this }} as kept on changed.{{ key }} = kept.{{ key }}
+    inner join {{ this }} as kept on {{ equal_in(key_columns(), 'changed.', 'kept.') }}
     cross join {{ current_load() }} as load
     order by changed.line
 {%- endmacro %}

@@ -9,14 +9,14 @@
 
 {#- A query: the numbers of the lines whose keys are those of erased rows. -#}
 {% macro lines_of_erased_rows() -%}
-    {% set key = joined('', [text_literal(model.name ~ '/'), as_varchar('typed.' ~ adapter.quote(primary_key()))]) %}
+    {% set key = joined('', [text_literal(model.name ~ '/'), as_varchar(shown_value(key_columns(), 'typed.'))]) %}
     {% set hashed = sha_256(joined('', ['secret', sha_256(joined('', ['secret', key]))])) %}
     select line
     from (
         select typed.line, {{ hashed }} as key_hash
         from {{ typed_lines() }} as typed
         cross join ops.erasure_secret
-        where typed.{{ adapter.quote(primary_key()) }} is not null
+        where {{ is_there(key_columns(), 'typed.') }}
     ) as hashed
     where key_hash in (select key_hash from ops.erased where table_name = '{{ model.name }}')
 {%- endmacro %}

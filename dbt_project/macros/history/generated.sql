@@ -6,7 +6,8 @@
 
 {#- Statements, before anything is asked of keys, with the lock held: typed lines have their ids then. Ids that are given
     are on record first: whatever is killed in between, no other line gets them. A trial puts nothing on record. -#}
-{% macro give_ids(load) -%}
+{% macro give_ids() -%}
+    {% set load = load_judged() %}
     {% set ids, key = ids_of_lines(), adapter.quote(primary_key()) %}
     {% set sequence = "from ops.sequences where table_name = '" ~ model.name ~ "'" %}
     {% set is_history, records = load.kind == 'history', not load.is_trial %}
@@ -28,6 +29,12 @@
     {{ update_from(
         typed_lines() | string, {key: 'given.id'}, ids ~ ' as given', typed_lines() ~ '.line = given.line'
     ) }};
+{%- endmacro %}
+
+{#- What is judged now, as plain values. -#}
+{% macro load_judged() -%}
+    {% set row = run_query('select kind, load_id, is_trial from ' ~ current_load()).rows | first %}
+    {{ return({'kind': row[0], 'load_id': row[1], 'is_trial': row[2]}) }}
 {%- endmacro %}
 
 {% macro ids_of_lines() -%}{{ work_table(model.name ~ '__ids') }}{%- endmacro %}
@@ -110,8 +117,8 @@
 {%- endmacro %}
 
 {#- Lines that bring an id which no row has; in a history they may. -#}
-{% macro lines_of_unknown_ids(kept) -%}
-    {%- set key = adapter.quote(primary_key()) -%}
+{% macro lines_of_unknown_ids() -%}
+    {%- set kept, key = kept_rows(), adapter.quote(primary_key()) -%}
     {%- set place = (model.columns.keys() | list).index(primary_key()) * 100 + 49 -%}
     select line, {{ violation(
         place, text_literal(primary_key()), 'generated',
@@ -130,8 +137,8 @@
 {%- endmacro %}
 
 {#- Lines whose row has gone in by a replay of what they were rejected for: it has an id of its own. -#}
-{% macro lines_settled_by_replays(load, kept) -%}
-    {%- set key = adapter.quote(primary_key()) -%}
+{% macro lines_settled_by_replays() -%}
+    {%- set load, kept, key = load_judged(), kept_rows(), adapter.quote(primary_key()) -%}
     {%- set of_file = "select load_id from ops.file_ids where table_name = '" ~ model.name ~ "' and digest = ("
         ~ 'select digest from ops.files where load_id = ' ~ text_literal(load.load_id) ~ ')' -%}
     select lines.line

@@ -3,19 +3,19 @@
 {#- The rules that need other rows: what is taken already, and by an earlier line; what has no parent. -#}
 {% macro judge_keys() -%}
 {% if execute %}
-    {% set load = run_query('select behind, is_trial, kind, load_id from ' ~ current_load()).rows | first %}
-    {% set judged = {'is_trial': load[1], 'kind': load[2], 'load_id': load[3]} if load else none %}
+    {% set load = run_query('select behind, is_trial from ' ~ current_load()).rows | first %}
     {% if load and not load[1] or not load and not has_all_columns() %}{% do take_writers_lock() %}{% endif %}
+    {% if load and has_generated_key() %}{% do run_statements(give_ids()) %}{% endif %}
+    {% if load %}{% do find_orphans_of_own_table() %}{% endif %}
     {% set body %}
-    {% if load and has_generated_key() %}{{ give_ids(judged) }}{% endif %}
     {% if not load or load[0] > 0 %}
         {{ make_table(exceptions_of_lines(), {'line': 'bigint', 'state': 'varchar', 'violations': 'varchar'}) }};
     {% endif %}
     {% if load and load[0] > 0 %}
         delete from {{ exceptions_of_lines() }} where line > {{ load[0] }};
-        insert into {{ exceptions_of_lines() }} {{ lines_with_exceptions(judged) }};
+        insert into {{ exceptions_of_lines() }} {{ lines_with_exceptions() }};
     {% elif load %}
-        {{ replace_table(exceptions_of_lines(), lines_with_exceptions(judged)) }};
+        {{ replace_table(exceptions_of_lines(), lines_with_exceptions()) }};
     {% endif %}
     {% endset %}
     {{ statements(body) }}
@@ -34,43 +34,48 @@
 {%- endmacro %}
 
 {#- (line, state, violations) of each line that is not accepted: rejected, or already present. -#}
-{% macro lines_with_exceptions(load) -%}
+{% macro lines_with_exceptions(orphans_only=false) -%}
     {% set again = on_conflict() %}
-    {% if again == 'merge' %}{{ return(lines_with_exceptions_merged(load)) }}{% endif %}
+    {% if again == 'merge' %}{{ return(lines_with_exceptions_merged(orphans_only)) }}{% endif %}
     {% set uniques = rules_of(model) | selectattr('kind', 'equalto', 'unique') | list %}
     {% set kept, late, steps = kept_rows(), [], {} %}
     {#- What a line says that is there already. -#}
     {% set present = [lines_in_the_table(kept) if again == 'ignore' else no_lines()] %}
-    {% if has_generated_key() %}{% do present.append(lines_settled_by_replays(load, kept)) %}{% endif %}
+    {% if has_generated_key() %}{% do present.append(lines_settled_by_replays()) %}{% endif %}
     {% do steps.update({'present': present | join('\nunion\n')}) %}
     {#- What is kept out whatever it says. -#}
     {% set erased = has_erased() %}
     {% if erased %}{% do steps.update({'erased': lines_of_erased_rows()}) %}{% endif %}
     {#- What is wrong with a line by itself, or for want of a parent. -#}
-    {% do steps.update({'own': lines_with_own_violations(load, kept, erased)}) %}
+    {% do steps.update({'own': lines_with_own_violations(erased)}) %}
     {#- The first sound line of each value that is written more than once has it. -#}
     {% for rule in uniques %}
-        {% do steps.update({'first_' ~ rule.column: first_sound_lines(rule.column, ['own', 'present'])}) %}
+        {% do steps.update({first_lines(rule.columns): first_sound_lines(rule.columns, ['own', 'present'])}) %}
         {% do late.append(lines_that_come_late(rule, kept)) %}
     {% endfor %}
     {% do steps.update({'taken': late | join('\nunion all\n')}) %}
+    {% if orphans_only %}{{ return(query_in_steps(steps, new_orphans(kept))) }}{% endif %}
     {#- What an earlier line says that is accepted. -#}
-    {% do steps.update({'repeated': lines_that_repeat(primary_key()) if again == 'ignore' else no_lines()}) %}
+    {% do steps.update({'repeated': lines_that_repeat(key_columns()) if again == 'ignore' else no_lines()}) %}
     {% do steps.update({'there_already': lines_there_already()}) %}
     {{ return(query_in_steps(steps, rejected_and_present_lines(erased))) }}
 {%- endmacro %}
 
 {% macro no_lines() -%}select line from {{ typed_lines() }} where 1 = 0{%- endmacro %}
 
-{% macro lines_with_own_violations(load, kept, erased) -%}
+{% macro lines_with_own_violations(erased) -%}
     {{ violations_by_itself() }}
-    {%- if has_generated_key() and load.kind == 'file' %}
+    {%- if has_generated_key() and load_judged().kind == 'file' %}
     union all
-    {{ lines_of_unknown_ids(kept) }}
+    {{ lines_of_unknown_ids() }}
     {%- endif %}
-    {%- for rule in rules_of(model) if rule.kind == 'relationships' %}
+    {%- for rule in rules_of(model) if rule.kind == 'relationships' and rule.args.parent != model.name %}
     union all
     {{ lines_without_parent(rule) }}
+    {%- endfor %}
+    {%- for rule in references_to_own_table() %}
+    union all
+    {{ orphans_with_violation(rule) }}
     {%- endfor %}
     {%- if erased %}
     union all
@@ -111,10 +116,9 @@
 {%- endmacro %}
 
 {% macro lines_in_the_table(kept) -%}
-    {%- set key = adapter.quote(primary_key()) -%}
     select typed.line
     from {{ typed_lines() }} as typed
-    inner join {{ kept }} as kept on typed.{{ key }} = kept.{{ key }}
+    inner join {{ kept }} as kept on {{ equal_in(key_columns(), 'typed.', 'kept.') }}
     where typed.clean and {{ same_content('typed', 'kept') }}
 {%- endmacro %}
 
@@ -133,47 +137,50 @@
 {%- endmacro %}
 
 {% macro lines_without_parent(rule) -%}
-    {%- set column, field = adapter.quote(rule.column), adapter.quote(rule.args.field) -%}
+    {%- set fields = rule.args.fields or [rule.args.field] -%}
     select line, {{ key_violation(rule) }} as violation
     from (
         select typed.line, {{ shown_key(rule) }} from {{ typed_lines() }} as typed
-        left join {{ ref(rule.args.parent) }} as parent on typed.{{ column }} = parent.{{ field }}
-        where typed.{{ column }} is not null and parent.{{ field }} is null
+        left join {{ ref(rule.args.parent) }} as parent on {{ equal_in(rule.columns, 'typed.', 'parent.', fields) }}
+        where {{ is_there(rule.columns, 'typed.') }} and parent.{{ adapter.quote(fields[0]) }} is null
     ) as typed
 {%- endmacro %}
 
-{#- Of the values of a column that several lines have: (taken, line). Lines of the steps `unsound` claim none. -#}
-{% macro first_sound_lines(name, unsound) -%}
-    {%- set column = adapter.quote(name) -%}
-    select {{ column }} as taken, min(line) as line
+{#- The name of the step that first_sound_lines() is, of columns that are unique together. -#}
+{% macro first_lines(names) -%}{{ return('first_' ~ names | join('_and_')) }}{%- endmacro %}
+
+{#- Of the values of columns that several lines have: (the columns, line). Lines of the steps `unsound` claim none. -#}
+{% macro first_sound_lines(names, unsound) -%}
+    select {{ listed(names) }}, min(line) as line
     from (
-        select line, {{ column }} from {{ typed_lines() }} as typed
-        where {{ column }} in ({{ written_twice(name, typed_lines()) }})
+        select line, {{ listed(names, 'typed.') }} from {{ typed_lines() }} as typed
+        where {{ '(' ~ listed(names, 'typed.') ~ ')' if names | length > 1 else listed(names, 'typed.') }}
+            in ({{ repeated_values(names, typed_lines()) }})
     ) as typed
     where
         {%- for step in unsound %}
         not exists (select 1 from {{ step }} where {{ step }}.line = typed.line){{ ' and' if not loop.last }}
         {%- endfor %}
-    group by {{ column }}
+    group by {{ listed(names) }}
 {%- endmacro %}
 
 {#- Their value is in the table, or in an earlier line. -#}
 {% macro lines_that_come_late(rule, kept) -%}
-    {%- set column = adapter.quote(rule.column) -%}
     select line, {{ key_violation(rule) }} as violation
     from (
         select typed.line, {{ shown_key(rule) }} from {{ typed_lines() }} as typed
-        inner join {{ kept }} as kept on typed.{{ column }} = kept.{{ column }}
+        inner join {{ kept }} as kept on {{ equal_in(rule.columns, 'typed.', 'kept.') }}
         union
         select typed.line, {{ shown_key(rule) }} from {{ typed_lines() }} as typed
-        inner join first_{{ rule.column }} as first on typed.{{ column }} = first.taken and first.line < typed.line
+        inner join {{ first_lines(rule.columns) }} as first
+            on {{ equal_in(rule.columns, 'typed.', 'first.') }} and first.line < typed.line
     ) as typed
 {%- endmacro %}
 
-{% macro lines_that_repeat(key) -%}
+{% macro lines_that_repeat(names) -%}
     select typed.line
     from {{ typed_lines() }} as typed
-    inner join first_{{ key }} as first on typed.{{ adapter.quote(key) }} = first.taken and typed.line > first.line
+    inner join {{ first_lines(names) }} as first on {{ equal_in(names, 'typed.', 'first.') }} and typed.line > first.line
     inner join {{ typed_lines() }} as earlier on first.line = earlier.line
     where
         typed.clean and {{ same_content('typed', 'earlier') }}
@@ -182,8 +189,7 @@
 
 {#- In a select list: the value that a rule is about, as it is shown. -#}
 {% macro shown_key(rule) -%}
-    {%- set column = adapter.quote(rule.column) -%}
-    {%- set shown = as_shown(model.columns[rule.column].data_type, 'typed.' ~ column, model.name) -%}
+    {%- set column, shown = adapter.quote(rule.column), shown_value(rule.columns, 'typed.') -%}
     {{ return(shown if shown == 'typed.' ~ column else shown ~ ' as ' ~ column) }}
 {%- endmacro %}
 

@@ -76,7 +76,7 @@
 {% macro place_of(rule) -%}
     {%- set columns = model.columns.keys() | list -%}
     {%- set own = rules_of(model) | selectattr('column', 'equalto', rule.column) | list -%}
-    {%- set column = columns.index(rule.column) if rule.column else columns | length + 1 -%}
+    {%- set column = columns.index(rule.column) if rule.column in columns else columns | length + 1 -%}
     {{ return(column * 100 + 50 + own.index(rule)) }}
 {%- endmacro %}
 

@@ -52,13 +52,17 @@
 {% macro sizes_of_parents() -%}
     {%- set sizes = ["''"] -%}
     {%- for parent in parents_of_rules() %}{% do sizes.append('(select count(*) from ' ~ ref(parent) ~ ')') %}{% endfor -%}
+    {%- if references_to_own_table() -%}
+        {%- set is_there = 'core.' ~ model.name in names_of_tables() -%}
+        {%- do sizes.append('(select count(*) from ' ~ this ~ ')' if is_there else "''") -%}
+    {%- endif -%}
     (select {{ joined(' ', sizes) }})
 {%- endmacro %}
 
 {% macro parents_of_rules() -%}
     {{ return(
         rules_of(model) | selectattr('kind', 'equalto', 'relationships') | map(attribute='args')
-        | map(attribute='parent') | unique | list
+        | map(attribute='parent') | reject('equalto', model.name) | unique | list
     ) }}
 {%- endmacro %}
 

@@ -3,7 +3,7 @@
 {% if execute %}
     {% set load = run_query('select is_trial, delimiter, columns from ' ~ current_load()).rows | first %}
     {% set body %}
-    {{ add_primary_key(this, primary_key()) }}
+    {{ add_primary_key(this, key_columns()) }}
     {% if load and load[0] %}
         {{ record_trial() }}
     {% elif load %}
@@ -42,7 +42,9 @@
         ) as lines on earlier.payload = lines._said
         {%- else -%}
         inner join {{ landed_lines() }} as lines
-            on {{ json_member('earlier.payload', primary_key()) }} = lines.{{ adapter.quote(primary_key()) }}
+            on {% for name in key_columns() -%}
+            {{ json_member('earlier.payload', name) }} = lines.{{ adapter.quote(name) }}{{ ' and ' if not loop.last }}
+            {%- endfor %}
         {%- endif %}
         where
             earlier.table_name = '{{ model.name }}'
@@ -72,11 +74,10 @@
 
 {#- Of the lines that go in, those that break rules of severity `warn`; once a load, however often it is judged. -#}
 {% macro record_warnings() -%}
-    {%- set key = adapter.quote(primary_key()) -%}
     insert into ops.warnings (load_id, table_name, source, position, row_key, warnings, warned_at)
     select load._load_id, '{{ model.name }}', load._source, told.line, told.row_key, told.warnings, {{ utc_now() }}
     from (
-        select warned.line, {{ as_varchar('typed.' ~ key) }} as row_key, warned.warnings
+        select warned.line, {{ as_varchar(shown_value(key_columns(), 'typed.')) }} as row_key, warned.warnings
         from ({{ lines_with_warnings() }}) as warned
         inner join {{ typed_lines() }} as typed on warned.line = typed.line
     ) as told

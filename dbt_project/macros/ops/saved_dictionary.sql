@@ -16,7 +16,7 @@
         {% if node.resource_type == 'model' and node.schema in ('core', 'marts') and node.schema ~ '.' ~ node.name in built %}
             {% do nodes.update({node.unique_id: {
                 'resource_type': 'model', 'name': node.name, 'schema': node.schema, 'description': node.description,
-                'columns': node.columns, 'config': {'meta': node.config.meta},
+                'columns': node.columns, 'constraints': node.constraints, 'config': {'meta': node.config.meta},
                 'group': node.group, 'depends_on': {'nodes': node.depends_on.nodes}
             }}) %}
         {% elif node.resource_type == 'test' and node.attached_node %}

@@ -28,6 +28,7 @@ from service.api.openapi.row_parameters import (
     count_header,
     facet_parameters,
     filter_parameters,
+    key_parameter,
     paging_parameters,
     report_paging,
     report_parameter,
@@ -117,7 +118,9 @@ class Document:
             kind = self._shapes.key(place.table) if place.table else str
             if name == "ending":
                 kind = Literal[tuple(FORMAT_OF[each] for each in said.endings)]
-            yield {"name": name, "in": "path", "required": True, "schema": self._schema(kind)}
+            said_key = key_parameter(place.table) if name == "row_id" and place.table else {}
+            given = {"name": name, "in": "path", "required": True, "schema": self._schema(kind)}
+            yield {**given, **said_key}
         for name, field in of_query(place.handler).items():
             yield self._query_parameter(name, field)
         if place.report:

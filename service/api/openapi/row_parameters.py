@@ -28,6 +28,18 @@ def paging_parameters() -> Iterator[Json]:
     yield _query("format", {"enum": [*FORMATS]}, "The format, in place of `Accept`.")
 
 
+def key_parameter(table: Table) -> dict[str, Any]:
+    """What a path says of a key of several columns; nothing of another."""
+    if not table.key.combines:
+        return {}
+    names = table.primary_key
+    return {
+        "description": f"The values of {names} with commas between. In a value a comma is written"
+        " %2C and a percent sign %25; then the whole is encoded as a part of a path, as any key is:"
+        " of the values `A,B` and 7 it is `A%252CB,7`."
+    }
+
+
 def row_parameters(table: Table) -> Iterator[Json]:
     """Filters by column, the order, and the columns to show."""
     yield _query("order", {"type": "string"}, "Columns: name.desc,id; nulls last or .nullsfirst.")

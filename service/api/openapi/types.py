@@ -56,7 +56,7 @@ class Schemas:
 
     def key(self, table: Table) -> Any:
         """The type of the primary key."""
-        kind = table.column(table.primary_key).type
+        kind = table.key.type
         return str if kind.exactly else kind.struct
 
     def text(self, media_type: str, about: Table | Report | None) -> dict[str, Any]:

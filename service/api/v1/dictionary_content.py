@@ -20,6 +20,7 @@ from service.api.v1.dictionary_entries import (
     RuleEntry,
     RuleKindEntry,
     TableEntry,
+    TogetherEntry,
 )
 from service.contracts.contract_files import FORMATS
 from service.dictionary import Column, Dictionary, Mart, Owner, Report, Table, first_sentence
@@ -92,7 +93,12 @@ def _table(dictionary: Dictionary, table: Table, counts: WarehouseCounts) -> Tab
         rows=counts.rows[table.name],
         open_rejections=counts.open_rejections.get(table.name, 0),
         primary_key=table.primary_key,
+        key=list(table.key_names),
         columns=[_column(column, by_rule) for column in table.columns],
+        together=[
+            TogetherEntry(each.name, [part.name for part in each.parts], _rules(each, by_rule))
+            for each in table.combined
+        ],
         references=list(_references([table])),
         referenced_by=[
             each for each in _references(dictionary.tables.values()) if each.to == table.name
@@ -108,8 +114,9 @@ def _table(dictionary: Dictionary, table: Table, counts: WarehouseCounts) -> Tab
 
 def _words(table: Table, broken: ViolationCount) -> str:
     """What was demanded; "" by a rule of a kind that is no more."""
-    if broken.column in table.column_names:
-        column = table.column(broken.column)
+    if column := next(
+        (c for c in (*table.columns, *table.combined) if c.name == broken.column), None
+    ):
         if broken.rule == "type":
             return column.type.reads
         for rule in column.rules:
@@ -121,11 +128,6 @@ def _words(table: Table, broken: ViolationCount) -> str:
 def _column(
     column: Column, counted: Mapping[tuple[str | None, str], ViolationCount]
 ) -> ColumnEntry:
-    rules = []
-    for rule in column.rules:
-        found = counted.get((column.name, rule.kind))
-        numbers = (found.open, found.ever) if found else (0, 0)
-        rules.append(RuleEntry(rule.kind, rule.words, rule.args, *numbers))
     return ColumnEntry(
         name=column.name,
         type=column.type.name,
@@ -134,16 +136,27 @@ def _column(
         required=column.required,
         example=column.example,
         synonyms=list(column.synonyms),
-        rules=rules,
+        rules=_rules(column, counted),
         default=UNSET if column.default is None else column.default,
         normalise=list(column.normalise) or UNSET,
         generated=column.is_generated or UNSET,
     )
 
 
+def _rules(
+    column: Column, counted: Mapping[tuple[str | None, str], ViolationCount]
+) -> list[RuleEntry]:
+    rules = []
+    for rule in column.rules:
+        found = counted.get((column.name, rule.kind))
+        numbers = (found.open, found.ever) if found else (0, 0)
+        rules.append(RuleEntry(rule.kind, rule.words, rule.args, *numbers))
+    return rules
+
+
 def _references(tables: Iterable[Table]) -> Iterable[ReferenceEntry]:
     for table in tables:
-        for column in table.columns:
+        for column in table.referring_columns:
             if said := column.reference:
                 yield ReferenceEntry(
                     table.name, column.name, said.args["parent"], said.args["field"]

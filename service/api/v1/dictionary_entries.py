@@ -68,9 +68,18 @@ class BreakEntry(msgspec.Struct):
     ever: int
 
 
+class TogetherEntry(msgspec.Struct):
+    """Columns that are unique, or refer to a row, together; `name` has commas between theirs."""
+
+    name: str
+    columns: list[str]
+    rules: list[RuleEntry]
+
+
 class TableEntry(msgspec.Struct, tag_field="kind", tag="table"):
     """A table of record: what a row is (`grain`), its columns and rules, and what breaks them most.
 
+    `key` are the columns of the primary key, and `primary_key` the same with commas between.
     `marts` are those that read it; `contract` where its contract is, by format.
     """
 
@@ -82,7 +91,9 @@ class TableEntry(msgspec.Struct, tag_field="kind", tag="table"):
     rows: int
     open_rejections: int
     primary_key: str
+    key: list[str]
     columns: list[ColumnEntry]
+    together: list[TogetherEntry]
     references: list[ReferenceEntry]
     referenced_by: list[ReferenceEntry]
     breaks: list[BreakEntry]

@@ -21,7 +21,7 @@ from service.dictionary.written_values import Unreadable
 from service.doors.differences import Comparison, PageAsked
 from service.errors import BadRequest
 from service.gate import Gate
-from service.warehouse.row_filters import parameter_of
+from service.warehouse.row_filters import parameters_of
 
 Key = Annotated[Any, msgspec.Meta(description="The primary key, as rows show it.")]
 Values = dict[str, Any]
@@ -100,13 +100,13 @@ class DifferenceController(Controller):
         return answer_with_entries(request, DifferentRow, shown.rows, shown, headers)
 
 
-def place_of(table: Table, after: str | None) -> tuple[Any, str | None]:
+def place_of(table: Table, after: str | None) -> tuple[tuple[Any, ...] | None, str | None]:
     """The key that the page begins behind, and the comparison that the one before was of."""
     if after is None:
         return None, None
     text, known = key_of(after, str, str)
     try:
-        return parameter_of(table.column(table.primary_key).type, text), known
+        return tuple(parameters_of(table.key, table.key.type.from_text(text))), known
     except Unreadable:
         raise BadRequest("after is not the next of a page") from None
 
@@ -131,5 +131,5 @@ def shown_difference(table: Table, row: RowDifference) -> DifferentRow:
         return None if values is None else dict(zip(table.column_names, values, strict=True))
 
     before, after = by_name(row.before), by_name(row.after)
-    key = (after or before or {})[table.primary_key]
+    key = table.key_of(after or before or {})
     return DifferentRow(row.kind, key, before, after, row.columns(table))

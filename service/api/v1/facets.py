@@ -130,7 +130,7 @@ class FacetController(Controller):
         """Shows the rows that a row refers to, and how many refer to it."""
         found, dictionary = gate.table(table), gate.dictionary
         try:
-            key = found.column(found.primary_key).type.from_text(row_id)
+            key = found.key.type.from_text(row_id)
         except Unreadable:
             raise NotFound(f"{table} has no row {row_id!r}", table=table) from None
         both = await asked(
@@ -176,8 +176,14 @@ def _referred(found: references.ParentRow) -> ReferredRow:
 
 
 def _referring(found: references.ChildRows) -> ReferringRows:
-    name = f"{ESCAPE}{found.column}" if found.column in RESERVED else found.column
-    query = urlencode({name: "is.null" if found.value is None else f"eq.{found.value}"})
+    query = urlencode(
+        {
+            f"{ESCAPE}{name}" if name in RESERVED else name: (
+                "is.null" if value is None else f"eq.{value}"
+            )
+            for name, value in found.wanted
+        }
+    )
     return ReferringRows(
         found.table,
         found.column,

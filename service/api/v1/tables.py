@@ -18,12 +18,16 @@ DICTIONARY = described(public="public_dictionary")
 
 
 class TableSummary(msgspec.Struct):
-    """A table, in one line; `columns` is their number."""
+    """A table, in one line; `columns` is their number.
+
+    `key` are the columns of the primary key; `primary_key` are the same, with commas between.
+    """
 
     name: str
     description: str
     rows: int
     primary_key: str
+    key: list[str]
     columns: int
     href: str
 
@@ -53,15 +57,19 @@ class Reference(msgspec.Struct):
 class TablePage(msgspec.Struct):
     """All that the dictionary says of a table.
 
-    `references` names the other tables; `referenced_by` the tables that refer to this one, and
-    their columns.
+    `key` are the columns of the primary key; `primary_key` are the same, with commas between.
+    `rules` are those of several columns together, and of the row as a whole. `references` names the
+    tables that it refers to; `referenced_by` those that refer to this one, and their columns.
+    Several columns that refer to a row together have commas between.
     """
 
     name: str
     description: str
     rows: int
     primary_key: str
+    key: list[str]
     columns: list[ColumnPage]
+    rules: list[dict[str, Any]]
     references: list[Reference]
     referenced_by: list[Reference]
 
@@ -85,6 +93,7 @@ class TableController(Controller):
                 description=table.description,
                 rows=rows[name],
                 primary_key=table.primary_key,
+                key=list(table.key_names),
                 columns=len(table.columns),
                 href=f"/v1/tables/{name}",
             )
@@ -106,10 +115,16 @@ def _page(dictionary: Dictionary, table: Table, rows: int) -> TablePage:
         description=table.description,
         rows=rows,
         primary_key=table.primary_key,
+        key=list(table.key_names),
         columns=[_column(column) for column in table.columns],
+        rules=[
+            rule.described()
+            for rules in (*(column.rules for column in table.combined), table.rules)
+            for rule in rules
+        ],
         references=[
             Reference(column.reference.args["parent"], column.name, column.reference.args["field"])
-            for column in table.columns
+            for column in table.referring_columns
             if column.reference
         ],
         referenced_by=[

@@ -10,6 +10,7 @@ from service.cli import completing, consent, output
 from service.cli.failures import Refused
 from service.cli.groups import ListByDefault
 from service.cli.invocation import Run, command, segment
+from service.dictionary.combined_columns import split
 from service.runtime.wording import counted
 
 if TYPE_CHECKING:
@@ -116,8 +117,8 @@ def set_row(
     with run.connect() as client:
         said = client.get(f"/v1/tables/{segment(table)}")
         types = {column["name"]: column["type"] for column in said["columns"]}
-        own = {said["primary_key"]: _typed(key, types[said["primary_key"]])} if whole else {}
-        row = {**own, **dict(_value(each, types) for each in values)}
+        keys = _of_key(said["key"], key, types) if whole else {}
+        row = {**keys, **dict(_value(each, types) for each in values)}
         address = f"/v1/tables/{segment(table)}/rows/{segment(key)}"
         try:
             answer = client.send(
@@ -129,6 +130,14 @@ def set_row(
             return _show_reasons(run, error)
     _show_change(run, table, answer)
     return 0
+
+
+def _of_key(names: list[str], key: str, types: dict[str, str]) -> dict[str, Any]:
+    """The columns of the primary key, of a key as it is written in an address."""
+    texts = split(key) if len(names) > 1 else [key]
+    if len(texts) != len(names):
+        raise click.UsageError(f"KEY has the parts {','.join(names)}, with commas between")
+    return {name: _typed(text, types[name]) for name, text in zip(names, texts, strict=True)}
 
 
 def _value(said: str, types: dict[str, str]) -> tuple[str, Any]:

@@ -29,7 +29,7 @@
     {% set columns, keys = [], [] %}
     {% if name in spark_tables_in(schema) %}
         {% for node in graph.nodes.values() if in_core(node) and schema == 'core' and node.name == name %}
-            {% do keys.append(primary_key(node)) %}
+            {% do keys.extend(key_columns(node)) %}
         {% endfor %}
         {% for row in run_query('describe table ' ~ schema ~ '.' ~ adapter.quote(name)).rows %}
             {% if row[0] == '' or row[0].startswith('#') %}{{ return(columns) }}{% endif %}

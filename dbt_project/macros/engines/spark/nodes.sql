@@ -54,7 +54,7 @@
 
 {#- Of each key the last change counts, if it came behind what is there; what was judged here came before all. -#}
 {% macro spark_merge(table, judged, after, last) -%}
-    {% set key, names, changed = adapter.quote(primary_key()), [], [] %}
+    {% set key, names, changed = listed(key_columns()), [], [] %}
     {% for name in model.columns %}{% do names.append(adapter.quote(name)) %}{% endfor %}
     {% set written = names + ['_load_id', '_sequence'] %}
     {% set reset = last_reset(model.name, after) if last > after else 0 %}
@@ -75,7 +75,7 @@
             where _sequence >= {{ reset }}
         )
         where _place = 1
-    ) as come on kept.{{ key }} = come.{{ key }}
+    ) as come on {{ equal_in(key_columns(), 'kept.', 'come.') }}
     when matched and come._sequence > kept._sequence and come._operation = 'delete' then delete
     when matched and come._sequence > kept._sequence then update set {{ changed | join(', ') }}
     when not matched and come._operation != 'delete' then

@@ -106,7 +106,7 @@
     {{ return(spark__add_columns(table, {'number': 'bigint'})) }}
 {%- endmacro %}
 
-{% macro spark__add_primary_key(table, column) -%}
+{% macro spark__add_primary_key(table, columns) -%}
     {{ return('') }}
 {%- endmacro %}
 

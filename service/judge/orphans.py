@@ -1,0 +1,126 @@
+"""Which rows of a batch refer to none, and which values a batch has in its key columns."""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from service.dictionary import Column
+from service.judge.batch import Batch, Broken
+from service.judge.columns import FEW
+from service.judge.key_index import KeyIndex
+from service.judge.key_sets import KeySet, key_set
+
+
+def values_of(batches: Sequence[Batch], column: Column) -> tuple[KeySet, int]:
+    """The set of the batches' values in a column, and how many rows have one.
+
+    The set is smaller than that number where a value stands twice.
+    """
+    name, count = column.name, 0
+    rest: list[Any] = []  # values that are not at hand as a set
+    sets = []
+    for batch in batches:
+        if (own := batch.sets.get(name)) is not None:
+            sets.append(own)
+            count += len(batch.positions) - batch.fitting[name].null_count
+        else:
+            rest += _values(batch.keys[name], column)
+    found = key_set(column.type.name, rest)
+    for own in sets:
+        found |= own
+    return found, count + len(rest)
+
+
+def rows_with(batch: Batch, column: Column, values: Collection[Any]) -> list[int]:
+    """The rows of ``batch.fitting`` that have one of a few `values` in a column, in any order."""
+    if not values:
+        return []
+    if (
+        len(values) <= FEW
+        and column.type.is_whole
+        and (there := batch.fitting[column.name]).null_count == 0
+    ):
+        numbers = there.to_numpy()
+        return [i for value in values for i in np.flatnonzero(numbers == value).tolist()]
+    return [i for i, value in enumerate(batch.keys[column.name]) if value in values]
+
+
+def values_of_broken(batch: Batch, column: Column) -> list[Any]:
+    """The values, but None, of the rows that break rules of their own."""
+    values = (broken.keys.get(column.name) for broken in batch.broken.values())
+    return [value for value in values if value is not None]
+
+
+def parent_of(column: Column) -> tuple[str, str]:
+    """The table and the column of it that a column refers to."""
+    assert column.reference is not None
+    return column.reference.args["parent"], column.reference.args["field"]
+
+
+class Orphans:
+    """The rows of a batch whose parent is unknown: `columns` has the referring columns by row.
+
+    Of references to the own table, rows of the batch can be parents too: `grow` says, in rounds,
+    which of those that wait for one have none.
+    """
+
+    def __init__(self, batch: Batch, keys: KeyIndex) -> None:
+        self.columns: dict[int, list[Column]] = {}
+        self._batch = batch
+        self._unknown: dict[str, set[Any]] = {}
+        self._waiting: list[tuple[Column, list[int]]] = []
+        for column in batch.table.referring_columns:
+            unknown = keys.unknown(parent_of(column), values_of([batch], column)[0])
+            rows = rows_with(batch, column, unknown)
+            if parent_of(column)[0] == batch.table.name:
+                self._waiting.append((column, rows))
+            else:
+                self._add(column, rows)
+            self._unknown[column.name] = keys.unknown(
+                parent_of(column), values_of_broken(batch, column)
+            )
+
+    def _add(self, column: Column, rows: Iterable[int]) -> None:
+        for row in rows:
+            self.columns.setdefault(row, []).append(column)
+
+    @property
+    def may_grow(self) -> bool:
+        """Whether rows, sound ones or broken, refer to values that the batch itself may bring."""
+        return any(rows or self._unknown[column.name] for column, rows in self._waiting)
+
+    def grow(self, rejected: Collection[int]) -> bool:
+        """Takes in the waiting rows that no row of the batch but the `rejected` is a parent of;
+        whether there are some.
+        """
+        gone, grown, waiting = {*self.columns, *rejected}, False, []
+        for column, rows in self._waiting:
+            values, of_parents = self._batch.keys[column.name], self._brought(column, gone)
+            left = [row for row in rows if values[row] not in of_parents]
+            self._add(column, left)
+            waiting.append((column, [row for row in rows if values[row] in of_parents]))
+            grown = grown or bool(left)
+        self._waiting = waiting
+        return grown
+
+    def settle(self, rejected: Collection[int]) -> None:
+        """Says of broken rows which have their parent in the batch; the `rejected` are none."""
+        gone = {*self.columns, *rejected}
+        for column, _ in self._waiting:
+            self._unknown[column.name] -= self._brought(column, gone)
+
+    def _brought(self, column: Column, gone: Collection[int]) -> set[Any]:
+        """The values that the batch brings for a column that refers to its table."""
+        there = self._batch.keys[parent_of(column)[1]]
+        return {value for row, value in enumerate(there) if row not in gone}
+
+    def columns_of(self, broken: Broken) -> list[str]:
+        """The columns by which a row that breaks rules of its own refers to no row, too."""
+        return [name for name, unknown in self._unknown.items() if broken.keys.get(name) in unknown]
+
+
+def _values(values: Sequence[Any], column: Column) -> Sequence[Any]:
+    if column.required and not column.is_generated:
+        return values
+    return [value for value in values if value is not None]
