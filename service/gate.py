@@ -24,6 +24,7 @@ from service.doors.differences import Differences
 from service.doors.erasures import Erasures
 from service.doors.files import FileLoads
 from service.doors.inserts import Inserts
+from service.doors.plans import plan
 from service.doors.replays import Replays
 from service.doors.restores import Restores
 from service.doors.row_changes import RowChanges
@@ -169,7 +170,10 @@ class Gate:
         self.inserts = Inserts(writer, self.metrics, self._worker, current, settings.max_rows)
         self.loads = FileLoads(settings, database, writer, database.all_cores)
         self.dbt_docs = DbtDocs(settings, writer)
-        self.builds = Builds(settings, writer, deeds, self.reload, database.all_cores)
+        self.builds = Builds(
+            *(settings, writer, deeds, self.reload, database.all_cores),
+            ahead=lambda new, allowed: plan(database, self.catalogue, new, allowed),
+        )
         self.copies = WarehouseCopies(settings, database)
         self.row_changes = RowChanges(database, writer, self.metrics, current)
         self.replays = Replays(database, writer, self.metrics, current)
@@ -188,6 +192,8 @@ class Gate:
     def _take_over_backups(self) -> None:
         """Claims the backups, and sweeps them. Where they are away, rows come in all the same."""
         self.catalogue.before_change = self.ownership.claim
+        for catalogue in filter(None, (self.places.primary, self.places.second)):
+            catalogue.go_by(lambda: self.dictionary)
         try:
             self.ownership.claim()
             self.catalogue.sweep()

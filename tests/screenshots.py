@@ -4,6 +4,7 @@ They are WebP, which takes a third of PNG. Nothing compares them: they are for p
 """
 
 import base64
+import json
 import shutil
 import sys
 import tempfile
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import httpx
 import yaml  # type: ignore[import-untyped]
 from playwright.sync_api import Page, sync_playwright
@@ -67,6 +69,18 @@ def hooked(folder: Path, url: str) -> Path:
     return path
 
 
+def warn_of(warehouse: Path) -> None:
+    """As if long names were warned of: the sample's own rules keep out whatever breaks them."""
+    said = {"column": "name", "rule": "max_length", "message": "name is longer than 18 characters"}
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute(
+            "insert into ops.warnings (load_id, table_name, source, position, row_key, warnings,"
+            " warned_at) select load_id, table_name, source, id, id, ?, finished_at from ops.loads,"
+            " core.hired_employees where table_name = 'hired_employees' and length(name) > 18",
+            [json.dumps([{**said, "value": None}])],
+        )
+
+
 def prepared(client: httpx.Client) -> dict[str, Any]:
     """Brings something in, backs it up, and brings in more; the set of backups."""
     client.post("/v1/tables/jobs/rows", json=[{"id": 900, "job": "Clockmaker"}, {"id": 901}])
@@ -86,7 +100,7 @@ PICTURES = {
     **{name: name for name in ("login", "mart")},
     **{name: name for name in ("overview", "problem", "rejection", "rejections", "report")},
     **{name: name for name in ("reports", "restore", "restored", "rows", "table", "tables")},
-    **{name: name for name in ("task", "trail", "try")},
+    **{name: name for name in ("task", "trail", "try", "warnings")},
     "dictionary_whole": "dictionary",
     "draft": "file",
     "row_page": "row",
@@ -113,6 +127,7 @@ def operators(pictures: Pictures, client: httpx.Client, made: dict[str, Any]) ->
     pictures.take("references", f"/tables/departments/restore?backup={ids['departments']}")
     pictures.take("audit", "/audit/findings")
     pictures.take("trail", "/trail")
+    pictures.take("warnings", "/warnings")
     pictures.take("keys", "/keys")
     pictures.take("hooks", "/hooks")
     pictures.take("hook", "/hooks/ops")
@@ -219,6 +234,7 @@ def main() -> int:
         settings = settings_in(Path(folder), hooks=hooks)
         shutil.copytree(CHECKOUT / "seeds", settings.seeds)
         assert build_offline(settings).status == "done"
+        warn_of(settings.warehouse)
         with serving(settings) as client, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
             made = prepared(client)

@@ -23,6 +23,7 @@ ROOMS = (
     "engines",
     "ops",
     "judge",
+    "evolution",
     "contracts",
     "sketches",
     "outbox",

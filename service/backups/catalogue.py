@@ -28,9 +28,10 @@ from service.backups.entry import (
     marker_of,
     name_of,
     set_in,
+    table_of,
 )
 from service.backups.entry_index import EntryIndex
-from service.dictionary import DictionaryError
+from service.dictionary import Dictionary, DictionaryError
 from service.errors import Conflict, NotFound
 from service.runtime.durable_files import Steps, no_steps
 from service.stores.store import AlreadyThere, Store, Stored, Writing
@@ -50,17 +51,35 @@ class Catalogue:
         self._lock = threading.Lock()
         self._latest_id = _NEVER
         self.before_change: Callable[[], None] = lambda: None  # may raise that it is not ours
+        # The table that one of a name is now, and what it was called before.
+        self.name_now: Callable[[str], str] = str
+        self.former_names: Callable[[str], Sequence[str]] = lambda table: ()
+
+    def go_by(self, dictionary: Callable[[], Dictionary]) -> None:
+        """Tells of backups of tables that were renamed as of those that they are now."""
+
+        def former_names(table: str) -> Sequence[str]:
+            found = dictionary().tables.get(table)
+            return found.renamed_from if found else ()
+
+        self.name_now = lambda table: dictionary().name_now(table)
+        self.former_names = former_names
+
+    def _told(self, entry: Entry) -> Entry:
+        now = self.name_now(entry.table)
+        return entry if now == entry.table else msgspec.structs.replace(entry, table=now)
 
     def list(self, table: str | None = None) -> Sequence[Entry]:
         """All backups, or those of one table, newest first."""
         if table is not None and not is_table(table):
             return []
-        listed = _named(self.store.list(table or ""), ENTRY)
+        folders = [""] if table is None else [table, *self.former_names(table)]
+        listed = [each for name in folders for each in _named(self.store.list(name), ENTRY)]
         found = self._entries.of(listed, whole=table is None)
         # Read last: what is seen of a set whose marker is gone is there.
         pending = {set_in(each.name) for each in self.store.list(SETS)}
         there = [entry for entry in found.values() if entry and entry.set_id not in pending]
-        return sorted(there, key=lambda entry: entry.backup_id, reverse=True)
+        return sorted(map(self._told, there), key=lambda entry: entry.backup_id, reverse=True)
 
     def _is_pending(self, set_id: str) -> bool:
         return self.store.exists(marker_of(set_id))
@@ -79,7 +98,7 @@ class Catalogue:
         entry = self._entries.one(name_of(backup_id, ENTRY))
         if entry is None or (entry.set_id and self._is_pending(entry.set_id)):
             raise NotFound("there is no backup of this id")
-        return entry
+        return self._told(entry)
 
     def latest(self, table: str) -> Entry:
         """The newest backup that someone asked for: of those taken before a restore there is always
@@ -162,6 +181,7 @@ class Catalogue:
             Conflict: there is a backup of that id.
             NoSpace: the entry does not fit.
         """
+        entry = msgspec.structs.replace(entry, table=table_of(entry.backup_id))
         text = msgspec.json.format(msgspec.json.encode(entry), indent=2) + b"\n"
         try:
             self.store.put(name_of(entry.backup_id, ENTRY), text)  # the commit point of the backup

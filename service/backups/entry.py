@@ -52,7 +52,12 @@ def name_of(backup_id: str, ending: str) -> str:
     """
     if not is_id(backup_id):
         raise NotFound("there is no backup of this id")
-    return f"{backup_id.split('-')[1]}/{backup_id}{ending}"
+    return f"{table_of(backup_id)}/{backup_id}{ending}"
+
+
+def table_of(backup_id: str) -> str:
+    """The table that it is of, by the name that the table had then."""
+    return backup_id.split("-")[1]
 
 
 def marker_of(set_id: str) -> str:
@@ -70,7 +75,7 @@ def id_in(name: str, ending: str) -> str | None:
     """The id of the backup that an object of that name belongs to; None for what is not ours."""
     folder, _, file = name.rpartition("/")
     backup_id = file.removesuffix(ending)
-    if backup_id == file or not is_id(backup_id) or folder != backup_id.split("-")[1]:
+    if backup_id == file or not is_id(backup_id) or folder != table_of(backup_id):
         return None
     return backup_id
 

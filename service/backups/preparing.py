@@ -61,8 +61,11 @@ class Prepared:
         tables = [dictionary.tables[entry.table] for entry in entries]
         self._state = state_of(connection, tables)
         progress.begin(COMPARING, sum(entry.rows for entry in entries))
-        for table, entry in zip(tables, entries, strict=True):
-            stage(connection, table, entry, catalogue, progress)
+        # What the columns of each backup are to those of its table.
+        self.columns = {
+            table.name: stage(connection, table, entry, catalogue, progress)
+            for table, entry in zip(tables, entries, strict=True)
+        }
 
     def holds(
         self,

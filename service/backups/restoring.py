@@ -4,7 +4,8 @@ The rows are judged alone, and together with all that they would meet; what diff
 beside the tables. Only then are the tables changed, by no more rows than differ.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from uuid import uuid4
 
@@ -21,6 +22,7 @@ from service.engines.column_sql import has_same_key, listed, value_of
 from service.engines.engine import Connection
 from service.engines.sql import core, count_rows, quoted
 from service.errors import UnknownTable, Unprocessable
+from service.formats.avro.avro_resolution import FileColumns
 from service.judge.relations import one_row
 from service.ops import records
 from service.ops.changes import Operation, listener_of
@@ -52,6 +54,10 @@ class RestoreResult(msgspec.Struct, frozen=True):
     load_id: str | None  # None after a dry run
     safety_backup_id: str | None = None  # of the table as it was before; None after a dry run
     place: Place = "primary"  # where the backup was read
+    # What the backup's columns are to the table's, where they are not the same (`FileColumns`).
+    left_out: tuple[str, ...] = ()
+    filled: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def differences(self) -> int:
@@ -91,11 +97,12 @@ def restore(
     progress = progress or RowProgress()
     if prepared is None:
         progress.begin(COMPARING, sum(entry.rows for entry in entries))
+    columns = dict(prepared.columns) if prepared else {}
     for table, entry in chosen:
         if prepared:
             prepared.hand_over(connection, table)
         else:
-            stage(connection, table, entry, catalogue, progress)
+            columns[table.name] = stage(connection, table, entry, catalogue, progress)
         steps(f"staged {table.name}")
     names = [table.name for table, _ in chosen]
     for table, _ in chosen:
@@ -103,7 +110,10 @@ def restore(
     check_references(connection, dictionary, names)
     steps("judged")
     load_id = str(uuid4())
-    results = [compare(connection, table, entry.backup_id, load_id) for table, entry in chosen]
+    results = [
+        compare(connection, table, entry.backup_id, columns[table.name], load_id)
+        for table, entry in chosen
+    ]
     progress.begin("writing", sum(each.differences for each in results))
     for (table, _), result in zip(chosen, results, strict=True):
         _tell(connection, table, result.load_id)
@@ -130,7 +140,11 @@ def _parents_first(dictionary: Dictionary, entries: Sequence[Entry]) -> list[tup
 
 
 def compare(
-    connection: Connection, table: Table, backup_id: str, load_id: str | None = None
+    connection: Connection,
+    table: Table,
+    backup_id: str,
+    columns: FileColumns,
+    load_id: str | None = None,
 ) -> RestoreResult:
     """What the staged differences of a table come to; without a load nothing is to be done."""
     before = count_rows(connection, table.name)
@@ -138,7 +152,9 @@ def compare(
     query = f"select {', '.join(counts)} from {staged(table.name)}"
     added, removed, changed = one_row(connection, query)
     after = before + added - removed
-    return RestoreResult(table.name, backup_id, before, after, added, removed, changed, load_id)
+    counted = (before, after, added, removed, changed)
+    said = asdict(columns)
+    return RestoreResult(table.name, backup_id, *counted, load_id, **said)
 
 
 def _tell(connection: Connection, table: Table, load_id: str | None) -> None:

@@ -19,6 +19,7 @@ from service.engines.engine import Connection
 from service.engines.sql import core, quoted
 from service.errors import DamagedBackup
 from service.formats.avro.avro_files import AvroFile
+from service.formats.avro.avro_resolution import FileColumns
 from service.judge.findings import Findings
 from service.judge.relations import check_unique, dangling, dangling_rows
 from service.runtime.prefetch import ahead
@@ -49,8 +50,9 @@ def stage(
     entry: Entry,
     catalogue: Catalogue,
     progress: RowProgress | None = None,
-) -> None:
-    """Finds the differences between a table and a backup, whose rows follow the table's own rules.
+) -> FileColumns:
+    """Finds the differences between a table and a backup, whose rows follow the table's own rules;
+    what the columns of the backup are to those of the table.
 
     Raises:
         DamagedBackup: the backup is not what the catalogue says, or cannot be read.
@@ -59,14 +61,15 @@ def stage(
     progress = progress or RowProgress()
     create_staged(connection, table)
     try:
-        with _parts_of(entry, table, catalogue, progress) as parts:
+        with _parts_of(entry, table, catalogue, progress) as (parts, columns):
             compare_parts(connection, table, parts)
     except Unordered:
         create_staged(connection, table)
-        with _parts_of(entry, table, catalogue, progress) as parts:
+        with _parts_of(entry, table, catalogue, progress) as (parts, columns):
             _stage_whole(connection, table, parts)
     others = [each for each in table.unique_columns if each.name != table.primary_key]
     check_unique(connection, table, others, would_be(table))
+    return columns
 
 
 def create_staged(connection: Connection, table: Table) -> None:
@@ -82,14 +85,14 @@ def _create(connection: Connection, name: str, table: Table, *others: str) -> No
 @contextmanager
 def _parts_of(
     entry: Entry, table: Table, catalogue: Catalogue, progress: RowProgress
-) -> Iterator[Iterable[pa.RecordBatch]]:
-    """The judged rows of a backup, each part read while the one before is worked on."""
+) -> Iterator[tuple[Iterable[pa.RecordBatch], FileColumns]]:
+    """A backup's judged rows, each part read while the one before is worked on; its columns."""
     with (
         trusted(entry, table, catalogue) as rows,
         # It is closed before the file is.
         closing(ahead(_judged(table, entry, rows, progress), 1)) as parts,
     ):
-        yield parts
+        yield parts, rows.columns
 
 
 def _judged(

@@ -1,9 +1,10 @@
 """A build for commands: by the service where one runs, else in this process."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from service.cli import output
 from service.cli.failures import Failure, Unreachable
@@ -20,8 +21,10 @@ POLL_SECONDS = 0.5
 UNFINISHED = ("queued", "running")
 
 
-def build_and_tell(run: Run) -> Result:
+def build_and_tell(run: Run, allowed: Sequence[str] = ()) -> Result:
     """Builds; without --json, shows each node as it finishes, and then what was loaded.
+
+    What is `allowed` may be lost where the dictionary has changed.
 
     Raises:
         Failure: dbt failed; its messages are shown first.
@@ -30,10 +33,10 @@ def build_and_tell(run: Run) -> Result:
 
     if run.url or find(run.settings):
         with run.connect() as client:
-            result = _asked(client, _tell_node(run))
+            result = asked(client, _tell_node(run), allowed)
     else:
         with output.progress("building"):
-            result = _here(run.settings, _tell_node(run))
+            result = _here(run.settings, _tell_node(run), allowed)
     if not run.as_json:
         for warning in result["warnings"]:
             output.note(f"warning: {warning}")
@@ -76,9 +79,17 @@ def build_on_spark_and_tell(run: Run) -> Result:
     return result
 
 
-def _asked(client: "Client", on_node: Callable[[Result], None]) -> Result:
+def asked(
+    client: "Client",
+    on_node: Callable[[Result], None],
+    allowed: Sequence[str] = (),
+    dry_run: bool = False,
+) -> Result:
     """Has the service build, and follows the build until it has ended."""
-    build_id = client.post("/v1/builds")["build_id"]
+    said = {"allow": ",".join(allowed)} if allowed else {}
+    said |= {"dry_run": "true"} if dry_run else {}
+    query = f"?{urlencode(said)}" if said else ""
+    build_id = client.post(f"/v1/builds{query}")["build_id"]
     path = f"/v1/builds/{segment(build_id)}"
     goes_on = f"goes on at the service: `gatehouse builds show {build_id}` says how far it is"
     with (
@@ -103,7 +114,9 @@ def _followed(
         time.sleep(POLL_SECONDS)
 
 
-def _here(settings: "Settings", on_node: Callable[[Result], None]) -> Result:
+def _here(
+    settings: "Settings", on_node: Callable[[Result], None], allowed: Sequence[str]
+) -> Result:
     """Builds in this process, since no service runs."""
     import msgspec
 
@@ -121,7 +134,9 @@ def _here(settings: "Settings", on_node: Callable[[Result], None]) -> Result:
     stays = "was cancelled; the tables that it had come to stay as it left them"
     why = "cancelled: it was interrupted"
     with offering("the build", stays), passed_on(lambda: cancel.ask(why)):
-        done = build_offline(settings, lambda node: on_node(msgspec.to_builtins(node)), cancel)
+        done = build_offline(
+            settings, lambda node: on_node(msgspec.to_builtins(node)), cancel, allowed
+        )
     if "Could not set lock on file" in (done.message or ""):
         raise Unreachable(f"another process has {settings.warehouse} open")
     result: Result = msgspec.to_builtins(done)

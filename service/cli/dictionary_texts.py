@@ -31,6 +31,8 @@ def of_table(table: Entry) -> Iterator[tuple[str, list[str]]]:
     for column in table["columns"]:
         key = ", the key" if column["name"] in table["key"] else ""
         yield f"{column['name']}  {column['type']}{key}", list(_of_column(column))
+    for each in table["together"]:
+        yield ", ".join(each["columns"]), [rule["words"] for rule in each["rules"]]
     links = [f"{each['column']} → {each['to']}.{each['field']}" for each in table["references"]]
     links += [
         f"{each['table']}.{each['column']} → {each['field']}" for each in table["referenced_by"]

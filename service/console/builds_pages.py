@@ -84,8 +84,8 @@ class BuildPages(Controller):
         gate: NamedDependency[Gate],
         form: NamedDependency[Form],
     ) -> Response[Any]:
-        """Asks for a build."""
-        build_id = gate.builds.ask(actor_of(request)).build_id
+        """Asks for a build, or only for what it would change."""
+        build_id = gate.builds.ask(actor_of(request), dry_run="dry_run" in form).build_id
         await asyncio.wrap_future(gate.builds.on_record(build_id))
         return see_other(f"/builds/{build_id}")
 
@@ -104,12 +104,12 @@ class BuildPages(Controller):
 
 
 def _all(gate: Gate) -> list[Build]:
-    return [page_of(build) for build in gate.builds.newest_first()]
+    return [page_of(build, gate.builds) for build in gate.builds.newest_first()]
 
 
 def _one(gate: Gate, build_id: str) -> dict[str, Any]:
     """What its template shows: `groups` are nodes by kind, each with what went wrong first."""
-    build = page_of(gate.builds.get(build_id))
+    build = page_of(gate.builds.get(build_id), gate.builds)
     kinds = dict.fromkeys(node.kind for node in build.nodes)
     groups = {
         kind: sorted((node for node in build.nodes if node.kind == kind), key=_gravity)

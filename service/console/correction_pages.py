@@ -77,7 +77,7 @@ class CorrectionPages(Controller):
         record = await asked(request, gate, find)
         table = gate.table(record.table_name)
         typed, left_out = _typed(table, form), form.all("leave_out")
-        correction = _correction(record, typed, left_out)
+        correction = _correction(table, record, typed, left_out)
         trying = ReplayTry(actor_of(request), may_change=may_do(request, "change"))
         result = await asyncio.to_thread(gate.replays.replay_corrected, [correction], trying)
 
@@ -203,8 +203,10 @@ def _typed(table: Table, form: Form) -> dict[str, str]:
     return {name: form[PREFIX + name] for name in names if PREFIX + name in form}
 
 
-def _correction(record: RejectionRecord, typed: dict[str, str], left_out: list[str]) -> Correction:
-    payload = payload_of(record)
+def _correction(
+    table: Table, record: RejectionRecord, typed: dict[str, str], left_out: list[str]
+) -> Correction:
+    payload = payload_of(table, record)
     if is_the_same(payload, typed, left_out):
         return Correction(record.rejection_id)
     return Correction(record.rejection_id, text=corrected(payload, typed, left_out))

@@ -57,9 +57,11 @@ def judged_row(
     """A row of `table` as it was sent: an object, or the text of what is none."""
     said = _Messages()
     for each in violations:
-        name = each.get("column")
-        of_cell = said.by_column.setdefault(name, []) if name is not None else said.of_row
-        of_cell.append(str(each["message"]))
+        if (column := each.get("column")) is None:
+            said.of_row.append(str(each["message"]))
+            continue
+        for name in table.named_in(column):
+            said.by_column.setdefault(name, []).append(str(each["message"]))
     values = payload if isinstance(payload, dict) else {}
     cells = [
         Cell(name, as_text(values.get(name)), tuple(said.by_column.pop(name, ())))

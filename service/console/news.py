@@ -35,7 +35,7 @@ def activity(gate: Gate) -> Activity:
     with gate.database.reading() as connection:
         last = queries.loads(connection, SHOWN_LOADS).entries
         running = queries.loads(connection, 20, status="running").entries
-    all_builds = [builds.page_of(each) for each in gate.builds.newest_first()]
+    all_builds = [builds.page_of(each, gate.builds) for each in gate.builds.newest_first()]
     return Activity(
         [loads.with_progress(gate, loads.page_of(each)) for each in running],
         [each for each in all_builds if each.status in ("queued", "running")],

@@ -171,13 +171,15 @@ def _place(table: Table, row_id: str) -> str:
 def _references(connection: Connection, gate: Gate, table: Table, key: Any) -> dict[str, Any]:
     """What the row refers to, by column, and which rows refer to it, each with where that leads."""
     found = references(connection, gate.dictionary, table, key)
+    # What several columns refer to stands at each of them that refers to nothing by itself.
     parents = {
-        each.column: (
+        name: (
             *(each.table, _place(gate.table(each.table), str(each.key))),
             _first_text(gate, each),
         )
-        for each in found.parents
+        for each in reversed(found.parents)
         if each.row is not None
+        for name in table.named_in(each.column)
     }
     children = [
         (each, url(f"/tables/{segment(each.table)}/rows", **_only(each))) for each in found.children

@@ -27,13 +27,13 @@ from service.engines.engine import Connection
 from service.errors import BadRequest
 from service.gate import Gate
 from service.reports import marts
-from service.reports.arguments import read_arguments
+from service.reports.arguments import as_asked, read_arguments, type_of_parameter
 from service.reports.chart_data import chart_of, titled
 from service.reports.chart_svg import svg_of
 from service.warehouse.stored_rows import RowPage
 
 SHOWN_ROWS = 200  # of a report, on its page; its files have all
-WORDS_FOR_TYPES = {"text": "text", "number": "number", "integer": "number", "date": "date"}
+TRUTHS = ("true", "false")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,9 @@ class FieldOfReport:
     @property
     def input_type(self) -> str:
         """Of an ``<input>``."""
-        return WORDS_FOR_TYPES.get(self.parameter.type, "number")
+        kind = type_of_parameter(self.parameter)
+        is_number = kind.is_whole or kind.name == "double"
+        return "date" if kind.name == "date" else "number" if is_number else "text"
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,8 @@ class ReportPages(Controller):
 
 def _shown(connection: Connection, report: Report, items: list[tuple[str, str]]) -> ReportShown:
     choices = {
-        each.name: tuple(map(str, marts.choices_of(connection, report, each)))
+        each.name: tuple(map(as_asked, marts.choices_of(connection, report, each)))
+        or (TRUTHS if type_of_parameter(each).name == "boolean" else ())
         for each in report.takes
     }
     was_asked = bool(items)

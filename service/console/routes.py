@@ -21,6 +21,7 @@ from service.console.row_pages import RowPages
 from service.console.static_files import StaticController
 from service.console.table_pages import TablePages
 from service.console.task_pages import TaskPages
+from service.console.warning_pages import WarningPages
 
 PAGES = [
     OverviewPage,
@@ -29,6 +30,7 @@ PAGES = [
     OneRowPages,
     RejectionPages,
     CorrectionPages,
+    WarningPages,
     InsertPages,
     LoadPages,
     BackupPages,

@@ -64,20 +64,22 @@ def fields_of(
     """
     with gate.database.reading() as connection:
         return [
-            _field(connection, gate, column, values.get(column.name, ""), violations)
+            _field(
+                *(connection, gate, column, values.get(column.name, "")),
+                [each.message for each in violations if _is_about(table, column, each)],
+            )
             for column in table.columns
             if not column.is_generated
         ]
 
 
+def _is_about(table: Table, column: Column, violation: Violation) -> bool:
+    return violation.column is not None and column.name in table.named_in(violation.column)
+
+
 def _field(
-    connection: Connection,
-    gate: Gate,
-    column: Column,
-    value: str,
-    violations: Sequence[Violation],
+    connection: Connection, gate: Gate, column: Column, value: str, messages: list[str]
 ) -> FormField:
-    messages = [each.message for each in violations if each.column == column.name]
     values = next((r.args["values"] for r in column.rules if r.kind == "accepted_values"), None)
     if values is not None:
         texts = [as_text(each) or "" for each in values]

@@ -18,6 +18,7 @@ from service.console.judged_rows import as_text
 from service.console.pages import fragment, page, segment, url
 from service.console.row_grid import OPERATORS, Grid, field_name, kind_of
 from service.dictionary import Column, Table
+from service.dictionary.combined_columns import text_of
 from service.engines.engine import Connection
 from service.errors import BadRequest
 from service.gate import Gate
@@ -174,11 +175,24 @@ def _leads_to(
     if is_whole and column.name == (free or table.key_names)[0]:
         return f"/tables/{segment(table.name)}/rows/{segment(str(table.key_of(texts)))}"
     if column.reference is None:
-        return None
+        return _leads_together(gate, table, column, texts)
     parent, field = gate.table(column.reference.args["parent"]), column.reference.args["field"]
     if field == parent.primary_key:
         return f"/tables/{segment(parent.name)}/rows/{segment(text)}"
     return url(f"/tables/{segment(parent.name)}/rows", **{field_name(field): f"eq.{text}"})
+
+
+def _leads_together(
+    gate: Gate, table: Table, column: Column, texts: Mapping[str, str | None]
+) -> str | None:
+    """The page of the row that several columns refer to, if they are shown and this is of them."""
+    for each in table.combined:
+        if each.reference and column.name in table.named_in(each.name):
+            values = [texts.get(part.name) for part in each.parts]
+            parent = gate.table(each.reference.args["parent"])
+            if None not in values and each.reference.args["field"] == parent.primary_key:
+                return f"/tables/{segment(parent.name)}/rows/{segment(text_of(values))}"
+    return None
 
 
 def _facets(connection: Connection, gate: Gate, grid: Grid, counts: TableCounts) -> FacetsView:

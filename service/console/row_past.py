@@ -11,10 +11,12 @@ from service.console.judged_rows import as_text
 from service.dictionary import Table
 from service.dictionary.written_values import Unreadable
 from service.engines.engine import Connection
+from service.ops import stored_warnings
 from service.ops.past_rows import PastChange, Row, changes_of
 from service.ops.row_history import RowOperation
 
 MOST = 50  # of each
+Warned: TypeAlias = tuple[datetime, str, list[str]]  # when, by which load, the messages
 Cell: TypeAlias = tuple[str, str | None, str | None]  # a column, its text before and after
 
 
@@ -32,11 +34,14 @@ class ShownChange:
 
 @dataclass(frozen=True)
 class RowPast:
-    """The changes of a row, and the rejections whose rows had its key."""
+    """The changes of a row, and the rejections whose rows had its key; `warned` is what it was
+    warned of last.
+    """
 
     changes: Sequence[ShownChange]
     has_more: bool
     rejections: Sequence[dict[str, Any]]
+    warned: Warned | None = None
 
 
 def past_of(connection: Connection, table: Table, row_id: str) -> RowPast:
@@ -47,8 +52,19 @@ def past_of(connection: Connection, table: Table, row_id: str) -> RowPast:
         return RowPast([], False, [])
     changes, has_more = changes_of(connection, table, key, MOST)
     return RowPast(
-        [_shown(table, each) for each in changes], has_more, _rejections(connection, table, row_id)
+        [_shown(table, each) for each in changes],
+        has_more,
+        _rejections(connection, table, row_id),
+        _warned(connection, table, row_id),
     )
+
+
+def _warned(connection: Connection, table: Table, row_id: str) -> Warned | None:
+    found = stored_warnings.of_row(connection, table.name, row_id)
+    if found is None:
+        return None
+    messages = [said["message"] for said in msgspec.json.decode(found.warnings)]
+    return found.warned_at, found.load_id, messages
 
 
 def _shown(table: Table, change: PastChange) -> ShownChange:

@@ -37,6 +37,7 @@ NAVIGATION = (
 )
 OPERATORS = (
     NavigationEntry("audit", "/audit", "Audit", "show_audit_page"),
+    NavigationEntry("warnings", "/warnings", "Warnings", "show_warnings_page"),
     NavigationEntry("trail", "/trail", "Trail", "show_trail_page"),
     NavigationEntry("keys", "/keys", "Keys", "show_keys_page"),
     NavigationEntry("hooks", "/hooks", "Hooks", "show_hooks_page"),

@@ -11,7 +11,7 @@ import msgspec
 from service.console.judged_rows import Cell, JudgedRow, as_text, judged_row
 from service.dictionary import Table
 from service.engines.engine import Connection
-from service.formats.bodies.stored import REST
+from service.formats.bodies.stored import REST, in_names_of_now
 from service.ops.records import RejectionRecord
 
 
@@ -93,7 +93,7 @@ def tried_in_vain(
 ) -> WorkItem:
     """A rejection whose row has failed again: with `violations`, None where it was not tried."""
     attempts = _attempts(connection, [record.rejection_id])
-    payload = payload_of(record)
+    payload = payload_of(table, record)
     if violations is None:
         row = _row(table, record)
     else:
@@ -101,9 +101,9 @@ def tried_in_vain(
     return WorkItem(record, row, attempts.get(record.rejection_id, 0), typed, problem)
 
 
-def payload_of(record: RejectionRecord) -> Any:
-    """What was sent."""
-    return msgspec.json.decode(record.payload)
+def payload_of(table: Table, record: RejectionRecord) -> Any:
+    """What was sent, its columns by their names of now."""
+    return msgspec.json.decode(in_names_of_now(record.payload, table.former_names))
 
 
 def corrected(
@@ -126,7 +126,7 @@ def is_the_same(payload: Any, typed: Mapping[str, str], left_out: Sequence[str])
 
 def _row(table: Table, record: RejectionRecord) -> JudgedRow:
     violations = msgspec.json.decode(record.violations)
-    payload = payload_of(record)
+    payload = payload_of(table, record)
     if isinstance(payload, dict) and isinstance(payload.get(REST), list):
         payload = {**payload, REST: ", ".join(map(str, payload[REST]))}
     return judged_row(table, record.position, payload, violations)

@@ -21,13 +21,12 @@ from service.dbt.cancelling import Cancel
 from service.dbt.runner import (
     BuildFailed,
     BuildResult,
-    NoLock,
-    WritersLock,
     build_offline,
     one_at_a_time,
     parse,
     run,
 )
+from service.dbt.writers_lock import NoLock, WritersLock
 from service.dictionary import DictionaryError
 from service.runtime.clock import utc_now
 from service.runtime.durable_files import READABLE, make_folder, write_whole

@@ -1,6 +1,7 @@
 """What dbt calls Python for (profiles.yml): to land a CSV file, and to let a service be."""
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,17 @@ from dbt_common.exceptions import DbtRuntimeError
 
 from service.dbt.history_files import WrongHistory, history_file, largest_file, strange_files
 from service.dbt.landing import CsvSource
-from service.dbt.run_context import landing, open_file
+from service.dbt.run_context import allowed_by_run, landing, open_file, show_dictionary
 from service.dictionary.file_options import WrongOption, read_files, read_options
 from service.engines.predicates import BadPredicate, checked
 from service.engines.sql_functions import add_functions
+from service.evolution.evolving import (
+    altering,
+    evolve,
+    read_dictionary_text,
+    refusal,
+    saved_dictionary,
+)
 from service.formats.csv.detection import detect_dialect
 from service.formats.csv.dialect import (
     Dialect,
@@ -77,6 +85,12 @@ class Plugin(BasePlugin):
                 asked.update(_history(folder, asked["table"], asked["tables"]))
             case "change":
                 self._record_change(asked)
+            case "altering":
+                asked["changes"] = self._altering(asked["content"])
+            case "alter":
+                asked["problem"] = self._alter(asked)
+            case "dictionary":
+                show_dictionary(asked["content"])
             case "open":
                 asked["is_open"] = open_file(asked["load_id"]) is not None
 
@@ -86,6 +100,21 @@ class Plugin(BasePlugin):
         model = connections.get_thread_connection().handle.cursor()._cursor
         with self._connection.cursor() as committed:
             record_build(model, committed, BuiltRows(**load))
+
+    def _altering(self, content: str) -> list[dict[str, Any]]:
+        """How the dictionary of a text differs from that of the tables, where they are altered."""
+        with self._connection.cursor() as cursor:
+            found = altering(saved_dictionary(cursor), read_dictionary_text(content))
+        return [{**asdict(change), "described": change.described} for change in found]
+
+    def _alter(self, asked: dict[str, Any]) -> str | None:
+        """Alters tables, all at once; returns why not, or None."""
+        allowed = [*asked["allowed"], *allowed_by_run()]
+        with self._connection.cursor() as cursor:
+            cursor.execute("set TimeZone = 'UTC'")
+            new = read_dictionary_text(asked["content"])
+            refused = evolve(cursor, new, asked["statements"], allowed)
+        return refusal(refused) if refused else None
 
     def _land(self, load: dict[str, Any]) -> None:
         """Lands lines of a file.

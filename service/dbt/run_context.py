@@ -4,10 +4,10 @@ dbt-duckdb makes the plugin itself and hands it nothing of ours, and dbt runs no
 its own. So the current run is kept here. There is one at a time in a process.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from service.dbt.cancelling import Cancel
 from service.dbt.landing import CsvSource
@@ -16,7 +16,8 @@ from service.engines.engine import Connection
 
 @dataclass(frozen=True)
 class RunContext:
-    """One run of dbt: what may end it, and the files that are open for it, by load id.
+    """One run of dbt: what may end it, the files that are open for it, by load id, and what may be
+    lost by it where the dictionary has changed. `shown` are texts that it hands back.
 
     A file comes into a table by this way: doors/files.py opens it and hands it to runner.run, which
     puts it here; dbt's macro land_lines calls plugin.py, which takes it from here.
@@ -26,13 +27,15 @@ class RunContext:
 
     cancel: Cancel
     files: Mapping[str, CsvSource] = field(default_factory=dict)
+    allowed: Collection[str] = ()
+    shown: list[str] = field(default_factory=list)
 
     @contextmanager
-    def in_progress(self) -> Iterator[None]:
+    def in_progress(self) -> Iterator[Self]:
         """Within the block it is the current one."""
         before, RunContext.current = RunContext.current, self
         try:
-            yield
+            yield self
         finally:
             RunContext.current = before
 
@@ -40,6 +43,17 @@ class RunContext:
 def open_file(load_id: str) -> CsvSource | None:
     """The file of a load, if the current run was handed it."""
     return RunContext.current.files.get(load_id) if RunContext.current else None
+
+
+def allowed_by_run() -> Collection[str]:
+    """What may be lost by the current run: ``drop:table`` and ``drop:table.column``."""
+    return RunContext.current.allowed if RunContext.current else ()
+
+
+def show_dictionary(content: str) -> None:
+    """Hands the text of a dictionary to whoever runs dbt."""
+    if RunContext.current:
+        RunContext.current.shown.append(content)
 
 
 def landing(connection: Connection) -> AbstractContextManager[None]:

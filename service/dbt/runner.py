@@ -7,11 +7,10 @@ import gc
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import msgspec
@@ -20,14 +19,15 @@ from service.dbt.cancelling import Cancel, Cancelled
 from service.dbt.kept_project import KeptProject, state_of
 from service.dbt.landing import CsvSource
 from service.dbt.run_context import RunContext
+from service.dbt.writers_lock import NoLock, WritersLock
 from service.dictionary import Dictionary, DictionaryError
 from service.dictionary.manifest import read_dictionary
-from service.engines.duckdb import DatabaseError, open_bare
 from service.runtime.clock import utc_now
 from service.runtime.durable_files import READABLE, make_folder
 from service.runtime.settings import Settings
 
 LOCK_LINE = "gatehouse: take the writer's lock for "  # macros/history/judge.sql logs it
+ALTERED_LINE = "gatehouse: the tables have another form"  # macros/ops/evolution.sql logs it
 HEARD = ("JinjaLogInfo", "JinjaLogDebug", "JinjaLogWarning", "LogStartLine", "NodeFinished")
 SMALLER = 10  # times
 # Unit tests are about the SQL of a model, whatever the warehouse holds; exposures are not built.
@@ -69,34 +69,8 @@ class BuildResult(msgspec.Struct):
     actor: str | None = None  # who asked for it
     progress: BuildProgress = msgspec.field(default_factory=BuildProgress)
     warnings: list[str] = msgspec.field(default_factory=list)  # of what it has passed over
-
-
-class WritersLock(Protocol):
-    """What a build holds while dbt writes a table of record."""
-
-    def take(self, cancel: Cancel) -> None:
-        """Waits until no one else writes; Cancelled when it is not to wait any more."""
-
-    def release(self, table: str | None) -> None:
-        """Lets others write again; `table` was written. Does nothing when it is not held."""
-
-    def keeping_open(self, warehouse: Path) -> AbstractContextManager[object]:
-        """Keeps the warehouse open within the block, where no one else does."""
-
-
-class NoLock:
-    """No one else writes, or has the warehouse open."""
-
-    def take(self, cancel: Cancel) -> None: ...
-
-    def release(self, table: str | None) -> None: ...
-
-    def keeping_open(self, warehouse: Path) -> AbstractContextManager[object]:
-        """Else DuckDB opens the file anew for each node, which takes longer than many a node."""
-        try:
-            return open_bare(warehouse)
-        except DatabaseError:  # dbt will say why
-            return nullcontext()
+    dry_run: bool = False  # whether it only says what would change
+    allowed: tuple[str, ...] = ()  # what may be lost: `drop:table` and `drop:table.column`
 
 
 # dbt keeps much in its process: two runs at once break both.
@@ -138,7 +112,7 @@ def run(
     `files` are those that the service has open for it, by load id; others the plugin opens.
     """
     cancel = cancel or Cancel()
-    with one_at_a_time, RunContext(cancel, files or {}).in_progress():
+    with one_at_a_time, RunContext(cancel, files or {}, build.allowed).in_progress():
         build.status, build.started_at = "running", utc_now()
         status = "failed"
         try:
@@ -171,6 +145,8 @@ def _run_dbt(
         name, data = event.info.name, event.data
         if name.startswith("JinjaLog") and data.msg.startswith(LOCK_LINE):
             lock.take(cancel)
+        elif name.startswith("JinjaLog") and data.msg == ALTERED_LINE:
+            lock.altered()
         elif name == "JinjaLogWarning":
             build.warnings.append(data.msg)
         elif name == "LogStartLine":
@@ -274,6 +250,23 @@ def dictionary_of(manifest: Any) -> Dictionary:
     return read_dictionary(nodes, own_kinds=own_kinds)
 
 
+def look_ahead(settings: Settings, build: BuildResult, lock: WritersLock, cancel: Cancel) -> str:
+    """The dictionary that a build would save now, compiled: its text as ``ops.dictionary`` has it.
+
+    Raises:
+        BuildFailed: dbt cannot read the project.
+        DictionaryError: a door could not follow it.
+        Cancelled: it was cancelled.
+    """
+    what = ("run-operation", "look_ahead")
+    with one_at_a_time, RunContext(cancel).in_progress() as context, cancel.watching():
+        _run_dbt(settings, build, lock, lambda node: None, what, None, cancel)
+    cancel.check()
+    if not context.shown:
+        raise BuildFailed(build.message or "dbt has not said what the dictionary is")
+    return context.shown[-1]
+
+
 def _node(data: Any) -> Node:
     said, result = data.node_info, data.run_result
     return Node(
@@ -295,8 +288,9 @@ def build_offline(
     settings: Settings,
     on_node: Callable[[Node], None] = lambda node: None,
     cancel: Cancel | None = None,
+    allowed: Collection[str] = (),
 ) -> BuildResult:
     """Builds where no service runs; this process is then the only one that writes."""
-    build = BuildResult(str(uuid4()), "queued")
+    build = BuildResult(str(uuid4()), "queued", allowed=tuple(allowed))
     run(settings, build, NoLock(), on_node, cancel=cancel)
     return build

@@ -68,6 +68,7 @@ class Column:
     normalise: tuple[str, ...] = ()  # steps of `adjusting`, for texts
     is_generated: bool = False  # whether the service gives each new row its value
     combines: tuple["Column", ...] = ()  # of what is no column: those that it is, together
+    renamed_from: tuple[str, ...] = ()  # what it was called before, the last name first
 
     @cached_property
     def parts(self) -> tuple["Column", ...]:
@@ -86,6 +87,11 @@ class Column:
         """The columns of `parts`, each with what a value that is written as a text says of it."""
         texts = split(text) if self.combines else [text]
         return dict(zip((part.name for part in self.parts), texts, strict=True))
+
+    @cached_property
+    def names_in_files(self) -> tuple[str, ...]:
+        """Other names that files have for it, those of before among them."""
+        return tuple(dict.fromkeys((*self.synonyms, *self.renamed_from)))
 
     @cached_property
     def default_read(self) -> Any:
@@ -155,6 +161,7 @@ class Table:
     on_conflict: OnConflict = OF_FILES  # of files and history, where nobody says otherwise
     rules: tuple[Rule, ...] = ()
     combined: tuple[Column, ...] = ()
+    renamed_from: tuple[str, ...] = ()  # what it was called before, the last name first
 
     def column(self, name: str) -> Column:
         """The column, or the combined one, of that name; KeyError if there is none."""
@@ -163,6 +170,13 @@ class Table:
     @cached_property
     def _by_name(self) -> dict[str, Column]:
         return {column.name: column for column in (*self.columns, *self.combined)}
+
+    def named_in(self, name: str) -> tuple[str, ...]:
+        """The columns that a violation is about which names a column, perhaps a combined one, or
+        what is none.
+        """
+        column = self._by_name.get(name)
+        return tuple(part.name for part in column.parts) if column else (name,)
 
     @cached_property
     def key(self) -> Column:
@@ -207,6 +221,11 @@ class Table:
             for column in self.columns
             if column.type.exactly or column.type.name == "bigint"
         )
+
+    @cached_property
+    def former_names(self) -> Mapping[str, str]:
+        """The columns' names by what they were called before."""
+        return {was: column.name for column in self.columns for was in column.renamed_from}
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:
@@ -337,7 +356,7 @@ class ReportParameter:
     """What a report asks for: a value (or `several`) that `column` of its mart is compared with."""
 
     name: str
-    type: str  # text, number, integer, date or year
+    type: str  # text, number, year, or that of a column
     column: str
     compare: str = "eq"  # or gt, gte, lt, lte
     description: str = ""
@@ -410,6 +429,15 @@ class Dictionary:
     def declared(self) -> str:
         """As `version`, but for what a build has compiled: known before it."""
         return _digest_of(table.declared for table in self.tables.values())
+
+    @cached_property
+    def former_names(self) -> Mapping[str, str]:
+        """The tables' names by what they were called before."""
+        return {was: table.name for table in self.tables.values() for was in table.renamed_from}
+
+    def name_now(self, table: str) -> str:
+        """What a table is called now that may have had another name; that where it has not."""
+        return table if table in self.tables else self.former_names.get(table, table)
 
     def children(self, name: str) -> list[tuple[Table, Column]]:
         """The columns, of this table too, that refer to this one."""

@@ -25,6 +25,7 @@ from service.dictionary.combined_rules import KINDS as COMBINED_KINDS
 from service.dictionary.combined_rules import UNIQUE, combined_of
 from service.dictionary.file_options import WrongOption, read_files, read_on_conflict
 from service.dictionary.mart_nodes import owner_of, read_exposure, read_mart
+from service.dictionary.renaming import WrongName, check_former_names, read_former_names
 from service.dictionary.report_nodes import read_report
 from service.dictionary.rule_nodes import read_rule
 from service.dictionary.type_names import TypeName, read_type_name
@@ -71,6 +72,7 @@ def read_dictionary(
     for own in tests.values():
         own.sort(key=_in_order)
     tables = {name: _table(*said, groups or {}, own_kinds) for name, said in core.items()}
+    _check_names("core", {table.name: table.renamed_from for table in tables.values()})
     _check_references(tables)
     made = {name: read_mart(*marts[name], groups or {}) for name in sorted(marts)}
     return Dictionary(
@@ -104,6 +106,7 @@ def _table(
         _column(node["name"], said, own, synonyms[name], own_kinds)
         for name, said in node["columns"].items()
     ]
+    _check_names(node["name"], {column.name: column.renamed_from for column in columns})
     table = _with_key(
         Table(
             node["name"],
@@ -114,6 +117,7 @@ def _table(
             _on_conflict(node),
             _row_rules(node, own, own_kinds),
             combined_of(node["name"], columns, (t for t in own if t["column_name"] is None)),
+            _former_names(node["name"], node),
         )
     )
     return _with_ids(table, _meta(node).get("key"))
@@ -166,6 +170,20 @@ def _with_ids(table: Table, said: Any) -> Table:
         raise DictionaryError(f"{where}: {key.name} has not_null, unique and nothing else")
     columns = (replace(each, is_generated=each is key) for each in table.columns)
     return replace(table, columns=tuple(columns))
+
+
+def _former_names(where: str, said: Node) -> tuple[str, ...]:
+    try:
+        return read_former_names(_meta(said).get("renamed_from"))
+    except WrongName as error:
+        raise DictionaryError(f"{where}: {error}") from error
+
+
+def _check_names(where: str, former: Mapping[str, tuple[str, ...]]) -> None:
+    try:
+        check_former_names(former)
+    except WrongName as error:
+        raise DictionaryError(f"{where}: {error}") from error
 
 
 def _on_conflict(node: Node) -> OnConflict:
@@ -226,6 +244,7 @@ def _column(
         synonyms,
         _default(where, type_of(type_said.text), _meta(said).get("default")),
         _steps(where, type_said.kind, _meta(said).get("normalise")),
+        renamed_from=_former_names(where, said),
     )
 
 

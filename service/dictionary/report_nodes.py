@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.dictionary import DictionaryError, Report, ReportChart, ReportParameter, ReportSort
+from service.dictionary.type_names import KINDS_OF_TYPES, UnknownType, read_type_name
 
 Said = Mapping[str, Any]
-TYPES_OF_PARAMETERS = ("text", "number", "integer", "date", "year")
+# Names of types beside those of columns, of which a parameter may have any but json.
+NAMES_OF_TYPES: Mapping[str, str] = {"text": "varchar", "number": "double", "year": "integer"}
 COMPARISONS = ("eq", "gt", "gte", "lt", "lte")
 CHARTS = ("bars", "line")
 # What every report takes: none of its own parameters may be called so.
@@ -99,14 +101,23 @@ def _parameter(where: str, said: Any) -> ReportParameter:
 
 
 def _check_parameter(where: str, kind: Any, compare: Any, choices: Any, several: bool) -> None:
-    if kind not in TYPES_OF_PARAMETERS:
-        raise DictionaryError(f"{where}: type is one of {', '.join(TYPES_OF_PARAMETERS)}")
+    _check_type(where, kind)
     if compare not in COMPARISONS:
         raise DictionaryError(f"{where}: compare is one of {', '.join(COMPARISONS)}")
     if several and compare != "eq":
         raise DictionaryError(f"{where}: several values can only be compared by eq")
     if choices != "values" and not isinstance(choices, list | tuple):
         raise DictionaryError(f"{where}: choices is a list, or `values` for those of the column")
+
+
+def _check_type(where: str, said: Any) -> None:
+    try:
+        kind = read_type_name(NAMES_OF_TYPES.get(str(said), str(said))).kind
+    except UnknownType as error:
+        names = ", ".join((*NAMES_OF_TYPES, *KINDS_OF_TYPES))
+        raise DictionaryError(f"{where}: {error}; type is one of {names}") from error
+    if kind == "json":
+        raise DictionaryError(f"{where}: a document cannot be compared: type is any but json")
 
 
 def _chart(where: str, said: Said, columns: set[str], scalars: set[str]) -> ReportChart:

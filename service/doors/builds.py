@@ -2,14 +2,25 @@
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, suppress
+from typing import TypeAlias
 from uuid import uuid4
 
 from service.dbt.cancelling import Cancel, Cancelled
-from service.dbt.runner import BuildResult, one_at_a_time, run, small_sweeps
+from service.dbt.runner import (
+    BuildFailed,
+    BuildResult,
+    look_ahead,
+    one_at_a_time,
+    run,
+    small_sweeps,
+)
+from service.dictionary import Dictionary, DictionaryError
+from service.doors.plans import BuildPlan
 from service.errors import Conflict, NotFound
+from service.evolution.evolving import read_dictionary_text
 from service.ops.trail import Ended
 from service.runtime.clock import utc_now
 from service.runtime.logs import get_logger
@@ -21,6 +32,8 @@ from service.warehouse.writer import Writer
 log = get_logger(__name__)
 KEPT_BUILDS = 100
 MAX_WAITING = 8
+# A new dictionary, and what may be lost: what a build by it would change.
+Ahead: TypeAlias = Callable[[Dictionary, Collection[str]], BuildPlan]
 LOOK_SECONDS = 0.1  # between looks at whether a build that waits is cancelled
 
 
@@ -34,10 +47,12 @@ class Builds:
         deeds: Deeds,
         after: Callable[[], None],
         all_cores: Callable[[], AbstractContextManager[None]],
+        ahead: Ahead,
     ) -> None:
         """A build runs within `all_cores()`; `after` is called when it has ended, before it is
-        told as ended.
+        told as ended. `ahead` says what a build by a dictionary would change.
         """
+        self._ahead, self._plans = ahead, dict[str, BuildPlan]()
         self._settings, self._writer, self._after = settings, writer, after
         self._deeds, self._asking = deeds, threading.Lock()
         # Of those that have not ended: their entries on the trail, and when those are there.
@@ -48,9 +63,12 @@ class Builds:
         self._queue: queue.Queue[BuildResult | None] = queue.Queue(MAX_WAITING)
         self._thread: threading.Thread | None = None
 
-    def ask(self, actor: str | None = None) -> BuildResult:
+    def ask(
+        self, actor: str | None = None, dry_run: bool = False, allowed: Collection[str] = ()
+    ) -> BuildResult:
         """Asks for a build in someone's name. It begins when that is on record, which is not waited
-        for here: the build before may be writing.
+        for here: the build before may be writing. A dry run is on no record: it only says what
+        would change. What is `allowed` may be lost (``drop:table`` and ``drop:table.column``).
 
         Raises:
             Conflict: too many wait.
@@ -58,12 +76,16 @@ class Builds:
             Unavailable: too many requests wait for the writer.
         """
         self._writer.check()
-        build = BuildResult(str(uuid4()), "queued", actor=actor)
+        build = BuildResult(
+            *(str(uuid4()), "queued"), actor=actor, dry_run=dry_run, allowed=tuple(allowed)
+        )
         with self._asking:
             if self._queue.full():
                 raise Conflict(f"{MAX_WAITING} builds are waiting already")
-            on_trail = self._deeds.begin_soon(actor, "build", [build.build_id])
-            self._on_trail[build.build_id] = on_trail
+            if not dry_run:
+                said = ", ".join(allowed) or None
+                on_trail = self._deeds.begin_soon(actor, "build", [build.build_id], said)
+                self._on_trail[build.build_id] = on_trail
             self._begin(build)
         return build
 
@@ -81,6 +103,7 @@ class Builds:
         self._queue.put_nowait(build)
         for old in list(self._builds)[:-KEPT_BUILDS]:
             del self._builds[old]
+            self._plans.pop(old, None)
         if self._thread is None:
             self._thread = threading.Thread(target=self._loop, name="builds", daemon=True)
             self._thread.start()
@@ -90,6 +113,10 @@ class Builds:
         if build_id not in self._builds:
             raise NotFound("there is no such build")
         return self._builds[build_id]
+
+    def plan_of(self, build_id: str) -> BuildPlan | None:
+        """What a dry run has said would change; None of one that has not ended, and of a build."""
+        return self._plans.get(build_id)
 
     def cancel(self, build_id: str) -> None:
         """Has a build end soon, as failed; raises NotFound, or Conflict when it has ended."""
@@ -120,10 +147,13 @@ class Builds:
 
     def _loop(self) -> None:
         while (build := self._queue.get()) is not None:
-            lock, cancel = BuildLock(self._writer), self._cancels[build.build_id]
+            lock, cancel = BuildLock(self._writer, self._after), self._cancels[build.build_id]
             try:
                 with one_at_a_time, small_sweeps(), self._all_cores():
                     self._wait_until_on_record(build.build_id, cancel)
+                    if build.dry_run:
+                        self._look_ahead(build, lock, cancel)
+                        continue
                     run(
                         self._settings,
                         build,
@@ -144,6 +174,18 @@ class Builds:
                 done: Ended = "done" if build.status == "done" else "failed"
                 self._end_on_trail(build.build_id, done, build.message)
 
+    def _look_ahead(self, build: BuildResult, lock: BuildLock, cancel: Cancel) -> None:
+        build.status, build.started_at = "running", utc_now()
+        status = "failed"
+        try:
+            new = read_dictionary_text(look_ahead(self._settings, build, lock, cancel))
+            self._plans[build.build_id] = self._ahead(new, build.allowed)
+            status = "done"
+        except (BuildFailed, DictionaryError) as error:
+            build.message = str(error)
+        finally:
+            build.status, build.finished_at = status, utc_now()
+
     def _wait_until_on_record(self, build_id: str, cancel: Cancel) -> None:
         """Raises Cancelled where it is cancelled before, or what kept it from being written."""
         on_record = self.on_record(build_id)
@@ -152,4 +194,5 @@ class Builds:
         on_record.result()
 
     def _end_on_trail(self, build_id: str, outcome: Ended, detail: str | None) -> None:
-        self._deeds.end_soon(self._on_trail.pop(build_id)[0], outcome, detail)
+        if on_trail := self._on_trail.pop(build_id, None):
+            self._deeds.end_soon(on_trail[0], outcome, detail)

@@ -183,9 +183,11 @@ class Differences:
             try:
                 connection.execute("begin")
                 with self._database.all_cores():
-                    Prepared(connection, dictionary, found.entries, found.catalogue, task.progress)
+                    prepared = Prepared(
+                        connection, dictionary, found.entries, found.catalogue, task.progress
+                    )
                     results = [
-                        compare(connection, table, entry.backup_id)
+                        compare(connection, table, entry.backup_id, prepared.columns[table.name])
                         for table, entry in zip(tables, found.entries, strict=True)
                     ]
                     windows = _windows(connection, tables, page)

@@ -21,6 +21,7 @@ from service.doors.replay_runs import (
 from service.engines.duckdb import Database
 from service.errors import Conflict
 from service.formats.bodies.body_rows import rows_of
+from service.formats.bodies.stored import in_names_of_now
 from service.judge.rulebook import Rulebook
 from service.ops import rejection_filters, stored_rejections
 from service.ops.rejection_filters import RejectionFilter
@@ -59,7 +60,7 @@ class Replays:
             MalformedBody, UnsupportedFormat, WrongNumberOfRows: there is no row in the body.
         """
         with self._database.reading() as connection:
-            found = stored_rejections.by_id(connection, rejection_id)
+            found = self._as_of_now(stored_rejections.by_id(connection, rejection_id))
         judge = self._rulebook().judge(found.table)
         if body:
             batch = judge.judge(rows_of(body, content_type, judge.table), 1)
@@ -129,7 +130,8 @@ class Replays:
     def _open_parts(self, wanted: RejectionFilter, until: int, asked: ReplayTry) -> Iterator[Part]:
         assert wanted.table is not None
         for part in stored_rejections.open_parts(self._database, wanted, until, PART):
-            corrected = ((each, changed(each, asked.changes)) for each in part)
+            of_now = map(self._as_of_now, part)
+            corrected = ((each, changed(each, asked.changes)) for each in of_now)
             yield wanted.table, [ReplayItem(*each, asked.may_change) for each in corrected]
 
     def _matched(
@@ -146,8 +148,15 @@ class Replays:
             if why := self._why_not(found, each.rejection_id in items):
                 not_tried.append((each.rejection_id, why))
             elif found:
-                items[each.rejection_id] = ReplayItem(found, each, may_change)
+                items[each.rejection_id] = ReplayItem(self._as_of_now(found), each, may_change)
         return list(items.values()), not_tried
+
+    def _as_of_now(self, stored: StoredRejection) -> StoredRejection:
+        """A rejection whose columns may have been renamed since, by their names of now."""
+        table = self._rulebook().dictionary.tables.get(stored.table)
+        if table is None:
+            return stored
+        return replace(stored, payload=in_names_of_now(stored.payload, table.former_names))
 
     def _why_not(self, found: StoredRejection | None, is_repeated: bool) -> str | None:
         if found is None:

@@ -53,7 +53,8 @@ def changes_of(
 def _complete(table: Table, text: str | None) -> Row | None:
     if text is None:
         return None
-    row = _row(text)
+    """By the names of now; a column that the table has no more keeps its name of then."""
+    row = {table.former_names.get(name, name): value for name, value in _row(text).items()}
     return {**dict.fromkeys(table.column_names, _NULL), **row}
 
 

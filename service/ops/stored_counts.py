@@ -64,6 +64,19 @@ def _tables(connection: Connection, schema: str) -> set[str]:
     return {name for (name,) in found}
 
 
+def gone_tables(connection: Connection) -> set[str]:
+    """The tables of record that builds have removed, or given another name, by the names under
+    which their rows are counted.
+    """
+    if "alterations" not in _tables(connection, "ops"):
+        return set()
+    found = connection.execute(
+        "select coalesce(was, table_name) from ops.alterations"
+        " where kind in ('table removed', 'table renamed')"
+    ).fetchall()
+    return {name_of_table(name) for (name,) in found if name not in _tables(connection, "core")}
+
+
 def journal_of(connection: Connection) -> tuple[str, int] | None:
     """The id of the warehouse's journal, and how often it was begun anew; None: it has none."""
     there = "journal" in _tables(connection, "ops")

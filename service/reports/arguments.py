@@ -1,28 +1,32 @@
 """What a request says of a report's parameters, as values of their types."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from service.dictionary import Report, ReportParameter
-from service.dictionary.column_types import TYPES, ColumnType
+from service.dictionary.column_types import ColumnType, type_of
+from service.dictionary.report_nodes import NAMES_OF_TYPES
 from service.dictionary.written_values import Unreadable
 from service.errors import BadRequest, shortened
 from service.warehouse.row_filters import parameter_of
 
-COLUMN_TYPES = {
-    "text": TYPES["varchar"],
-    "number": TYPES["double"],
-    "integer": TYPES["integer"],
-    "date": TYPES["date"],
-    "year": TYPES["integer"],
-}
 # By parameter, as the engine takes them; a parameter that was left out has none.
 Arguments = Mapping[str, tuple[Any, ...]]
 
 
-def type_of(parameter: ReportParameter) -> ColumnType:
+def type_of_parameter(parameter: ReportParameter) -> ColumnType:
     """The type of a parameter's values."""
-    return COLUMN_TYPES[parameter.type]
+    return type_of(NAMES_OF_TYPES.get(parameter.type, parameter.type))
+
+
+def as_asked(value: Any) -> str:
+    """A value of a parameter's type, or one that YAML has, as a request says it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=None).isoformat() + "Z"  # DuckDB's times are in UTC
+    return str(value)
 
 
 def read_arguments(report: Report, items: Iterable[tuple[str, str]]) -> dict[str, tuple[Any, ...]]:
@@ -48,15 +52,15 @@ def read_arguments(report: Report, items: Iterable[tuple[str, str]]) -> dict[str
 
 
 def _read(report: Report, parameter: ReportParameter, text: str) -> Any:
-    kind = type_of(parameter)
+    kind = type_of_parameter(parameter)
     try:
         value = parameter_of(kind, text)
     except Unreadable:
         detail = f"{parameter.name} is not {kind.reads}: {shortened(text, 40)!r}"
         raise _wrong(report, parameter.name, detail) from None
-    choices = [parameter_of(kind, str(each)) for each in parameter.choices]
+    choices = [parameter_of(kind, as_asked(each)) for each in parameter.choices]
     if choices and value not in choices:
-        listed = ", ".join(map(str, parameter.choices))
+        listed = ", ".join(map(as_asked, parameter.choices))
         raise _wrong(report, parameter.name, f"{parameter.name} is one of {listed}")
     return value
 

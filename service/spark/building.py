@@ -64,6 +64,8 @@ class NoWarehouse:
 
     def release(self, table: str | None) -> None: ...
 
+    def altered(self) -> None: ...
+
     def keeping_open(self, warehouse: Path) -> AbstractContextManager[object]:
         """Nothing."""
         return nullcontext()

@@ -82,7 +82,7 @@ class HistoryFile:
     def expected(self) -> tuple[ExpectedColumn, ...]:
         """The columns, as the reader wants them."""
         return tuple(
-            ExpectedColumn(each.name, each.type.name, each.must_be_sent, each.synonyms)
+            ExpectedColumn(each.name, each.type.name, each.must_be_sent, each.names_in_files)
             for each in self.table.columns
         )
 

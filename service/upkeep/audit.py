@@ -163,7 +163,7 @@ def _rows_follow(connection: Connection, table: Table) -> AuditCheck:
 def _rules_hold(connection: Connection, dictionary: Dictionary, table: Table) -> AuditCheck:
     """Every row passes every rule of today."""
     problems = list(_broken(connection, dictionary, table))
-    rules = sum(len(column.rules) for column in table.columns)
+    rules = sum(len(column.rules) for column in (*table.columns, *table.combined))
     return _check(f"rules of {table.name}", problems, f"{rules} rules")
 
 
@@ -176,16 +176,13 @@ def _broken(connection: Connection, dictionary: Dictionary, table: Table) -> Ite
     for breach in findings.breaches:
         yield _named(table, breach.described())
     try:
-        unique = [column for column in table.columns if column.is_unique]
-        check_unique(connection, table, unique, core(table.name))
+        check_unique(connection, table, table.unique_columns, core(table.name))
     except RulesBroken as error:
         for each in error.members["violations"]:
             yield _named(table, each)
-    for column in table.columns:
-        if column.reference:
-            dangling = dangling_rows(connection, dictionary, table, column, _kept)
-            if dangling:
-                yield _named(table, dangling)
+    for column in table.referring_columns:
+        if dangling := dangling_rows(connection, dictionary, table, column, _kept):
+            yield _named(table, dangling)
 
 
 def _kept(table: Table) -> str:

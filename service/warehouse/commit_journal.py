@@ -14,7 +14,7 @@ from uuid import uuid4
 from service.engines.duckdb_log import log_of
 from service.engines.engine import Connection
 from service.errors import Unavailable
-from service.ops.stored_counts import journal_of, set_journal, stored_counts
+from service.ops.stored_counts import gone_tables, journal_of, set_journal, stored_counts
 from service.runtime.clock import utc_now
 from service.runtime.durable_files import disk_may_be_full, sync_folder
 from service.runtime.journal_file import DamagedJournal, JournalFile
@@ -61,7 +61,11 @@ class CommitJournal:
         if of_warehouse and of_warehouse[0] != id_:
             return Losses(OTHERS)
         found = stored_counts(connection)
-        entries = [(entry[0], dict(zip(names, entry[1:], strict=False))) for entry in file.entries]
+        gone = gone_tables(connection)
+        entries = [
+            (moment, {name: n for name, n in zip(names, counts, strict=False) if name not in gone})
+            for moment, *counts in file.entries
+        ]
         if losses := Losses.between(entries, found):
             return losses
         if of_warehouse and of_warehouse[1] > number:

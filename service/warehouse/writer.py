@@ -90,6 +90,7 @@ class Writer:
         self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
         self._stopping = False
         self._lost = False  # whether the connection is of no use any more
+        self._adopting: Future[None] | None = None  # done when the saved dictionary is taken up
         self.erased = ErasedKeys()  # what was erased, and is kept out
         self._erased_outdated = True
         self._uncounted = False  # whether more is committed than the journal has been told
@@ -213,7 +214,18 @@ class Writer:
 
     def adopt(self, dictionary: Dictionary) -> "Future[None]":
         """Judges by another dictionary from now on."""
+        return self.run(self._taking_up(dictionary))
 
+    def adopt_next(self) -> "Future[None]":
+        """Judges by the dictionary that is saved now, before it does anything else: the tables are
+        its tables already. Call with `lock` held, and let go of it before the result is asked for.
+        """
+        self._adopting = adopted = Future[None]()
+        with suppress(queue.Full):  # then it has something to do, and comes to it at once
+            self._queue.put_nowait((WriterTask(lambda connection, keys: None, ()), Future()))
+        return adopted
+
+    def _taking_up(self, dictionary: Dictionary) -> Callable[[Connection], None]:
         def take_up(connection: Connection) -> None:
             keys = KeyIndex(dictionary)
             keys.load(connection, dictionary.tables)
@@ -222,7 +234,7 @@ class Writer:
                 self.outbox.take_dictionary(connection, dictionary)
             self.dictionary, self.keys, self._ids = dictionary, keys, ids
 
-        return self.run(take_up)
+        return take_up
 
     def _run(self, run: WriterTask) -> "Future[Any]":
         future: Future[Any] = Future()
@@ -246,6 +258,7 @@ class Writer:
             try:
                 self._let_others_come(work)
                 with self.lock:
+                    self._take_up_next()
                     if isinstance(work[0], WriterTask):
                         self._do(work[0], work[1])
                     else:
@@ -254,6 +267,20 @@ class Writer:
                 log.exception("writer_failed")
                 if not work[1].done():
                     work[1].set_exception(error)
+
+    def _take_up_next(self) -> None:
+        """Where it fails, the next work begins with it again: there is no other dictionary."""
+        if (adopted := self._adopting) is None:
+            return
+        self._grown.clear()
+        self._stale.clear()  # their names are those of before, and all keys are read anew
+        try:
+            dictionary = self._database.dictionary()
+        except Exception as error:  # noqa: BLE001 - it is told to whom it concerns
+            adopted.set_exception(error)
+        else:
+            self._do(WriterTask(_without_keys(self._taking_up(dictionary)), ()), adopted)
+        self._adopting = Future() if adopted.exception() else None
 
     def _next(self) -> Work | None:
         left_over, self._left_over = self._left_over, None

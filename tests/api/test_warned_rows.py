@@ -102,3 +102,21 @@ def test_a_row_that_is_erased_leaves_no_warning_that_says_anything_of_it(door: D
     kept = recorded(door, sent)
     assert sorted(kept) == [(str(other), 1, WARNED), ("erased", 0, [])]
     assert f"{LONG} {key}" not in str(door.ask("from ops.warnings"))
+
+
+def test_pages_have_how_many_break_which_rule_and_the_rows(door: Door) -> None:
+    (key,) = door.fresh()
+    load = door.rows([{"id": key, "department": LONG}]).json()["load_id"]
+    door.client.put(f"{PATH}/{key}", json={"id": key, "department": LONG + "!"})
+    ((count,),) = door.ask("select sum(json_array_length(warnings))::int from ops.warnings")
+    groups, listed = door.client.get("/warnings").text.split("<table", 1)
+    assert "departments.department</span> max_length" in groups
+    assert f'<span class="num">{count}</span>' in groups
+    assert listed.count(f'href="/tables/departments/rows/{key}"') == 2
+    assert listed.count("department is longer than 255 characters") == count
+    of_load = door.client.get(f"/warnings?load={load}&table=departments&rule=max_length").text
+    assert of_load.count("department is longer than") == 1
+    assert "No row was warned of" in door.client.get("/warnings?table=jobs").text
+    assert f"/warnings?load={load}" in door.client.get(f"/loads/{load}").text
+    past = door.client.get(f"/tables/departments/rows/{key}/history").text
+    assert past.count("Warned of</a>") == 1

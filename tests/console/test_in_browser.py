@@ -10,7 +10,7 @@ from tests.support.browser import fits, serious, watched
 
 HIRES = "/tables/hired_employees"
 PAGES = (
-    *("/", "/loads", "/backups", "/builds", "/schema", "/audit", "/trail", "/keys"),
+    *("/", "/loads", "/backups", "/builds", "/schema", "/audit", "/trail", "/keys", "/warnings"),
     *("/dictionary/", "/dictionary/hired_employees", "/login", "/nothing"),
     *("/tables", HIRES, f"{HIRES}/rows", f"{HIRES}/rows?name=is.null", f"{HIRES}/rows/3"),
     *(f"{HIRES}/rows/3?_edit=true", f"{HIRES}/insert", "/rejections", "/hooks"),

@@ -55,6 +55,7 @@ class Broken(NamedTuple):
     parents: str = ""
     csv: str = ""
     key: str = ""  # what `meta.key` says
+    model: str = ""  # what the YAML says of the model besides, a line each
 
 
 BROKEN = {
@@ -218,6 +219,77 @@ BROKEN = {
         with_column("integer") + synonyms("[1]"), ".x: synonyms are a list of texts, not [1]"
     ),
 }
+TWO = (
+    KEY.replace("  constraints: [{type: primary_key}]\n", "")
+    + with_column("integer", "not_null")[len(KEY) :]
+)
+
+
+def together(*names: str, **more: str) -> str:
+    """The YAML of columns that are unique together, with a comma behind."""
+    said = "".join(f", {name}: {value}" for name, value in more.items())
+    columns = f"combination_of_columns: [{', '.join(names)}]"
+    return f"unique_combination_of_columns: {{arguments: {{{columns}}}{said}}}"
+
+
+def referring(columns: str, to: str, fields: str) -> str:
+    """The YAML of columns that refer to a row together."""
+    said = f"columns: [{columns}], to: ref('{to}'), fields: [{fields}]"
+    return f"relationships_of_columns: {{arguments: {{{said}}}}}"
+
+
+KEY_OF_TWO = "constraints: [{type: primary_key, columns: [id, x]}]"
+BROKEN |= {
+    "two_keys": Broken(
+        with_column("integer"), ": there must be one constraint primary_key", model=KEY_OF_TWO
+    ),
+    "key_that_is_not_unique_together": Broken(
+        TWO,
+        ".id,x: a primary key needs the rules not_null and unique_combination_of_columns",
+        model=KEY_OF_TWO,
+    ),
+    "key_of_which_a_part_may_be_missing": Broken(
+        TWO.replace("[not_null]", "[]"),
+        ".id,x: a primary key needs the rules not_null and unique_combination_of_columns",
+        model=f"{KEY_OF_TWO}\ndata_tests: [{{{together('id', 'x')}}}]",
+    ),
+    "together_with_none": Broken(
+        KEY,
+        ": rule unique_combination_of_columns: there is no column nope",
+        model=f"data_tests: [{{{together('id', 'nope')}}}]",
+    ),
+    "together_alone": Broken(
+        KEY,
+        ": rule unique_combination_of_columns needs combination_of_columns, two names or more",
+        model=f"data_tests: [{{{together('id')}}}]",
+    ),
+    "together_with_fractions": Broken(
+        with_column("double"),
+        ": rule unique_combination_of_columns cannot be on a column of type double: x",
+        model=f"data_tests: [{{{together('id', 'x')}}}]",
+    ),
+    "together_in_part": Broken(
+        with_column("integer"),
+        ": rule unique_combination_of_columns has where or severity, which a rule that",
+        model=f"data_tests: [{{{together('id', 'x', config='{where: id > 3}')}}}]",
+    ),
+    "refers_by_more_columns_than_fields": Broken(
+        with_column("integer"),
+        ": rule relationships_of_columns needs fields, two names or more",
+        "departments",
+        model=f"data_tests: [{{{referring('id, x', 'departments', 'id')}}}]",
+    ),
+    "refers_to_what_is_not_unique_together": Broken(
+        with_column("varchar"),
+        ".id,x: rule relationships needs a unique column departments.id,department in core",
+        "departments",
+        model=f"data_tests: [{{{referring('id, x', 'departments', 'id, department')}}}]",
+    ),
+    "refers_to_itself_but_not_by_its_key": Broken(
+        with_column("integer", f"unique, {to('refers_to_itself_but_not_by_its_key', 'x')}"),
+        ".x: rule relationships needs the primary key id, as it is in its own table",
+    ),
+}
 # The order of the builds is dbt's business, so Python has no such error.
 NO_PARENTS = Broken(
     with_column("integer", to("jobs")), "x: rule relationships: write table_of_record("
@@ -232,6 +304,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     for name, broken in {**BROKEN, "no_parents": NO_PARENTS}.items():
         said = {"key": broken.key} if broken.key else {}
         project.model(name, broken.columns, broken.parents, csv=broken.csv, **said)
+        if broken.model:
+            tests = "    data_tests: [history_accounted_for]\n"
+            lines = "".join(f"    {line}\n" for line in broken.model.splitlines())
+            project.change(name, tests, lines)
     return project
 
 

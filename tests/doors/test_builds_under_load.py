@@ -148,6 +148,9 @@ class Noted:
             self.written.append(table)
         self._held = False
 
+    def altered(self) -> None:
+        self.release(None)
+
     def keeping_open(self, warehouse: Path) -> AbstractContextManager[object]:
         return nullcontext()
 

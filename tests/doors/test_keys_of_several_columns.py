@@ -58,13 +58,13 @@ def kept_out(client: httpx.Client, table: str, **asked: Any) -> set[tuple[int, s
     }
 
 
-def loaded(client: httpx.Client, table: str, text: str, **asked: Any) -> dict[str, Any]:
+def loaded(client: httpx.Client, table: str, text: str, prefer: str = "") -> dict[str, Any]:
     """The load of a CSV file, when it has ended."""
     begun = client.post(
         f"/v1/tables/{table}/files",
-        params={"filename": "rows.csv", **asked},
+        params={"filename": "rows.csv"},
         content=text.encode(),
-        headers={"Content-Type": "text/csv"},
+        headers={"Content-Type": "text/csv", **({"Prefer": prefer} if prefer else {})},
     ).json()
     return ended(client, begun["href"])
 
@@ -120,11 +120,11 @@ def test_pages_follow_each_other_by_all_columns_of_the_key(client: httpx.Client)
     for order in (None, "line_no.desc", "line_no,order_id.desc", "product"):
         asked: dict[str, Any] = {"limit": 1} | ({"order": order} if order else {})
         found: list[Any] = []
-        after: dict[str, Any] = {}
+        after: dict[str, Any] | None = {}
         while after is not None and len(found) < 20:
             page = client.get(LINES, params={**asked, **after}).json()
             found += page["rows"]
-            after = {"after": page["next"]} if page["next"] else None  # type: ignore[assignment]
+            after = {"after": page["next"]} if page["next"] else None
         key = {"order": order} if order else {}
         assert found == client.get(LINES, params=key).json()["rows"]
         assert len(found) == len(everything)
@@ -298,13 +298,13 @@ def test_files_are_judged_as_history_is(client: httpx.Client) -> None:
         (5, "order_id", "relationships", "Q"),
     }
     text = "order_id,line_no,product\nA-1,60,x\nA-1,60,z\nA-1,61,one\nA-1,61,two\n"
-    load = loaded(client, "order_lines", text, on_conflict="merge")
+    load = loaded(client, "order_lines", text, "resolution=merge-duplicates")
     assert (load["accepted"], load["changed"], load["already_present"]) == (1, 2, 1)
     assert client.get(f"{LINES}/A-1,60").json()["product"] == "z"
     past = client.get(f"{LINES}/A-1,61/history").json()["changes"]
     assert [each["after"]["product"] for each in past] == ["two"]
     text = "id,email,manager_id\n400,400,401\n401,401,1\n402,402,403\n403,403,999\n1,a@x,400\n"
-    load = loaded(client, "employees", text, on_conflict="merge")
+    load = loaded(client, "employees", text, "resolution=merge-duplicates")
     assert (load["accepted"], load["changed"], load["rejected"]) == (2, 1, 2)
     assert client.get(f"{EMPLOYEES}/1").json()["manager_id"] == 400
 
@@ -387,7 +387,7 @@ def test_what_is_erased_by_its_key_stays_out_of_every_door(client: httpx.Client)
     client.post(LINES, json=[line("E,1", 1, "twice")])  # a rejection with what was sent
     client.post("/v1/tables/shipments/rows", json=[{"id": 90, "order_id": "E,1", "line_no": 1}])
     client.post("/v1/tables/order_lines/backups")
-    place = f"{LINES}/E%252C1,1/erasure"
+    place = f"{LINES}/E%252C1,1/erase"
     assert client.post(place, json={"reason": "asked"}).status_code == 409
     erased = client.post(place, json={"reason": "asked", "cascade": True, "backups": True})
     found = {each["table"]: each for each in erased.json()["erased"]}
@@ -406,7 +406,7 @@ def test_what_is_erased_by_its_key_stays_out_of_every_door(client: httpx.Client)
     ]
     client.post(EMPLOYEES, json=[employee(350, 351), employee(351, 350), employee(352, 351)])
     erased = client.post(
-        f"{EMPLOYEES}/350/erasure", json={"reason": "asked", "cascade": True}
+        f"{EMPLOYEES}/350/erase", json={"reason": "asked", "cascade": True}
     ).json()["erased"]
     assert sum(each["row"] for each in erased) == 3
 

@@ -264,3 +264,28 @@
     in `load.typed` and not in `load.exceptions`, and what the books say of `load.load_id`. `load.columns` are the
     table's, mapped to their types. -#}
 {% macro record_change(load) -%}{{ return(adapter.dispatch('record_change')(load)) }}{%- endmacro %}
+
+
+{#- ---- Another form of tables ---- -#}
+
+{#- How the dictionary of a text (as it is saved) differs from the one that the tables are of, as far as tables are to be
+    altered: a list of {kind, table, column, was, becomes, default, described}, as service/dictionary/evolution.py has
+    them. None where an engine alters no tables. -#}
+{% macro altering_changes(content) -%}{{ return(adapter.dispatch('altering_changes')(content)) }}{%- endmacro %}
+
+{#- Executes `asked.statements` in one transaction, for the dictionary in `asked.content`, if nothing is lost but what
+    `asked.allowed` says: returns why not, or none. -#}
+{% macro altered(asked) -%}{{ return(adapter.dispatch('altered')(asked)) }}{%- endmacro %}
+
+{#- Hands a dictionary's text to the service that has asked for it. -#}
+{% macro show_dictionary(content) -%}{{ return(adapter.dispatch('show_dictionary')(content)) }}{%- endmacro %}
+
+{#- A statement that gives a table another name, a plain one; it stays in its schema. -#}
+{% macro rename_table(table, name) -%}{{ return(adapter.dispatch('rename_table')(table, name)) }}{%- endmacro %}
+
+{#- A statement that gives a column another name; both are plain names. -#}
+{% macro rename_column(table, was, name) -%}{{ return(adapter.dispatch('rename_column')(table, was, name)) }}{%- endmacro %}
+
+{#- A list of statements by which the columns of a table of record, given by its node, become what the changes say; rows
+    stay. `was` is its plain name before them, which it may no longer have. -#}
+{% macro alter_columns(table, was, changes) -%}{{ return(adapter.dispatch('alter_columns')(table, was, changes)) }}{%- endmacro %}

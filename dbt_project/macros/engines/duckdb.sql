@@ -347,7 +347,7 @@
 {#- Python knows it (service/dictionary/file_options.py), as for land_file. -#}
 {% macro duckdb__problem_of_files(options, synonyms) -%}
     {% set asked = {'options': options, 'synonyms': synonyms} %}
-    {% do adapter.store_relation('gatehouse', this, [], '', 'yaml', asked) %}
+    {% do adapter.store_relation('gatehouse', this or 'yaml', [], '', 'yaml', asked) %}
     {{ return(asked.problem) }}
 {%- endmacro %}
 
@@ -377,6 +377,80 @@
 {#- As that: service/outbox/build_changes.py, on the connection of the model. -#}
 {% macro duckdb__record_change(load) -%}
     {% do adapter.store_relation('gatehouse', this, [], '', 'change', load) %}
+{%- endmacro %}
+
+{#- As that: service/evolution/evolving.py, on the connection that files are landed by. -#}
+{% macro duckdb__altering_changes(content) -%}
+    {% set asked = {'content': content} %}
+    {% do adapter.store_relation('gatehouse', this or 'dictionary', [], '', 'altering', asked) %}
+    {{ return(asked.changes) }}
+{%- endmacro %}
+
+{% macro duckdb__altered(asked) -%}
+    {% do adapter.store_relation('gatehouse', this or 'dictionary', [], '', 'alter', asked) %}
+    {{ return(asked.problem) }}
+{%- endmacro %}
+
+{% macro duckdb__show_dictionary(content) -%}
+    {% do adapter.store_relation('gatehouse', this or 'dictionary', [], '', 'dictionary', {'content': content}) %}
+{%- endmacro %}
+
+{% macro duckdb__rename_table(table, name) -%}
+    {{ return('alter table ' ~ table ~ ' rename to ' ~ adapter.quote(name)) }}
+{%- endmacro %}
+
+{% macro duckdb__rename_column(table, was, name) -%}
+    {{ return('alter table ' ~ table ~ ' rename column ' ~ adapter.quote(was) ~ ' to ' ~ adapter.quote(name)) }}
+{%- endmacro %}
+
+{#- What has a key of another type is copied: DuckDB alters no column of a primary key, and none of what it has altered
+    in the same transaction can it update. The rest is altered; of names that is no work. -#}
+{% macro duckdb__alter_columns(table, was, changes) -%}
+    {% set core, there = 'core.' ~ adapter.quote(table.name), columns_of_table('core', was) | map(attribute=0) | list %}
+    {% set keys, statements = key_columns(table), [] %}
+    {% set retyped = {} %}
+    {% for change in changes if change.kind in ('column widened', 'column narrowed', 'column retyped') %}
+        {% do retyped.update({change.column: duckdb_cast(adapter.quote(change.column), change.becomes, change.was)}) %}
+    {% endfor %}
+    {% for change in changes if change.kind == 'column dropped' %}
+        {% do statements.append('alter table ' ~ core ~ ' drop column ' ~ adapter.quote(change.column)) %}
+    {% endfor %}
+    {% for change in changes if change.kind == 'column renamed' %}
+        {% do statements.append(rename_column(core, change.was, change.column)) %}
+    {% endfor %}
+    {% if keys | select('in', retyped) | list %}
+        {% set values = [] %}
+        {% for name, value in retyped.items() %}{% do values.append(value ~ ' as ' ~ adapter.quote(name)) %}{% endfor %}
+        {% do statements.append('create or replace table ' ~ core ~ ' as select * replace (' ~ values | join(', ') ~ ') from ' ~ core) %}
+        {% set quoted = [] %}
+        {% for key in keys %}{% do quoted.append(adapter.quote(key)) %}{% endfor %}
+        {% do statements.append('alter table ' ~ core ~ ' add primary key (' ~ quoted | join(', ') ~ ')') %}
+    {% else %}
+        {% for change in changes if change.column in retyped %}
+            {% do statements.append(
+                'alter table ' ~ core ~ ' alter column ' ~ adapter.quote(change.column) ~ ' type ' ~ change.becomes
+                ~ ' using ' ~ retyped[change.column]
+            ) %}
+        {% endfor %}
+    {% endif %}
+    {% for change in changes if change.kind == 'column added' and change.column not in there %}
+        {% set column = adapter.quote(change.column) %}
+        {% set default = 'null' if change.default is none else text_literal(change.default) %}
+        {% do statements.append(
+            'alter table ' ~ core ~ ' add column ' ~ column ~ ' ' ~ change.becomes
+            ~ ' default cast(' ~ default ~ ' as ' ~ change.becomes ~ ')'
+        ) %}
+        {% do statements.append('alter table ' ~ core ~ ' alter column ' ~ column ~ ' drop default') %}
+    {% endfor %}
+    {{ return(statements) }}
+{%- endmacro %}
+
+{#- service/evolution/rows_to_come.py says the same, of what may not be one. -#}
+{% macro duckdb_cast(value, type, was) -%}
+    {% if type != was and type.startswith('timestamp') and was.startswith('timestamp') %}
+        {{ return("timezone('UTC', " ~ value ~ ')') }}
+    {% endif %}
+    {{ return('cast(' ~ value ~ ' as ' ~ type ~ ')') }}
 {%- endmacro %}
 
 {#- For dbt's persist_docs: comments of a relation and its columns, and only those that are not there yet. A table of

@@ -73,12 +73,15 @@
 {%- endmacro %}
 
 {#- A query: (line, line_hash, nth) of the lines that can be read and bring no id. A column that a file has not says nothing,
-    so that one more in the table makes no other line of them. -#}
+    so that one more in the table makes no other line of them; one that was renamed goes by its first name. -#}
 {% macro lines_by_content(relation, table=model) -%}
-    {% set said = [] %}
-    {% for name in table.columns.keys() | sort if name != primary_key(table) %}
-        {% set text = adapter.quote(name) %}
-        {% do said.append(text_literal(name ~ '=') ~ ' || ' ~ as_varchar('length(' ~ text ~ ')') ~ " || ':' || " ~ text) %}
+    {% set said, names = [], {} %}
+    {% for column in table.columns.values() if column.name != primary_key(table) %}
+        {% do names.update({(former_names(column) or [column.name]) | last: column.name}) %}
+    {% endfor %}
+    {% for first in names | sort %}
+        {% set text = adapter.quote(names[first]) %}
+        {% do said.append(text_literal(first ~ '=') ~ ' || ' ~ as_varchar('length(' ~ text ~ ')') ~ " || ':' || " ~ text) %}
     {% endfor %}
     select line, line_hash, row_number() over (partition by line_hash order by line) as nth
     from (

@@ -238,6 +238,20 @@ select true, {{ new_id() }} || {{ new_id() }} where not exists (select 1 from op
     'saved_at': 'timestamp not null',
 }, key=['only_row']) }};
 
+-- One row per change that a build has made to the form of a table of record. kind, was and becomes are those of
+-- service/dictionary/evolution.py; lost is how many values, or rows, were given up for it.
+{% if takes_files() %}
+{{ make_table('ops.alterations', {
+    'altered_at': 'timestamp not null',
+    'kind': 'varchar not null',
+    'table_name': 'varchar not null',
+    'column_name': 'varchar',
+    'was': 'varchar',
+    'becomes': 'varchar',
+    'lost': 'bigint not null',
+}) }};
+{% endif %}
+
 -- One row, whose only_row is true: by what id the folder of the backups knows this warehouse.
 {{ make_table('ops.warehouse', {
     'only_row': 'boolean not null check (only_row)',

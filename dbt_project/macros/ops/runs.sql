@@ -11,6 +11,11 @@
     {% if takes_files() %}{% do forget_trials() %}{% endif %}
     {% do warn_of_strange_files() %}
 {% endif %}
+{#- What is refused is refused to each node. -#}
+{% if execute and not is_done('evolved') %}
+    {% do evolve_tables() %}
+    {% do is_first('evolved') %}
+{% endif %}
 {%- endmacro %}
 
 {#- A post-hook of the tables of record and marts, when their rows or views are committed. The dictionary is saved when

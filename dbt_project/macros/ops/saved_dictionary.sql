@@ -2,15 +2,22 @@
     of what is built: a dictionary must not run ahead of its tables. The same project is the same text: all is sorted by
     unique id, as dbt has it in the order in which it parsed files. -#}
 {% macro save_dictionary() -%}
-    {% set content = tojson({'nodes': saved_nodes(), 'groups': saved_groups(), 'exposures': saved_exposures()}) %}
-    {{ upsert('ops.dictionary', 'only_row', {
+    {{ upsert_of_dictionary(content_of_dictionary(names_of_tables())) }}
+{%- endmacro %}
+
+{% macro upsert_of_dictionary(content) -%}
+    {{ return(upsert('ops.dictionary', 'only_row', {
         'only_row': 'true', 'content': text_literal(content), 'saved_at': utc_now()
-    }) }}
+    })) }}
+{%- endmacro %}
+
+{#- `built` are names, with their schemas, of the tables and views that are there. -#}
+{% macro content_of_dictionary(built) -%}
+    {{ return(tojson({'nodes': saved_nodes(built), 'groups': saved_groups(), 'exposures': saved_exposures()})) }}
 {%- endmacro %}
 
 {#- The models that are built, and the data tests of all models, by unique id. -#}
-{% macro saved_nodes() -%}
-    {% set built = names_of_tables() %}
+{% macro saved_nodes(built) -%}
     {% set nodes = {} %}
     {% for node in graph.nodes.values() | sort(attribute='unique_id', case_sensitive=true) if node.package_name == project_name %}
         {% if node.resource_type == 'model' and node.schema in ('core', 'marts') and node.schema ~ '.' ~ node.name in built %}

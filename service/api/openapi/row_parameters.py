@@ -5,18 +5,24 @@ from typing import Any
 
 from service.api.http.negotiation import FORMATS
 from service.dictionary import Column, ReportParameter, Table
+from service.reports.arguments import type_of_parameter
 from service.reports.report_files import PICTURES
 from service.warehouse.row_filters import ESCAPE
 from service.warehouse.row_queries import RESERVED
 
 Json = dict[str, Any]
 FORMAT_OF = {media_type: name for name, media_type in {**FORMATS, **PICTURES}.items()}
+# Of a report's parameter, by its kind; one that is not here is a whole number.
 _SCHEMAS: dict[str, Json] = {
-    "text": {"type": "string"},
-    "number": {"type": "number"},
-    "integer": {"type": "integer"},
+    "varchar": {"type": "string"},
+    "double": {"type": "number"},
+    "decimal": {"type": "number"},
+    "boolean": {"type": "boolean"},
+    "uuid": {"type": "string", "format": "uuid"},
     "date": {"type": "string", "format": "date"},
-    "year": {"type": "integer"},
+    "time": {"type": "string", "format": "time"},
+    "timestamp": {"type": "string", "format": "date-time"},
+    "timestamp with time zone": {"type": "string", "format": "date-time"},
 }
 LIMIT = {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 10_000}, {"const": "all"}]}
 
@@ -69,7 +75,7 @@ def facet_parameters(table: Table) -> Iterator[Json]:
 
 def report_parameter(said: ReportParameter) -> Json:
     """What a report asks for."""
-    schema: Json = dict(_SCHEMAS[said.type])
+    schema: Json = dict(_SCHEMAS.get(type_of_parameter(said).kind, {"type": "integer"}))
     if said.choices:
         schema["enum"] = list(said.choices)
     if said.several:

@@ -42,7 +42,10 @@ class DifferentRow(msgspec.Struct):
 
 
 class TableDifference(msgspec.Struct):
-    """What restoring a backup would do to its table: the counts, and a page of the rows."""
+    """What restoring a backup would do to its table: the counts, and a page of the rows.
+
+    `left_out`, `filled` and `renamed` are those of a restore.
+    """
 
     table: str
     backup_id: str
@@ -52,6 +55,9 @@ class TableDifference(msgspec.Struct):
     added: int
     removed: int
     changed: int
+    left_out: list[str]
+    filled: list[str]
+    renamed: dict[str, str]
     rows: list[DifferentRow]
     next: str | None
 
@@ -119,7 +125,11 @@ def _difference(
     rows = [shown_difference(table, each) for each in page.rows]
     return TableDifference(
         *(table.name, result.backup_id, found.place, result.rows_before, result.rows_after),
-        *(result.added, result.removed, result.changed, rows),
+        *(result.added, result.removed, result.changed),
+        [*result.left_out],
+        [*result.filled],
+        {**result.renamed},
+        rows,
         next=cursor(str(rows[-1].key), task_id) if page.more else None,
     )
 

@@ -51,7 +51,7 @@ class TakenParameter(msgspec.Struct):
     """What a report asks for. `choices` are all that it takes, where there are any."""
 
     name: str
-    type: Literal["text", "number", "integer", "date", "year"]
+    type: str  # text, number, year, or that of a column
     description: str
     required: bool
     several: bool

@@ -47,7 +47,9 @@ class Restored(msgspec.Struct):
     """What a restore did to a table, or would do.
 
     `safety_backup_id` is the backup that was taken of it before; it and `load_id` are null after
-    a dry run. `place` is where the backup was read.
+    a dry run. `place` is where the backup was read. Where its columns are not the table's,
+    `left_out` are those that the table has not, `filled` those of the table that it lacks, which
+    get their default or null, and `renamed` has the names of now by those of the backup.
     """
 
     table: str
@@ -60,6 +62,9 @@ class Restored(msgspec.Struct):
     safety_backup_id: str | None
     load_id: str | None
     place: Place
+    left_out: list[str]
+    filled: list[str]
+    renamed: dict[str, str]
 
 
 class RestoredSet(msgspec.Struct):
@@ -183,7 +188,7 @@ async def _planned(
 
 
 def _restored(result: RestoreResult) -> Restored:
-    return Restored(**msgspec.structs.asdict(result))
+    return msgspec.convert(result, Restored, from_attributes=True)
 
 
 def _response(answer: Restored | RestoredSet) -> Response[bytes]:

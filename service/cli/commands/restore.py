@@ -1,5 +1,6 @@
 """`gatehouse restore`: puts tables back to what a backup holds."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -125,4 +126,17 @@ def _tables(answer: dict[str, Any]) -> list[dict[str, Any]]:
 def _show(run: Run, answer: dict[str, Any]) -> None:
     if any(each["place"] == "copy" for each in _tables(answer)):
         output.note("read from the copy of the backups")
+    for each in _tables(answer):
+        for told in _columns(each):
+            output.note(f"{each['table']}: {told}")
     run.show(answer, _tables(answer), COLUMNS)
+
+
+def _columns(table: dict[str, Any]) -> Iterator[str]:
+    """Where the columns of a backup are not those of its table."""
+    for was, now in table["renamed"].items():
+        yield f"{was} of the backup is {now} now"
+    for name in table["left_out"]:
+        yield f"the backup's column {name} is left out: the table has none"
+    for name in table["filled"]:
+        yield f"the backup has no {name}: its default goes in, or nothing"

@@ -18,7 +18,7 @@ from fastavro.schema import parse_schema
 from service.dictionary import Table
 from service.errors import DamagedBackup, Unprocessable
 from service.formats.avro import container
-from service.formats.avro.avro_resolution import left_out, resolve
+from service.formats.avro.avro_resolution import columns_of, resolve
 from service.formats.avro.avro_schema import fingerprint_of, read_schema, schema_of
 from service.formats.avro.decoding import Odd, Window
 from service.formats.avro.encoding import encoded
@@ -114,7 +114,8 @@ class AvroFile:
         schema = read_schema(self._header.schema)
         self._fields, self._sources = schema.fields, resolve(table, schema)
         self._layouts = None if schema.plain else (schema.layouts, schema.kept)
-        self.left_out = left_out(table, schema)  # names of fields that the table has no column for
+        self.columns = columns_of(table, schema)  # what its fields are to the table's columns
+        self.left_out = list(self.columns.left_out)
         self._decoding = parse_schema(schema.decoding)
         self.codec = self._header.codec
         self.schema_fingerprint = fingerprint_of(schema.decoding)

@@ -54,6 +54,10 @@ def _date(values: pa.Array) -> pa.Array:
     return pc.cast(pc.cast(days, pa.int32()), pa.date32())
 
 
+def _midnight(values: pa.Array) -> pa.Array:
+    return _date(values).cast(pa.timestamp("us"))
+
+
 def _timestamp(scale: int) -> Reading:
     """Reads timestamps in units of `scale` microseconds to ``timestamp[us]``."""
 
@@ -200,6 +204,7 @@ READINGS: Mapping[str, Mapping[tuple[str, str | None], Reading]] = {
         ("long", "timestamp-micros"): _aware(_timestamp(1)),
         ("long", "timestamp-millis"): _aware(_timestamp(1000)),
         ("long", "timestamp-nanos"): _aware(_timestamp_of_nanos),
+        ("int", "date"): _aware(_midnight),
     },
     "integer": {
         **dict.fromkeys([("int", None), ("long", None)], _whole(pa.int32())),
@@ -221,13 +226,16 @@ READINGS: Mapping[str, Mapping[tuple[str, str | None], Reading]] = {
     },
     "date": {("int", "date"): _date},
     "timestamp": {
-        ("long", f"{kind}-{unit}"): reading
-        for kind in ("timestamp", "local-timestamp")
-        for unit, reading in (
-            ("micros", _timestamp(1)),
-            ("millis", _timestamp(1000)),
-            ("nanos", _timestamp_of_nanos),
-        )
+        ("int", "date"): _midnight,
+        **{
+            ("long", f"{kind}-{unit}"): reading
+            for kind in ("timestamp", "local-timestamp")
+            for unit, reading in (
+                ("micros", _timestamp(1)),
+                ("millis", _timestamp(1000)),
+                ("nanos", _timestamp_of_nanos),
+            )
+        },
     },
 }
 

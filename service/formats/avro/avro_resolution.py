@@ -12,7 +12,7 @@ name. Logical types must fit: a number is no timestamp.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +22,19 @@ from service.dictionary.written_values import Unreadable
 from service.errors import DamagedBackup
 from service.formats.avro.avro_readings import Reading, reading_of
 from service.formats.avro.avro_schema import NAMESPACE, PLAIN, Field, FileSchema
+
+
+@dataclass(frozen=True)
+class FileColumns:
+    """What a file's columns are to the table's, where they are not the same.
+
+    `left_out` are names of columns that the table has not; `filled` are columns of the table that
+    it lacks, which get their default or none; `renamed` has the names of now by those of the file.
+    """
+
+    left_out: tuple[str, ...] = ()
+    filled: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,25 +78,44 @@ def resolve(table: Table, schema: FileSchema) -> list[ColumnSource]:
     """
     if schema.name != f"{NAMESPACE}.{table.name}" and schema.name.startswith(f"{NAMESPACE}."):
         other = schema.name.removeprefix(f"{NAMESPACE}.")
+    else:
+        other = table.name
+    if other not in (table.name, *table.renamed_from):
         raise DamagedBackup(f"it is a backup of {other}, not of {table.name}")
     fields = _by_column(table, schema.every)
     return [_source(column, fields.get(column.name)) for column in table.columns]
 
 
-def left_out(table: Table, schema: FileSchema) -> list[str]:
-    """The names of the file's fields that the table has no column for."""
-    read = {field.name for field in _by_column(table, schema.every).values()}
-    return [field.name for field in schema.every if field.name not in read]
+def columns_of(table: Table, schema: FileSchema) -> FileColumns:
+    """What the file's fields are to the columns of the table."""
+    found = _by_column(table, schema.every)
+    read = {each.name for each in found.values()}
+    return FileColumns(
+        tuple(each.name for each in schema.every if each.name not in read),
+        tuple(name for name in table.column_names if name not in found),
+        {
+            each.name: name
+            for name, each in found.items()
+            if each.name in table.column(name).renamed_from
+        },
+    )
 
 
 def _by_column(table: Table, fields: Sequence[Field]) -> dict[str, Field]:
-    """The field of each column: of its name, else of the one name that is it in other letters.
+    """The field of each column: of its name, else of one that it had before, else of the one name
+    that is it in other letters.
 
     Raises:
         DamagedBackup: there are several of those.
     """
     found = {field.name: field for field in fields if field.name in table.column_names}
-    rest = [field for field in fields if field.name not in found]
+    named = {field.name: field for field in fields}
+    for column in table.columns:
+        former = next((named[was] for was in column.renamed_from if was in named), None)
+        if column.name not in found and former is not None:
+            found[column.name] = former
+    taken = {field.name for field in found.values()}
+    rest = [field for field in fields if field.name not in taken]
     times = Counter(name.lower() for name in table.column_names)
     for name in table.column_names:
         alike = [field for field in rest if field.name.lower() == name.lower()]

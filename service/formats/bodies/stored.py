@@ -1,6 +1,6 @@
 """Rows that are on record, or come in pieces, read as they were the first time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -40,3 +40,17 @@ class TextRows(CsvRows):
 def json_rows(payloads: Sequence[bytes]) -> JsonRows:
     """Rows of any kind in JSON, whatever each of them is."""
     return JsonRows(b"[" + b",".join(payloads) + b"]")
+
+
+def in_names_of_now(payload: str, former_names: Mapping[str, str]) -> str:
+    """A row that is on record, in JSON, with its columns by the names that they have now.
+
+    `former_names` has those by what they were before. What is no object stays as it is, and so does
+    every value, to the digit.
+    """
+    if not any(name in payload for name in former_names) or not payload.startswith("{"):
+        return payload
+    row = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
+    names = {name: former_names.get(name, name) for name in row}
+    said = {name if now in row else now: row[name] for name, now in names.items()}
+    return msgspec.json.encode(said).decode()

@@ -180,7 +180,7 @@ def expected_columns(table: Table) -> tuple[ExpectedColumn, ...]:
     """The columns that a file for `table` has to have."""
     return tuple(
         ExpectedColumn(
-            each.name, each.type.name, each.must_be_sent, each.synonyms, each.is_generated
+            each.name, each.type.name, each.must_be_sent, each.names_in_files, each.is_generated
         )
         for each in table.columns
     )

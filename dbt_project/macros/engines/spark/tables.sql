@@ -142,3 +142,24 @@
     using {{ source }} on {{ condition }}
     when matched then update set {{ changed | join(', ') }}
 {%- endmacro %}
+
+{#- No table is altered there but by columns that are added: what was built there is built anew from the lake. -#}
+{% macro spark__altering_changes(content) -%}
+    {{ return([]) }}
+{%- endmacro %}
+
+{% macro spark__altered(asked) -%}{{ return('tables are not altered on Spark') }}{%- endmacro %}
+
+{% macro spark__show_dictionary(content) -%}{%- endmacro %}
+
+{% macro spark__rename_table(table, name) -%}
+    {{ return('alter table ' ~ table ~ ' rename to ' ~ adapter.quote(name)) }}
+{%- endmacro %}
+
+{% macro spark__rename_column(table, was, name) -%}
+    {{ return('alter table ' ~ table ~ ' rename column ' ~ adapter.quote(was) ~ ' to ' ~ adapter.quote(name)) }}
+{%- endmacro %}
+
+{% macro spark__alter_columns(table, was, changes) -%}
+    {{ return([]) }}
+{%- endmacro %}

@@ -1,0 +1,1 @@
+"""What a dictionary that has changed does to a warehouse: counted beforehand, and then done."""
