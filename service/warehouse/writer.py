@@ -102,6 +102,7 @@ class Writer:
         self.dictionary = dictionary
         self.keys = KeyIndex(dictionary)
         self._ids = Ids({})  # of generated keys
+        self._ids_outdated = False  # a build may have given some, whether it failed or not
         # How often each table of record may have changed since the start: what was read while the
         # number was another may be out of date.
         self.versions: Counter[str] = Counter()
@@ -112,7 +113,8 @@ class Writer:
         if self.losses is None:
             self.journal.begin(self._connection)
         with self._database.all_cores():
-            self._load_keys(self.dictionary.tables)
+            self.keys.load(self._connection, self.dictionary.tables)
+            self._load_ids()
         self._thread.start()
 
     def stop(self) -> None:
@@ -201,6 +203,7 @@ class Writer:
 
     def note_build(self) -> None:
         """Notes what a build has committed; call with `lock` held."""
+        self._ids_outdated = True
         if self.outbox:
             self.outbox.outdate()  # what cannot be looked at now is, before the next is recorded
         try:
@@ -377,18 +380,17 @@ class Writer:
             self._stale |= {
                 name
                 for name in self._grown
-                if count_rows(self._connection, name) != known[name]
-                or self._may_change(name)
-                or self.dictionary.tables[name].generated
+                if count_rows(self._connection, name) != known[name] or self._may_change(name)
             }
             self._grown.clear()
         if self._stale:
-            self._load_keys(self._stale)
+            self.keys.load(self._connection, self._stale)
+        if self._stale or self._ids_outdated:
+            self._load_ids()
             self._stale.clear()
+            self._ids_outdated = False
 
-    def _load_keys(self, tables: Iterable[str]) -> None:
-        """Reads keys anew, and the last ids of all tables: a build may give some to no row."""
-        self.keys.load(self._connection, tables)
+    def _load_ids(self) -> None:
         self._ids = Ids(last_ids(self._connection, self.dictionary.tables.values()))
 
     def _may_change(self, name: str) -> bool:

@@ -333,13 +333,27 @@ def test_a_restore_keeps_ids_and_gives_none_again(door: Door) -> None:
     assert door.client.get("/v1/audit").json()["ok"]
 
 
-def test_an_erased_row_stays_out(door: Door) -> None:
-    [key] = given(door.rows([visit("Vic")], "visits"))
-    erased = door.client.post(f"{ROWS}/{key}/erase", json={"reason": "asked"})
-    assert erased.status_code in (200, 202), erased.text
+def test_an_erased_row_stays_out_with_its_lines_and_rejections(door: Door) -> None:
+    content = "name,place_id\nVictoria,1\nXaver,1\n"
+    load = followed(door.client, send(door.client, "visits", content))
+    [(key,)] = door.ask("select id from core.visits where name = 'Victoria'")
+    [rejected] = door.rows([visit("Victoria", 88)], "visits").json()["rejections"]
+    place = f"/v1/rejections/{rejected['rejection_id']}"
+    [other] = given(door.client.post(f"{place}/replay", json=visit("Victoria", 2)))
+    for each in (key, other):
+        erased = door.client.post(f"{ROWS}/{each}/erase", json={"reason": "asked"})
+        assert erased.status_code == 200, erased.text
+    for query in (
+        "select cast(columns(*) as varchar) from raw.visits",
+        "select payload || violations from ops.rejections",
+        "select coalesce(payload, '') from ops.replays",
+    ):
+        assert "Victoria" not in str(door.ask(query))
     answer = door.rows([visit("Vic", id=key)], "visits", headers=MERGE)
     assert found(answer) == {0: [("id", "erased")]}
-    assert given(door.rows([visit("Vic")], "visits"))[0] > key
+    again = followed(door.client, send(door.client, "visits", content))
+    assert [load["accepted"], again["rejected"], again["already_present"]] == [2, 1, 1]
+    assert given(door.rows([visit("Vic")], "visits"))[0] > other
 
 
 def test_the_contracts_tell_who_gives_the_id(door: Door) -> None:

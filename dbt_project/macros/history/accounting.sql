@@ -33,7 +33,7 @@ from (
     {%- if has_generated_key(table) and takes_files() %}
     where {{ adapter.quote(names[0]) }} is not null
     union all
-    {{ ids_of_accepted_lines(table) }}
+    select line, id from {{ ids_of_landed_lines(table) }}
     {%- endif %}
 ) as lines
 left join raw.{{ adapter.quote(name ~ '__exceptions') }} as exceptions on lines.line = exceptions.line

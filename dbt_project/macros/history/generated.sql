@@ -25,6 +25,8 @@
     where place is not null;
     {% if records %}
     {{ record_ids_of_history(ids) if is_history else record_ids_of_file(ids, load) }};
+    delete from {{ ids_of_landed_lines() }} where line > {{ load.behind }};
+    insert into {{ ids_of_landed_lines() }} select line, id from {{ ids }};
     {% endif %}
     {{ update_from(
         typed_lines() | string, {key: 'given.id'}, ids ~ ' as given', typed_lines() ~ '.line = given.line'
@@ -33,8 +35,15 @@
 
 {#- What is judged now, as plain values. -#}
 {% macro load_judged() -%}
-    {% set row = run_query('select kind, load_id, is_trial from ' ~ current_load()).rows | first %}
-    {{ return({'kind': row[0], 'load_id': row[1], 'is_trial': row[2]}) }}
+    {% set row = run_query('select kind, load_id, is_trial, behind from ' ~ current_load()).rows | first %}
+    {{ return({'kind': row[0], 'load_id': row[1], 'is_trial': row[2], 'behind': row[3]}) }}
+{%- endmacro %}
+
+{#- Which landed lines were given which ids: (line, id). -#}
+{% macro ids_of_landed_lines(table=model) -%}{{ return(lines_of(table.name ~ '__ids')) }}{%- endmacro %}
+
+{% macro make_ids_of_landed_lines() -%}
+    {{ return(make_table(ids_of_landed_lines(), {'line': 'bigint', 'id': 'bigint'})) }}
 {%- endmacro %}
 
 {% macro ids_of_lines() -%}{{ work_table(model.name ~ '__ids') }}{%- endmacro %}
@@ -163,21 +172,4 @@
             and load_id in ({{ "select load_id from ops.loads where kind = 'history'" if load.kind == 'history' else of_file }})
         group by payload
     ) as settled on lines.payload = settled.payload and lines.place <= settled.times
-{%- endmacro %}
-
-{#- For the data test: (line, key) of accepted lines of a history that bring no id. Of lines that say the same one may be gone,
-    so each is given the id of one of their rows. -#}
-{% macro ids_of_accepted_lines(table) -%}
-    {%- set exceptions = lines_of(table.name ~ '__exceptions') -%}
-    {%- set accepted = '(select * from ' ~ lines_of(table.name) ~ ' where line not in (select line from ' ~ exceptions ~ '))' -%}
-    select lines.line, given.id as {{ adapter.quote(primary_key(table)) }}
-    from ({{ lines_by_content(accepted, table) }}) as lines
-    left join (
-        select line_hash, id, row_number() over (partition by line_hash order by id) as nth
-        from ops.line_ids
-        where
-            table_name = '{{ table.name }}'
-            and id in (select {{ adapter.quote(primary_key(table)) }} from {{ table.schema }}.{{ adapter.quote(table.name) }})
-    ) as given on lines.line_hash = given.line_hash and lines.nth = given.nth
-    where exists (select 1 from ops.landed where table_name = '{{ table.name }}' and kind = 'history')
 {%- endmacro %}

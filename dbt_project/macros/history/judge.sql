@@ -5,7 +5,10 @@
 {% if execute %}
     {% set load = run_query('select behind, is_trial from ' ~ current_load()).rows | first %}
     {% if load and not load[1] or not load and not has_all_columns() %}{% do take_writers_lock() %}{% endif %}
-    {% if load and has_generated_key() %}{% do run_statements(give_ids()) %}{% endif %}
+    {% if has_generated_key() and takes_files() %}
+        {% do run_statements(make_ids_of_landed_lines()) %}
+        {% if load %}{% do run_statements(give_ids()) %}{% endif %}
+    {% endif %}
     {% if load %}{% do find_orphans_of_own_table() %}{% endif %}
     {% set body %}
     {% if not load or load[0] > 0 %}
