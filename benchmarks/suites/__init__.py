@@ -9,6 +9,7 @@ from benchmarks.suites import (
     console,
     history,
     insert,
+    keys,
     onlookers,
     pollock,
     reading,
@@ -27,4 +28,5 @@ SUITES: dict[str, Callable[[Bench], None]] = {
     "console": console.run,
     "onlookers": onlookers.run,
     "pollock": pollock.run,
+    "keys": keys.run,
 }

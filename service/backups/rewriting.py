@@ -18,7 +18,9 @@ from service.backups.verifying import trusted
 from service.dictionary import Table
 from service.errors import StoreUnavailable
 from service.formats.avro.avro_files import CODECS, DEFAULT_CODEC, write
+from service.judge.columns import KeysOf
 from service.judge.findings import keys_of_rows
+from service.ops.erased_rows import ErasedKeys
 
 
 def holds(entry: Entry, table: Table, catalogue: Catalogue, keys: Collection[Any]) -> bool:
@@ -29,6 +31,21 @@ def holds(entry: Entry, table: Table, catalogue: Catalogue, keys: Collection[Any
     """
     with trusted(entry, table, catalogue) as rows:
         return any(pc.any(_is_one(batch, table, keys)).as_py() for batch in rows.batches())
+
+
+def erased_in(entry: Entry, table: Table, catalogue: Catalogue, erased: ErasedKeys) -> list[Any]:
+    """The primary keys in a backup that are known to be `erased` by their hashes alone.
+
+    Raises:
+        DamagedBackup: it cannot be read.
+    """
+    found: list[Any] = []
+    if table.name in erased.hashes:
+        with trusted(entry, table, catalogue) as rows:
+            for batch in rows.batches():
+                keys = KeysOf(table, batch)[table.primary_key]
+                found += [keys[place] for place in erased.among(table.name, keys)]
+    return found
 
 
 def rewrite(entry: Entry, table: Table, catalogue: Catalogue, keys: Collection[Any]) -> Entry:

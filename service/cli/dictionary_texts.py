@@ -52,10 +52,11 @@ def of_mart(mart: Entry) -> Iterator[tuple[str, list[str]]]:
 
 
 def rows_of(entries: Iterable[Entry]) -> list[dict[str, Any]]:
-    """A row for each column of tables and marts, as programs cut them."""
+    """A row for each column of tables and marts, and for columns together, as programs cut them."""
     rows = []
     for entry in entries:
-        for column in entry["columns"]:
+        together = ({**each, "type": ""} for each in entry.get("together", ()))
+        for column in (*entry["columns"], *together):
             rules = column["rules"] if "rules" in column else column["tests"]
             rows.append(
                 {

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, NamedTuple
 
 from service.dictionary import Table
@@ -89,4 +90,6 @@ def as_text(value: Any) -> str | None:
     """A value as one types it; None where there is none."""
     if value is None or isinstance(value, str):
         return value
+    if isinstance(value, date):
+        return value.isoformat()
     return json.dumps(value, ensure_ascii=False, default=str)

@@ -79,7 +79,7 @@ class Plugin(BasePlugin):
             case "yaml":
                 asked["problem"] = _problem(asked["options"], asked["synonyms"])
             case "predicate":
-                asked.update(_looked_at(asked["predicate"], asked["of"]))
+                asked.update(self._of_predicates(asked))
             case "folder":
                 folder = str(_in_project(asked["folder"]))
                 asked.update(_history(folder, asked["table"], asked["tables"]))
@@ -94,12 +94,22 @@ class Plugin(BasePlugin):
             case "open":
                 asked["is_open"] = open_file(asked["load_id"]) is not None
 
+    def _of_predicates(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if "rows" in asked:
+            return {"failing": self._failing(asked["predicates"], asked["rows"])}
+        return _looked_at(asked["predicate"], asked["of"])
+
+    def _failing(self, predicates: list[str], rows: str) -> list[str]:
+        """Those that cannot be evaluated for one of the rows; there are no others, as a rule."""
+        with _of_this_thread().cursor() as cursor:  # what fails must not end its transaction
+            if not _fails(cursor, predicates, rows):
+                return []
+            return [each for each in predicates if _fails(cursor, [each], rows)]
+
     def _record_change(self, load: dict[str, Any]) -> None:
         """In the transaction of the model that this thread runs."""
-        connections = get_adapter_by_type("duckdb").connections  # type: ignore[no-untyped-call]
-        model = connections.get_thread_connection().handle.cursor()._cursor
         with self._connection.cursor() as committed:
-            record_build(model, committed, BuiltRows(**load))
+            record_build(_of_this_thread(), committed, BuiltRows(**load))
 
     def _altering(self, content: str) -> list[dict[str, Any]]:
         """How the dictionary of a text differs from that of the tables, where they are altered."""
@@ -139,6 +149,12 @@ class Plugin(BasePlugin):
         load["described"] = source.dialect.described()
 
 
+def _of_this_thread() -> duckdb.DuckDBPyConnection:
+    """The connection of the node that this thread runs."""
+    connections = get_adapter_by_type("duckdb").connections  # type: ignore[no-untyped-call]
+    return connections.get_thread_connection().handle.cursor()._cursor  # type: ignore[no-any-return]
+
+
 def _in_project(path: str) -> Path:
     """A path of the profile or the environment; a relative one starts at dbt's project."""
     project: str = get_flags().PROJECT_DIR  # type: ignore[no-untyped-call]
@@ -162,6 +178,18 @@ def _problem(options: Any, synonyms: dict[str, Any]) -> str | None:
     except WrongOption as error:
         return str(error)
     return None
+
+
+def _fails(cursor: duckdb.DuckDBPyConnection, predicates: list[str], rows: str) -> bool:
+    # bool_and, since count() is not worked out where no value is null
+    asked = ", ".join(f"bool_and((\n{each}\n))" for each in predicates)
+    try:
+        cursor.execute(f"select {asked} from {rows}").fetchall()
+    except (duckdb.InterruptException, duckdb.OutOfMemoryException, duckdb.IOException):
+        raise
+    except duckdb.Error:
+        return True
+    return False
 
 
 def _looked_at(predicate: str, columns: dict[str, str]) -> dict[str, Any]:

@@ -8,6 +8,9 @@ import pyarrow.compute as pc
 
 from service.dictionary.rules import KINDS, NEED_OTHER_ROWS
 
+# As the macro cannot_be_evaluated() of dbt_project/macros/history/line_rules.sql.
+CANNOT_BE_EVALUATED = "; it cannot be evaluated for this row"
+
 
 @dataclass(frozen=True)
 class SqlRule:
@@ -54,11 +57,12 @@ class Rule:
         broken = pc.and_kleene(broken, pc.is_valid(read))
         return pc.fill_null(broken, False) if broken.null_count else broken
 
-    def message(self, value: Any = None) -> str:
-        """Why `value` is kept out, for people."""
+    def message(self, value: Any = None, is_judged: bool = True) -> str:
+        """Why `value` is kept out, for people; `is_judged` where the rule could be evaluated."""
+        more = self._where if is_judged else self._where + CANNOT_BE_EVALUATED
         if self.sql and self.sql.message is not None:
-            return self.sql.message + self._where
-        return KINDS[self.kind].message(self.column or "", self.args, value) + self._where
+            return self.sql.message + more
+        return KINDS[self.kind].message(self.column or "", self.args, value) + more
 
     @property
     def words(self) -> str:

@@ -61,8 +61,10 @@ What is said of a row that breaks it: `quantity: A multiple of twelve`; without 
 
 Where the predicate is null, the row fits. It may look at columns of its row, and call functions
 that answer the same at all times; a build refuses tables, subqueries, aggregates, windows,
-settings, `now()`, `random()`, and says which. A row on which it fails, as on a cast that cannot be,
-is kept out by the service and ends a build: write `try_cast`.
+settings, `now()`, `random()`, and says which. A row for which it fails, as on a cast that cannot
+be, breaks the rule at every door, and is told so: `it cannot be evaluated for this row`. Where that
+is meant to fit, write `try_cast`. A macro that changed counts from the next build on; until then a
+file that is sent is refused, so that it is not judged by another rule than a request.
 """
 OTHERS = """\
 # Other reasons

@@ -166,9 +166,9 @@ class Builds:
                 build.status, build.message, build.finished_at = "failed", str(error), utc_now()
             except Exception as error:
                 log.exception("build_failed", build_id=build.build_id)
-                if build.status == "queued":  # that it was asked for could not be written
-                    build.status, build.finished_at = "failed", utc_now()
                 build.message = build.message or f"the build ended by {type(error).__name__}"
+                if build.status != "failed":  # it could not be put on record, or looked ahead
+                    build.status, build.finished_at = "failed", utc_now()
             finally:
                 del self._cancels[build.build_id]
                 done: Ended = "done" if build.status == "done" else "failed"
@@ -176,15 +176,13 @@ class Builds:
 
     def _look_ahead(self, build: BuildResult, lock: BuildLock, cancel: Cancel) -> None:
         build.status, build.started_at = "running", utc_now()
-        status = "failed"
         try:
             new = read_dictionary_text(look_ahead(self._settings, build, lock, cancel))
             self._plans[build.build_id] = self._ahead(new, build.allowed)
-            status = "done"
         except (BuildFailed, DictionaryError) as error:
             build.message = str(error)
-        finally:
-            build.status, build.finished_at = status, utc_now()
+        build.finished_at = utc_now()
+        build.status = "failed" if build.message else "done"
 
     def _wait_until_on_record(self, build_id: str, cancel: Cancel) -> None:
         """Raises Cancelled where it is cancelled before, or what kept it from being written."""

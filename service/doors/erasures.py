@@ -5,7 +5,7 @@ What is done is on the trail, with the reason, and a keyed hash in place of what
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +13,7 @@ from service.backups.catalogue import Catalogue
 from service.backups.entry import Entry
 from service.backups.paired_places import Places
 from service.backups.pairing import Pairing
-from service.backups.rewriting import holds, rewrite
+from service.backups.rewriting import erased_in, holds, rewrite
 from service.dictionary import Table
 from service.doors.differences import Differences
 from service.engines.duckdb import Database, DatabaseError
@@ -22,6 +22,7 @@ from service.errors import Conflict, DamagedBackup, NotFound, Problem, StoreUnav
 from service.judge.key_index import KeyIndex
 from service.judge.rulebook import Rulebook
 from service.ops import erased_rows, trail
+from service.ops.erased_rows import ErasedKeys
 from service.ops.row_history import ChangedBy
 from service.runtime.clock import utc_now
 from service.warehouse.deeds import Deeds
@@ -66,6 +67,14 @@ class Erasure:
     feed_until: int | None
 
 
+@dataclass
+class Gone:
+    """The rows that no backup is to have: their primary keys by table, and those known by hash."""
+
+    keys: dict[str, list[Any]] = field(default_factory=dict)
+    before: ErasedKeys = field(default_factory=ErasedKeys)
+
+
 class Erasures:
     """The door of erasures. Its methods block: call them in a thread."""
 
@@ -94,7 +103,7 @@ class Erasures:
             Conflict: a file is being loaded into the table.
         """
         by = ChangedBy(str(uuid4()), actor, utc_now())
-        keys: dict[str, list[Any]] = {}
+        gone = Gone()
 
         def do(connection: Connection, layer: KeyIndex) -> list[ErasedRow]:
             _check_no_files(connection, asked.table)
@@ -102,7 +111,8 @@ class Erasures:
             erasing = Erasing(connection, dictionary, layer, by, asked.reason)
             done = erasing.erase(asked.table, asked.key, asked.cascade, again=asked.backups)
             for table, key in erasing.seen:
-                keys.setdefault(table, []).append(key)
+                gone.keys.setdefault(table, []).append(key)
+            gone.before = erasing.before
             for row in done:
                 subject = f"{row.table}/{row.key_hash[:16]}"
                 trail.record(connection, actor, "row.erase", subject, asked.reason)
@@ -116,7 +126,7 @@ class Erasures:
         return Erasure(
             by.load_id,
             done,
-            self._in_backups(keys, asked.backups, actor),
+            self._in_backups(gone, asked.backups, actor),
             self._is_in_log(),
             outbox.state.last if outbox and outbox.state.recording else None,
         )
@@ -147,18 +157,16 @@ class Erasures:
             return True
         return False
 
-    def _in_backups(
-        self, keys: dict[str, list[Any]], rewriting: bool, actor: str | None
-    ) -> list[HeldBackup]:
+    def _in_backups(self, gone: Gone, rewriting: bool, actor: str | None) -> list[HeldBackup]:
         found: dict[str, HeldBackup] = {}
         for catalogue in (self._places.primary, self._places.second):
             if catalogue is None:
                 continue
-            for name, of_table in keys.items():
+            for name in sorted({*gone.keys, *gone.before.hashes}):
                 with suppress(StoreUnavailable):
                     for entry in catalogue.list(name):
                         if entry.backup_id not in found:
-                            self._look(found, catalogue, entry, of_table, rewriting, actor)
+                            self._look(found, catalogue, entry, gone, rewriting, actor)
         if rewriting and self._pairing:
             self._pairing.wake()
         return [*found.values()]
@@ -168,12 +176,14 @@ class Erasures:
         found: dict[str, HeldBackup],
         catalogue: Catalogue,
         entry: Entry,
-        keys: list[Any],
+        gone: Gone,
         rewriting: bool,
         actor: str | None,
     ) -> None:
         table, held = self._rulebook().table(entry.table), HeldBackup(entry.backup_id, entry.table)
         try:
+            keys = gone.keys.get(table.name, [])
+            keys = [*keys, *erased_in(entry, table, catalogue, gone.before)]
             if not holds(entry, table, catalogue, keys):
                 return
             found[entry.backup_id] = held

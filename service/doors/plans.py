@@ -7,7 +7,8 @@ import msgspec
 from service.backups.catalogue import Catalogue
 from service.backups.coming_dictionary import BackupsToCome, backups_to_come
 from service.dictionary import Dictionary
-from service.dictionary.evolution import DictionaryChange, compare
+from service.dictionary.dictionary_change import DictionaryChange
+from service.dictionary.evolution import compare
 from service.engines.duckdb import Database
 from service.engines.engine import Connection
 from service.errors import StoreUnavailable

@@ -84,7 +84,10 @@ class RowChanges:
     def remove(
         self, query: RowQuery, most: int | None, dry_run: bool, asking: Asking
     ) -> "Future[RowsRemoved | StoredAnswer]":
-        """Removes the rows that fit the filters; it raises as `remove_fitting`, and as `change`."""
+        """Removes the rows that fit the filters; where none do there is no load.
+
+        It raises as `remove_fitting`, and as `change`.
+        """
         begun, table = utc_now(), query.table
 
         def do(connection: Connection, keys: KeyIndex) -> RowsRemoved:
@@ -93,7 +96,7 @@ class RowChanges:
                 done = remove_fitting(
                     connection, dictionary, query, keys, by, most=most, dry_run=dry_run
                 )
-            if not dry_run:
+            if done.load_id:
                 counts = {"received": done.rows, "removed": done.rows}
                 records.write(connection, [_load(by, table, counts, begun)])
             return done

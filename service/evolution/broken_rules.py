@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from service.dictionary import Column, Dictionary, Rule, Table
-from service.dictionary.evolution import JUDGING, DictionaryChange
+from service.dictionary.dictionary_change import JUDGING, DictionaryChange
 from service.engines.engine import Connection
 from service.errors import RulesBroken
 from service.evolution.lost_values import Effect

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from service.dictionary import Dictionary
-from service.dictionary.evolution import DictionaryChange, compare
+from service.dictionary.dictionary_change import DictionaryChange
+from service.dictionary.evolution import compare
 from service.dictionary.manifest import read_saved
 from service.engines.engine import Connection
 from service.evolution.lost_values import Effect, LostValues

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.dictionary import Dictionary, Table
-from service.dictionary.evolution import DictionaryChange, column_before, table_before
+from service.dictionary.dictionary_change import DictionaryChange
+from service.dictionary.evolution import column_before, table_before
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted
 from service.evolution.rows_to_come import cast_to

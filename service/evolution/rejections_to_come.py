@@ -16,7 +16,7 @@ JUDGED = 10_000  # rejections of a table, the oldest
 _OPEN = """
     select payload, coalesce(is_text, loads.kind in ('history', 'file'), false)
     from ops.rejections as rejections left join ops.loads as loads using (load_id, table_name)
-    where table_name = ? and status = 'open' order by rejections.number limit ?
+    where table_name = ? and rejections.status = 'open' order by rejections.number limit ?
 """
 
 

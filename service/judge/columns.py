@@ -194,8 +194,8 @@ class ColumnReader:
         keys = KeysOf(self._table, rows)
         keys.update(found)
         if self._of_rows.rules:
-            for _, broken in self._of_rows.broken(rows):
-                doubted |= broken
+            for doubtful in self._of_rows.broken(rows):
+                doubted |= doubtful.rows
         return Columns(self._table, rows, keys, doubted, adjusted)
 
     def _column(self, column: Column, values: Sequence[Any]) -> tuple[pa.Array, Mask]:

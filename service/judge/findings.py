@@ -23,7 +23,7 @@ class TypeRule(Rule):
     def breaks(self, read: pa.Array, written: pa.Array) -> pa.Array:
         return pc.fill_null(pc.match_substring(read, NUL), False)
 
-    def message(self, value: Any = None) -> str:
+    def message(self, value: Any = None, is_judged: bool = True) -> str:
         return f"{self.column} {HAS_NUL}"
 
 
@@ -62,9 +62,9 @@ class Findings:
 
     def look_at(self, batch: pa.RecordBatch) -> None:
         """Judges the rows of `batch`, whose columns are the table's."""
-        for breach, (_, broken) in zip(self._breaches, self._rules.broken(batch), strict=True):
-            if count := int(np.count_nonzero(broken)):
-                breach.first_ids += self._first(batch.filter(pa.array(broken)), breach)
+        for breach, found in zip(self._breaches, self._rules.broken(batch), strict=True):
+            if count := int(np.count_nonzero(found.rows)):
+                breach.first_ids += self._first(batch.filter(pa.array(found.rows)), breach)
                 breach.count += count
 
     def _first(self, rows: pa.RecordBatch, breach: Breach) -> list[Any]:

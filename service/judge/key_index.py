@@ -1,20 +1,25 @@
 """The values of the key columns, in memory: what is taken, and what can be referred to.
 
 Whole numbers are held in roaring bitmaps (10 million ids take about 2 MB), what else there is as
-text in sets. They change only after a commit; the primary key in DuckDB is the backstop.
+text in sets, or as words where there are many (stored_keys.py). They change only after a commit;
+the primary key in DuckDB is the backstop.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from service.dictionary import Column, Dictionary, Table
-from service.dictionary.combined_columns import texts_of_rows
-from service.engines.column_sql import is_there, listed
+from service.dictionary import Column, Dictionary
+from service.engines.column_sql import is_there, shown_column_value
 from service.engines.engine import Connection
-from service.engines.sql import core
-from service.judge.key_sets import KeySet, key_set, set_of_numbers, signed
+from service.engines.sql import core, count_rows
+from service.judge.confirmed_keys import confirmed
+from service.judge.key_sets import KeySet, key_set, signed
+from service.judge.key_words import BITS
+from service.judge.stored_keys import MOST, StoredKeys
 
 Place = tuple[str, str]  # table and column
+READ_ROWS = 1 << 15  # at a time: the interpreter is held meanwhile, some milliseconds
 
 
 class KeyIndex:
@@ -22,111 +27,150 @@ class KeyIndex:
     and added as a sequence or as a `key_set`.
 
     Layers make a transaction: the committed keys, those of the group on top, those of one
-    request on top of that. A layer is absorbed by the one below when it holds.
+    request on top of that. A layer is absorbed by the one below when it holds. Those below all
+    others are StoredKeys, with these `bits` and `most`.
     """
 
-    def __init__(self, dictionary: Dictionary, base: "KeyIndex | None" = None) -> None:
+    def __init__(
+        self,
+        dictionary: Dictionary,
+        base: "KeyIndex | None" = None,
+        bits: int = BITS,
+        most: int = MOST,
+    ) -> None:
         self._dictionary = dictionary
         self._base = base
-        self._sets: dict[Place, KeySet] = {}
+        self._bits, self._most = bits, most
+        self._connection: Connection | None = None
+        self._stored: dict[Place, StoredKeys] = {}  # where there is no base
+        self._sets: dict[Place, KeySet] = {}  # where there is one
         self._gone: dict[Place, KeySet] = {}  # values that are in layers below, and no more
 
-    def _type(self, place: Place) -> str:
-        return self._dictionary.tables[place[0]].column(place[1]).type.name
+    def _column(self, place: Place) -> Column:
+        return self._dictionary.tables[place[0]].column(place[1])
 
-    def _layers(self, place: Place) -> Iterable[KeySet]:
-        """What each layer adds, without what those above it have removed."""
+    def _set(self, place: Place, values: Iterable[Any] = ()) -> KeySet:
+        return key_set(self._column(place).type.name, values)
+
+    def _there(self, place: Place, wanted: KeySet) -> KeySet:
+        """Those of `wanted` that are there; upper layers have the last word."""
+        found, left = self._set(place), wanted
         layer: KeyIndex | None = self
-        gone: KeySet | None = None
-        while layer is not None:
-            if (own := layer._sets.get(place)) is not None:
-                yield own if gone is None else own - gone
-            if more := layer._gone.get(place):
-                gone = more if gone is None else gone | more
+        while layer is not None and left:
+            if (own := layer._own(place, left)) is not None and own:
+                found |= own
+                left = left - own
+            if gone := layer._gone.get(place):
+                left = left - gone
             layer = layer._base
+        return found
+
+    def _own(self, place: Place, wanted: KeySet) -> KeySet | None:
+        """Those of `wanted` that this layer has."""
+        if (stored := self._stored.get(place)) is not None:
+            return stored.there(wanted)
+        own = self._sets.get(place)
+        return None if own is None else wanted & own
 
     def all_new(self, place: Place, values: Sequence[Any] | KeySet) -> bool:
         """Whether no value stands twice, which a `key_set` cannot tell, nor is taken."""
-        new = key_set(self._type(place), values)
-        return len(new) == len(values) and all(own.isdisjoint(new) for own in self._layers(place))
+        new = self._set(place, values)
+        return len(new) == len(values) and not self._there(place, new)
 
     def taken(self, place: Place, values: Sequence[Any] | KeySet) -> set[Any]:
         """Those of `values` that are there."""
-        wanted = key_set(self._type(place), values)
-        found = key_set(self._type(place), ())
-        for own in self._layers(place):
-            found |= wanted & own
-        return signed(self._type(place), found)
+        return self._signed(place, self._there(place, self._set(place, values)))
 
     def all_known(self, place: Place, values: Sequence[Any] | KeySet) -> bool:
         """Whether every value can be referred to."""
-        return len(self._missing(place, values)) == 0
+        wanted = self._set(place, values)
+        return len(self._there(place, wanted)) == len(wanted)
 
     def unknown(self, place: Place, values: Sequence[Any] | KeySet) -> set[Any]:
         """Those of `values` that cannot be referred to."""
-        return signed(self._type(place), self._missing(place, values))
+        wanted = self._set(place, values)
+        return self._signed(place, wanted - self._there(place, wanted))
 
-    def _missing(self, place: Place, values: Sequence[Any] | KeySet) -> KeySet:
-        missing = key_set(self._type(place), values)
-        for own in self._layers(place):
-            missing = missing - own
-        return missing
+    def _signed(self, place: Place, keys: KeySet) -> set[Any]:
+        return signed(self._column(place).type.name, keys)
 
     def has(self, place: Place, value: Any) -> bool:
         """Whether the value is there."""
         return self.all_known(place, [value])
 
     def add(self, place: Place, values: Iterable[Any]) -> None:
-        """Takes the values (no None among them) into this layer."""
-        own = self._sets.setdefault(place, key_set(self._type(place), ()))
-        own |= key_set(self._type(place), values)
+        """Takes the values (no None among them) into this layer; none of them is there."""
+        new = self._set(place, values)
+        if self._base is None:
+            self._stored_at(place).add(new)
+        elif place in self._sets:
+            self._sets[place] |= new
+        else:
+            self._sets[place] = self._set(place) | new
 
     def remove(self, place: Place, values: Iterable[Any]) -> None:
         """Takes values away, whichever layer has them; they can be added again."""
-        gone = key_set(self._type(place), values)
+        gone = self._set(place, values)
+        if self._base is None:
+            self._stored_at(place).remove(gone)
+            return
         if (own := self._sets.get(place)) is not None:
             own -= gone
-        if self._base is not None:
-            kept = self._gone.setdefault(place, key_set(self._type(place), ()))
-            kept |= gone
+        kept = self._gone.setdefault(place, self._set(place))
+        kept |= gone
 
     def absorb(self, layer: "KeyIndex") -> None:
         """Takes over all that `layer`, which is on top of this one, has added and removed."""
         for place, values in layer._gone.items():
             self.remove(place, values)
         for place, values in layer._sets.items():
-            if place in self._sets:
-                self._sets[place] |= values
-            else:
-                self._sets[place] = values
+            self.add(place, values)
 
     def load(self, connection: Connection, tables: Iterable[str]) -> None:
-        """Reads the keys of `tables` as they are in the warehouse."""
+        """Reads the keys of `tables` as they are in the warehouse, which `connection` is asked from
+        now on, in whatever transaction it is, for what cannot be told without.
+        """
+        self._connection = connection
         for name in tables:
-            table = self._dictionary.tables[name]
-            for column in table.unique_columns:
-                self._sets[name, column.name] = _stored(connection, table, column)
+            for column in self._dictionary.tables[name].unique_columns:
+                stored = self._new_at((name, column.name))
+                stored.fill(count_rows(connection, name), _read(connection, name, column))
+                self._stored[name, column.name] = stored
+
+    def _stored_at(self, place: Place) -> StoredKeys:
+        if place not in self._stored:
+            self._stored[place] = self._new_at(place)
+        return self._stored[place]
+
+    def _new_at(self, place: Place) -> StoredKeys:
+        confirm = partial(self._confirmed, place)
+        return StoredKeys(self._column(place).type.name, confirm, self._bits, self._most)
+
+    def _confirmed(self, place: Place, values: Collection[Any]) -> Iterable[Any]:
+        assert self._connection is not None  # words come from a table
+        return confirmed(self._connection, place[0], self._column(place), values)
+
+    def forget(self) -> None:
+        """To be called after a transaction was rolled back, of which the table may have told."""
+        for stored in self._stored.values():
+            stored.forget()
+
+    def worn(self) -> set[str]:
+        """The tables whose keys are better read anew, since many have gone."""
+        return {table for (table, _), stored in self._stored.items() if stored.is_worn}
 
     def counts(self) -> Mapping[str, int]:
         """The number of rows of each table, by its primary key."""
         tables = self._dictionary.tables.values()
-        return {t.name: len(self._sets.get((t.name, t.primary_key), ())) for t in tables}
+        return {t.name: len(self._stored.get((t.name, t.primary_key), ())) for t in tables}
 
 
-def _stored(connection: Connection, table: Table, column: Column) -> KeySet:
+def _read(connection: Connection, table: str, column: Column) -> Iterator[Collection[Any]]:
+    """The values of a column, some at a time."""
     kind = column.type
     found = connection.execute(
-        f"select {listed(column)} from {core(table.name)} where {is_there(column)}"
+        f"select {shown_column_value(column)} as key from {core(table)} where {is_there(column)}"
     )
-    if kind.name == "varchar":
-        return {row[0] for row in found.fetchall()}
-    keys = key_set(kind.name, ())
-    for batch in found.to_arrow_reader(1_000_000):
-        if column.combines:
-            parts = zip(column.parts, batch.columns, strict=True)
-            keys.update(texts_of_rows([(part.type, values) for part, values in parts]))
-        elif kind.is_whole:
-            keys |= set_of_numbers(batch.column(0).to_numpy(zero_copy_only=False))
-        else:
-            keys.update(kind.texts(batch.column(0)))
-    return keys
+    for batch in found.to_arrow_reader(READ_ROWS):
+        values = batch.column(0)
+        yield values.to_numpy() if kind.is_whole else kind.texts(values)

@@ -262,11 +262,11 @@ class _Merging:
         """What each row leaves and takes; of several of one key the last says what it has."""
         name = self._table.primary_key
         last = {self._key_values[row]: row for row in rows}
-        self._keys.add((self._table.name, name), list(last))
+        new = [key for key, row in last.items() if row not in self._stored]
+        self._keys.add((self._table.name, name), new)
         for column in self._uniques:
             values, place = self._batch.keys[column.name], (self._table.name, column.name)
-            left = [self._before.get(key, {}).get(column.name) for key in last]
-            taken = [values[row] for row in last.values()]
-            gone = {value for value in left if value is not None}.difference(taken)
-            self._keys.remove(place, list(gone))
-            self._keys.add(place, [value for value in taken if value is not None])
+            left = {self._before.get(key, {}).get(column.name) for key in last} - {None}
+            taken = {values[row] for row in last.values()} - {None}
+            self._keys.remove(place, list(left - taken))
+            self._keys.add(place, list(taken - left))

@@ -5,11 +5,11 @@ and `where`, which says of which rows a rule is asked. All of it is one query ov
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from service.dictionary import Rule, Table
 from service.dictionary.timestamps import Mask
@@ -30,19 +30,33 @@ def mask(broken: pa.Array | pa.ChunkedArray) -> Mask:
     return broken.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
 
+class BrokenRule(NamedTuple):
+    """A rule with two masks of the same length: the rows that break it, and which of those because
+    it cannot be evaluated for them (None: of none).
+    """
+
+    rule: Rule
+    rows: Mask
+    not_judged: Mask | None = None
+
+    def message(self, row: int, value: Any) -> str:
+        """Why that row, which has `value` in the rule's column, is kept out."""
+        return self.rule.message(value, self.not_judged is None or not self.not_judged[row])
+
+
 class RowRules:
     """Some rules of a table, each of which says which rows break it."""
 
     def __init__(self, table: Table, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
-        self._types = {column.name: column.type.name for column in table.columns}
-        self._looked_at = {sql: checked(sql, self._types) for sql in self._texts()}
+        types = {column.name: column.type.name for column in table.columns}
+        self._looked_at = {sql: checked(sql, types) for sql in self._texts()}
         asked = (each for rule in self.rules for each in (_violated(rule), _applies(rule)))
-        self._asked = {each: i for i, each in enumerate(dict.fromkeys(filter(None, asked)))}
+        self._asked = [*dict.fromkeys(filter(None, asked))]
         seen = {name for names in self._looked_at.values() for name in names}
         seen |= {rule.column for rule in self.rules if rule.sql and rule.column}
-        self._columns = [name for name in self._types if name in seen] or [*self._types][:1]
-        self._source = self._as_in_the_warehouse()
+        self._columns = [name for name in types if name in seen] or [*types][:1]
+        self._types = {n: types[n] for n in self._columns if types[n] not in NATURAL}
 
     def _texts(self) -> Iterable[str]:
         for rule in self.rules:
@@ -52,12 +66,6 @@ class RowRules:
             if rule.where:
                 yield rule.where
 
-    def _as_in_the_warehouse(self) -> str:
-        if all(self._types[name] in NATURAL for name in self._columns):
-            return "arrow_rows"
-        casts = (f"cast({quoted(n)} as {self._types[n]}) as {quoted(n)}" for n in self._columns)
-        return f"(select {', '.join(casts)} from arrow_rows) as arrow_rows"
-
     def others_of(self, rule: Rule) -> tuple[str, ...]:
         """The columns beside its own that a rule looks at."""
         texts = (rule.sql.predicate if rule.sql else None, rule.where)
@@ -66,8 +74,8 @@ class RowRules:
 
     def broken(
         self, rows: Rows, written: Callable[[str], pa.Array] | None = None
-    ) -> list[tuple[Rule, Mask]]:
-        """Each rule with a mask of the rows that break it; `rows` have the table's columns.
+    ) -> list[BrokenRule]:
+        """Each rule with the rows that break it; `rows` have the table's columns.
 
         `written` gives the texts of a column as they were sent; without it they never were text.
 
@@ -75,44 +83,27 @@ class RowRules:
             Unavailable: DuckDB takes too long.
         """
         answers = self._answers(rows)
-        return [(rule, self._mask(rule, rows, answers, written)) for rule in self.rules]
+        return [self._broken(rule, rows, answers, written) for rule in self.rules]
 
-    def _answers(self, rows: Rows) -> Mapping[str, Mask]:
-        if not self._asked or len(rows) == 0:
-            return {each: np.zeros(len(rows), np.bool_) for each in self._asked}
-        asked = rows.select(self._columns)
-        until = time.monotonic() + SECONDS
+    def _answers(self, rows: Rows) -> Mapping[str, pa.ChunkedArray]:
+        """What each expression is for each row: true, false, or null where it fails."""
+        if not self._asked:
+            return {}
+        asked, until = rows.select(self._columns), time.monotonic() + SECONDS
         try:
-            found = self._evaluated([*self._asked], asked, until)
+            found = sandbox().evaluate(self._asked, asked, self._types, SECONDS)
         except PredicateFailed:
-            return {each: self._one_by_one(each, asked, until) for each in self._asked}
-        return {each: found[i] for each, i in self._asked.items()}
+            left = until - time.monotonic()
+            found = sandbox().evaluate_each(self._asked, asked, self._types, left)
+        return dict(zip(self._asked, found, strict=True))
 
-    def _evaluated(self, asked: Sequence[str], rows: Rows, until: float) -> list[Mask]:
-        seconds = until - time.monotonic()
-        return [mask(each) for each in sandbox().evaluate(asked, rows, self._source, seconds)]
-
-    def _one_by_one(self, asked: str, rows: Rows, until: float) -> Mask:
-        """As `_evaluated`, of one expression that fails on some rows: of those it is true.
-
-        So a rule whose predicate fails on a row is broken by it, and the others are judged.
-        """
-        try:
-            return self._evaluated([asked], rows, until)[0]
-        except PredicateFailed:
-            if len(rows) == 1:
-                return np.ones(1, np.bool_)
-        half = len(rows) // 2
-        parts = (rows.slice(0, half), rows.slice(half))
-        return np.concatenate([self._one_by_one(asked, part, until) for part in parts])
-
-    def _mask(
+    def _broken(
         self,
         rule: Rule,
         rows: Rows,
-        answers: Mapping[str, Mask],
+        answers: Mapping[str, pa.ChunkedArray],
         written: Callable[[str], pa.Array] | None,
-    ) -> Mask:
+    ) -> BrokenRule:
         violated, applies = _violated(rule), _applies(rule)
         if violated is not None:
             broken = answers[violated]
@@ -122,8 +113,16 @@ class RowRules:
             if isinstance(read, pa.ChunkedArray):
                 read = read.combine_chunks()
             texts = written(rule.column) if written and rule.judges_writing else read
-            broken = mask(rule.breaks(read, texts))
-        return broken if applies is None else broken & answers[applies]
+            broken = rule.breaks(read, texts)
+        if applies is not None:  # false and null is false: what is not asked cannot fail
+            broken = pc.and_kleene(_plain(answers[applies]), _plain(broken))
+        if broken.null_count == 0:
+            return BrokenRule(rule, mask(broken))
+        return BrokenRule(rule, mask(pc.fill_null(broken, True)), mask(pc.is_null(broken)))
+
+
+def _plain(answers: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return answers.combine_chunks() if isinstance(answers, pa.ChunkedArray) else answers
 
 
 def _violated(rule: Rule) -> str | None:
@@ -136,7 +135,7 @@ def _violated(rule: Rule) -> str | None:
     violated = f"not coalesce((\n{rule.sql.predicate}\n), true)"
     if rule.column is None:
         return violated
-    return f"{quoted(rule.column)} is not null and {violated}"
+    return f"case when {quoted(rule.column)} is null then false else {violated} end"
 
 
 def _applies(rule: Rule) -> str | None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from service.dictionary import Column, Table
+from service.dictionary import Column, Rule, Table
 
 
 def struct_of(table: Table, *, kept: bool = False) -> type[msgspec.Struct]:
@@ -27,8 +27,18 @@ def struct_of(table: Table, *, kept: bool = False) -> type[msgspec.Struct]:
         kw_only=True,
         forbid_unknown_fields=True,
         gc=False,
-        namespace={"__doc__": table.description},
+        namespace={"__doc__": _description(table)},
     )
+
+
+def _description(table: Table) -> str:
+    """With the rules of the row as a whole, which a schema has no words for."""
+    words = "; ".join(map(_told, table.rules))
+    return f"{table.description}\n\nOf the row as a whole: {words}." if words else table.description
+
+
+def _told(rule: Rule) -> str:
+    return f"{rule.words} (a warning)" if rule.warns else rule.words
 
 
 def _shown_default(column: Column) -> Any:
@@ -54,6 +64,10 @@ def _field(column: Column) -> Any:
             if limit == "extra_json_schema":
                 value = {**limits.get(limit, {}), **value}
             limits[limit] = value
+    further = [rule for rule in column.rules if not (rule.needs_other_rows or rule.by_itself)]
+    if further:
+        said = {"x-rules": list(map(_told, further))}
+        limits["extra_json_schema"] = {**limits.get("extra_json_schema", {}), **said}
     examples = [] if column.example is None else [column.example]
     return Annotated[
         column.type.struct,

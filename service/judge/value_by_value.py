@@ -7,16 +7,15 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from service.dictionary import Column, Rule, Table
+from service.dictionary import Column, Table
 from service.dictionary.combined_columns import text_of
-from service.dictionary.timestamps import Mask
 from service.dictionary.written_values import JsonText, Unreadable
 from service.errors import shortened
 from service.formats.bodies.fields import TOLD
 from service.formats.bodies.rows_protocol import MalformedRow, Rows, decoding
 from service.judge.batch import Broken, Violation
 from service.judge.columns import key_values
-from service.judge.row_rules import RowRules
+from service.judge.row_rules import BrokenRule, RowRules
 
 Violations = list[list[Violation]]  # of each row that is judged
 
@@ -64,23 +63,22 @@ class ValueByValue:
             for i, message in values.unreadable[column.name].items():
                 value = values.told(column.name, i)
                 violations[i].append(Violation(column.name, "type", message, value))
-            self._add(values, [v for v in verdicts if v[0].column == column.name], violations)
-        self._add(values, [v for v in verdicts if v[0].column is None], violations)
+            self._add(values, [v for v in verdicts if v.rule.column == column.name], violations)
+        self._add(values, [v for v in verdicts if v.rule.column is None], violations)
         return violations
 
     def _add(
-        self, values: "_Values", verdicts: Iterable[tuple[Rule, Mask]], violations: Violations
+        self, values: "_Values", verdicts: Iterable[BrokenRule], violations: Violations
     ) -> None:
-        for rule, broken in verdicts:
-            others = self._rules.others_of(rule)
-            for i in np.flatnonzero(broken).tolist():
+        for found in verdicts:
+            rule, others = found.rule, self._rules.others_of(found.rule)
+            for i in np.flatnonzero(found.rows).tolist():
                 value = values.told(rule.column, i) if rule.column else None
                 # A value that could not be read is not missing; what looks at it is not asked.
                 missing_only = rule.kind == "not_null" and value is not None
                 if not missing_only and not any(i in values.unreadable[name] for name in others):
-                    violations[i].append(
-                        Violation(rule.column, rule.kind, rule.message(value), value)
-                    )
+                    message = found.message(i, value)
+                    violations[i].append(Violation(rule.column, rule.kind, message, value))
 
 
 class SentValue(NamedTuple):

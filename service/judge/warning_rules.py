@@ -26,12 +26,13 @@ class WarningRules:
         """What is told of the rows of ``batch.fitting``, by their positions."""
         sent = _Sent(batch)
         found: dict[int, list[Violation]] = {}
-        for rule, broken in self._rules.broken(batch.fitting, sent.texts):
-            for row in np.flatnonzero(broken).tolist():
+        for each in self._rules.broken(batch.fitting, sent.texts):
+            column = each.rule.column
+            for row in np.flatnonzero(each.rows).tolist():
                 position = batch.positions[row]
-                value = sent.value(position, rule.column) if rule.column else None
+                value = sent.value(position, column) if column else None
                 found.setdefault(position, []).append(
-                    Violation(rule.column, rule.kind, rule.message(value), value)
+                    Violation(column, each.rule.kind, each.message(row, value), value)
                 )
         return found
 

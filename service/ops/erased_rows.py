@@ -80,6 +80,33 @@ def is_erased(connection: Connection, table: str, key: Any) -> bool:
     return bool(found.fetchall())
 
 
+def gone_with(connection: Connection, table: str, key: Any, others: Collection[str]) -> ErasedKeys:
+    """The rows of the tables `others` that went with the row of that primary key, by one load."""
+    secret = secret_of(connection)
+    found = connection.execute(
+        "select other.table_name, other.key_hash from ops.erased as one"
+        " inner join ops.erased as other on one.load_id = other.load_id"
+        " where one.table_name = ? and one.key_hash = ?"
+        " and (other.table_name, other.key_hash) <> (one.table_name, one.key_hash)"
+        " and other.table_name in (select unnest(?::varchar[])) order by all",
+        [table, key_hash(secret, table, key), sorted(others)],
+    ).fetchall()
+    hashes: dict[str, list[str]] = {}
+    for name, hashed in found:
+        hashes.setdefault(name, []).append(hashed)
+    return ErasedKeys(secret, hashes)
+
+
+def take_over(connection: Connection, erased: ErasedKeys, by: ChangedBy) -> None:
+    """Has rows that are erased be of this load, so that they are found by its other rows."""
+    for table, hashes in erased.hashes.items():
+        connection.execute(
+            "update ops.erased set load_id = ?"
+            " where table_name = ? and key_hash in (select unnest(?::varchar[]))",
+            [by.load_id, table, list(hashes)],
+        )
+
+
 def add(connection: Connection, table: str, key: Any, reason: str, by: ChangedBy) -> str:
     """Puts on record that a row is erased; returns the hash of its key."""
     hashed = key_hash(secret_of(connection), table, key)

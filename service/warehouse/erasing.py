@@ -15,6 +15,7 @@ from service.judge.key_index import KeyIndex
 from service.judge.orphans import parent_of
 from service.ops import erased_rows, records
 from service.ops.changes import listener_of
+from service.ops.erased_rows import ErasedKeys
 from service.ops.row_history import SENT, ChangedBy, keys_in, run
 from service.ops.traces import forget_traces
 from service.runtime.clock import utc_now
@@ -43,19 +44,26 @@ class Erasing:
     reason: str
     done: list[ErasedRow] = field(default_factory=list)
     seen: set[tuple[str, Any]] = field(default_factory=set)  # tables and keys
+    before: ErasedKeys = field(default_factory=ErasedKeys)  # what went with it before
 
     def erase(self, table: Table, key: Any, cascade: bool, again: bool) -> list[ErasedRow]:
         """Erases the row of that primary key; with `cascade`, first the rows that refer to it.
 
-        With `again`, one that was erased before may be, so that its backups can go as well.
+        With `again`, one that was erased before may be, so that its backups can go as well: with
+        `cascade` also those of the rows that went with it then, of which only hashes are known.
 
         Raises:
             NotFound: neither a row nor a trace of it is there.
             DanglingReferences: rows refer to it, and are not to go.
         """
         again = again and erased_rows.is_erased(self.connection, table.name, key)
+        below = self._below(table)
+        before = erased_rows.gone_with(self.connection, table.name, key, below)
         self._erase(table, key, cascade)
         own = self.done[-1]
+        erased_rows.take_over(self.connection, before, self.by)
+        if again and cascade:
+            self._name(before)
         if not (again or own.row or any(own.traces.values())):
             raise missing(table, key)
         for name in {each.table for each in self.done}:
@@ -87,6 +95,23 @@ class Erasing:
         traces = forget_traces(self.connection, table, key, kept)
         hashed = erased_rows.add(self.connection, table.name, key, self.reason, self.by)
         self.done.append(ErasedRow(table.name, hashed, kept is not None, traces))
+
+    def _below(self, table: Table) -> set[str]:
+        """The tables whose rows refer to its rows, to those rows, and so on."""
+        found: set[str] = set()
+        waiting = [table.name]
+        while waiting:
+            children = {child.name for child, _ in self.dictionary.children(waiting.pop())}
+            waiting += children - found
+            found |= children
+        return found
+
+    def _name(self, before: ErasedKeys) -> None:
+        """Has what went with the row before be among what is done, where it is not."""
+        self.before = before
+        known = {(each.table, each.key_hash) for each in self.done}
+        more = [(table, each) for table, hashes in before.hashes.items() for each in hashes]
+        self.done[-1:-1] = [ErasedRow(*each, False, {}) for each in more if each not in known]
 
     def _children(self, table: Table, row: dict[str, Any]) -> Iterator[tuple[Table, Any]]:
         for child, column in self.dictionary.children(table.name):

@@ -25,7 +25,10 @@ GONE = "rows to remove"  # the temporary table of their keys
 
 @dataclass(frozen=True)
 class RowsRemoved:
-    """How many rows went, and the primary keys of the first; `load_id` is None after a dry run."""
+    """How many rows went, and the primary keys of the first.
+
+    `load_id` is None after a dry run, and where nothing went.
+    """
 
     load_id: str | None
     rows: int
@@ -64,11 +67,12 @@ def remove_fitting(
         f"select {shown_column_value(table.key)} from {temporary(GONE)}"
         f" order by {listed(table.key)} limit {FIRST_IDS}"
     ).fetchall()
-    if not dry_run:
+    is_done = rows > 0 and not dry_run
+    if is_done:
         _forget_keys(connection, query, keys)
         remove_rows(connection, table, temporary(GONE), by)
     connection.execute(f"drop table {temporary(GONE)}")
-    return RowsRemoved(None if dry_run else by.load_id, rows, [each for (each,) in first])
+    return RowsRemoved(by.load_id if is_done else None, rows, [each for (each,) in first])
 
 
 def _forget_keys(connection: Connection, query: RowQuery, keys: KeyIndex) -> None:

@@ -383,6 +383,7 @@ class Writer:
                 if count_rows(self._connection, name) != known[name] or self._may_change(name)
             }
             self._grown.clear()
+        self._stale |= self.keys.worn()
         if self._stale:
             self.keys.load(self._connection, self._stale)
         if self._stale or self._ids_outdated:
@@ -400,6 +401,7 @@ class Writer:
     def _roll_back(self, error: Exception) -> None:
         with suppress(DatabaseError):  # there may be no transaction left
             self._connection.rollback()
+        self.keys.forget()
         if self.outbox:
             self.outbox.rolled_back(self._connection)
         self.versions.update(self.dictionary.tables.keys())  # who knows what was committed

@@ -296,6 +296,8 @@ def test_all_rows_that_fit_go_or_none(door, query, prefer, status, gone):
         said, planned = answer.json(), dry.json()
         assert planned == {**said, "load_id": None}
         assert (said["removed"], said["first"]) == (gone, keys[:gone])
+        assert (said["load_id"] is None) == (gone == 0)
+        assert door.ask("select * from ops.loads where kind = 'change' and received = 0") == []
         noted = door.ask("select row_key from ops.changes where load_id = ?", said["load_id"])
         assert sorted(noted) == sorted((str(key),) for key in keys[:gone])
         if "max-affected" in prefer:

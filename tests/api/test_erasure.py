@@ -190,6 +190,39 @@ def test_what_is_erased_can_be_erased_again_so_that_its_backups_go_too(door, per
     assert door.client.get("/v1/audit").json()["ok"]
 
 
+def test_rows_that_went_with_it_are_known_when_it_is_erased_again(door, person):
+    child, other = door.fresh(2)
+    hired = {
+        "id": child, "name": "Zoroaster", "datetime": "2021-12-10T09:00:00Z",
+        "department_id": person["id"], "job_id": 1,
+    }  # fmt: skip
+    rows = [hired, {**hired, "id": other, "name": "Zarathustra", "department_id": 1}]
+    assert door.rows(rows, table=HIRED).status_code == 201
+    kept = [door.client.post(f"/v1/tables/{each}/backups").json() for each in (TABLE, HIRED)]
+    erase, asked = f"{path_of(person['id'])}/erase", {**WHY, "cascade": True}
+    first = door.client.post(erase, json=asked).json()
+    held = {each["backup_id"] for each in first["backups"]}
+    assert held >= {each["backup_id"] for each in kept}
+    assert door.client.post(f"{path_of(other, HIRED)}/erase", json=WHY).status_code == 200
+
+    alone = door.client.post(erase, json={**WHY, "backups": True}).json()
+    assert {each["table"] for each in alone["backups"]} == {TABLE}
+    again = door.client.post(erase, json={**asked, "backups": True}).json()
+    assert [(each["table"], each["row"]) for each in again["rows"]] == [
+        (HIRED, False), (TABLE, False),
+    ]  # fmt: skip
+    assert {each["key_hash"] for each in again["rows"]} == {
+        each["key_hash"] for each in first["rows"]
+    }
+    assert {each["table"] for each in again["backups"]} == {HIRED}
+    new = {each["backup_id"]: each["rewritten_to"] for each in again["backups"]}
+    entry = door.client.get(f"/v1/backups/{new[kept[1]['backup_id']]}").json()
+    assert entry["rows"] == kept[1]["rows"] - 1  # the other was not erased with it
+    once_more = door.client.post(erase, json={**asked, "backups": True}).json()
+    assert (len(once_more["rows"]), once_more["backups"]) == (2, [])
+    assert door.client.get("/v1/audit").json()["ok"]
+
+
 def test_a_file_that_has_it_again_brings_in_its_other_lines(door, person):
     key, name = person["id"], person["name"]
     (other,) = door.fresh()

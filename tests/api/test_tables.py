@@ -14,6 +14,7 @@ def test_tables_are_listed_parents_first_with_the_number_of_their_rows(reader, t
         "description": "One row per department of the company.",
         "rows": 12,
         "primary_key": "id",
+        "key": ["id"],
         "columns": 2,
         "href": "/v1/tables/departments",
     }
@@ -34,7 +35,9 @@ def test_a_table_shows_its_columns_with_types_and_rules_and_their_arguments(read
         "description",
         "rows",
         "primary_key",
+        "key",
         "columns",
+        "rules",
         "references",
         "referenced_by",
     ]

@@ -18,7 +18,10 @@ def test_where_there_is_nothing_a_build_makes_the_warehouse(alone, settings):
     assert alone("tables").code == 0
 
 
-def test_a_second_build_finds_no_new_history(alone):
+def test_a_second_build_finds_no_new_history_and_its_plan_no_change(alone):
+    plan = alone("build", "--plan")
+    assert (plan.code, plan.err) == (0, "")
+    assert plan.lines == ["nothing changes but what is new in the history"]
     answer = alone("build")
     assert answer.code == 0
     assert "departments 12 rows (no new history)" in answer.lines

@@ -6,7 +6,8 @@ from typing import get_args
 import pytest
 
 from service.dictionary import Dictionary, DictionaryError
-from service.dictionary.evolution import ChangeKind, DictionaryChange, compare
+from service.dictionary.dictionary_change import ChangeKind, DictionaryChange
+from service.dictionary.evolution import compare
 from tests.support import CHECKOUT
 from tests.support.changed_dictionary import dictionary
 

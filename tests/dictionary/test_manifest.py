@@ -240,9 +240,6 @@ def referring(columns: str, to: str, fields: str) -> str:
 
 KEY_OF_TWO = "constraints: [{type: primary_key, columns: [id, x]}]"
 BROKEN |= {
-    "two_keys": Broken(
-        with_column("integer"), ": there must be one constraint primary_key", model=KEY_OF_TWO
-    ),
     "key_that_is_not_unique_together": Broken(
         TWO,
         ".id,x: a primary key needs the rules not_null and unique_combination_of_columns",

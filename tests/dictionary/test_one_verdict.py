@@ -165,8 +165,8 @@ def _table(type_name: str, rule: Rule) -> Table:
 def _of_rows(type_name: str, rule: Rule, read: pa.Array, written: pa.Array) -> list[bool]:
     """Which of the values break a rule, as Arrow or DuckDB has it."""
     rules = RowRules(_table(type_name, rule), [rule])
-    [(_, broken)] = rules.broken(pa.table({"c": read}), lambda name: written)
-    return broken.tolist()  # type: ignore[no-any-return]
+    [found] = rules.broken(pa.table({"c": read}), lambda name: written)
+    return found.rows.tolist()  # type: ignore[no-any-return]
 
 
 def _read(type_name: str, texts: Sequence[str]) -> list[Any]:

@@ -1,32 +1,14 @@
 """Builds that fail in a service: they say why, and the service goes on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support.inserting import LIVE, Clients, build, project_with_rows, rules
+from tests.support.inserting import LIVE, Clients, build, rules
 from tests.support.projects import Project
-from tests.support.services import serving
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Built once; `project` is a copy that a test may change."""
-    return project_with_rows(tmp_path_factory.mktemp("first"))
-
-
-@pytest.fixture
-def project(first: Project, tmp_path: Path) -> Project:
-    return first.copied(tmp_path)
-
-
-@pytest.fixture
-def clients(project: Project) -> Iterator[Clients]:
-    with serving(project.settings) as client:
-        yield Clients(client)
 
 
 def broken_mart(project: Project) -> None:

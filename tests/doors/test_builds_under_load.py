@@ -3,7 +3,6 @@
 import gc
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from tests.support.inserting import (
     build,
     known,
     line,
-    project_with_rows,
     rules,
 )
 from tests.support.locks import ShutToBuilds
@@ -32,24 +30,7 @@ from tests.support.services import serving
 
 pytestmark = pytest.mark.slow
 
-BUILDS, NEW, RACED = 3, 300, 60
-
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Built once; `project` is a copy that a test may change."""
-    return project_with_rows(tmp_path_factory.mktemp("first"))
-
-
-@pytest.fixture
-def project(first: Project, tmp_path: Path) -> Project:
-    return first.copied(tmp_path)
-
-
-@pytest.fixture
-def clients(project: Project) -> Iterator[Clients]:
-    with serving(project.settings) as client:
-        yield Clients(client)
+BUILDS, NEW, RACED = 2, 300, 60  # the second meets what the first has loaded
 
 
 # Builds and requests

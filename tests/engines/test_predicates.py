@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from service.engines.predicates import BadPredicate, checked
-from service.engines.sandbox import PredicateFailed, Sandbox, sandbox
+from service.engines.sandbox import PREPARED, PredicateFailed, Sandbox, sandbox
 from service.errors import Unavailable
 
 COLUMNS = {"a": "integer", "s": "varchar", "d": "date", "t": "timestamp", "End": "date"}
@@ -104,3 +104,28 @@ def test_one_that_fails_says_nothing_of_the_row() -> None:
     with pytest.raises(PredicateFailed) as error:
         sandbox().evaluate(["cast(s as integer) > 0"], rows)
     assert "secret" not in str(error.value)
+
+
+def test_of_rows_on_which_one_fails_the_others_are_answered_right() -> None:
+    """Where try() over a chunk of many rows gives wrong answers: beside a failing one."""
+    texts = [("1", "x", "-3", None, "7", "")[i * 7919 % 6] for i in range(3000)]
+    rows = pa.table({"i": pa.array(range(3000), pa.int32()), "s": texts})
+    asked = [
+        "coalesce(cast(s as integer) > 0, cast(s as integer) is null)",
+        "case when i % 2 = 0 then s::int > 0 end",
+    ]
+    found, halves = sandbox().evaluate_each(asked, rows)
+    truth = [None if s in ("x", "") else s is None or int(s) > 0 for s in texts]
+    assert found.to_pylist() == truth
+    assert halves.to_pylist() == [
+        None if i % 2 or texts[i] is None else answer for i, answer in enumerate(truth)
+    ]
+
+
+def test_a_thread_keeps_so_many_statements_compiled_and_no_more() -> None:
+    own, rows = Sandbox(), pa.table({"a": pa.array([1, 2], pa.int32())})
+    for _ in range(2):
+        for i in range(PREPARED + 2):
+            assert own.evaluate([f"a > {i}"], rows)[0].to_pylist() == [i < 1, i < 2]
+    ((kept,),) = own.cursor.execute("select count(*) from duckdb_prepared_statements()").fetchall()
+    assert kept <= PREPARED

@@ -142,13 +142,13 @@ def test_a_hundred_thousand_keys_are_read_from_the_warehouse_with_their_signs(da
         )
         keys = KeyIndex(DICTIONARY)
         keys.load(connection, DICTIONARY.tables)
-    assert keys.counts() == {"departments": 2, "badges": 100_000, "visits": 0}
-    ids = [(i - 50_000) * 100_000_000_000 for i in range(100_000)]
-    assert keys.all_known(ID, ids)
-    assert keys.all_new(ID, [each + 1 for each in ids])
-    assert keys.all_known(CODE, [f"c{i}" for i in range(100_000)])
-    assert keys.all_known(LOCKER, [i - 50_000 for i in range(100_000) if i % 3 > 0])
-    assert keys.all_new(LOCKER, [i - 50_000 for i in range(100_000) if i % 3 == 0])
+        assert keys.counts() == {"departments": 2, "badges": 100_000, "visits": 0}
+        ids = [(i - 50_000) * 100_000_000_000 for i in range(100_000)]
+        assert keys.all_known(ID, ids)
+        assert keys.all_new(ID, [each + 1 for each in ids])
+        assert keys.all_known(CODE, [f"c{i}" for i in range(100_000)])
+        assert keys.all_known(LOCKER, [i - 50_000 for i in range(100_000) if i % 3 > 0])
+        assert keys.all_new(LOCKER, [i - 50_000 for i in range(100_000) if i % 3 == 0])
 
 
 def test_what_is_read_again_replaces_what_was_known(database: Database):

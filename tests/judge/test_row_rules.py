@@ -48,9 +48,13 @@ def test_a_row_on_which_a_predicate_fails_breaks_it_and_the_others_are_judged() 
         {"id": pa.array(range(len(texts)), pa.int32()), "text": texts, "day": [date.max] * 104}
     )
     rules = RowRules(table(), [own("cast(text as integer) > 0", "text"), own("id < 50")])
-    [(_, failed), (_, large)] = rules.broken(rows)
-    assert [i for i, broken in enumerate(failed) if broken] == [1, 2, 103]
-    assert [i for i, broken in enumerate(large) if broken] == list(range(50, 104))
+    positive, small = rules.broken(rows)
+    assert positive.rows.nonzero()[0].tolist() == [1, 2, 103]
+    assert positive.not_judged is not None
+    assert positive.not_judged.nonzero()[0].tolist() == [1, 103]
+    assert positive.message(1, "no number") == "it is wrong; it cannot be evaluated for this row"
+    assert (positive.message(2, "-7"), small.not_judged) == ("it is wrong", None)
+    assert small.rows.nonzero()[0].tolist() == list(range(50, 104))
 
 
 def test_null_fits_and_a_missing_value_is_not_asked() -> None:

@@ -87,8 +87,12 @@ BOOKED = f"""
     - differs: {{arguments: {{other: note}}}}
 - name: note
   data_type: varchar
-  description: Whatever.
+  description: A number for one code.
   config: {{meta: {{normalise: [trim, lower]}}}}
+  data_tests:
+    - expression_is_true:
+        arguments: {{expression: "::integer > 0"}}
+        config: {{where: "code = 'int'"}}
 - {{name: land, data_type: varchar(2), description: Where., config: {{meta: {{default: CH}}}}}}
 - name: small
   data_type: smallint
@@ -142,6 +146,9 @@ SENT: list[tuple[dict[str, str], set[tuple[str, str]]]] = [
     ({"code": "abcd"}, {("code", "max_length")}),
     ({"code": "abc", "note": " ABC"}, {("code", "differs")}),
     ({"code": "abc", "note": "ABCD "}, set()),
+    ({"code": "int", "note": "7"}, set()),
+    ({"code": "int", "note": "-7"}, {("note", "expression_is_true")}),
+    ({"code": "int", "note": "seven"}, {("note", "expression_is_true")}),
     ({"land": "CHE"}, {("land", "max_length")}),
     ({"small": "-6"}, {("small", "in_range")}),
     ({"small": "249", "tiny": "5"}, set()),
@@ -382,3 +389,52 @@ def test_avro_from_elsewhere_is_judged_and_a_backup_brings_back_what_was(
     assert restored(client, backup).status_code in (200, 202)
     assert shown(client) == before
     assert client.get("/v1/audit").json()["ok"]
+
+
+def test_the_api_document_says_rules_that_json_schema_has_no_words_for(
+    client: httpx.Client,
+) -> None:
+    document = client.get("/schema").json()
+    row = document["components"]["schemas"]["BookedRow"]
+    shown = {
+        name: each["x-rules"]
+        for name, said in row["properties"].items()
+        for each in (said, *said.get("anyOf", ()))  # or null
+        if "x-rules" in each
+    }
+    assert shown["note"] == ["::integer > 0 (where code = 'int')"]
+    assert shown["tiny"] == ["differs (other: small)"]
+    assert "day" not in shown
+
+
+def test_a_row_for_which_a_rule_cannot_be_evaluated_is_told_so_at_each_door(
+    client: httpx.Client, project: Project
+) -> None:
+    said = "it is not true that note ::integer > 0 (where code = 'int')"
+    found = project.query(
+        "select violations from ops.rejections where violations like '%note ::int%'"
+    )
+    messages = [json.loads(violations)[0]["message"] for (violations,) in found]
+    sent = [{"id": 8000 + i, "code": "int", "note": text} for i, text in enumerate(("-7", "seven"))]
+    answer = client.post("/v1/tables/booked/rows", json=sent).json()
+    told = [each["violations"][0]["message"] for each in answer["rejections"]]
+    assert told == [said, f"{said}; it cannot be evaluated for this row"]
+    assert set(messages) == set(told)
+
+
+def test_a_file_is_not_judged_by_a_macro_that_no_build_has_compiled(
+    client: httpx.Client, project: Project
+) -> None:
+    def loaded(key: int) -> Any:
+        content = in_csv([dict.fromkeys(COLUMNS) | {"id": key}])
+        path = "/v1/tables/booked/files?filename=booked.csv"
+        taken = client.post(path, content=content, headers={"content-type": CSV})
+        return ended(client, taken.json()["href"])
+
+    macros = project.folder / "dbt_project" / "macros" / "own_kinds.sql"
+    macros.write_text(OWN_KINDS.replace("<> {{ other }}", "is distinct from {{ other }}"))
+    load = loaded(9000)
+    assert (load["status"], load["accepted"]) == ("failed", 0)
+    assert "rule differs of booked has changed since the last build; build first" in load["detail"]
+    macros.write_text(OWN_KINDS)
+    assert (loaded(9001)["status"], loaded(9002)["accepted"]) == ("done", 1)

@@ -14,7 +14,7 @@ from tests.support.projects import Project
 from tests.support.rows import hire
 from tests.support.workers import PAUSE
 
-BREATH = 0.05  # seconds between two inserts of a client: some for each table of a build
+BREATH = 0.15  # seconds between two inserts of a client: dozens in a build
 LIVE, HIRES = "live", "/v1/tables/hired_employees/rows"
 
 

@@ -17,6 +17,7 @@ import importlib
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -26,7 +27,7 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing import resource_tracker, util
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import TemporaryFile
 from typing import Any, NoReturn
 
 from tests.support import CHECKOUT, parsed
@@ -42,6 +43,7 @@ IMPORTED = (
     "rich.progress",
 )
 STREAMS = 3  # stdin, stdout, stderr
+BUILT = "built"  # the folder of the warehouse that it has built
 
 
 class Child:
@@ -102,6 +104,11 @@ class Nursery:
         socket.send_fds(link, [b"!"], streams)
         link.sendall(json.dumps(said).encode() + b"\n")
         return Child(link)
+
+    def built(self) -> None:
+        """Waits until there is a warehouse of the shipped history, in the folder `BUILT`."""
+        code, _, errors = self.capture("", [], os.environ)
+        assert code == 0, errors
 
     def capture(
         self,
@@ -188,7 +195,7 @@ def _serve(listener: socket.socket) -> None:
             said, streams = _received(link)
             if parsed.folder is None:  # the first
                 parsed.folder = Path(said["kept"])
-                _build_once()
+                _build_once(parsed.folder / BUILT)
                 gc.collect()
                 gc.freeze()  # else each child looks through it all, and has to copy it for that
             if not os.fork():
@@ -217,7 +224,7 @@ def _received(link: socket.socket) -> tuple[dict[str, Any], list[int]]:
         return json.loads(message.readline()), streams
 
 
-def _build_once() -> None:
+def _build_once(folder: Path) -> None:
     """A build of the shipped history; of its threads, only Arrow's stay, which knows of forks.
 
     And the routes of the application.
@@ -227,16 +234,17 @@ def _build_once() -> None:
     from service.runtime.locations import Location
     from service.runtime.settings import Settings
 
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        settings = Settings(
-            project=CHECKOUT, warehouse=folder / "gatehouse.duckdb", backups=Location(folder)
-        )
-        parsed.take_over(settings)
-        build = build_offline(settings)
-        assert build.status == "done", build.message
-        parsed.keep(settings)
-        create_app(settings)
+    shutil.copytree(CHECKOUT / "seeds", folder / "seeds")
+    settings = Settings(
+        project=CHECKOUT,
+        warehouse=folder / "gatehouse.duckdb",
+        backups=Location(folder / "backups"),
+        seeds=folder / "seeds",
+    )
+    build = build_offline(settings)
+    assert build.status == "done", build.message
+    parsed.keep(settings)
+    create_app(settings)
     # Locks of dbt have names in the system: this process forgets its own, each child has others.
     util._run_finalizers()  # type: ignore[attr-defined]
     resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]

@@ -13,10 +13,9 @@ import httpx
 import msgspec
 import pytest
 
-from service.dbt.runner import build_offline
 from service.runtime.locations import Location
 from service.runtime.settings import Settings
-from tests.support import CHECKOUT, parsed
+from tests.support import CHECKOUT, nursery, parsed
 from tests.support.contract import Contract
 
 Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]
@@ -24,21 +23,9 @@ Serve = Callable[[Settings], AbstractContextManager[httpx.Client]]
 
 @pytest.fixture(scope="session")
 def built(shared: Path) -> Settings:
-    """Settings of a warehouse that was built from the shipped seeds; copy it, do not change it.
-
-    One process builds it, the others wait.
-    """
-    folder = shared / "built"
-    folder.mkdir(exist_ok=True)
-    settings = settings_in(folder)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not settings.warehouse.exists():
-            shutil.copytree(CHECKOUT / "seeds", settings.seeds)
-            build = build_offline(settings)
-            assert build.status == "done", build.message
-            parsed.keep(settings)
-    return settings
+    """Settings of a warehouse that was built from the shipped seeds; copy it, do not change it."""
+    nursery.nursery().built()
+    return settings_in(shared / nursery.BUILT)
 
 
 @pytest.fixture

@@ -43,7 +43,22 @@ select * from {{ model }} where {{ rule_not_in_future(column_name, type=type_of_
 {#- A query: the rows of which a predicate over one row is not true, and not NULL. For tests of one's own kinds; `column`
     is that of a rule on one, which is not asked of a missing value. -#}
 {% macro rows_that_break(model, predicate, column=none) -%}
-    select * from {{ model }} where {{ column ~ ' is not null and ' if column }}{{ fails(predicate) }}
+    {% set violated = fails(predicate) %}
+    {#- There is such a row where the rule is new, or of severity warn. -#}
+    {% if execute and predicates_that_fail([predicate], model) %}
+        {% set violated = 'not coalesce(' ~ evaluated(predicate, types_tested(predicate), true) ~ ', false)' %}
+    {% endif %}
+    select * from {{ model }} where {{ column ~ ' is not null and ' if column }}{{ violated }}
+{%- endmacro %}
+
+{#- Of the columns that a predicate looks at, by name, of the model that the data test is of. -#}
+{% macro types_tested(predicate) -%}
+    {% set types, found = {}, {} %}
+    {% for column in graph.nodes[model.attached_node].columns.values() if column.data_type %}
+        {% do types.update({column.name: type_said(column.data_type, column.name).name}) %}
+    {% endfor %}
+    {% for name in look_at_predicate(predicate, types).columns %}{% do found.update({name: types[name]}) %}{% endfor %}
+    {{ return(found) }}
 {%- endmacro %}
 
 {#- The type of a column of the model that the data test is of, as its YAML has it; none where that has none. A `where`

@@ -41,6 +41,18 @@
 {#- Whether a condition that says of which rows a rule is asked is true of a row. Never NULL. -#}
 {% macro applies(condition) -%}{{ return(adapter.dispatch('applies')(condition)) }}{%- endmacro %}
 
+{#- Which of some predicates, each over one row, cannot be evaluated for some row of a relation (or of a query in
+    parentheses). An engine that cannot find out answers none: there the build ends. -#}
+{% macro predicates_that_fail(predicates, rows) -%}
+    {{ return(adapter.dispatch('predicates_that_fail')(predicates, rows)) }}
+{%- endmacro %}
+
+{#- A predicate that cannot be evaluated for some rows: NULL of those, `if_null` of rows of which it is NULL. `types` are
+    those of the columns that it looks at, by name. -#}
+{% macro evaluated(predicate, types, if_null) -%}
+    {{ return(adapter.dispatch('evaluated')(predicate, types, if_null)) }}
+{%- endmacro %}
+
 {#- What a predicate looks at: {columns, problem}. `columns` are names of those given (names mapped to types); `problem`
     says in words why it is no predicate over one row, or none. -#}
 {% macro look_at_predicate(predicate, columns) -%}{{ return(adapter.dispatch('look_at_predicate')(predicate, columns)) }}{%- endmacro %}
@@ -269,7 +281,7 @@
 {#- ---- Another form of tables ---- -#}
 
 {#- How the dictionary of a text (as it is saved) differs from the one that the tables are of, as far as tables are to be
-    altered: a list of {kind, table, column, was, becomes, default, described}, as service/dictionary/evolution.py has
+    altered: a list of {kind, table, column, was, becomes, default, described}, as service/dictionary/dictionary_change.py has
     them. None where an engine alters no tables. -#}
 {% macro altering_changes(content) -%}{{ return(adapter.dispatch('altering_changes')(content)) }}{%- endmacro %}
 

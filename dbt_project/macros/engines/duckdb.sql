@@ -28,7 +28,6 @@
     {{ return("regexp_full_match(" ~ text ~ ", " ~ text_literal(form) ~ ")") }}
 {%- endmacro %}
 
-{#- A predicate that fails on a row ends the build. Its try() gives wrong answers for other rows (1.5.6). -#}
 {% macro duckdb__fails(predicate) -%}
     {{ return('(not coalesce((\n' ~ predicate ~ '\n), true))') }}
 {%- endmacro %}
@@ -37,7 +36,21 @@
     {{ return('coalesce((\n' ~ condition ~ '\n), false)') }}
 {%- endmacro %}
 
-{#- As those below: service/engines/predicates.py. -#}
+{#- As those below: service/dbt/plugin.py. -#}
+{% macro duckdb__predicates_that_fail(predicates, rows) -%}
+    {% set asked = {'predicates': predicates, 'rows': rows} %}
+    {% do adapter.store_relation('gatehouse', this or 'predicate', [], '', 'predicate', asked) %}
+    {{ return(asked.failing) }}
+{%- endmacro %}
+
+{#- service/engines/sql_functions.py. DuckDB's try() gives wrong answers for other rows of the same chunk (1.5.6). -#}
+{% macro duckdb__evaluated(predicate, types, if_null) -%}
+    {% set asked, values = tojson({'predicate': predicate, 'types': types, 'if_null': if_null}), {} %}
+    {% for name in types %}{% do values.update({name: adapter.quote(name)}) %}{% endfor %}
+    {{ return('gatehouse_holds(' ~ text_literal(asked) ~ ', ' ~ struct(values or {'none': 'true'}) ~ ')') }}
+{%- endmacro %}
+
+{#- service/engines/predicates.py. -#}
 {% macro duckdb__look_at_predicate(predicate, columns) -%}
     {% set asked = {'predicate': predicate, 'of': columns} %}
     {% do adapter.store_relation('gatehouse', this or 'predicate', [], '', 'predicate', asked) %}

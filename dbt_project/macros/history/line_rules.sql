@@ -46,22 +46,63 @@
 {% macro rule_as_static(rule, place) -%}
     {% set text = adapter.quote(rule.column ~ '__text') if rule.column else none %}
     {% set judged = judged_by_kind(rule, text) if rule.predicate is not defined else {
-        'violated': fails(rule.predicate), 'message': text_literal(rule.message)
+        'violated': '(not ' ~ holds(rule, rule.predicate, true) ~ ')', 'message': text_literal(rule.message)
     } %}
     {% if rule.kind == 'not_null' and meta_of(model.columns[rule.column]).get('default') is not none %}
         {% do judged.update({'violated': '(' ~ text ~ ' is null and ' ~ adapter.quote(rule.column) ~ ' is null)'}) %}
     {% endif %}
-    {% set conditions, message = [], judged.message %}
+    {% set conditions, message, violated = [], judged.message, judged.violated %}
     {% if rule.column and rule.kind != 'not_null' %}{% do conditions.append(adapter.quote(rule.column) ~ ' is not null') %}{% endif %}
     {% for name in rule.others %}
         {% do conditions.append('(' ~ adapter.quote(name) ~ ' is not null or ' ~ adapter.quote(name ~ '__text') ~ ' is null)') %}
     {% endfor %}
     {% if rule.where %}
-        {% do conditions.append(applies(rule.where)) %}
         {% set message = message ~ ' || ' ~ text_literal(' (where ' ~ rule.where ~ ')') %}
+        {% set violated = holds(rule, rule.where, false) ~ ' and ' ~ violated %}
     {% endif %}
-    {% do conditions.append(judged.violated) %}
+    {% if is_failing(rule.predicate) or is_failing(rule.where) %}
+        {% set message = message ~ ' || case when (' ~ violated ~ ') is null then '
+            ~ text_literal(cannot_be_evaluated()) ~ " else '' end" %}
+        {% set violated = 'coalesce(' ~ violated ~ ', true)' %}
+    {% endif %}
+    {% do conditions.append(violated) %}
     {{ return(as_static('coalesce(' ~ conditions | join(' and ') ~ ', false)', place, rule.column, rule.kind, message)) }}
+{%- endmacro %}
+
+{#- A predicate that a rule says; `if_null` stands for NULL. It is NULL itself where it cannot be evaluated for some of
+    the lines: then it is asked of each by itself. -#}
+{% macro holds(rule, predicate, if_null) -%}
+    {% if is_failing(predicate) %}{{ return(evaluated(predicate, types_looked_at(rule), if_null)) }}{% endif %}
+    {{ return(applies(predicate) if if_null is false else '(not ' ~ fails(predicate) ~ ')') }}
+{%- endmacro %}
+
+{#- Of the columns that a rule looks at, by name. -#}
+{% macro types_looked_at(rule) -%}
+    {% set types = {} %}
+    {% for name in ([rule.column] if rule.column else []) + rule.others %}
+        {% do types.update({name: type_said(model.columns[name].data_type, model.name).name}) %}
+    {% endfor %}
+    {{ return(types) }}
+{%- endmacro %}
+
+{#- What a violation says besides; service/dictionary/rule.py says the same. -#}
+{% macro cannot_be_evaluated() -%}{{ return('; it cannot be evaluated for this row') }}{%- endmacro %}
+
+{#- Whether a predicate cannot be evaluated for some of the lines that are judged. -#}
+{% macro is_failing(predicate) -%}
+    {{ return(predicate in notes_of_run().get('failing ' ~ model.unique_id, [])) }}
+{%- endmacro %}
+
+{#- Finds those out, of the lines that a load brings. -#}
+{% macro note_failing_predicates(load) -%}
+    {% set said = [] %}
+    {% for rule in rules_of(model) %}
+        {% for text in (rule.predicate, rule.where) if text and text not in said %}{% do said.append(text) %}{% endfor %}
+    {% endfor %}
+    {% set lines = '(select * from (' ~ read_lines() ~ ') as lines where line > ' ~ load.behind ~ ' and _problem is null)' %}
+    {% do notes_of_run().update({
+        'failing ' ~ model.unique_id: predicates_that_fail(said, lines) if said else []
+    }) %}
 {%- endmacro %}
 
 {% macro as_static(violated, place, column, kind, message) -%}

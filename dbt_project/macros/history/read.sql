@@ -5,8 +5,10 @@
     {% do check_table(model) %}
     {% do check_there_is_what_it_needs() %}
     {% set load = load_to_judge() %}
+    {% do run_statements(make_landed_lines(model, model.name ~ trial())) %}
+    {% if load and load.state is none %}{% do check_rules_are_built() %}{% endif %}
+    {% if load %}{% do note_failing_predicates(load) %}{% endif %}
     {% set body %}
-    {{ make_landed_lines(model, model.name ~ trial()) }};
     {{ replace_work_table(current_load(), what_is_judged(load)) }};
     {{ replace_work_table(typed_lines(), lines_as_typed(load)) }};
     {% endset %}

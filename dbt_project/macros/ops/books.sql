@@ -239,7 +239,7 @@ select true, {{ new_id() }} || {{ new_id() }} where not exists (select 1 from op
 }, key=['only_row']) }};
 
 -- One row per change that a build has made to the form of a table of record. kind, was and becomes are those of
--- service/dictionary/evolution.py; lost is how many values, or rows, were given up for it.
+-- service/dictionary/dictionary_change.py; lost is how many values, or rows, were given up for it.
 {% if takes_files() %}
 {{ make_table('ops.alterations', {
     'altered_at': 'timestamp not null',

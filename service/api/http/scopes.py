@@ -60,8 +60,7 @@ def _of_query(_gate: Gate, asked: Asked) -> Iterable[str]:
 def _related(gate: Gate, asked: Asked) -> Iterable[str]:
     """The table, those that it refers to, and those that refer to it."""
     table = gate.table(asked.path["table"])
-    parents = [c.reference.args["parent"] for c in table.columns if c.reference]
-    return [table.name, *parents, *(t.name for t, _ in gate.dictionary.children(table.name))]
+    return [table.name, *table.parents, *(t.name for t, _ in gate.dictionary.children(table.name))]
 
 
 def _of_load(gate: Gate, asked: Asked) -> Iterable[str]:

@@ -40,7 +40,10 @@ class RowChangeAnswer(msgspec.Struct):
 
 
 class RemovedRows(msgspec.Struct):
-    """How many rows were removed, or would be; `first` are primary keys."""
+    """How many rows were removed, or would be; `first` are primary keys.
+
+    `load_id` is null after a dry run, and where no row fitted: there is no load then.
+    """
 
     load_id: str | None
     table: str

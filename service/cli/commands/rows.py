@@ -10,7 +10,6 @@ from service.cli import completing, consent, output
 from service.cli.failures import Refused
 from service.cli.groups import ListByDefault
 from service.cli.invocation import Run, command, segment
-from service.dictionary.combined_columns import split
 from service.runtime.wording import counted
 
 if TYPE_CHECKING:
@@ -134,6 +133,8 @@ def set_row(
 
 def _of_key(names: list[str], key: str, types: dict[str, str]) -> dict[str, Any]:
     """The columns of the primary key, of a key as it is written in an address."""
+    from service.dictionary.combined_columns import split  # it takes long to import
+
     texts = split(key) if len(names) > 1 else [key]
     if len(texts) != len(names):
         raise click.UsageError(f"KEY has the parts {','.join(names)}, with commas between")
@@ -154,7 +155,7 @@ def _value(said: str, types: dict[str, str]) -> tuple[str, Any]:
 
 def _typed(text: str, type_name: str) -> Any:
     """The value that a text is; where it is none of the type, the service says so."""
-    if type_name not in ("integer", "bigint", "double", "boolean"):
+    if type_name not in ("tinyint", "smallint", "integer", "bigint", "double", "boolean"):
         return text
     try:
         return json.loads(text)

@@ -4,13 +4,14 @@ With avro_schema and container the one place that knows Avro. Memory is bounded 
 what is held at a time is a block, and the rows of one batch.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BufferedReader, BytesIO
 from secrets import token_bytes
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 from fastavro import schemaless_reader
 from fastavro.schema import parse_schema
@@ -23,6 +24,7 @@ from service.formats.avro.avro_schema import fingerprint_of, read_schema, schema
 from service.formats.avro.decoding import Odd, Window
 from service.formats.avro.encoding import encoded
 from service.formats.avro.layouts import kept_bytes
+from service.formats.avro.row_offsets import Numbers
 from service.runtime.prefetch import in_order
 from service.stores.store import Writing
 
@@ -34,7 +36,10 @@ BATCH_ROWS = 8192
 BLOCK_BYTES = 16 << 20  # of a block's rows in Arrow, unless one row alone has more
 
 LARGEST_AT_ONCE = 4 << 20  # bytes of a block whose rows are decoded before they are asked for
+SMALL = 4 << 10  # bytes of a block, as it is in the file; such ones are decoded together
 WINDOW = (4 << 10, 512 << 10)  # bytes that are decoded at once, the least and the most
+
+Block: TypeAlias = tuple[int, bytes]  # its rows, and its payload, compressed
 
 # What fastavro raises for bytes that are no rows of the schema.
 _NOT_ROWS = (EOFError, IndexError, ValueError, OverflowError, TypeError, KeyError)
@@ -129,50 +134,106 @@ class AvroFile:
             DamagedBackup: the file is not as Avro wants it, or a value not as the type does.
         """
         blocks = container.read_blocks(self._file, self._header)
-        for block in in_order(self._open, blocks):
+        for block in in_order(self._open, _together(blocks)):
             yield from block
 
-    def _open(self, block: tuple[int, bytes]) -> Iterable[pa.RecordBatch]:
-        """A block's rows: at once where that takes little memory, else as they are asked for."""
-        rows, payload = block
-        data: bytes | bytearray = container.expand(self.codec, payload)
-        if self._layouts:
-            data = kept_bytes(memoryview(data), rows, *self._layouts)
-        batches = self._block(rows, memoryview(data))
+    def _open(self, blocks: Sequence[Block]) -> Iterable[pa.RecordBatch]:
+        """The rows of blocks: at once if that takes little memory, else as they are asked for."""
+        if len(blocks) > 1:
+            return self._joined(blocks)
+        [(rows, payload)] = blocks
+        data = self._expanded(rows, payload)
+        batches = self._rows(memoryview(data), [(rows, len(data))])
         return list(batches) if len(data) <= LARGEST_AT_ONCE and rows <= BATCH_ROWS else batches
 
-    def _block(self, rows: int, data: memoryview) -> Iterator[pa.RecordBatch]:
-        while rows:
+    def _expanded(self, rows: int, payload: bytes) -> bytes | bytearray:
+        """The bytes of a block's rows that count."""
+        data = container.expand(self.codec, payload)
+        return kept_bytes(memoryview(data), rows, *self._layouts) if self._layouts else data
+
+    def _joined(self, blocks: Sequence[Block]) -> Iterator[pa.RecordBatch]:
+        """The rows of many small blocks: each by itself would take as long as a large one."""
+        data, ends, rows = bytearray(), list[tuple[int, int]](), 0
+        for count, payload in blocks:
+            data += self._expanded(count, payload)
+            rows += count
+            ends.append((rows, len(data)))
+            if len(data) >= WINDOW[1]:
+                yield from self._rows(memoryview(bytes(data)), ends)
+                data, ends, rows = bytearray(), [], 0
+        if ends:
+            yield from self._rows(memoryview(bytes(data)), ends)
+
+    def _rows(self, data: memoryview, ends: Sequence[tuple[int, int]]) -> Iterator[pa.RecordBatch]:
+        """The rows in `data`; of each block in it `ends` has how many rows and bytes are before
+        its end.
+        """
+        rows, begun, at = ends[-1][0], 0, 0
+        of_blocks = np.array(ends)
+        while begun < rows:
             # As large as the rows should be, were all rows alike.
-            window = min(max(len(data) * BATCH_ROWS // rows, WINDOW[0]), WINDOW[1])
-            columns, count, size = self._some_rows(data, window, min(rows, BATCH_ROWS))
+            left = len(data) - at
+            window = min(max(left * BATCH_ROWS // (rows - begun), WINDOW[0]), WINDOW[1])
+            columns, places = self._some_rows(data[at:], window, min(rows - begun, BATCH_ROWS))
+            _check_ends(of_blocks - (begun, at), places)
+            count = len(places) - 1
             yield self._batch(columns, count)
-            data, rows = data[size:], rows - count
-        if data:
+            begun, at = begun + count, at + int(places[-1])
+        if at < len(data):
             raise DamagedBackup("a block holds more than the rows it should")
 
     def _some_rows(
         self, data: memoryview, window_bytes: int, max_rows: int
-    ) -> tuple[Mapping[str, Any], int, int]:
-        """The columns of the first rows in `data`, the number of rows, and that of their bytes."""
+    ) -> tuple[Mapping[str, Any], Numbers]:
+        """The columns of the first rows in `data`; where they begin, and where the last ends."""
         try:
             window = Window(data[:window_bytes])
             rows = window.rows(self._fields, max_rows)
             if len(rows) > 1:
-                return window.columns(self._fields, rows), len(rows) - 1, int(rows[-1])
+                return window.columns(self._fields, rows), rows
         except Odd:
             pass
         return self._by_fastavro(data, max_rows)
 
-    def _by_fastavro(self, data: memoryview, rows: int) -> tuple[Mapping[str, Any], int, int]:
-        source = BytesIO(data)
+    def _by_fastavro(self, data: memoryview, rows: int) -> tuple[Mapping[str, Any], Numbers]:
+        source, records, places = BytesIO(data), list[Any](), [0]
         try:
-            records: list[Any] = [schemaless_reader(source, self._decoding) for _ in range(rows)]
+            for _ in range(rows):
+                records.append(schemaless_reader(source, self._decoding))
+                places.append(source.tell())
         except _NOT_ROWS as error:
             raise DamagedBackup("a block does not hold the rows it should") from error
         names = (field.name for field in self._fields)
-        return {name: [row[name] for row in records] for name in names}, rows, source.tell()
+        return {name: [row[name] for row in records] for name in names}, np.array(places)
 
     def _batch(self, columns: Mapping[str, Any], rows: int) -> pa.RecordBatch:
         arrays = [source.array(columns, rows) for source in self._sources]
         return pa.record_batch(arrays, schema=self._table.arrow_schema)
+
+
+def _together(blocks: Iterator[Block]) -> Iterator[Sequence[Block]]:
+    """Small blocks that follow each other, as many as have the rows of a batch; others alone."""
+    group, rows = list[Block](), 0
+    for block in blocks:
+        is_small = len(block[1]) <= SMALL
+        if group and (not is_small or rows + block[0] > BATCH_ROWS or len(group) >= BATCH_ROWS):
+            yield group
+            group, rows = [], 0
+        if is_small:
+            group.append(block)
+            rows += block[0]
+        else:
+            yield [block]
+    if group:
+        yield group
+
+
+def _check_ends(ends: Any, places: Numbers) -> None:
+    """Raises DamagedBackup unless each block that ends among these rows ends with its last one.
+
+    `ends` has rows and bytes, `places` bytes, both counted from the first of these rows.
+    """
+    rows = ends[:, 0]
+    here = ends[(rows >= 0) & (rows < len(places))]
+    if (places[here[:, 0]] != here[:, 1]).any():
+        raise DamagedBackup("a block does not hold the rows it should")

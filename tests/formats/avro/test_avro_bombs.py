@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from service.errors import DamagedBackup
 from service.formats.avro import container
+from service.formats.avro.avro_files import BATCH_ROWS, AvroFile
 from tests.support import CHECKOUT
-from tests.support.foreign import block, field, header
+from tests.support.foreign import block, encoded, field, header
+from tests.support.world import DEPARTMENTS
 
 FIELDS = [field("id", "int"), field("department", "string")]
 SCHEMA = {"type": "record", "name": "Root", "fields": FIELDS}
@@ -91,3 +94,56 @@ def test_blocks_of_nothing_are_passed_over(path: Path) -> None:
     with path.open("rb") as file:
         found = container.read_blocks(file, container.read_header(file))
         assert list(found) == [(1, b"\x02\x02x")]
+
+
+def batches_of(path: Path, blocks: list[bytes]) -> list[list[int]]:
+    """The ids in each batch that is read of the blocks."""
+    path.write_bytes(header(SCHEMA) + b"".join(blocks))
+    with path.open("rb") as file:
+        batches = AvroFile(file, DEPARTMENTS).batches()
+        return [batch.column("id").to_pylist() for batch in batches]
+
+
+def payload(ids: list[int], name: str = "x") -> bytes:
+    return encoded(FIELDS, [{"id": each, "department": name} for each in ids])
+
+
+def test_blocks_of_a_row_are_read_as_one(path: Path) -> None:
+    """Each would take half a millisecond by itself: a megabyte of them 20 seconds."""
+    ids = list(range(BATCH_ROWS + 10))
+    found = batches_of(path, [block(1, payload([each])) for each in ids])
+    assert found == [ids[:BATCH_ROWS], ids[BATCH_ROWS:]]
+
+
+@pytest.mark.parametrize("name", ["x", "x" * 600_000], ids=["small", "larger than a window"])
+def test_small_blocks_and_large_ones_keep_their_order(path: Path, name: str) -> None:
+    large = block(2, payload([3, 4], name))
+    small = [block(1, payload([1])), block(0, b""), block(1, payload([2]))]
+    found = batches_of(path, [*small, large, block(2, payload([5, 6])), large])
+    assert [each for batch in found for each in batch] == [1, 2, 3, 4, 5, 6, 3, 4]
+
+
+# A number in more bytes than it needs, which fastavro reads.
+ODD = b"\x82\x80\x00\x02x"
+
+
+@pytest.mark.parametrize("odd", [b"", ODD], ids=["by columns", "by rows"])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ((1, payload([1, 2])), (2, payload([3]))),
+        ((2, payload([1])), (1, payload([2, 3]))),
+        ((0, payload([1])), (2, payload([2]))),
+        ((1, payload([1])[:-1]), (1, payload([1])[-1:] + payload([2]))),
+        ((1, payload([1])), (1, b"")),
+        ((1, payload([1])), (1, payload([2, 3]))),
+    ],
+    ids=str,
+)
+def test_what_small_blocks_say_of_each_other_is_not_evened_out(
+    path: Path, first: tuple[int, bytes], second: tuple[int, bytes], odd: bytes
+) -> None:
+    others = [block(1, odd)] if odd else []
+    assert batches_of(path, [*others, block(1, payload([1])), block(1, payload([2]))])
+    with pytest.raises(DamagedBackup, match="block"):
+        batches_of(path, [*others, block(*first), block(*second)])

@@ -34,13 +34,19 @@
     {{ return('(' ~ text ~ " rlike r'(?d)\\A(?:" ~ form ~ ")\\z')") }}
 {%- endmacro %}
 
-{#- A predicate that fails on a row ends the build. -#}
 {% macro spark__fails(predicate) -%}
     {{ return('(not coalesce((\n' ~ predicate ~ '\n), true))') }}
 {%- endmacro %}
 
 {% macro spark__applies(condition) -%}
     {{ return('coalesce((\n' ~ condition ~ '\n), false)') }}
+{%- endmacro %}
+
+{#- Spark has no try() of a whole expression: such a predicate ends the build. -#}
+{% macro spark__predicates_that_fail(predicates, rows) -%}{{ return([]) }}{%- endmacro %}
+
+{% macro spark__evaluated(predicate, types, if_null) -%}
+    {{ return('coalesce((\n' ~ predicate ~ '\n), ' ~ if_null ~ ')') }}
 {%- endmacro %}
 
 {#- DuckDB's build refuses what is no predicate over one row. Here those columns are meant whose names stand in it. -#}
