@@ -378,7 +378,7 @@ class Walk:
 
     def step(self) -> None:
         deeds = (self.insert, self.insert, self.again, self.refuse, self.remove, self.replay)
-        self.chance.choice((*deeds, self.back_up, self.restore, self.file))()
+        self.chance.choice((*deeds, self.back_up, self.restore))()
 
     def post(self, *names: str, **headers: str) -> httpx.Response:
         rows = [visit(name) for name in names]
@@ -418,14 +418,6 @@ class Walk:
             body = {"backup_id": self.backup}
             assert self.client.post("/v1/tables/visits/restore", json=body).status_code == 200
 
-    def file(self) -> None:
-        content = f"name,place_id\nfile {self.chance.random()},1\n"
-        load = followed(self.client, send(self.client, "visits", content))
-        assert load["accepted"] == 1
-        found = self.client.get(ROWS, params={"order": "id.desc", "limit": 1}).json()["rows"]
-        assert found[0]["id"] not in self.told
-        self.told.add(found[0]["id"])
-
 
 def test_no_id_is_given_twice_whatever_happens(project: Project, tmp_path: Path) -> None:
     """Through several lives of a service, which know of each other by the warehouse alone."""
@@ -439,7 +431,7 @@ def test_no_id_is_given_twice_whatever_happens(project: Project, tmp_path: Path)
                 walk.step()
             walk.insert()
             client.delete(f"{ROWS}/{max(told)}")  # the next life has no row of the last id
-    assert len(told) > 50
+    assert len(told) > 30
 
 
 def test_a_journal_that_knows_more_than_the_warehouse_has_its_ids_left_out(
