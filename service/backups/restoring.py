@@ -27,6 +27,7 @@ from service.judge.relations import one_row
 from service.ops import records
 from service.ops.changes import Operation, listener_of
 from service.ops.row_history import ChangedBy, note_deletes, note_inserts, note_updates
+from service.ops.sequences import move_on_to_rows
 from service.runtime.clock import utc_now
 from service.runtime.durable_files import Steps, no_steps
 from service.runtime.progress import RowProgress
@@ -118,6 +119,7 @@ def restore(
         _tell(connection, table, result.load_id)
         _note(connection, table, ChangedBy(load_id, actor, started_at))
         _apply(connection, table)
+        move_on_to_rows(connection, table)
         progress.advance(result.differences)
         _record(connection, result, started_at, actor)
         steps(f"applied {table.name}")

@@ -89,6 +89,8 @@ def _of_column(column: Entry) -> Iterator[str]:
     for rule in column["rules"]:
         broken = f"  ({rule['open']:,} open of {rule['ever']:,})" if rule["ever"] else ""
         yield f"- {rule['words']}{broken}"
+    if column.get("generated"):
+        yield "- given to new rows"
     if column.get("normalise"):
         yield f"- normalised first: {', '.join(column['normalise'])}"
     if "default" in column:

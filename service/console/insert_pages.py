@@ -62,10 +62,11 @@ class InsertPages(Controller):
         """Inserts the row of the form; one with faults comes back."""
         found = gate.table(name)
         values, once = row_form.typed(found, form), form.text("once")
-        violations = await row_form.add_row(gate, found, values, actor=actor_of(request), once=once)
+        violations, key = await row_form.add_row(
+            gate, found, values, actor=actor_of(request), once=once
+        )
         if not violations:
-            added = found.key_of({name: values[name].strip() for name in found.key_names})
-            return see_other(url(_place(found), added=added))
+            return see_other(url(_place(found), added=key))
         return await asyncio.to_thread(
             _insert_page, request, gate, found, values=values, violations=violations, once=once
         )

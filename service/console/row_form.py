@@ -58,7 +58,10 @@ class FormField:
 def fields_of(
     gate: Gate, table: Table, values: Mapping[str, str], violations: Sequence[Violation] = ()
 ) -> list[FormField]:
-    """The fields for a row of `table`, with what was typed and what was wrong with it."""
+    """The fields for a row of `table`, with what was typed and what was wrong with it.
+
+    There is none for an id that the service gives.
+    """
     with gate.database.reading() as connection:
         return [
             _field(
@@ -66,6 +69,7 @@ def fields_of(
                 [each.message for each in violations if _is_about(table, column, each)],
             )
             for column in table.columns
+            if not column.is_generated
         ]
 
 
@@ -90,8 +94,9 @@ def typed(table: Table, form: Mapping[str, str]) -> dict[str, str]:
 
 async def add_row(
     gate: Gate, table: Table, values: Mapping[str, str], *, actor: str | None, once: str
-) -> list[Violation]:
-    """Inserts the row of a form; what is wrong with it, nothing if it went in, now or before.
+) -> tuple[list[Violation], str]:
+    """Inserts the row of a form; what is wrong with it, nothing if it went in, now or before. And
+    its primary key: "" where it was given one before.
 
     It is judged first: one with faults comes back to who typed it, and is not put on record. A
     second click of the same form (`once`) finds the answer to the first.
@@ -100,9 +105,13 @@ async def add_row(
     asked = Idempotency(f"form/{actor or ''}/{once}/{digest}", digest)
     judged = await _insert(gate, table, values, dry_run=True)
     if (violations := _violations(judged)) and not await asyncio.to_thread(is_known, gate, asked):
-        return violations
+        return violations, ""
     done = await _insert(gate, table, values, actor=actor, asked=asked)
-    return _violations(done) if isinstance(done, Outcome) else []
+    key = table.key_of({name: values[name].strip() for name in table.key_names})
+    if not isinstance(done, Outcome):
+        return [], key
+    ids = done.ids(done.verdicts[0])
+    return _violations(done), str(ids[0]) if ids else key
 
 
 def is_known(gate: Gate, asked: Idempotency) -> bool:

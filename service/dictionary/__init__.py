@@ -66,6 +66,7 @@ class Column:
     synonyms: tuple[str, ...] = ()  # other names that files have for it
     default: str | None = None  # the value where there is none, as a file would write it
     normalise: tuple[str, ...] = ()  # steps of `adjusting`, for texts
+    is_generated: bool = False  # whether the service gives each new row its value
     combines: tuple["Column", ...] = ()  # of what is no column: those that it is, together
     renamed_from: tuple[str, ...] = ()  # what it was called before, the last name first
 
@@ -99,8 +100,8 @@ class Column:
 
     @cached_property
     def must_be_sent(self) -> bool:
-        """Whether a row needs a value here of its own: it is required, and there is no default."""
-        return self.required and self.default is None
+        """Whether a row needs a value here of its own: it is required, and nobody else gives it."""
+        return self.required and self.default is None and not self.is_generated
 
     @property
     def is_adjusted(self) -> bool:
@@ -122,6 +123,12 @@ class Column:
     def own_rules(self) -> tuple[Rule, ...]:
         """The rules that a row is judged by on its own, and kept out by."""
         return _own(self.rules)
+
+    @cached_property
+    def rules_of_sent(self) -> tuple[Rule, ...]:
+        """The rules that a row is judged by as it is sent, before it is given what it lacks."""
+        is_lacking = self.is_generated
+        return tuple(r for r in self.own_rules if not (is_lacking and r.kind == "not_null"))
 
     @cached_property
     def is_unique(self) -> bool:
@@ -241,6 +248,16 @@ class Table:
         return (*(rule for c in self.columns for rule in c.own_rules), *_own(self.rules))
 
     @cached_property
+    def rules_of_sent(self) -> tuple[Rule, ...]:
+        """As `own_rules`, of a row as it is sent."""
+        return (*(rule for c in self.columns for rule in c.rules_of_sent), *_own(self.rules))
+
+    @cached_property
+    def generated(self) -> Column | None:
+        """The primary key, where the service gives it to new rows (``meta.key: generated``)."""
+        return next((column for column in self.columns if column.is_generated), None)
+
+    @cached_property
     def warnings(self) -> tuple[Rule, ...]:
         """The rules that are told of a row that breaks them, and keep no row out."""
         return tuple(rule for rule in self.all_rules if rule.warns)
@@ -279,6 +296,7 @@ class Table:
             (c.name, c.type.name, [r.described() for r in c.rules]) for c in self.columns
         ]
         said += [(c.name, c.default, c.normalise) for c in self.columns if c.is_adjusted]
+        said += [(c.name, "generated") for c in self.columns if c.is_generated]
         together = [rule.described() for column in self.combined for rule in column.rules]
         rows = [[*together, *(rule.described() for rule in self.rules)]]
         rows = rows if rows[0] else []

@@ -19,10 +19,11 @@ from service.dictionary import (
 )
 from service.dictionary.adjusting import problem_of_steps
 from service.dictionary.column_types import ColumnType, UnknownType, type_of
-from service.dictionary.combined_columns import SEPARATOR, name_of
+from service.dictionary.combined_columns import name_of
 from service.dictionary.combined_rules import KINDS as COMBINED_KINDS
-from service.dictionary.combined_rules import UNIQUE, combined_of
+from service.dictionary.combined_rules import combined_of
 from service.dictionary.file_options import WrongOption, read_files, read_on_conflict
+from service.dictionary.key_nodes import key_names, with_ids, with_key
 from service.dictionary.mart_nodes import owner_of, read_exposure, read_mart
 from service.dictionary.renaming import WrongName, check_former_names, read_former_names
 from service.dictionary.report_nodes import read_report
@@ -105,11 +106,11 @@ def _table(
         for name, said in node["columns"].items()
     ]
     _check_names(node["name"], {column.name: column.renamed_from for column in columns})
-    return _with_key(
+    table = with_key(
         Table(
             node["name"],
             node["description"],
-            name_of(_key(node)),
+            name_of(key_names(node)),
             tuple(columns),
             owner_of(node, groups),
             _on_conflict(node),
@@ -118,40 +119,7 @@ def _table(
             _former_names(node["name"], node),
         )
     )
-
-
-def _key(node: Node) -> list[str]:
-    """The names of the columns with the constraint primary_key; as dbt has it, at the column, or at
-    the model where they are several.
-    """
-    keys = [
-        [name]
-        for name, column in node["columns"].items()
-        if any(constraint["type"] == "primary_key" for constraint in column["constraints"])
-    ]
-    keys += [
-        list(constraint.get("columns") or ())
-        for constraint in node.get("constraints") or ()
-        if constraint["type"] == "primary_key"
-    ]
-    if len(keys) != 1:
-        raise DictionaryError(f"{node['name']}: there must be one constraint primary_key")
-    for name in keys[0]:
-        if name not in node["columns"]:
-            raise DictionaryError(f"{node['name']}: there is no column {name}")
-    return keys[0]
-
-
-def _with_key(table: Table) -> Table:
-    names = table.primary_key.split(SEPARATOR)
-    known = {column.name: column for column in (*table.columns, *table.combined)}
-    key = known.get(table.primary_key)
-    unique = "unique" if len(names) == 1 else UNIQUE
-    if not (key and key.is_unique and all(known[name].required for name in names)):
-        raise DictionaryError(
-            f"{table.name}.{table.primary_key}: a primary key needs the rules not_null and {unique}"
-        )
-    return table
+    return with_ids(table, _meta(node).get("key"))
 
 
 def _former_names(where: str, said: Node) -> tuple[str, ...]:

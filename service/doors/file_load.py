@@ -1,5 +1,6 @@
 """One file on its way into a table: what is said of it, how far it is, what came of a trial."""
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -70,7 +71,7 @@ class Upload:
     on_conflict: OnConflict | None = None  # None: as the YAML of the table says
     load_id: str = field(default_factory=lambda: str(uuid4()))
 
-    def pending(self, path: Path, dialect: str) -> PendingFile:
+    def pending(self, path: Path, dialect: str, digest: str | None = None) -> PendingFile:
         """What is put on record of it once it is at `path`; `dialect` is JSON."""
         return PendingFile(
             load_id=self.load_id,
@@ -82,7 +83,15 @@ class Upload:
             actor=self.actor,
             on_conflict=self.on_conflict or self.table.on_conflict,
             asked_at=utc_now(),
+            digest=digest,
         )
+
+    def digest_of(self, received: Path) -> str | None:
+        """Of the bytes of the file, by which it is known again; None where rows have keys."""
+        if self.table.generated is None:
+            return None
+        with received.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass

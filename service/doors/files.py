@@ -97,7 +97,8 @@ class FileLoads:
         """
         dialect = self._dialect(received, upload)
         path = received.with_name(received.name.removesuffix(UNFINISHED))
-        file = upload.pending(path, msgspec.json.encode(dialect).decode())
+        said = msgspec.json.encode(dialect).decode()
+        file = upload.pending(path, said, upload.digest_of(received))
         try:
             put_in_place(received, path)  # the file is on the disk before it is on record
             return self._accept(file)

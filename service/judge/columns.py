@@ -134,13 +134,13 @@ class ColumnReader:
         self._not_decoded = {
             column.name: [
                 rule
-                for rule in column.own_rules
+                for rule in column.rules_of_sent
                 if rule.by_itself
                 and (not rule.judged_by_decoding or (column.normalise and rule.kind != "not_null"))
             ]
             for column in table.columns
         }
-        self._of_rows = RowRules(table, (r for r in table.own_rules if not r.by_itself))
+        self._of_rows = RowRules(table, (r for r in table.rules_of_sent if not r.by_itself))
         self._is_adjusted = any(column.is_adjusted for column in table.columns)
 
     def values(self, structs: Sequence[msgspec.Struct]) -> list[Sequence[Any]]:

@@ -121,4 +121,6 @@ class Orphans:
 
 
 def _values(values: Sequence[Any], column: Column) -> Sequence[Any]:
-    return values if column.required else [value for value in values if value is not None]
+    if column.required and not column.is_generated:
+        return values
+    return [value for value in values if value is not None]

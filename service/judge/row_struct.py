@@ -8,16 +8,19 @@ from msgspec import UNSET, UnsetType
 from service.dictionary import Column, Rule, Table
 
 
-def struct_of(table: Table) -> type[msgspec.Struct]:
+def struct_of(table: Table, *, kept: bool = False) -> type[msgspec.Struct]:
     """The table's row as msgspec knows it: types, limits and words of the dictionary.
 
-    Its JSON schema is what OpenAPI shows; unknown fields are refused.
+    Its JSON schema is what OpenAPI shows; unknown fields are refused. It is a row as it is sent;
+    as it is `kept`, it always has the id that the service gives, where it gives one.
     """
-    required = [(c.name, _field(c)) for c in table.columns if c.must_be_sent]
+    sure = [c for c in table.columns if c.must_be_sent or (kept and c.is_generated)]
+    required = [(c.name, _field(c)) for c in sure]
     optional = [
-        (c.name, _field(c) | None | UnsetType, UNSET) for c in table.columns if not c.must_be_sent
+        (c.name, _field(c) | None | UnsetType, UNSET) for c in table.columns if c not in sure
     ]
-    name = "".join(part.title() for part in table.name.split("_")) + "Row"
+    title = "".join(part.title() for part in table.name.split("_"))
+    name = f"{title}RowSent" if table.generated and not kept else f"{title}Row"
     return msgspec.defstruct(
         name,
         [*required, *optional],
@@ -49,7 +52,9 @@ def _field(column: Column) -> Any:
     if column.default is not None:
         shown = {**limits.get("extra_json_schema", {}), "default": _shown_default(column)}
         limits["extra_json_schema"] = shown
-    for rule in column.own_rules:
+    if column.is_generated:
+        limits["extra_json_schema"] = {**limits.get("extra_json_schema", {}), "readOnly": True}
+    for rule in column.rules_of_sent:
         for limit, value in rule.meta.items():
             if column.normalise and limit != "extra_json_schema":
                 continue  # it is judged by what the text becomes

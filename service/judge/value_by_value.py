@@ -25,7 +25,7 @@ class ValueByValue:
 
     def __init__(self, table: Table, struct: type[msgspec.Struct]) -> None:
         self._table, self._struct = table, struct
-        self._rules = RowRules(table, table.own_rules)
+        self._rules = RowRules(table, table.rules_of_sent)
 
     def judged(
         self, rows: Rows, positions: Iterable[int]

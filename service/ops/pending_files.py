@@ -31,6 +31,7 @@ class PendingFile(msgspec.Struct, frozen=True, kw_only=True):
     actor: str | None
     asked_at: datetime
     on_conflict: str | None = None  # what becomes of rows whose key is there; None: OF_FILES
+    digest: str | None = None  # of its bytes, where its lines are given ids
 
     @property
     def load(self) -> records.LoadRecord:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from service.engines.engine import Connection
 from service.engines.sql import core
+from service.ops.sequences import noted_ids
 
 LOADS, ENDED, RECEIVED = "ops.loads", "ops.loads.ended", "ops.loads.received"
 REJECTIONS, REPLAYS, TRAIL = "ops.rejections", "ops.replays", "ops.trail"
@@ -34,7 +35,8 @@ def table_of_name(name: str) -> str | None:
 
 
 def stored_counts(connection: Connection, tables: Iterable[str] | None = None) -> dict[str, int]:
-    """The counts of the books and of `tables` (None: of all that there are), by name.
+    """The counts of the books and of `tables` (None: of all that there are), by name; and the last
+    ids that were given.
 
     A book that is not there, since no build has made it, has nothing.
     """
@@ -49,7 +51,8 @@ def stored_counts(connection: Connection, tables: Iterable[str] | None = None) -
     }
     counted = [f"(select {what} from {place})" for place, what in known.values()]
     row = connection.execute(f"select {', '.join(['0', *counted])}").fetchall()[0]
-    return dict.fromkeys(BOOKS, 0) | dict(zip(known, row[1:], strict=True))
+    counts = dict.fromkeys(BOOKS, 0) | dict(zip(known, row[1:], strict=True))
+    return counts | (noted_ids(connection) if "sequences" in there else {})
 
 
 def _tables(connection: Connection, schema: str) -> set[str]:

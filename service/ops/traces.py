@@ -30,6 +30,8 @@ def forget_traces(
     """
     written = _written(connection, table, key)
     rejected = _rejections(connection, table, written)
+    if table.generated and row:  # which was sent without its key
+        rejected = [*{*rejected, *_rejections_of_content(connection, table, key, row)}]
     loads = _loads(connection, table, key)
     found = {
         "answers": _answers(connection, [*rejected, *loads], row or {}),
@@ -106,6 +108,32 @@ def _rejections(connection: Connection, table: Table, written: Sequence[Any]) ->
     return [rejection_id for (rejection_id,) in found]
 
 
+def _rejections_of_content(
+    connection: Connection, table: Table, key: Any, row: dict[str, Any]
+) -> set[str]:
+    """Rejections whose row has gone in, that say what the row says, or has said before."""
+    found = connection.execute(
+        "select unnest([before, after]) from ops.changes where table_name = ? and row_key = ?",
+        [table.name, str(key)],
+    ).fetchall()
+    names = [column.name for column in table.columns if not column.is_generated]
+    alike = " and ".join(f"{SENT} is not distinct from ?" for _ in names)
+    ids: set[str] = set()
+    for content in (row, *(msgspec.json.decode(text) for (text,) in found if text)):
+        values: list[Any] = [table.name]
+        for name in names:
+            value = content.get(name)
+            values += [f"$.{quoted(name)}", None if value is None else str(value)]
+        for book in BOOKS:
+            query = f"select rejection_id from ops.{book} where table_name = ? and {alike}"
+            ids.update(each for (each,) in connection.execute(query, values).fetchall())
+    accepted = "select rejection_id from ops.rejections where status = 'accepted'"
+    kept = connection.execute(
+        f"{accepted} and rejection_id in (select unnest(?::varchar[]))", [list(ids)]
+    ).fetchall()
+    return {each for (each,) in kept}
+
+
 def _loads(connection: Connection, table: Table, key: Any) -> list[str]:
     found = connection.execute(
         "select distinct load_id from ops.changes where table_name = ? and row_key = ?",
@@ -133,14 +161,18 @@ def _lines(connection: Connection, table: Table, written: Sequence[Any]) -> int:
         return 0
     raw, exceptions = f"raw.{quoted(table.name)}", f"{table.name}__exceptions"
     of_key = " and ".join(_is_written(part, quoted(part.name)) for part in table.key.parts)
+    values = list(written)
+    if (ids := f"{table.name}__ids") in names:  # of lines that bring no key
+        of_key = f"{of_key} or line in (select line from raw.{quoted(ids)} where id = ?)"
+        values *= 2
     if exceptions in names:
         connection.execute(
             f"update raw.{quoted(exceptions)} set violations = '[]' where line in"
             f" (select line from {raw} where {of_key})",
-            list(written),
+            values,
         )
     blank = ", ".join(f"{quoted(name)} = null" for name in _texts(connection, table.name))
-    return _count(connection, f"update {raw} set {blank} where {of_key}", list(written))
+    return _count(connection, f"update {raw} set {blank} where {of_key}", values)
 
 
 def _texts(connection: Connection, table: str) -> list[str]:

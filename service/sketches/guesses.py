@@ -151,13 +151,12 @@ def _is_of(kind: ColumnType, text: str) -> bool:
 def guessed(columns: Sequence[FileColumn], table: str) -> list[ColumnGuess]:
     """The columns, one of which is the key: by its name, else the first that could be.
 
-    Raises:
-        ValueError: no column tells rows apart.
+    None is where no column tells rows apart.
     """
     guesses = [ColumnGuess(column) for column in columns]
     able = [guess for guess in guesses if guess.could_be_key]
     if not able:
-        raise ValueError("no column has a value of its own in nearly every row: a key is needed")
+        return guesses
     named = {"id": 0, f"{table}_id": 1, f"{table.removesuffix('s')}_id": 1}
     key = min(able, key=lambda guess: (named.get(guess.column.name, 2), guess.distinct < 1))
     key.is_key = True

@@ -27,9 +27,22 @@ def page_of(table: str, rows: int, guesses: Sequence[ColumnGuess]) -> str:
         "      - history_accounted_for",
         "    columns:",
     ]
+    if not any(guess.is_key for guess in guesses):
+        told = "no column has a value of its own in nearly every row: new rows are given an id"
+        lines.insert(-3, f"    config: {{meta: {{key: generated}}}} # {told}")
+        lines += [f"      {line}" for line in _generated(guesses)]
     for guess in guesses:
         lines += [f"      {line}" for line in _column(guess)]
     return "\n".join(lines) + "\n"
+
+
+def _generated(guesses: Sequence[ColumnGuess]) -> Iterator[str]:
+    names = {guess.column.name for guess in guesses}
+    yield f"- name: {next(name for name in ('id', 'row_id', 'given_id') if name not in names)}"
+    yield "  data_type: bigint"
+    yield '  description: "Number of the row, given when it goes in."'
+    yield "  constraints: [{type: primary_key}]"
+    yield "  data_tests: [not_null, unique]"
 
 
 def _column(guess: ColumnGuess) -> Iterator[str]:

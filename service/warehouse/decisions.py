@@ -8,6 +8,7 @@ from service.engines.engine import Connection
 from service.errors import Problem, Unavailable
 from service.judge.admission import Verdict, admit_all
 from service.judge.batch import Batch
+from service.judge.generated_keys import with_ids
 from service.judge.kept_out import without_erased
 from service.judge.key_index import KeyIndex
 from service.judge.resolution import admit_again
@@ -46,15 +47,17 @@ class Decisions:
             and insert.batches[0].table.name not in self._erased.hashes
             for insert in inserts
         )
-        if not (usual and admit_all([insert.batches[0] for insert in inserts], group.keys)):
+        ids = group.ids.layer()
+        batches = [with_ids(i.batches[0], group.keys, ids) for i in inserts] if usual else []
+        if not (usual and admit_all(batches, group.keys)):
             kept = KeptRows(self._connection, self._dictionary, group)
             resolving = (each for each in inserts if each.on_conflict != OF_REQUESTS)
             kept.look_ahead((batch for each in resolving for batch in each.batches), group.keys)
             return [self._answer(insert, kept) for insert in inserts]
+        group.ids.absorb(ids)
         return [
             group.take(insert, [Verdict(batch, batch.fitting, {})], refused=False)
-            for insert in inserts
-            for batch in insert.batches
+            for insert, batch in zip(inserts, batches, strict=True)
         ]
 
     def _answer(self, insert: Insert, kept: KeptRows) -> Answer:
@@ -79,13 +82,16 @@ class Decisions:
         return table is not None and table.fingerprint == batch.table.fingerprint
 
     def _decide(self, insert: Insert, kept: KeptRows) -> Outcome:
-        own = KeyIndex(self._dictionary, base=self._group.keys)
-        batches = [without_erased(batch, self._erased) for batch in insert.batches]
-        verdicts = [admit_again(batch, own, kept, insert.on_conflict) for batch in batches]
+        own, ids = KeyIndex(self._dictionary, base=self._group.keys), self._group.ids.layer()
+        verdicts = []
+        for batch in insert.batches:
+            sound = with_ids(without_erased(batch, self._erased), own, ids)
+            verdicts.append(admit_again(sound, own, kept, insert.on_conflict))
         refused = insert.strict and any(verdict.rejected for verdict in verdicts)
         if insert.dry_run:
-            ids = first_ids(insert.replay, verdicts[0]) if insert.replay else {}
-            return Outcome(None, verdicts, refused, ids)
+            tried = first_ids(insert.replay, verdicts[0]) if insert.replay else {}
+            return Outcome(None, verdicts, refused, tried)
         if not refused:
             self._group.keys.absorb(own)
+            self._group.ids.absorb(ids)
         return self._group.take(insert, verdicts, refused)

@@ -20,6 +20,7 @@ from service.formats.bodies.json_rows import JsonRows
 from service.judge.admission import Verdict, admit
 from service.judge.batch import Violation
 from service.judge.columns import unique_values
+from service.judge.generated_keys import with_id
 from service.judge.judge import Judge
 from service.judge.kept_out import without_erased
 from service.judge.key_index import KeyIndex
@@ -129,6 +130,7 @@ class RowWork:
                 table=table.name,
                 column=table.primary_key,
             )
+        batch = with_id(batch, change.key, is_there=before.num_rows > 0)
         free = KeyIndex(self._dictionary, base=self._keys)
         parents = KeyIndex(self._dictionary, base=self._keys)
         new = unique_values(table, batch.fitting)

@@ -9,6 +9,7 @@ from service.engines.duckdb import Database
 from service.engines.duckdb_log import log_beside, log_of, read_log
 from service.engines.engine import Connection
 from service.ops import trail
+from service.ops.sequences import move_on, tables_noted
 from service.ops.stored_counts import stored_counts, table_of_name
 from service.warehouse.commit_journal import CommitJournal
 from service.warehouse.losses import Counts, Losses
@@ -48,13 +49,20 @@ def attempts(warehouse: Path) -> Iterator[Attempt]:
     yield Attempt(f"{lost}; what stands before them is brought back", before)
 
 
-def go_on(database: Database, action: str, said: str, actor: str | None) -> None:
-    """Begins a new journal by what the warehouse has; it is on the trail, with what is `said`."""
+def go_on(
+    database: Database, action: str, said: str, actor: str | None, noted: Counts | None = None
+) -> None:
+    """Begins a new journal by what the warehouse has; it is on the trail, with what is `said`.
+
+    Ids that the journal has noted, here or in `noted`, are not given again.
+    """
     journal = CommitJournal(database.path)
+    last = tables_noted({**journal.last_noted(), **(noted or {})})
     connection = database.connect()
     try:
         connection.begin()
         trail.record(connection, actor, action, None, said)
+        move_on(connection, last)
         connection.commit()
         journal.begin_anew(connection)
     finally:

@@ -15,9 +15,11 @@ from service.errors import KeyReused
 from service.judge.admission import Verdict
 from service.judge.batch import Batch
 from service.judge.columns import KeysOf
+from service.judge.generated_keys import Ids, ids_of
 from service.judge.kept_out import payload_to_keep
 from service.judge.key_index import KeyIndex
 from service.ops import records
+from service.ops.sequences import name_of_sequence
 from service.ops.stored_counts import (
     ENDED,
     LOADS,
@@ -98,6 +100,14 @@ class Outcome:
             "already_present": present,
         }
 
+    def ids(self, verdict: Verdict) -> list[int | None] | None:
+        """The id of each row of the request that is in; None of the others.
+
+        None in place of all where the client gives the keys, and where nothing was written.
+        """
+        is_written = self.load_id is not None and not self.refused
+        return ids_of(verdict.batch, verdict.rejected) if is_written else None
+
     def adjusted(self, verdict: Verdict) -> tuple[int, int]:
         """Of the rows that go in: how many values are defaults, and how many were normalised."""
         if self.refused or not (verdict.accepted.num_rows or verdict.changed):
@@ -145,6 +155,7 @@ class Group:
     """
 
     keys: KeyIndex
+    ids: Ids
     rows: defaultdict[str, list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
     row_loads: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     changes: list[Changes] = field(default_factory=list)
@@ -169,6 +180,7 @@ class Group:
             REJECTIONS: len(self.rejections),
             REPLAYS: len(self.replays),
             TRAIL: len(self.trail),
+            **{name_of_sequence(table): count for table, count in self.ids.given.items()},
         }
 
     def has_changed(self, table: Table, keys: Iterable[Any]) -> bool:

@@ -29,11 +29,13 @@ from service.engines.duckdb import (
 from service.engines.engine import Connection
 from service.engines.sql import count_rows
 from service.errors import KeyReused, Problem, Unavailable
+from service.judge.generated_keys import Ids
 from service.judge.key_index import KeyIndex
 from service.judge.micro_batches import SMALL
 from service.ops import records
 from service.ops.erased_rows import ErasedKeys
 from service.ops.replays import record
+from service.ops.sequences import last_ids, move_on
 from service.ops.stored_counts import stored_counts
 from service.outbox.outbox import Outbox
 from service.runtime.logs import get_logger
@@ -99,6 +101,8 @@ class Writer:
         self.lock = threading.Lock()
         self.dictionary = dictionary
         self.keys = KeyIndex(dictionary)
+        self._ids = Ids({})  # of generated keys
+        self._ids_outdated = False  # a build may have given some, whether it failed or not
         # How often each table of record may have changed since the start: what was read while the
         # number was another may be out of date.
         self.versions: Counter[str] = Counter()
@@ -110,6 +114,7 @@ class Writer:
             self.journal.begin(self._connection)
         with self._database.all_cores():
             self.keys.load(self._connection, self.dictionary.tables)
+            self._load_ids()
         self._thread.start()
 
     def stop(self) -> None:
@@ -198,6 +203,7 @@ class Writer:
 
     def note_build(self) -> None:
         """Notes what a build has committed; call with `lock` held."""
+        self._ids_outdated = True
         if self.outbox:
             self.outbox.outdate()  # what cannot be looked at now is, before the next is recorded
         try:
@@ -226,9 +232,10 @@ class Writer:
         def take_up(connection: Connection) -> None:
             keys = KeyIndex(dictionary)
             keys.load(connection, dictionary.tables)
+            ids = Ids(last_ids(connection, dictionary.tables.values()))
             if self.outbox:
                 self.outbox.take_dictionary(connection, dictionary)
-            self.dictionary, self.keys = dictionary, keys
+            self.dictionary, self.keys, self._ids = dictionary, keys, ids
 
         return take_up
 
@@ -379,7 +386,13 @@ class Writer:
         self._stale |= self.keys.worn()
         if self._stale:
             self.keys.load(self._connection, self._stale)
+        if self._stale or self._ids_outdated:
+            self._load_ids()
             self._stale.clear()
+            self._ids_outdated = False
+
+    def _load_ids(self) -> None:
+        self._ids = Ids(last_ids(self._connection, self.dictionary.tables.values()))
 
     def _may_change(self, name: str) -> bool:
         """Whether a build may have changed unique values of rows, which leaves their number."""
@@ -398,7 +411,7 @@ class Writer:
             self._lost = True
 
     def _transaction(self, inserts: Sequence[Insert]) -> list[Answer]:
-        group = Group(KeyIndex(self.dictionary, base=self.keys))
+        group = Group(KeyIndex(self.dictionary, base=self.keys), self._ids.layer())
         self._begin()
         answers = Decisions(self._connection, self.dictionary, self.erased, group).of(inserts)
         write_rows(self._connection, group)
@@ -409,8 +422,10 @@ class Writer:
         if group.replays:
             record(self._connection, group.replays, group.counted)
             records.write(self._connection, group.trail)
+        move_on(self._connection, {table: group.ids.last(table) for table in group.ids.given})
         self._commit()  # the commit point: from here on it is so
         self.keys.absorb(group.keys)
+        self._ids.absorb(group.ids)
         self.versions.update(group.touched)
         if problem := self.journal.add(group.counts()):
             return [problem if _has_written(answer) else answer for answer in answers]

@@ -75,7 +75,13 @@ def test_a_file_becomes_a_table_that_builds_at_once(project: Project, tmp_path: 
     assert len(suggested) >= 6
     taken = second.read_text().replace("# - not_null", "#- not_null").replace("# - ", "- ")
     second.write_text(taken.replace("# data_tests:", "data_tests:"))
+    # One of which no column tells rows apart: they are given ids.
+    file = tmp_path / "twins.csv"
+    file.write_text("id,b\n1,1\n1,1\n1,1\n")
+    assert run(project.settings, "tables", "new", file).code == 0
+    assert "config: {meta: {key: generated}}" in (project.core / "twins.yml").read_text()
     project.build()
+    assert project.query("select row_id, id from core.twins order by 1") == [(1, 1), (2, 1), (3, 1)]
     assert project.last_load("orders_2021") == (201, 200, 1, 0)
     assert [each[1:] for each in project.rejections("orders_2021")] == [("amount", "type")]
     assert project.last_load("bookings") == (200, 200, 0, 0)
@@ -85,7 +91,6 @@ def test_a_file_becomes_a_table_that_builds_at_once(project: Project, tmp_path: 
     ("name", "content", "says"),
     [
         ("departments.csv", DEPARTMENTS, "there already"),
-        ("twins.csv", "a,b\n1,1\n1,1\n1,1\n", "a key is needed"),
         ("numbers.csv", "1,2\n3,4\n", "--columns"),
         ("empty.csv", "", "empty"),
     ],

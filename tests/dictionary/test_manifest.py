@@ -24,6 +24,7 @@ EVEN = """
 {% test even(model, column_name) %} select 1 where false {% endtest %}
 {% test not_null_proportion(model, column_name, at_least) %} select 1 where false {% endtest %}
 """
+POSITIVE = "{in_range: {arguments: {min: 1}}}"
 SOUND = {"departments", "jobs", "hired_employees"}
 
 
@@ -53,6 +54,7 @@ class Broken(NamedTuple):
     says: str
     parents: str = ""
     csv: str = ""
+    key: str = ""  # what `meta.key` says
     model: str = ""  # what the YAML says of the model besides, a line each
 
 
@@ -164,6 +166,17 @@ BROKEN = {
     ),
     "key_that_may_repeat": Broken(
         KEY.replace(", unique", ""), "id: a primary key needs the rules not_null and unique"
+    ),
+    "key_of_another_sort": Broken(KEY, ": key: natural is not known: there is", key="natural"),
+    "small_ids": Broken(
+        KEY, ": key: generated needs id to be a bigint, not integer", key="generated"
+    ),
+    "judged_ids": Broken(
+        KEY.replace("integer", "bigint").replace(
+            "unique]", "unique, {in_range: {arguments: {min: 1}}}]"
+        ),
+        ": key: generated: id has not_null, unique and nothing else",
+        key="generated",
     ),
     "refers_to_any": Broken(
         with_column("varchar", to("departments", "department")),
@@ -286,7 +299,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project(tmp_path_factory.mktemp("broken"))
     (project.folder / "dbt_project" / "macros" / "even.sql").write_text(EVEN)
     for name, broken in {**BROKEN, "no_parents": NO_PARENTS}.items():
-        project.model(name, broken.columns, broken.parents, csv=broken.csv)
+        said = {"key": broken.key} if broken.key else {}
+        project.model(name, broken.columns, broken.parents, csv=broken.csv, **said)
         if broken.model:
             tests = "    data_tests: [history_accounted_for]\n"
             lines = "".join(f"    {line}\n" for line in broken.model.splitlines())

@@ -203,8 +203,28 @@
     {% for rule in rules if rule.kind == 'relationships' %}
         {% do check_reference(table, rule, rules) %}
     {% endfor %}
+    {% do check_generated_key(table) %}
     {% do check_files(table) %}
     {% do on_conflict_of(table) %}
+{%- endmacro %}
+
+{#- Whether new rows are given their primary key: `meta: {key: generated}`. -#}
+{% macro has_generated_key(table=model) -%}{{ return(meta_of(table).get('key') == 'generated') }}{%- endmacro %}
+
+{% macro check_generated_key(table) -%}
+    {% set said, key = meta_of(table).get('key'), primary_key(table) %}
+    {% set where = table.name ~ ': key: ' ~ said %}
+    {% set kinds = rules_of(table) | selectattr('column', 'equalto', key) | map(attribute='kind') | list | sort %}
+    {% if said is none %}
+    {% elif said != 'generated' %}
+        {{ exceptions.raise_compiler_error(where ~ ' is not known: there is generated') }}
+    {% elif key not in table.columns %}
+        {{ exceptions.raise_compiler_error(where ~ ' needs ' ~ key ~ ' to be a bigint, not several columns') }}
+    {% elif type_said(table.columns[key].data_type, where).name != 'bigint' %}
+        {{ exceptions.raise_compiler_error(where ~ ' needs ' ~ key ~ ' to be a bigint, not ' ~ table.columns[key].data_type) }}
+    {% elif kinds != ['not_null', 'unique'] or meta_of(table.columns[key]).get('default') is not none %}
+        {{ exceptions.raise_compiler_error(where ~ ': ' ~ key ~ ' has not_null, unique and nothing else') }}
+    {% endif %}
 {%- endmacro %}
 
 {#- What is said of how its texts are normalised; service/dictionary/adjusting.py asks the same. -#}

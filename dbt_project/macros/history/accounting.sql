@@ -30,6 +30,11 @@ from (
             as {{ adapter.quote(key) }}{{ ',' if not loop.last }}
         {%- endfor %}
     from raw.{{ adapter.quote(name) }}
+    {%- if has_generated_key(table) and takes_files() %}
+    where {{ adapter.quote(names[0]) }} is not null
+    union all
+    select line, id from {{ ids_of_landed_lines(table) }}
+    {%- endif %}
 ) as lines
 left join raw.{{ adapter.quote(name ~ '__exceptions') }} as exceptions on lines.line = exceptions.line
 left join {{ model }} as kept on {{ equal_in(names, 'lines.', 'kept.') }}

@@ -43,6 +43,8 @@
     {% if erased %}{% do steps.update({'erased': lines_of_erased_rows()}) %}{% endif %}
     {#- What is wrong with a line by itself, or for want of a parent. -#}
     {% do steps.update({'own': lines_with_own_violations(erased)}) %}
+    {% set settled = lines_settled_by_replays() if has_generated_key() else no_lines() %}
+    {% do steps.update({'settled': settled}) %}
     {#- The first sound line of each value that is written more than once claims it for its key. -#}
     {% for rule in rules_of(model) if rule.kind == 'unique' and rule.column != primary_key() %}
         {% do steps.update({first_lines(rule.columns): first_sound_lines(rule.columns, ['own'])}) %}
@@ -59,7 +61,9 @@
 {% macro no_lines_with_violations() -%}select * from own where 1 = 0{%- endmacro %}
 
 {% macro rejected_and_followed_lines(kept, erased) -%}
-    {{ rejected_lines_of_steps(['erased'] if erased else []) }}
+    {{ rejected_lines_of_steps(['settled'] + (['erased'] if erased else [])) }}
+    union all
+    select line, 'already_present' as state, '[]' as violations from settled
     union all
     select line, state, '[]' as violations from ({{ states_of_followed_lines(kept) }}) as stated where state != 'accepted'
 {%- endmacro %}
@@ -136,6 +140,7 @@
         clean
         and not exists (select 1 from own where own.line = typed.line)
         and not exists (select 1 from taken where taken.line = typed.line)
+        and not exists (select 1 from settled where settled.line = typed.line)
 {%- endmacro %}
 
 {#- accepted: the row is new. already_present: it is as the row before, that of the table or an earlier line. -#}

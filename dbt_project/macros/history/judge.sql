@@ -5,6 +5,10 @@
 {% if execute %}
     {% set load = run_query('select behind, is_trial from ' ~ current_load()).rows | first %}
     {% if load and not load[1] or not load and not has_all_columns() %}{% do take_writers_lock() %}{% endif %}
+    {% if has_generated_key() and takes_files() %}
+        {% do run_statements(make_ids_of_landed_lines()) %}
+        {% if load %}{% do run_statements(give_ids()) %}{% endif %}
+    {% endif %}
     {% if load %}{% do find_orphans_of_own_table() %}{% endif %}
     {% set body %}
     {% if not load or load[0] > 0 %}
@@ -39,7 +43,9 @@
     {% set uniques = rules_of(model) | selectattr('kind', 'equalto', 'unique') | list %}
     {% set kept, late, steps = kept_rows(), [], {} %}
     {#- What a line says that is there already. -#}
-    {% do steps.update({'present': lines_in_the_table(kept) if again == 'ignore' else no_lines()}) %}
+    {% set present = [lines_in_the_table(kept) if again == 'ignore' else no_lines()] %}
+    {% if has_generated_key() %}{% do present.append(lines_settled_by_replays()) %}{% endif %}
+    {% do steps.update({'present': present | join('\nunion\n')}) %}
     {#- What is kept out whatever it says. -#}
     {% set erased = has_erased() %}
     {% if erased %}{% do steps.update({'erased': lines_of_erased_rows()}) %}{% endif %}
@@ -62,6 +68,10 @@
 
 {% macro lines_with_own_violations(erased) -%}
     {{ violations_by_itself() }}
+    {%- if has_generated_key() and load_judged().kind == 'file' %}
+    union all
+    {{ lines_of_unknown_ids() }}
+    {%- endif %}
     {%- for rule in rules_of(model) if rule.kind == 'relationships' and rule.args.parent != model.name %}
     union all
     {{ lines_without_parent(rule) }}

@@ -5,8 +5,8 @@
     {% set wanted, required = [], rules_of(table) | selectattr('kind', 'equalto', 'not_null') | rejectattr('where') | rejectattr('warns') | map(attribute='column') | list %}
     {% for column in table.columns.values() %}
         {% do wanted.append({
-            'name': column.name, 'type': type_said(column.data_type, table.name).name, 'required': column.name in required and meta_of(column).get('default') is none,
-            'synonyms': (meta_of(column).get('synonyms') or []) + former_names(column)
+            'name': column.name, 'type': type_said(column.data_type, table.name).name, 'required': column.name in required and meta_of(column).get('default') is none and not is_given(column, table),
+            'synonyms': (meta_of(column).get('synonyms') or []) + former_names(column), 'is_given': is_given(column, table)
         }) %}
     {% endfor %}
     {% set name = table.name ~ ('__trial' if load.is_trial else '') %}

@@ -10,7 +10,8 @@
         {% set type = column_type(column.data_type, model.name ~ '.' ~ column.name) %}
         {% do found.append(as_static('(' ~ text ~ ' is not null and ' ~ read ~ ' is null)', place, column.name,
             'type', "'" ~ column.name ~ ' ' ~ type.said ~ "'")) %}
-        {% for rule in rules if rule.column == column.name %}
+        {#- What it lacks it is given: an id. -#}
+        {% for rule in rules if rule.column == column.name and not (rule.kind == 'not_null' and is_given(column)) %}
             {% do found.append(rule_as_static(rule, place + loop.index)) %}
         {% endfor %}
     {% endfor %}
@@ -27,6 +28,11 @@
         'violation': violation(0, no_text(), 'malformed_line', "'the line cannot be read: ' || _problem", '_text')
     }) %}
     {{ return(found) }}
+{%- endmacro %}
+
+{#- Whether a line needs no value here of its own. -#}
+{% macro is_given(column, table=model) -%}
+    {{ return(has_generated_key(table) and column.name == primary_key(table)) }}
 {%- endmacro %}
 
 {#- The rules of severity `warn`, in the same form: what is told of a line that goes in. -#}

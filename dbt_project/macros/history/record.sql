@@ -36,10 +36,16 @@
     where rejection_id in (
         select earlier.rejection_id
         from ops.rejections as earlier
+        {% if has_generated_key() -%}
+        inner join (
+            select line, {{ row_as_json(model.columns.keys() | list, '_rest') }} as _said from {{ landed_lines() }}
+        ) as lines on earlier.payload = lines._said
+        {%- else -%}
         inner join {{ landed_lines() }} as lines
             on {% for name in key_columns() -%}
             {{ json_member('earlier.payload', name) }} = lines.{{ adapter.quote(name) }}{{ ' and ' if not loop.last }}
             {%- endfor %}
+        {%- endif %}
         where
             earlier.table_name = '{{ model.name }}'
             and earlier.status = 'open'

@@ -175,6 +175,30 @@ select true, {{ new_id() }} || {{ new_id() }} where not exists (select 1 from op
     'load_id': 'varchar not null',
 }, key=['table_name']) }};
 
+{% if takes_files() %}
+-- One row per table with a generated key: the last id that it has given. It never becomes smaller.
+{{ make_table('ops.sequences', {'table_name': 'varchar not null', 'last_id': 'bigint not null'}) }};
+
+-- One row per line of a history that was given an id, by a hash of what it says with the secret; of several lines that say
+-- the same, the first is `nth` 1. One per part of a file that was sent: its lines have the ids from `first_id` on.
+{{ make_table('ops.line_ids', {
+    'table_name': 'varchar not null',
+    'line_hash': 'varchar not null',
+    'nth': 'bigint not null',
+    'id': 'bigint not null',
+}) }};
+{{ make_table('ops.file_ids', {
+    'table_name': 'varchar not null',
+    'digest': 'varchar not null',
+    'behind': 'bigint not null',
+    'last_line': 'bigint not null',
+    'first_id': 'bigint not null',
+    'load_id': 'varchar not null',
+}) }};
+-- digest: of the bytes of a file whose table has a generated key; NULL of others.
+{{ add_columns('ops.files', {'digest': 'varchar'}) }}
+{% endif %}
+
 -- One row per Idempotency-Key: the answer that a repeated request gets again.
 {{ make_table('ops.idempotency_keys', {
     'key': 'varchar not null',

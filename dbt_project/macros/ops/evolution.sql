@@ -89,7 +89,7 @@
 {#- Its rejections stay on record, and can no longer be tried. -#}
 {% macro statements_of_removal(table) -%}
     {% set statements = ['drop table core.' ~ adapter.quote(table)] %}
-    {% for name in (lines_of(table), lines_of(table ~ '__exceptions')) %}
+    {% for name in (lines_of(table), lines_of(table ~ '__exceptions'), lines_of(table ~ '__ids')) %}
         {% do statements.append('drop table if exists ' ~ name) %}
     {% endfor %}
     {% for book in ('landed', 'history', 'files') %}
@@ -105,11 +105,11 @@
 {#- All that is on record of it is then of the table of now. -#}
 {% macro statements_of_renaming(was, table) -%}
     {% set statements, there = [rename_table('core.' ~ adapter.quote(was), table)], names_of_tables() | list %}
-    {% for ending in ('', '__exceptions') if 'raw.' ~ was ~ ending in there %}
+    {% for ending in ('', '__exceptions', '__ids') if 'raw.' ~ was ~ ending in there %}
         {% do statements.append('drop table if exists ' ~ lines_of(table ~ ending)) %}
         {% do statements.append(rename_table(lines_of(was ~ ending), table ~ ending)) %}
     {% endfor %}
-    {% for book in ('loads', 'rejections', 'replays', 'warnings', 'changes', 'files', 'landed', 'history') %}
+    {% for book in ('loads', 'rejections', 'replays', 'warnings', 'changes', 'files', 'landed', 'history', 'sequences', 'line_ids', 'file_ids') %}
         {% do statements.append(
             'update ops.' ~ book ~ ' set table_name = ' ~ text_literal(table) ~ ' where table_name = ' ~ text_literal(was)
         ) %}

@@ -19,6 +19,7 @@ class Schema(Enum):
     """Types that depend on the dictionary; the document has one of each for every table."""
 
     ROW = auto()  # one row
+    ROW_SENT = auto()  # one row of a request
     ROWS = auto()  # the rows of a request, or one row
     ROWS_BY_TABLE = auto()  # the rows of a request for several tables
     PATCH = auto()  # the columns of a row that change

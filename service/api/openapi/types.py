@@ -37,7 +37,12 @@ class Schemas:
         max_rows: int,
         report_types: Mapping[str, Mapping[str, str]],
     ) -> None:
-        self._rows = {name: struct_of(table) for name, table in dictionary.tables.items()}
+        tables = dictionary.tables.items()
+        self._rows = {name: struct_of(table, kept=True) for name, table in tables}
+        self._sent = {
+            name: struct_of(table) if table.generated else self._rows[name]
+            for name, table in tables
+        }
         self._number = Meta(min_length=1, max_length=max_rows)
         self._report_types = report_types
         self._made: dict[tuple[Schema, str], Any] = {}  # one type each, or names would clash
@@ -77,7 +82,10 @@ class Schemas:
         if schema is Schema.PATCH:
             return self._patch(about)
         if schema is Schema.ROWS:
+            row = self._sent[about.name]
             return Annotated[list[row], self._number] | row
+        if schema is Schema.ROW_SENT:
+            return self._sent[about.name]
         assert schema is Schema.PAGE, schema
         fields: list[tuple[str, Any, Any] | tuple[str, Any]] = [
             ("rows", list[self._selected(about)]),  # type: ignore[misc]
@@ -115,7 +123,7 @@ class Schemas:
     def _by_table(self) -> Any:
         fields = [
             (name, Annotated[list[row], self._number] | UnsetType, UNSET)  # type: ignore[valid-type]
-            for name, row in self._rows.items()
+            for name, row in self._sent.items()
         ]
         doc = "Rows by table, from 1 to the most that a request may bring in all."
         return msgspec.defstruct(

@@ -58,7 +58,7 @@ class WarnedRow(msgspec.Struct):
 class TableOutcome(msgspec.Struct):
     """What became of the rows of one table: ``received = accepted + changed + rejected +
     already_present``. Of those that went in it says how many values are defaults, and how many were
-    normalised to something else, where there are any.
+    normalised to something else, where there are any. `ids` as in the answer for one table.
     """
 
     received: int
@@ -67,6 +67,7 @@ class TableOutcome(msgspec.Struct):
     rejected: int
     already_present: int
     rejections: list[RejectedRow]
+    ids: list[int | None] | UnsetType = UNSET
     warnings: list[WarnedRow] | UnsetType = UNSET
     defaulted: int | UnsetType = UNSET
     normalised: int | UnsetType = UNSET
@@ -78,7 +79,8 @@ class InsertAnswer(msgspec.Struct):
     `changed` are rows that changed one which was there, `already_present` those that were there
     with the same content: as ``Prefer: resolution=…`` asks. Of the rows that
     went in it says how many values are defaults, and how many were normalised to something else,
-    where there are any.
+    where there are any. Where the service gives the primary key, `ids` has that of each row of the
+    request, in its order, and null for one that was kept out; there are none after a dry run.
     """
 
     load_id: str | None
@@ -89,6 +91,7 @@ class InsertAnswer(msgspec.Struct):
     rejected: int
     already_present: int
     rejections: list[RejectedRow]
+    ids: list[int | None] | UnsetType = UNSET
     warnings: list[WarnedRow] | UnsetType = UNSET
     defaulted: int | UnsetType = UNSET
     normalised: int | UnsetType = UNSET
@@ -112,6 +115,7 @@ class InsertProblem(ProblemDocument):
     rejected: int | UnsetType = UNSET
     already_present: int | UnsetType = UNSET
     rejections: list[RejectedRow] | UnsetType = UNSET
+    ids: list[int | None] | UnsetType = UNSET
     warnings: list[WarnedRow] | UnsetType = UNSET
     tables: dict[str, TableOutcome] | UnsetType = UNSET
 
@@ -128,11 +132,25 @@ def outcome_of_table(outcome: Outcome, verdict: Verdict) -> TableOutcome:
     return TableOutcome(
         received=verdict.batch.received,
         rejections=rejections,
+        ids=_unless_none(outcome.ids(verdict)),
         warnings=warnings or UNSET,
         defaulted=defaulted or UNSET,
         normalised=normalised or UNSET,
         **outcome.counts(verdict),
     )
+
+
+def _unless_none(ids: list[int | None] | None) -> list[int | None] | UnsetType:
+    return UNSET if ids is None else ids
+
+
+def location_of(outcome: Outcome) -> str:
+    """Where what was made is: the load, or the one row that went in and was given its id."""
+    load = f"/v1/loads/{outcome.load_id}"
+    if len(outcome.verdicts) != 1 or outcome.verdicts[0].batch.received != 1:
+        return load
+    ids = outcome.ids(outcome.verdicts[0])
+    return f"/v1/tables/{outcome.verdicts[0].batch.table.name}/rows/{ids[0]}" if ids else load
 
 
 def status_of(tables: Collection[TableOutcome], load_id: str | None) -> int:

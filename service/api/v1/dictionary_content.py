@@ -144,6 +144,7 @@ def _column(
         rules=_rules(column.name, column.rules, counted),
         default=UNSET if column.default is None else column.default,
         normalise=list(column.normalise) or UNSET,
+        generated=column.is_generated or UNSET,
     )
 
 

@@ -30,6 +30,7 @@ class ColumnEntry(msgspec.Struct):
     """A column of a table. `type_words` say what a value is; `rules` have each rule in words.
 
     Where there are any: `default`, the value where none is sent, and the steps of `normalise`.
+    `generated` says that new rows are given their value.
     """
 
     name: str
@@ -42,6 +43,7 @@ class ColumnEntry(msgspec.Struct):
     rules: list[RuleEntry]
     default: str | UnsetType = UNSET
     normalise: list[str] | UnsetType = UNSET
+    generated: bool | UnsetType = UNSET
 
 
 class ReferenceEntry(msgspec.Struct):

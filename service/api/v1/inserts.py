@@ -24,6 +24,7 @@ from service.api.v1.answers import (
     InsertProblem,
     Sent,
     encoded,
+    location_of,
     outcome_of_table,
     status_of,
 )
@@ -151,7 +152,7 @@ def _of_outcome(outcome: Outcome, preferred: RowPreferences, table: str | None) 
     status = status_of(tables.values(), outcome.load_id)
     headers = {"Preference-Applied": preferred.applied}
     if status == 201:
-        headers["Location"] = f"/v1/loads/{outcome.load_id}"
+        headers["Location"] = location_of(outcome)
     if status != 422:
         return Sent(
             encoded(answer), status_code=status, headers=headers, media_type="application/json"

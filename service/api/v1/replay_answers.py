@@ -12,6 +12,7 @@ from service.api.v1.answers import (
     InsertAnswer,
     created,
     encoded,
+    location_of,
     outcome_of_table,
     status_of,
 )
@@ -92,7 +93,7 @@ def response_of(outcome: Outcome | RefusedRequest) -> Response[bytes]:
     )
     status = status_of([of_table], outcome.load_id)
     if status == 201:
-        return created(answer, f"/v1/loads/{outcome.load_id}")
+        return created(answer, location_of(outcome))
     if status != 422:
         return Response(encoded(answer), status_code=status, media_type=JSON)
     members = msgspec.structs.asdict(answer)

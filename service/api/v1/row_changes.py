@@ -64,7 +64,7 @@ class RowChangeController(Controller):
         status_code=200,
         opt=described(
             answers={200: RowChangeAnswer, 201: RowChangeAnswer, **BROKEN},
-            body={JSON: Schema.ROW},
+            body={JSON: Schema.ROW_SENT},
             **WITH_BODY,
         ),
     )

@@ -43,6 +43,7 @@ class ColumnPage(msgspec.Struct):
     synonyms: list[str]  # other names that the header of a file may have for it
     default: str | UnsetType = UNSET  # the value where none is sent
     normalise: list[str] | UnsetType = UNSET  # what is done to a text before it is judged
+    generated: bool | UnsetType = UNSET  # whether new rows are given their value
 
 
 class Reference(msgspec.Struct):
@@ -144,4 +145,5 @@ def _column(column: Column) -> ColumnPage:
         synonyms=list(column.synonyms),
         default=UNSET if column.default is None else column.default,
         normalise=list(column.normalise) or UNSET,
+        generated=column.is_generated or UNSET,
     )

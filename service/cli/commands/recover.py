@@ -180,7 +180,7 @@ def _settle(damaged: "Settings", made: "Settings", how: str | None) -> list[str]
         with database.reading() as connection:
             losses = rows_less_than(noted, connection)
         lost = losses.described() if losses else []
-        go_on(database, "warehouse.recover", "; ".join([how or "made anew", *lost]), None)
+        go_on(database, "warehouse.recover", "; ".join([how or "made anew", *lost]), None, noted)
     finally:
         database.close()
     return lost if noted else ["there is no journal that says whether rows are missing"]

@@ -130,7 +130,7 @@ def _by_column(table: Table, fields: Sequence[Field]) -> dict[str, Field]:
 
 def _source(column: Column, field: Field | None) -> ColumnSource:
     if field is None:
-        if column.must_be_sent:
+        if column.must_be_sent or column.is_generated:
             message = f"it has no column {column.name}, which every row must have"
             raise DamagedBackup(message, column=column.name)
         return ColumnSource(column, None)

@@ -31,6 +31,7 @@ class ExpectedColumn(msgspec.Struct, frozen=True):
     type: str
     required: bool
     synonyms: tuple[str, ...] = ()  # other names that files have for it
+    is_given: bool = False  # whether it is given to rows without it: only a name can mean it
 
 
 class DialectOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,7 +179,9 @@ BY_POSITION, AS_SAID = "by its position", "as said"
 def expected_columns(table: Table) -> tuple[ExpectedColumn, ...]:
     """The columns that a file for `table` has to have."""
     return tuple(
-        ExpectedColumn(each.name, each.type.name, each.must_be_sent, each.names_in_files)
+        ExpectedColumn(
+            each.name, each.type.name, each.must_be_sent, each.names_in_files, each.is_generated
+        )
         for each in table.columns
     )
 

@@ -102,11 +102,14 @@ def by_position(width: int, body: Rows, expected: Sequence[ExpectedColumn]) -> l
     """The fields of a file without a header; empty ones behind the last column are ghosts.
 
     Raises:
-        UnreadableFile: they are not as many as the table has columns.
+        UnreadableFile: they are not as many as the table has columns, but for one that is given.
     """
     whole = width
     while width > len(expected) and _is_ghost(width - 1, body):
         width -= 1
+    sent = [each for each in expected if not each.is_given]
+    if width == len(sent):
+        expected = sent
     if width != len(expected):
         raise UnreadableFile(
             f"it has {number_of(width)} where {len(expected)} are needed"
@@ -132,7 +135,8 @@ def by_header(
     ghosts = [i for i, name in enumerate(named) if not normalised(name) and _is_ghost(i, body)]
     strange = [i for i, (column, _) in enumerate(found) if column is None and i not in ghosts]
     if strange:
-        missing = [each for each in expected if each not in [column for column, _ in found]]
+        sent = [each for each in expected if not each.is_given]
+        missing = [each for each in sent if each not in [column for column, _ in found]]
         for i, column in _by_type(named, strange, missing, body, found).items():
             found[i] = column, BY_TYPE
     _all_required([column.name for column, _ in found if column], expected)
