@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from service.cli import output
 from service.cli.failures import Failure, Unreachable
@@ -88,8 +87,7 @@ def asked(
     """Has the service build, and follows the build until it has ended."""
     said = {"allow": ",".join(allowed)} if allowed else {}
     said |= {"dry_run": "true"} if dry_run else {}
-    query = f"?{urlencode(said)}" if said else ""
-    build_id = client.post(f"/v1/builds{query}")["build_id"]
+    build_id = client.post("/v1/builds", **said)["build_id"]
     path = f"/v1/builds/{segment(build_id)}"
     goes_on = f"goes on at the service: `gatehouse builds show {build_id}` says how far it is"
     with (

@@ -130,7 +130,7 @@ class Noted:
         self._held = False
 
     def altered(self) -> None:
-        self.release(None)
+        self.release("the form of tables")
 
     def keeping_open(self, warehouse: Path) -> AbstractContextManager[object]:
         return nullcontext()
@@ -153,7 +153,7 @@ def test_inserts_wait_only_for_tables_that_a_build_changes(project: Project):
     (project.seeds / "departments.csv").unlink()
     yaml = project.core / "departments.yml"
     yaml.write_text(yaml.read_text().rstrip() + NICKNAME)
-    assert tables_that_inserts_wait_for(project) == ["departments"]
+    assert tables_that_inserts_wait_for(project) == ["the form of tables"]
 
 
 def test_a_build_leaves_the_search_for_garbage_as_it_was(project: Project):
@@ -221,7 +221,9 @@ def test_a_changed_dictionary_is_taken_up_while_requests_come_in(
 
     for suffix in ("sql", "yml"):
         (project.core / f"offices.{suffix}").unlink()
-    assert build(clients, clients.insert_something)["status"] == "done"
+    refused = build(clients, clients.insert_something)
+    assert "offices removed: 1 row would be lost" in refused["message"]
+    assert build(clients, clients.insert_something, "drop:offices")["status"] == "done"
     gone = clients.client.post(offices, json=[office])
     assert is_problem(gone, 404, "unknown-table")
     assert "offices" not in gone.json()["known"]

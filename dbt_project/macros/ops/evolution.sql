@@ -5,7 +5,9 @@
 -#}
 
 {% macro evolve_tables() -%}
-    {% set content = dictionary_text() if is_whole_run() or tables_differ() else none %}
+    {#- Where none was saved, each table says for itself what is wrong with its page. -#}
+    {% set was_saved = number_of_rows('ops.dictionary') > 0 %}
+    {% set content = dictionary_text() if was_saved and (is_whole_run() or tables_differ()) else none %}
     {% set changes = altering_changes(content) if content else [] %}
     {% if changes and not is_whole_run() %}
         {% do check_part_of_run(changes) %}

@@ -148,7 +148,7 @@ def revoke(run: Run, name: str, force: bool, yes: bool) -> None:
         consent.confirm(f"Make the key {name} of no use, for ever?")
     if run.url:
         with run.connect() as client:
-            client.delete(f"/v1/keys/{segment(name)}{'?force=true' if force else ''}")
+            client.delete(f"/v1/keys/{segment(name)}", force="true" if force else None)
     else:
         from service.access import keys_file
         from service.api.http.authentication import local_caller
