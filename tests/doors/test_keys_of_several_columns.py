@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from io import BytesIO
 from itertools import permutations
+from random import Random
 from typing import Any
 
 import fastavro
@@ -314,6 +315,34 @@ def test_files_are_judged_as_history_is(client: httpx.Client) -> None:
     load = loaded(client, "employees", text, "resolution=merge-duplicates")
     assert (load["accepted"], load["changed"], load["rejected"]) == (2, 1, 2)
     assert client.get(f"{EMPLOYEES}/1").json()["manager_id"] == 400
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_of_long_chains_a_file_says_what_a_request_does(client: httpx.Client, seed: int) -> None:
+    chance, first = Random(seed), 10_000 + 1_000 * seed
+    last = first + 220
+    rows = [employee(number, number + 1) for number in range(first, last)]  # no row has the last
+    for number in range(first, last, 9):  # some keys stand twice: by chance at once or much later
+        rows.insert(chance.randrange(len(rows)), employee(number, chance.choice([None, last])))
+    for number in chance.sample(range(first, last), 4):  # some chains end well, or in a circle
+        rows[number - first]["manager_id"] = chance.choice([None, first, number])
+    chance.shuffle(rows)
+    for row in rows:
+        row["email"] = None if chance.random() < 0.02 else f"{seed}-{chance.random()}"
+    asked = client.post(EMPLOYEES, params={"dry_run": True}, json=rows)
+    expected = {
+        (row + 2, *(str(each) for each in violation))
+        for row, all_of in violations(asked).items()
+        for violation in all_of
+    }
+    assert len(expected) > 50
+    lines = [f"{row['id']},{row['email'] or ''},{row['manager_id'] or ''}" for row in rows]
+    load = loaded(client, "employees", "\n".join(["id,email,manager_id", *lines]))
+    found = {
+        (place, column, rule, str(value))
+        for place, column, rule, value in kept_out(client, "employees", load_id=load["load_id"])
+    }
+    assert found == expected
 
 
 def test_a_rejected_row_is_corrected_in_its_key(client: httpx.Client) -> None:
