@@ -43,17 +43,17 @@ class Client:
     def get(self, path: str, **parameters: Any) -> Any:
         """Sends GET; parameters that are None are left out."""
         given = {name: value for name, value in parameters.items() if value is not None}
-        return self.send("GET", path, params=given).json()
+        return self.send("GET", path, params=given or None).json()
 
     def post(self, path: str, content: Any = None, **parameters: Any) -> Any:
         """Sends POST with `content` as JSON."""
         body = {} if content is None else {"json": content}
-        return self.send("POST", path, params=parameters, **body).json()
+        return self.send("POST", path, params=parameters or None, **body).json()
 
     def delete(self, path: str, **parameters: Any) -> None:
         """Sends DELETE; parameters that are None are left out."""
         given = {name: value for name, value in parameters.items() if value is not None}
-        self.send("DELETE", path, params=given)
+        self.send("DELETE", path, params=given or None)
 
     def pages(self, path: str, member: str, limit: int, **parameters: Any) -> list[Any]:
         """Reads a paged list: the first `limit` entries under `member`, page after page."""
