@@ -76,4 +76,5 @@ def _how(backups: dict[str, Any]) -> str:
     said = [f"{was} as {now}" for was, now in backups["renamed"].items()]
     said += [f"without {name}" for name in backups["left_out"]]
     said += [f"{name} by its default or none" for name in backups["filled"]]
-    return f"can be restored: {', '.join(said)}" if said else "can be restored as they are"
+    as_is = "as it is" if backups["backups"] == 1 else "as they are"
+    return f"can be restored: {', '.join(said)}" if said else f"can be restored {as_is}"
