@@ -152,6 +152,7 @@ def test_a_word_that_is_there_is_no_value_before_the_table_says_so(kind, connect
     world.read_anew()
     asked: list[Any] = []
     stored = world.keys._stored[world.place]
+    stored.forget()  # what the table said while it was looked at
     confirm = stored._confirm
 
     def noted(suspects: Collection[Any]) -> Any:
