@@ -198,7 +198,7 @@
     `moment`, a column, and below those that are to come. Nothing where the table has it. -#}
 {% macro number_rows(table, moment) -%}{{ return(adapter.dispatch('number_rows')(table, moment)) }}{%- endmacro %}
 
-{#- Gives a table (a relation) its primary key, a column's name, in the transaction that made it; nothing where it
+{#- Gives a table (a relation) its primary key, columns' names, in the transaction that made it; nothing where it
     has its key, or the engine knows none. -#}
 {% macro add_primary_key(table, columns) -%}
     {{ return(adapter.dispatch('add_primary_key')(table, columns)) }}
