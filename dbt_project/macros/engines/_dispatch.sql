@@ -157,9 +157,6 @@
     here, and answers nothing. -#}
 {% macro statements(body) -%}{{ return(adapter.dispatch('statements')(body)) }}{%- endmacro %}
 
-{#- How many rows a table or view has now. -#}
-{% macro number_of_rows(relation) -%}{{ return(run_query('select count(*) from ' ~ relation).rows[0][0]) }}{%- endmacro %}
-
 {#- Executes statements with semicolons between, at once. Answers nothing. -#}
 {% macro run_statements(body) -%}{{ return(adapter.dispatch('run_statements')(body)) }}{%- endmacro %}
 

@@ -76,3 +76,6 @@
     {% for node in graph.nodes.values() if in_core(node) %}{% do tables.append(node.name) %}{% endfor %}
     {{ return(tables | sort) }}
 {%- endmacro %}
+
+{#- How many rows a table or view has now. -#}
+{% macro number_of_rows(relation) -%}{{ return(run_query('select count(*) from ' ~ relation).rows[0][0]) }}{%- endmacro %}
