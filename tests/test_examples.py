@@ -128,9 +128,7 @@ WARNED = {"price_paid": {**SALE, "transaction_id": NUMBER.format(9), "price": 1}
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project(tmp_path_factory.mktemp("examples"))
-    project.leave_out_marts()
-    for path in [*project.core.iterdir(), *(project.folder / "seeds").iterdir()]:
-        path.unlink()
+    project.leave_out_tables()
     for name, tables in TABLES.items():
         shutil.copytree(EXAMPLES / name / "models", project.core, dirs_exist_ok=True)
         shutil.copytree(EXAMPLES / name / "seeds", project.seeds, dirs_exist_ok=True)

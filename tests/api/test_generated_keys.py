@@ -68,11 +68,7 @@ HISTORY = "name,place_id\nAda,1\nBob,2\nAda,1\n ,1\nEve,9\n"
 
 def empty_project(folder: Path) -> Project:
     project = Project(folder)
-    project.leave_out_marts()
-    for shipped in [path.stem for path in project.core.glob("*.sql")]:
-        (project.folder / "seeds" / f"raw_{shipped}.csv").unlink()
-        for path in project.core.glob(f"{shipped}.*"):
-            path.unlink()
+    project.leave_out_tables()
     return project
 
 

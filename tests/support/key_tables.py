@@ -108,11 +108,7 @@ HISTORY = {
 def key_project(folder: Path) -> Project:
     """A project of such tables alone, with their history, not built yet."""
     project = Project(folder)
-    project.leave_out_marts()
-    for model in [*project.core.glob("*.*")]:
-        model.unlink()
-    for seed in (folder / "seeds").glob("raw_*.csv"):
-        seed.unlink()
+    project.leave_out_tables()
     project.model("orders", ORDERS)
     project.model("order_lines", LINES, "orders")
     together(project, "order_lines", "order_id", "line_no")

@@ -76,11 +76,7 @@ THING, OTHER = "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "7ba7b810-9dad-11d1-80b4-
 def typed_project(folder: Path) -> Project:
     """Built; all rows of the table `typed` are its history."""
     project = Project(folder)
-    project.leave_out_marts()
-    for shipped in [path.stem for path in project.core.glob("*.sql")]:
-        (project.folder / "seeds" / f"raw_{shipped}.csv").unlink()
-        for path in project.core.glob(f"{shipped}.*"):
-            path.unlink()
+    project.leave_out_tables()
     csv_said = "{delimiter: ',', quote: '\"', header: true}"
     project.model("typed", TYPED, csv=csv_said)
     project.model("rates", RATES)
