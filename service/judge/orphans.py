@@ -1,5 +1,6 @@
 """Which rows of a batch refer to none, and which values a batch has in its key columns."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
@@ -94,15 +95,35 @@ class Orphans:
         """Takes in the waiting rows that no row of the batch but the `rejected` is a parent of;
         whether there are some.
         """
-        gone, grown, waiting = {*self.columns, *rejected}, False, []
+        gone, waiting = {*self.columns, *rejected}, list[tuple[Column, list[int]]]()
+        found: list[int] = []
         for column, rows in self._waiting:
             values, of_parents = self._batch.keys[column.name], self._brought(column, gone)
             left = [row for row in rows if values[row] not in of_parents]
             self._add(column, left)
             waiting.append((column, [row for row in rows if values[row] in of_parents]))
-            grown = grown or bool(left)
-        self._waiting = waiting
-        return grown
+            found += left
+        self._waiting = self._without_descendants([*found], waiting) if found else waiting
+        return bool(found)
+
+    def _without_descendants(
+        self, orphans: list[int], waiting: list[tuple[Column, list[int]]]
+    ) -> list[tuple[Column, list[int]]]:
+        """Takes in the waiting rows that come after orphans by keys which one row alone has, since
+        a long chain would take a round for each; returns what still waits.
+        """
+        of_rows = self._batch.keys[self._batch.table.primary_key]
+        times = Counter(of_rows)
+        children = [(column, _by_value(self._batch.keys[column.name], rows))
+                    for column, rows in waiting]  # fmt: skip
+        while orphans:
+            key = of_rows[orphans.pop()]
+            for column, by_parent in children if times[key] == 1 else ():
+                found = by_parent.pop(key, [])
+                self._add(column, found)
+                orphans += found
+        return [(column, [row for rows in left.values() for row in rows])
+                for column, left in children]  # fmt: skip
 
     def settle(self, rejected: Collection[int]) -> None:
         """Says of broken rows which have their parent in the batch; the `rejected` are none."""
@@ -118,6 +139,13 @@ class Orphans:
     def columns_of(self, broken: Broken) -> list[str]:
         """The columns by which a row that breaks rules of its own refers to no row, too."""
         return [name for name, unknown in self._unknown.items() if broken.keys.get(name) in unknown]
+
+
+def _by_value(values: Sequence[Any], rows: Iterable[int]) -> dict[Any, list[int]]:
+    found: dict[Any, list[int]] = {}
+    for row in rows:
+        found.setdefault(values[row], []).append(row)
+    return found
 
 
 def _values(values: Sequence[Any], column: Column) -> Sequence[Any]:
