@@ -11,6 +11,7 @@ from service.gate import Gate
 from service.ops import queries
 
 SHOWN_LOADS = 8
+ENDED = ("done", "failed")
 KEPT_SECONDS = 1.0
 
 
@@ -41,7 +42,7 @@ def activity(gate: Gate) -> Activity:
         [each for each in all_builds if each.status in ("queued", "running")],
         [tasks.page_of(each) for each in gate.tasks.newest_first() if is_running(each)],
         [loads.page_of(each) for each in last],
-        next((each for each in all_builds if each.status in ("done", "failed")), None),
+        next((each for each in all_builds if each.status in ENDED and not each.dry_run), None),
     )
 
 

@@ -270,6 +270,14 @@ def test_a_build_is_begun_followed_and_says_what_it_did(desk):
     seen(desk, "/builds/nothing", 404)
 
 
+def test_a_plan_is_told_and_is_no_build(desk):
+    at = send(desk, "/builds", dry_run="true").headers["location"]
+    ended(desk, f"/v1{at}")
+    assert "The dictionary is that of the last build." in seen(desk, at).text
+    assert "only a plan" in seen(desk, "/builds").text
+    assert ("a", at) not in seen(desk, "/").links
+
+
 def test_the_audit_is_begun_by_its_button_and_names_what_it_looked_at(desk):
     assert "Check now" in desk.get("/audit").text
     page = seen(desk, "/audit/findings")
