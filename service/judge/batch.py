@@ -12,7 +12,7 @@ import pyarrow as pa
 from service.dictionary import Table
 from service.formats.bodies.body_rows import LazyRows
 from service.formats.bodies.rows_protocol import Rows
-from service.judge.columns import Adjusted, KeysOf, without
+from service.judge.columns import Adjusted, KeysOf, sets_of, without
 from service.judge.key_sets import KeySet
 
 
@@ -66,7 +66,7 @@ class Batch:
             fitting=fitting,
             positions=list(compress(self.positions, left)),
             keys=KeysOf(self.table, fitting),
-            sets={},
+            sets=sets_of(self.table, fitting) if self.sets else {},
             adjusted=self.adjusted and self.adjusted.only(left),
         )
 

@@ -101,7 +101,7 @@ def unique_values(table: Table, rows: pa.Table) -> dict[str, list[Any]]:
     }
 
 
-def sets_of(table: Table, rows: pa.RecordBatch) -> dict[str, KeySet]:
+def sets_of(table: Table, rows: pa.Table | pa.RecordBatch) -> dict[str, KeySet]:
     """The values of `rows` in the key columns that are whole numbers, as sets."""
     return {
         column.name: set_of_numbers(rows[column.name].drop_null().to_numpy())

@@ -49,7 +49,7 @@ def unsigned(type_name: str, value: Any) -> Any:
 
 def signed(type_name: str, keys: KeySet) -> set[Any]:
     """The values that a set of that type holds."""
-    if type_name not in BITS:
+    bits = BITS.get(type_name)
+    if bits is None or not keys or keys.max() < 1 << bits - 1:
         return set(keys)
-    bits = BITS[type_name]
     return {key - (key >> bits - 1 << bits) for key in keys}

@@ -34,16 +34,15 @@ def values_of(batches: Sequence[Batch], column: Column) -> tuple[KeySet, int]:
 
 
 def rows_with(batch: Batch, column: Column, values: Collection[Any]) -> list[int]:
-    """The rows of ``batch.fitting`` that have one of a few `values` in a column, in any order."""
+    """The rows of ``batch.fitting`` that have one of `values` in a column, in any order."""
     if not values:
         return []
-    if (
-        len(values) <= FEW
-        and column.type.is_whole
-        and (there := batch.fitting[column.name]).null_count == 0
-    ):
+    if column.type.is_whole and (there := batch.fitting[column.name]).null_count == 0:
         numbers = there.to_numpy()
-        return [i for value in values for i in np.flatnonzero(numbers == value).tolist()]
+        if len(values) <= FEW:
+            return [i for value in values for i in np.flatnonzero(numbers == value).tolist()]
+        wanted = np.fromiter(values, numbers.dtype, len(values))
+        return np.flatnonzero(np.isin(numbers, wanted)).tolist()
     return [i for i, value in enumerate(batch.keys[column.name]) if value in values]
 
 

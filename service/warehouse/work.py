@@ -185,7 +185,8 @@ class Group:
 
     def has_changed(self, table: Table, keys: Iterable[Any]) -> bool:
         """Whether a request of the group has changed rows of the table with some of these keys."""
-        return not self.changed.get(table.name, set()).isdisjoint(keys)
+        changed = self.changed.get(table.name, set())
+        return bool(changed) and not changed.isdisjoint(keys)
 
     def waits_for(self, table: Table, keys: Iterable[Any] | None) -> bool:
         """Whether rows of the table with some of these keys (None: any) are not written yet."""
