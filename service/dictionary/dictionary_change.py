@@ -15,6 +15,7 @@ ChangeKind: TypeAlias = Literal[
     "column narrowed",
     "column retyped",
     "default changed",
+    "generation changed",
     "normalising changed",
     "rule added",
     "rule removed",

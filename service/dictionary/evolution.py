@@ -158,6 +158,12 @@ def _of_column(
             *(table.name, name, None, was.default or "none", column.default or "none"),
             breaks_clients=column.must_be_sent and not was.must_be_sent,
         )
+    if column.is_generated != was.is_generated:
+        yield DictionaryChange(
+            "generation changed",
+            *(table.name, name, None, _who_gives(was), _who_gives(column)),
+            breaks_clients=True,
+        )
     if column.normalise != was.normalise:
         steps = {"was": _listed(was.normalise), "becomes": _listed(column.normalise)}
         yield _change("normalising changed", table, name, **steps)
@@ -170,6 +176,10 @@ def _of_types(new: str, old: str) -> ChangeKind:
     if is_wider(new, old):
         return "column widened"
     return "column narrowed" if is_wider(old, new) else "column retyped"
+
+
+def _who_gives(key: Column) -> str:
+    return "generated" if key.is_generated else "sent"
 
 
 def _listed(steps: Sequence[str]) -> str:

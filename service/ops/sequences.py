@@ -37,6 +37,15 @@ def noted_ids(connection: Connection) -> dict[str, int]:
     return {name_of_sequence(table): last for table, last in found}
 
 
+def ids_not_noted(connection: Connection, table: Table) -> tuple[int, int] | None:
+    """The highest id that a table has, and the last on record, where that one is lower."""
+    noted = noted_ids(connection).get(name_of_sequence(table.name))
+    if table.generated is None or noted is None:
+        return None
+    highest = _highest(connection, table.name, table.generated.name)
+    return (highest, noted) if highest > noted else None
+
+
 def move_on(connection: Connection, last: Mapping[str, int]) -> None:
     """Has each table give ids beyond `last` from now on, in the open transaction."""
     for table, id_ in last.items():

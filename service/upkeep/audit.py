@@ -16,6 +16,7 @@ from service.engines.sql import core, count_rows, quoted
 from service.errors import NotFound, RulesBroken, StoreUnavailable
 from service.judge.findings import Findings
 from service.judge.relations import check_unique, dangling_rows
+from service.ops.sequences import ids_not_noted
 from service.ops.stored_counts import gone_tables, stored_counts
 from service.runtime.wording import counted
 from service.upkeep.audit_queries import ACCOUNTED, ADDED_UP, LANDED, LINES_OF_FILES, UNLISTED
@@ -57,6 +58,8 @@ def audit(
     for table in dictionary.tables.values():
         checks.append(_rows_follow(connection, table))
         checks.append(_rules_hold(connection, dictionary, table))
+        if table.generated:
+            checks.append(_ids_noted(connection, table))
     checks.append(_backups_whole(dictionary, catalogue))
     return Audit(all(check.ok for check in checks), checks)
 
@@ -160,6 +163,14 @@ def _rows_follow(connection: Connection, table: Table) -> AuditCheck:
         if not loads:
             problems.append("no load is on record: the rows came before any, or past the gate")
     return _check(f"rows of {table.name}", problems, counted(rows, "row"))
+
+
+def _ids_noted(connection: Connection, table: Table) -> AuditCheck:
+    """No row has an id that is yet to be given."""
+    found, problems = ids_not_noted(connection, table), list[str]()
+    if found:
+        problems.append(f"it has the id {found[0]}, the last one on record is {found[1]}")
+    return _check(f"ids of {table.name}", problems, "none is yet to be given")
 
 
 def _rules_hold(connection: Connection, dictionary: Dictionary, table: Table) -> AuditCheck:

@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import duckdb
 import httpx
 import msgspec
 import pytest
@@ -444,6 +445,27 @@ def test_a_journal_that_knows_more_than_the_warehouse_has_its_ids_left_out(
     database.close()
     with serving(settings) as client:
         assert given(client.post(ROWS, json=[visit()])) == [last_id + 1]
+
+
+def test_the_audit_finds_a_row_whose_id_is_yet_to_be_given(
+    project: Project, tmp_path: Path
+) -> None:
+    settings = copied(project, tmp_path)
+
+    def ids_checked() -> dict[str, tuple[bool, str]]:
+        checks = client.get("/v1/audit").json()["checks"]
+        return {c["name"]: (c["ok"], c["detail"]) for c in checks if c["name"].startswith("ids ")}
+
+    with serving(settings) as client:
+        fine = (True, "none is yet to be given")
+        assert ids_checked() == {"ids of notes": fine, "ids of visits": fine}
+        ids = client.post(ROWS, json=[visit()] * 2).json()["ids"]
+        with duckdb.connect(str(settings.warehouse)) as connection:
+            connection.execute(
+                "update ops.sequences set last_id = last_id - 1 where table_name = 'visits'"
+            )
+        said = f"it has the id {ids[-1]}, the last one on record is {ids[0]}"
+        assert ids_checked() == {"ids of notes": fine, "ids of visits": (False, said)}
 
 
 def test_a_history_that_is_built_again_gives_no_second_copy(project: Project) -> None:

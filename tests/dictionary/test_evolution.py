@@ -95,6 +95,14 @@ CHANGES: dict[str, tuple[Columns, Columns, list[str]]] = {
         things(size="smallint;not_null;default=1"), things(size="smallint;not_null"),
         ["*things.size: default changed (1 before, none now)"],
     ),
+    "key_generated": (
+        {"id": "bigint"}, {"id": "bigint", "_key": "generated"},
+        ["*things.id: generation changed (sent before, generated now)"],
+    ),
+    "key_sent": (
+        {"id": "bigint", "_key": "generated"}, {"id": "bigint"},
+        ["*things.id: generation changed (generated before, sent now)"],
+    ),
     "words": (PLAIN, things(size="smallint;about=Other."), ["things.size: described anew"]),
 }  # fmt: skip
 
@@ -114,7 +122,11 @@ def test_each_kind_of_change_is_in_a_table_of_changes_and_its_page() -> None:
     told = " ".join(each for _, _, said_of in CHANGES.values() for each in said_of)
     of_tables = {"table added", "table removed", "table renamed", "normalising changed"}
     for kind in set(get_args(ChangeKind)) - of_tables:
-        what = kind if kind.startswith(("rule", "key", "default")) else kind.split(" ", 1)[1]
+        what = (
+            kind
+            if kind.startswith(("rule", "key", "default", "generation"))
+            else kind.split(" ", 1)[1]
+        )
         assert what in told, kind
     page = (CHECKOUT / "docs" / "evolution.md").read_text("utf-8")
     for kind in get_args(ChangeKind):
@@ -132,6 +144,7 @@ WORDS_OF_PAGE = {
     "described anew": "words, defaults",
     "default changed": "words, defaults",
     "normalising changed": "words, defaults",
+    "generation changed": "`meta.key: generated` said, or no more",
 }
 
 

@@ -26,12 +26,12 @@ def nodes_of(**tables: Mapping[str, str]) -> dict[str, Any]:
     """By table, its columns: a type, then rules as ``kind`` or ``kind(name=value)``, with ``;``.
 
     The first column is the key. ``default=…``, ``was=…`` and ``about=…`` among the rules are no
-    rules; the column ``_was`` is what the table was called.
+    rules; the column ``_was`` is what the table was called, ``_key`` is its ``meta.key``.
     """
     nodes: dict[str, Any] = {}
     for name, columns in tables.items():
         said = dict(columns)
-        former = said.pop("_was", None)
+        meta = {"renamed_from": said.pop("_was", None), "key": said.pop("_key", None)}
         key = next(iter(said))
         made = {each: _column(each, text, each == key) for each, text in said.items()}
         nodes[f"model.gatehouse.{name}"] = {
@@ -41,7 +41,7 @@ def nodes_of(**tables: Mapping[str, str]) -> dict[str, Any]:
             "description": "One row per thing.",
             "columns": made,
             "group": None,
-            "config": {"meta": {"renamed_from": former} if former else {}},
+            "config": {"meta": {name: value for name, value in meta.items() if value}},
             "depends_on": {"nodes": []},
         }
         for column, text in said.items():
