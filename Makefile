@@ -10,6 +10,8 @@ PYTHON ?=
 CANDIDATES := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 ARGS ?=
 ROUNDS ?= 1000
+LIVE_ROWS ?= 10000
+WORKERS ?= 0
 CASES ?= 25
 SEED ?= new
 # Docker would do it by `docker build`, without --format.
@@ -39,7 +41,7 @@ PIP_AUDIT := pip-audit==2.10.1
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-dev install-lake install-stores install-deploy install-spark jars image container-test serve test times lake-test fuzz soak lint evaluate format docs bench screenshots vendor seeds lock vulnerabilities clean
+.PHONY: help install install-dev install-lake install-stores install-deploy install-spark jars image container-test serve test times lake-test lake-compare fuzz soak lint evaluate format docs bench screenshots vendor seeds lock vulnerabilities clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +86,9 @@ times: test ## run the tests, and tell which files, tests and fixtures take the 
 
 lake-test: install-dev install-stores install-spark ## run the tests of object storage and of Spark
 	@$(TESTS) tests/stores tests/spark $(ARGS)
+
+lake-compare: install-dev install-spark ## compare what a live gate and Spark behind it have (LIVE_ROWS, WORKERS=2: a cluster)
+	@LIVE_ROWS=$(LIVE_ROWS) WORKERS=$(WORKERS) $(TESTS) -s tests/spark/test_live_gate.py $(ARGS)
 
 fuzz: install-dev ## hostile input by a new seed, 25 times as much (more: make fuzz CASES=100)
 	@GATEHOUSE_FUZZ_SEED=$(SEED) GATEHOUSE_FUZZ_CASES=$(CASES) \

@@ -22,7 +22,7 @@ from service.stores.kinds import open_store
 from tests.support import CHECKOUT, world
 from tests.support.challenge import CHALLENGE
 from tests.support.projects import Project
-from tests.support.spark import SparkProcess, jars
+from tests.support.spark import SparkProcess, differences, jars
 
 pytestmark = pytest.mark.slow
 TABLES = ("departments", "jobs", "hired_employees")
@@ -80,21 +80,11 @@ class Both:
 
     def differences(self, table: str, columns: str, where: str = "true") -> set[object]:
         """The symmetric difference of what both engines have, each row as text."""
-        names = columns.split(", ")
-        query = "select {} from " + table + " where " + where
-        here = self.project.query(query.format(_texts(names, "varchar")))
-        there = self.spark.rows(query.format(_texts(names, "string")))
-        assert len(here) == len(there)
-        assert len({*here}) == len(here)
-        return {*here} ^ {*there}
+        return differences(self.project.settings.warehouse, self.spark, table, columns, where)
 
     def columns(self, table: str) -> str:
         """The columns that the warehouse has of a table."""
         return ", ".join(row[0] for row in self.project.query(f"describe {table}"))
-
-
-def _texts(names: list[str], type_name: str) -> str:
-    return ", ".join(f"cast({name} as {type_name})" for name in names)
 
 
 @pytest.fixture(scope="module")

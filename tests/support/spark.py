@@ -8,10 +8,13 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import duckdb
 import pytest
 
 from service.runtime.settings import Settings
@@ -20,6 +23,7 @@ from service.spark.jars import WrongJar
 from tests.support import CHECKOUT
 
 CONF = CHECKOUT / "tests" / "spark" / "conf"
+PLACE = ("--host", "127.0.0.1", "--webui-port", "0")
 QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # Java for what runs for a minute
 
 
@@ -73,6 +77,67 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkProcess]:
     process = SparkProcess(tmp_path_factory.mktemp("spark") / "log.txt")
     yield process
     process.close()
+
+
+def differences(
+    warehouse: Path, spark: SparkProcess, table: str, columns: str, where: str = "true"
+) -> set[object]:
+    """The symmetric difference of what both engines have, each row as text; each has some rows."""
+    query = f"select {{}} from {table} where {where}"
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        here = connection.execute(query.format(_texts(columns, "varchar"))).fetchall()
+    there = spark.rows(query.format(_texts(columns, "string")))
+    assert len(here) == len(there) == len({*here}) > 0
+    return {*here} ^ {*there}
+
+
+def _texts(columns: str, type_name: str) -> str:
+    return ", ".join(f"cast({name} as {type_name})" for name in columns.split(", "))
+
+
+@contextmanager
+def cluster(workers: int) -> Iterator[str]:
+    """The URL of a standalone cluster of this machine, all of whose workers have come.
+
+    Without workers it is Spark in one process, or what SPARK_MASTER says.
+    """
+    if not workers:
+        yield os.environ.get("SPARK_MASTER", "local[2]")
+        return
+    started = [_deploy("master.Master", "--port", "0")]
+    try:
+        url = _said(started[0], "spark://127.0.0.1:")
+        started += [_deploy("worker.Worker", "-c", "1", "-m", "2g", url) for _ in range(workers)]
+        for worker in started[1:]:
+            _said(worker, "Successfully registered")
+        yield url
+    finally:
+        for process in reversed(started):
+            process.terminate()
+            process.communicate()
+
+
+def _deploy(what: str, *arguments: str) -> "subprocess.Popen[str]":
+    """One of Spark's own servers; what it logs, little, is on its stderr."""
+    import pyspark
+
+    program = Path(pyspark.__file__).parent / "bin" / "spark-class"
+    return subprocess.Popen(
+        [program, f"org.apache.spark.deploy.{what}", *PLACE, *arguments],
+        env=os.environ | {"SPARK_WORKER_DIR": tempfile.mkdtemp(prefix="spark-")},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _said(process: "subprocess.Popen[str]", wanted: str) -> str:
+    """The rest of the line that it logs, from what is wanted on."""
+    assert process.stderr
+    lines = (line for line in process.stderr if wanted in line)
+    line = next(lines, "")
+    assert line, f"it has ended, and never said {wanted}"
+    return line[line.index(wanted) :].strip()
 
 
 def lacking() -> str | None:
