@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from random import Random
 from typing import Any
+from uuid import UUID
 
 from service.dictionary import Column, Table
 from service.dictionary.written_values import Unreadable
-from tests.support.odd_values import ODD, WHITE
+from tests.support.odd_values import ODD, WHITE, odd_texts
 
 Line = list[str]  # the fields of one row as a CSV file has them; "" is a missing value
 ODD_FIELDS = (0, 0, 0, 0, 1, 1, 1, 2, 2, 5)  # how many fields of a random row are odd
@@ -41,7 +42,7 @@ class Dealer:
     def deal(self, at_least: int) -> list[Line]:
         """Every odd value of every column once in a row of its own, then rows of all kinds."""
         for column in self._table.columns:
-            for value in [*ODD[column.type.name], *self._parents.get(column.name, ())[:3]]:
+            for value in [*odd_texts(column.type.name), *self._parents.get(column.name, ())[:3]]:
                 self.lines.append(self._sound({column.name: value}))
         while len(self.lines) < at_least:
             self.lines.append(self._any())
@@ -117,7 +118,7 @@ class Dealer:
             return self._random.choice(ODD[self._random.choice(list(ODD))])
         if how < 0.4 and column.type.name == "varchar":
             return "".join(self._random.choices(WHITE + "ab", k=self._random.randrange(1, 7)))
-        return self._random.choice(ODD[column.type.name])
+        return self._random.choice(odd_texts(column.type.name))
 
     def _sound(self, given: Mapping[str, str]) -> Line:
         return [
@@ -152,6 +153,17 @@ class Dealer:
                 day = f"2021-{random.randint(1, 12):02}-15"
                 fraction = random.choice(["", f".{random.randrange(10**6):06}"])
                 return f"{day}T10:11:{random.randrange(60):02}{fraction}Z"
+            case "tinyint" | "smallint":
+                return str(random.randint(args.get("min", -9), args.get("max", 99)))
+            case "decimal(10,2)":
+                return f"{self._next if column.is_unique else random.randint(-999, 9_999)}.25"
+            case "uuid":
+                return str(UUID(int=self._next if column.is_unique else random.getrandbits(128)))
+            case "time":
+                return f"{random.randrange(24):02}:{random.randrange(60):02}:00"
+            case "timestamp with time zone":
+                hours = random.choice(["Z", "+02:00", "-11:30"])
+                return f"2021-{random.randint(1, 12):02}-15T10:11:{random.randrange(60):02}{hours}"
             case _ if column.is_unique:
                 return f"ü{self._next}"
             case _:

@@ -158,6 +158,51 @@ ROW_RULES = """[
         expression: "case when id % 40 = 1 then coalesce(cast(label as date), day) > day end"}}},
       {expression_is_true: {arguments: {expression: "code is not null or day is null"},
         description: "A row with a day has a code.", config: {severity: warn}}}]"""
+EXACT = """
+- name: id
+  data_type: uuid
+  description: Key.
+  constraints: [{type: primary_key}]
+  data_tests: [not_null, unique]
+- name: level
+  data_type: tinyint
+  description: A range, and a kind of one's own.
+  data_tests: [{in_range: {arguments: {min: -9, max: 99}}}, {no_multiple_of: {arguments: {n: 7}}}]
+- name: size
+  data_type: smallint
+  description: One of few.
+  data_tests: [not_null, {accepted_values: {arguments: {values: [1, -2, 32767], quote: false}}}]
+- name: price
+  data_type: decimal(10,2)
+  description: A range, and an expression.
+  data_tests:
+    - in_range: {arguments: {min: -999.5, max: 9999.25}}
+    - expression_is_true: {arguments: {expression: "<> 1.10"}, config: {where: "level < 50"}}
+    - in_range: {arguments: {min: 0}, config: {severity: warn}}
+- name: number
+  data_type: decimal(10,2)
+  description: Unique, and not required.
+  data_tests: [unique]
+- name: other
+  data_type: uuid
+  description: One that is none.
+  data_tests: [{expression_is_true: {arguments: {
+    expression: "<> uuid '123e4567-e89b-12d3-a456-426614174000'"}}}]
+- name: clock
+  data_type: time
+  description: Required in the morning's shift.
+  data_tests:
+    - not_null: {config: {where: "label = 'a b'"}}
+    - expression_is_true: {arguments: {expression: "< time '23:59:59'"}}
+- name: moment
+  data_type: timestamp with time zone
+  description: Passed.
+  data_tests: [not_in_future]
+- name: label
+  data_type: varchar(5)
+  description: Short.
+  data_tests: [not_blank]
+"""
 
 
 def add_to(project: Project) -> None:
@@ -165,5 +210,6 @@ def add_to(project: Project) -> None:
     project.model("cities", CITIES)
     project.model("everything", EVERYTHING, parents="departments cities")
     project.model("ruled", RULED)
+    project.model("exact", EXACT)
     project.change("ruled", "[history_accounted_for]", ROW_RULES)
     (project.folder / "dbt_project" / "macros" / "own_kinds.sql").write_text(OWN_KINDS)
