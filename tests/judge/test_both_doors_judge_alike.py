@@ -1,4 +1,5 @@
-"""The same rows as a history file (SQL, in dbt) and as requests (Python): who differs?
+"""The same rows as a history file (SQL, in dbt), as a file that is sent, and as requests in each
+format (Python): who differs?
 
 The rows are made at random, from a seed that each failure shows; DOORS_SEED=<n> tries another.
 """
@@ -10,6 +11,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import accumulate
@@ -33,10 +35,13 @@ from service.judge.batch import Violation
 from service.judge.findings import Findings
 from service.judge.judge import Judge
 from service.judge.key_index import KeyIndex
+from service.runtime.locations import Location
 from service.warehouse.warned_rows import told_of
 from tests.support import ruled_tables
 from tests.support.dealer import Dealer, Line, as_csv
 from tests.support.projects import Project
+from tests.support.services import serving
+from tests.support.uploads import followed, send
 
 pytestmark = pytest.mark.slow
 SEED = int(os.environ.get("DOORS_SEED", "2021"))
@@ -71,6 +76,7 @@ class Case:
     history: list[Verdict]
     kept: list[tuple[Any, ...]]
     warned: dict[int, tuple[tuple[Any, ...], ...]]  # by the place of the line
+    by_file: Answer
     by_csv: Answer
     by_json: Answer
     by_ndjson: Answer
@@ -82,7 +88,9 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
     """One build takes in all rows as history; the requests meet a copy of what was there before."""
     project = Project(tmp_path_factory.mktemp("doors"))
     ruled_tables.add_to(project)
-    randoms = dict.fromkeys(TABLES, Random(SEED)) | {name: Random(SEED) for name in ("ruled", "exact")}
+    randoms = dict.fromkeys(TABLES, Random(SEED)) | {
+        name: Random(SEED) for name in ("ruled", "exact")
+    }
     project.build()
     dictionary = _dictionary(project.settings.warehouse)
     there: dict[str, list[Line]] = {}
@@ -104,6 +112,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
     for name, text in files.items():
         project.write(name, text)
     project.build()
+    sent = _sent(project, before, files)
     by_csv = _requests(before, dictionary, dealt, _csv_batch)
     by_json = _requests(before, dictionary, dealt, _json_batch)
     by_ndjson = _requests(before, dictionary, dealt, _ndjson_batch)
@@ -112,9 +121,8 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
         name: Case(
             dictionary.tables[name],
             lines,
-            _verdicts_of_history(project, name, lines),
-            _kept(project, dictionary.tables[name], there[name]),
-            _warned_of_history(project, name, lines),
+            *_of_file(project, dictionary.tables[name], lines, there[name]),
+            _of_file(sent, dictionary.tables[name], lines, there[name]),
             by_csv[name],
             by_json[name],
             by_ndjson[name],
@@ -122,6 +130,30 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
         )
         for name, lines in dealt.items()
     }
+
+
+def _sent(project: Project, before: Path, files: dict[str, str]) -> Project:
+    """The project with the warehouse of a service that was sent the files."""
+    folder, sent = project.folder / "sent", copy(project)
+    (folder / "backups").mkdir(parents=True)
+    sent.settings = msgspec.structs.replace(
+        project.settings,
+        warehouse=Path(shutil.copy(before, folder / "gatehouse.duckdb")),
+        backups=Location(folder / "backups"),
+    )
+    with serving(sent.settings) as client:
+        for name, text in files.items():
+            assert followed(client, send(client, name, text))["status"] == "done"
+    return sent
+
+
+def _of_file(project: Project, table: Table, lines: list[Line], there: list[Line]) -> Answer:
+    """What the last file of a table has come to."""
+    return Answer(
+        _verdicts_of_lines(project, table.name, lines),
+        _kept(project, table, there),
+        _warned_of_lines(project, table.name, lines),
+    )
 
 
 def _dictionary(warehouse: Path) -> Dictionary:
@@ -144,7 +176,7 @@ def _dealer(
     return Dealer(table, random, there.get(name, []), parents, BATCH)
 
 
-def _verdicts_of_history(project: Project, name: str, lines: list[Line]) -> list[Verdict]:
+def _verdicts_of_lines(project: Project, name: str, lines: list[Line]) -> list[Verdict]:
     assert project.last_load(name)[0] == len(lines)
     found = {
         line: Verdict(state, tuple(map(_as_told, json.loads(violations))))
@@ -160,7 +192,7 @@ def _line_numbers(lines: list[Line]) -> list[int]:
     return [2, *(2 + end for end in behind)][:-1]
 
 
-def _warned_of_history(
+def _warned_of_lines(
     project: Project, name: str, lines: list[Line]
 ) -> dict[int, tuple[tuple[Any, ...], ...]]:
     places = {number: place for place, number in enumerate(_line_numbers(lines))}
@@ -304,6 +336,15 @@ def test_a_row_meets_the_same_verdict_as_history_and_in_a_csv_request(
 ) -> None:
     assert len(cases[name].lines) >= ROWS
     _same(_differences(cases[name], cases[name].by_csv.verdicts))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_row_meets_the_same_verdict_as_history_and_in_a_file_that_is_sent(
+    cases: dict[str, Case], name: str
+) -> None:
+    case = cases[name]
+    _same(_differences(case, case.by_file.verdicts))
+    assert case.by_file == (case.history, case.kept, case.warned)
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from service.dictionary import Column, Table
 from service.dictionary.written_values import Unreadable
-from tests.support.odd_values import ODD, WHITE, odd_texts
+from tests.support.odd_values import ODD, ODD_EXACT, WHITE, odd_texts
 
 Line = list[str]  # the fields of one row as a CSV file has them; "" is a missing value
 ODD_FIELDS = (0, 0, 0, 0, 1, 1, 1, 2, 2, 5)  # how many fields of a random row are odd
@@ -153,21 +153,27 @@ class Dealer:
                 day = f"2021-{random.randint(1, 12):02}-15"
                 fraction = random.choice(["", f".{random.randrange(10**6):06}"])
                 return f"{day}T10:11:{random.randrange(60):02}{fraction}Z"
-            case "tinyint" | "smallint":
-                return str(random.randint(args.get("min", -9), args.get("max", 99)))
-            case "decimal(10,2)":
-                return f"{self._next if column.is_unique else random.randint(-999, 9_999)}.25"
-            case "uuid":
-                return str(UUID(int=self._next if column.is_unique else random.getrandbits(128)))
-            case "time":
-                return f"{random.randrange(24):02}:{random.randrange(60):02}:00"
-            case "timestamp with time zone":
-                hours = random.choice(["Z", "+02:00", "-11:30"])
-                return f"2021-{random.randint(1, 12):02}-15T10:11:{random.randrange(60):02}{hours}"
+            case name if name in ODD_EXACT and name != "varchar(5)":
+                return self._of_exact_type(name, column.is_unique)
             case _ if column.is_unique:
                 return f"ü{self._next}"
             case _:
                 return random.choice(["Öl", "a b", "東京"])
+
+    def _of_exact_type(self, name: str, is_unique: bool) -> str:
+        random = self._random
+        match name:
+            case "tinyint" | "smallint":
+                return str(random.randint(-9, 99))
+            case "decimal(10,2)":
+                return f"{self._next if is_unique else random.randint(-999, 9_999)}.25"
+            case "uuid":
+                return str(UUID(int=self._next if is_unique else random.getrandbits(128)))
+            case "time":
+                return f"{random.randrange(24):02}:{random.randrange(60):02}:00"
+            case _:
+                hours = random.choice(["Z", "+02:00", "-11:30"])
+                return f"2021-{random.randint(1, 12):02}-15T10:11:{random.randrange(60):02}{hours}"
 
 
 def _numbers_of(column: Column) -> dict[str, Any]:
