@@ -37,7 +37,7 @@ class Pair:
     spark: SparkProcess
 
     def is_equal(self, table: str, columns: str = "") -> None:
-        """Asserts that both have the same rows, and some; each row as text."""
+        """Asserts that both have the same rows, each as text."""
         with duckdb.connect(str(self.warehouse)) as connection:
             described = connection.sql(f"describe {table}").fetchall()
         names = columns or ", ".join(row[0] for row in described)
