@@ -71,7 +71,7 @@ class Plugin(BasePlugin):
         self._connection = conn
 
     def store(self, target_config: TargetConfig) -> None:
-        """Does what a macro of engines/duckdb.sql asks for; the answer goes into its `config`."""
+        """Does what a macro of engines/duckdb/ asks for; the answer goes into its `config`."""
         asked = target_config.config
         match target_config.location.format if target_config.location else None:
             case "csv":

@@ -128,7 +128,7 @@ def _plain(answers: pa.Array | pa.ChunkedArray) -> pa.Array:
 def _violated(rule: Rule) -> str | None:
     """Whether a row breaks it, in SQL.
 
-    The macro `fails` of dbt_project/macros/engines/duckdb.sql says the same.
+    The macro `fails` of dbt_project/macros/engines/duckdb/values.sql says the same.
     """
     if rule.sql is None:
         return None

@@ -1,4 +1,4 @@
-"""What an engine has to bring stands in one file, and what only DuckDB knows in its own."""
+"""What an engine has to bring stands in one file, and what only DuckDB knows in its own folder."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 MACROS = ROOT / "dbt_project" / "macros"
 ENGINES = MACROS / "engines"
-DISPATCH, DUCKDB, SPARK = ENGINES / "_dispatch.sql", ENGINES / "duckdb.sql", ENGINES / "spark"
+DISPATCH, DUCKDB, SPARK = (ENGINES / name for name in ("_dispatch.sql", "duckdb", "spark"))
 OF_DBT = {  # dbt dispatches them
     "get_catalog_results_sql",
     "get_create_view_as_sql",
@@ -41,9 +41,10 @@ def macros(file: Path, form: str) -> set[str]:
 def test_each_macro_that_is_dispatched_is_brought_and_none_has_a_default() -> None:
     dispatched = macros(DISPATCH, r"adapter\.dispatch\('(\w+)'\)")
     assert dispatched == macros(DISPATCH, r"\{% macro (\w+)\(")
-    assert macros(DUCKDB, r"\{% macro duckdb__(\w+)\(") == dispatched | OF_DBT
-    brought = set().union(*(macros(f, r"\{% macro spark__(\w+)\(") for f in SPARK.glob("*.sql")))
-    assert brought == dispatched | OF_DBT_FOR_SPARK
+    for folder, of_dbt in ((DUCKDB, OF_DBT), (SPARK, OF_DBT_FOR_SPARK)):
+        form = rf"\{{% macro {folder.name}__(\w+)\("
+        brought = set().union(*(macros(file, form) for file in folder.glob("*.sql")))
+        assert brought == dispatched | of_dbt
     for file in MACROS.rglob("*.sql"):
         assert not macros(file, r"macro (default__\w+)"), file
         assert file == DISPATCH or not macros(file, r"adapter\.dispatch"), file
@@ -55,12 +56,12 @@ def test_each_macro_that_is_dispatched_says_what_it_must_answer() -> None:
         assert re.search(rf"-#\}}\n\{{% macro {name}\(", text), name
 
 
-def test_sql_that_only_duckdb_knows_stands_in_its_own_file() -> None:
+def test_sql_that_only_duckdb_knows_stands_in_its_own_folder() -> None:
     for file in MACROS.rglob("*.sql"):
-        if file != DUCKDB and SPARK not in file.parents:
+        if file.parent not in (DUCKDB, SPARK):
             found = ONLY_DUCKDB.search(COMMENT.sub("", file.read_text()))
             assert not found, (file.name, found[0])
-    assert ONLY_DUCKDB.search(DUCKDB.read_text())
+    assert all(ONLY_DUCKDB.search(file.read_text()) for file in DUCKDB.glob("*.sql"))
 
 
 def test_files_that_comments_name_are_there() -> None:

@@ -153,7 +153,7 @@ class Dealer:
                 day = f"2021-{random.randint(1, 12):02}-15"
                 fraction = random.choice(["", f".{random.randrange(10**6):06}"])
                 return f"{day}T10:11:{random.randrange(60):02}{fraction}Z"
-            case name if name in ODD_EXACT and name != "varchar(5)":
+            case name if name in ODD_EXACT:
                 return self._of_exact_type(name, column.is_unique)
             case _ if column.is_unique:
                 return f"ü{self._next}"

@@ -304,10 +304,9 @@ ODD_EXACT: dict[str, list[str]] = {
         *("12:00:00.1", "-12:00:00", "T12:00:00", "12.00.00", " 12:00:00"),
     ],
     "timestamp with time zone": TIMESTAMPS,
-    "varchar(5)": TEXTS,
 }
 
 
 def odd_texts(type_name: str) -> list[str]:
-    """Those that are odd as values of a type."""
-    return ODD.get(type_name) or ODD_EXACT[type_name]
+    """Those that are odd as values of a type; of a ``varchar(5)`` as of any text."""
+    return ODD_EXACT.get(type_name) or ODD[type_name.split("(")[0]]

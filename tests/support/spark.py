@@ -105,27 +105,29 @@ def cluster(workers: int) -> Iterator[str]:
     if not workers:
         yield os.environ.get("SPARK_MASTER", "local[2]")
         return
-    started = [_deploy("master.Master", "--port", "0")]
-    try:
-        url = _said(started[0], "spark://127.0.0.1:")
-        started += [_deploy("worker.Worker", "-c", "1", "-m", "2g", url) for _ in range(workers)]
-        for worker in started[1:]:
-            _said(worker, "Successfully registered")
-        yield url
-    finally:
-        for process in reversed(started):
-            process.terminate()
-            process.communicate()
+    with tempfile.TemporaryDirectory(prefix="spark-") as folder:
+        started = [_deploy(folder, "master.Master", "--port", "0")]
+        try:
+            url = _said(started[0], "spark://127.0.0.1:")
+            for _ in range(workers):
+                started.append(_deploy(folder, "worker.Worker", "-c", "1", "-m", "2g", url))
+            for worker in started[1:]:
+                _said(worker, "Successfully registered")
+            yield url
+        finally:
+            for process in reversed(started):
+                process.terminate()
+                process.communicate()
 
 
-def _deploy(what: str, *arguments: str) -> "subprocess.Popen[str]":
-    """One of Spark's own servers; what it logs, little, is on its stderr."""
+def _deploy(folder: str, what: str, *arguments: str) -> "subprocess.Popen[str]":
+    """One of Spark's own servers, with its files in a folder; it logs, little, to its stderr."""
     import pyspark
 
     program = Path(pyspark.__file__).parent / "bin" / "spark-class"
     return subprocess.Popen(
         [program, f"org.apache.spark.deploy.{what}", *PLACE, *arguments],
-        env=os.environ | {"SPARK_WORKER_DIR": tempfile.mkdtemp(prefix="spark-")},
+        env=os.environ | {"SPARK_WORKER_DIR": folder},
         stderr=subprocess.PIPE,
         text=True,
     )

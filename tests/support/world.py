@@ -89,8 +89,9 @@ def create(connection: duckdb.DuckDBPyConnection, *tables: Table) -> None:
 @cache
 def _books() -> str:
     """The statements that dbt would execute."""
-    files = ("engines/_dispatch.sql", "engines/duckdb.sql", "ops/books.sql")
-    text = "".join((MACROS / name).read_text() for name in files)
+    engine = sorted((MACROS / "engines" / "duckdb").glob("*.sql"))
+    files = [MACROS / "engines" / "_dispatch.sql", *engine, MACROS / "ops" / "books.sql"]
+    text = "".join(file.read_text() for file in files)
     adapter = SimpleNamespace(
         quote=quoted, dispatch=lambda name: getattr(macros, f"duckdb__{name}")
     )
