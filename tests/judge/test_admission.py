@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from service.formats.bodies.body_rows import LazyRows
 from service.judge.admission import admit, admit_all
 from service.judge.batch import Batch
+from service.judge.columns import FEW
 from service.judge.judge import Judge
 from service.judge.key_index import KeyIndex
 from service.judge.process.frames import batch_of, verdict_of
@@ -217,3 +218,16 @@ def test_batches_of_two_tables_or_with_broken_rows_are_not_admitted_at_once():
     assert not admit_all([sound, judged("departments", {"id": None})], keys)
     assert admit_all([sound], keys)
     assert keys.has(("departments", "id"), 7)
+
+
+@WAYS
+@pytest.mark.parametrize("count", [1, FEW, FEW + 1, 300])
+def test_ids_that_are_there_are_found_however_many_and_of_either_sign(way: Any, count: int) -> None:
+    there = [(-1) ** n * (1_000 + n) for n in range(count)] + [-(2**31), 2**31 - 1]
+    keys = known()
+    keys.add(("badges", "id"), there)
+    new = [(-1) ** n * (5_000 + n) for n in range(len(there))]
+    ids = [each for pair in zip(there, new, strict=True) for each in pair]
+    batch = judged("badges", *(badge(each, f"c{place}") for place, each in enumerate(ids)))
+    rejected: Found = {place: [ID] for place in range(0, len(ids), 2)}
+    assert verdict(way(batch), keys) == (new, rejected)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.engines.duckdb import Database
+from service.judge.columns import FEW
 from service.runtime.resolutions import OnConflict
 from service.warehouse.work import Insert, Outcome
 from service.warehouse.writer import Writer
@@ -290,3 +291,26 @@ def test_merging_is_what_the_model_says(gate: Gate, requests: list[list[Row]]) -
         there = {row[name] for row in model.rows.values()} - {None}
         asked: list[Any] = ["a", "b", "ten", "eleven"] if name == "code" else [7, 100]
         assert gate.writer.keys.taken(("badges", name), asked) == there.intersection(asked)
+
+
+@pytest.mark.parametrize("count", [FEW, FEW + 1, 300])
+def test_rows_that_come_again_are_found_however_many_and_of_either_sign(
+    gate: Gate, count: int
+) -> None:
+    ids = [(-1) ** n * (1_000 + n) for n in range(count)]
+    there = [badge(each, f"c{place}", each) for place, each in enumerate(ids)]
+    new = [badge(5_000 + n, f"n{n}", None, 1) for n in range(count)]
+    both = [row for pair in zip(there, new, strict=True) for row in pair]
+    changed = [badge(each, f"n{each}", each) for each in ids]
+
+    def counts(on_conflict: OnConflict, rows: list[Row]) -> tuple[int, int, int, int]:
+        outcome = gate.send(on_conflict, *rows)
+        found = outcome.counts(outcome.verdicts[0])
+        return found["accepted"], found["changed"], found["already_present"], found["rejected"]
+
+    assert counts("error", there) == (count, 0, 0, 0)
+    assert counts("ignore", both) == (count, 0, count, 0)
+    assert counts("merge", both) == (0, 0, 2 * count, 0)
+    assert counts("ignore", changed) == (0, 0, 0, count)
+    assert counts("merge", changed) == (0, count, 0, 0)
+    assert gate.badges()[ids[-1]] == changed[-1]
