@@ -1,20 +1,17 @@
 """Admission: unique and relationships, within a request and against what is there."""
 
-import pickle
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.formats.bodies.body_rows import LazyRows
 from service.judge.admission import admit, admit_all
 from service.judge.batch import Batch
 from service.judge.columns import FEW
-from service.judge.judge import Judge
 from service.judge.key_index import KeyIndex
-from service.judge.process.frames import batch_of, verdict_of
-from tests.support.tables import DICTIONARY, judged
+from service.judge.orphans import values_of
+from tests.support.tables import DICTIONARY, WAYS, carried, judged
 
 Found = dict[int, list[tuple[str | None, str]]]
 BAD_ID = "one"
@@ -45,15 +42,6 @@ def badge(
     row = {"id": number, "code": code or f"c{number}", "locker": locker}
     return {**row, "department_id": department}
 
-
-def carried(batch: Batch) -> Batch:
-    """The same batch, judged by the other process."""
-    said, data = verdict_of(batch)
-    judge, body = Judge(batch.table), LazyRows(b"", "", batch.table)
-    return batch_of(pickle.loads(pickle.dumps(said)), bytes(data), judge, body)
-
-
-WAYS = pytest.mark.parametrize("way", [lambda batch: batch, carried], ids=["here", "apart"])
 
 ID, CODE, LOCKER = ("id", "unique"), ("code", "unique"), ("locker", "unique")
 PARENT = ("department_id", "relationships")
@@ -231,3 +219,13 @@ def test_ids_that_are_there_are_found_however_many_and_of_either_sign(way: Any, 
     batch = judged("badges", *(badge(each, f"c{place}") for place, each in enumerate(ids)))
     rejected: Found = {place: [ID] for place in range(0, len(ids), 2)}
     assert verdict(way(batch), keys) == (new, rejected)
+
+
+@WAYS
+def test_a_batch_without_some_rows_has_the_values_of_the_others(way: Any) -> None:
+    batch = way(judged("badges", *(badge(each, locker=10 * each) for each in (5, 6, 7, 8))))
+    left = batch.without([1, 3])
+    found = [set(values_of([left], column)[0]) for column in left.table.unique_columns]
+    assert found == [{5, 7}, {"c5", "c7"}, {50, 70}]
+    assert (left.keys["id"], left.positions) == ([5, 7], [0, 2])
+    assert left.fitting["id"].to_pylist() == [5, 7]

@@ -16,7 +16,7 @@ from service.runtime.resolutions import OnConflict
 from service.warehouse.work import Insert, Outcome
 from service.warehouse.writer import Writer
 from tests.support import world
-from tests.support.tables import DICTIONARY, Books, Row, done, insert, judged, violations
+from tests.support.tables import DICTIONARY, WAYS, Books, Row, done, insert, judged, violations
 
 ID, CODE, LOCKER = ("id", "unique"), ("code", "unique"), ("locker", "unique")
 PARENT, REFERRED = ("department_id", "relationships"), ("code", "relationships")
@@ -293,9 +293,10 @@ def test_merging_is_what_the_model_says(gate: Gate, requests: list[list[Row]]) -
         assert gate.writer.keys.taken(("badges", name), asked) == there.intersection(asked)
 
 
+@WAYS
 @pytest.mark.parametrize("count", [FEW, FEW + 1, 300])
 def test_rows_that_come_again_are_found_however_many_and_of_either_sign(
-    gate: Gate, count: int
+    gate: Gate, count: int, way: Any
 ) -> None:
     ids = [(-1) ** n * (1_000 + n) for n in range(count)]
     there = [badge(each, f"c{place}", each) for place, each in enumerate(ids)]
@@ -304,7 +305,8 @@ def test_rows_that_come_again_are_found_however_many_and_of_either_sign(
     changed = [badge(each, f"n{each}", each) for each in ids]
 
     def counts(on_conflict: OnConflict, rows: list[Row]) -> tuple[int, int, int, int]:
-        outcome = gate.send(on_conflict, *rows)
+        sent = Insert([way(judged("badges", *rows))], on_conflict=on_conflict)
+        outcome = done(gate.writer.insert(sent))
         found = outcome.counts(outcome.verdicts[0])
         return found["accepted"], found["changed"], found["already_present"], found["rejected"]
 

@@ -1,5 +1,6 @@
 """Tables with every kind of key, and requests for them."""
 
+import pickle
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -8,12 +9,14 @@ from typing import Any
 
 import duckdb
 import msgspec
+import pytest
 
 from service.dictionary import Column, Dictionary
 from service.engines.duckdb import Database
-from service.formats.bodies.body_rows import rows_of
+from service.formats.bodies.body_rows import LazyRows, rows_of
 from service.judge.batch import Batch
 from service.judge.judge import Judge
+from service.judge.process.frames import batch_of, verdict_of
 from service.ops import records
 from service.runtime.clock import utc_now
 from service.warehouse.work import Idempotency, Insert, Outcome
@@ -47,6 +50,17 @@ def department(number: int | None, name: str = "Fleet") -> Row:
 def judged(name: str, *rows: Any) -> Batch:
     """The batch of a request that brings `rows`."""
     return JUDGES[name].judge(rows_of(msgspec.json.encode(rows), ""))
+
+
+def carried(batch: Batch) -> Batch:
+    """The same batch, judged by the other process."""
+    said, data = verdict_of(batch)
+    judge, body = Judge(batch.table), LazyRows(b"", "", batch.table)
+    came = batch_of(pickle.loads(pickle.dumps(said)), bytes(data), judge, body)
+    return replace(came, rows=batch.rows)
+
+
+WAYS = pytest.mark.parametrize("way", [lambda batch: batch, carried], ids=["here", "apart"])
 
 
 def insert(name: str, *rows: Any, **options: Any) -> Insert:
