@@ -155,8 +155,7 @@ def _tell_node(run: Run) -> Callable[[Result], None]:
 def _fail(run: Run, result: Result) -> None:
     if run.as_json:
         output.print_json(result)
-    for text in (result.get("message") or "").splitlines():
-        output.note(f"  {text}")
+    output.message(result.get("message"))
     raise Failure("the build failed", "what was there before is still there")
 
 

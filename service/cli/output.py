@@ -42,6 +42,12 @@ def note(text: str) -> None:
     click.echo(drawing.wrapped(shown, "  ") if sys.stderr.isatty() else shown, err=True)
 
 
+def message(text: str | None) -> None:
+    """Prints what someone else has said, each line of it, on stderr."""
+    for each in (text or "").splitlines():
+        note(f"  {each}")
+
+
 def line(text: str) -> None:
     """Prints a line on stdout; on a terminal as many as it takes."""
     shown = printable(text)

@@ -22,7 +22,8 @@ def plan_and_tell(run: Run, allowed: Sequence[str]) -> None:
     with run.connect() as client:
         result = asked(client, lambda node: None, allowed, dry_run=True)
     if result["status"] != "done":
-        raise Failure(f"there is no plan: {result['message']}")
+        output.message(result["message"])
+        raise Failure("there is no plan")
     plan: Plan = result["plan"]
     if run.as_json:
         output.print_json(plan)

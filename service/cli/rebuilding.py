@@ -34,7 +34,8 @@ def _build(settings: "Settings") -> None:
     with output.progress("building from the history"):
         build = build_offline(settings)
     if build.status != "done":
-        raise Failure(f"the history cannot be built: {build.message}", "nothing was changed")
+        output.message(build.message)
+        raise Failure("the history cannot be built", "nothing was changed")
 
 
 def _whole_backups(run: Run) -> "list[list[Entry]]":

@@ -39,9 +39,9 @@ def noted_ids(connection: Connection) -> dict[str, int]:
 
 def ids_not_noted(connection: Connection, table: Table) -> tuple[int, int] | None:
     """The highest id that a table has, and the last on record, where that one is lower."""
-    noted = noted_ids(connection).get(name_of_sequence(table.name))
-    if table.generated is None or noted is None:
+    if table.generated is None:
         return None
+    noted = noted_ids(connection).get(name_of_sequence(table.name), 0)
     highest = _highest(connection, table.name, table.generated.name)
     return (highest, noted) if highest > noted else None
 

@@ -110,3 +110,13 @@ def test_a_table_is_shown_and_all_are_listed_as_before(project: Project) -> None
     listed = run(project.settings, "tables", "--json").json
     assert "departments" in [each["name"] for each in listed]
     assert run(project.settings, "tables", "departments", "--json").json["name"] == "departments"
+
+
+def test_what_keeps_a_build_from_a_plan_is_told_in_lines(project: Project) -> None:
+    broken = project.folder / "dbt_project" / "models" / "core" / "broken.sql"
+    broken.write_text("select * from {{ ref('nowhere') }}")
+    answer = run(project.settings, "build", "--plan")
+    broken.unlink()
+    assert answer.code == 1
+    assert "\n    Model 'model.gatehouse.broken'" in answer.err
+    assert answer.err.endswith("\nerror: there is no plan\n")

@@ -33,6 +33,14 @@
     ) }};
 {%- endmacro %}
 
+{#- Statements: a table that had rows before its key was generated gives ids behind theirs, and does so when they are gone. -#}
+{% macro note_highest_id() -%}
+    {% set noted = "from ops.sequences where table_name = '" ~ model.name ~ "'" %}
+    {% set highest = '(select coalesce(max(' ~ adapter.quote(primary_key()) ~ '), 0) from ' ~ this ~ ')' %}
+    insert into ops.sequences select '{{ model.name }}', 0 where not exists (select 1 {{ noted }});
+    update ops.sequences set last_id = {{ highest }} where table_name = '{{ model.name }}' and last_id < {{ highest }}
+{%- endmacro %}
+
 {#- What is judged now, as plain values. -#}
 {% macro load_judged() -%}
     {% set row = run_query('select kind, load_id, is_trial, behind from ' ~ current_load()).rows | first %}

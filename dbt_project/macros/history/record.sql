@@ -3,6 +3,7 @@
 {% if execute %}
     {% set load = run_query('select is_trial, delimiter, columns from ' ~ current_load()).rows | first %}
     {% set body %}
+    {% if has_generated_key() and not (load and load[0]) %}{{ note_highest_id() }};{% endif %}
     {{ add_primary_key(this, key_columns()) }}
     {% if load and load[0] %}
         {{ record_trial() }}
