@@ -6,11 +6,15 @@ import httpx
 import pytest
 
 from service.runtime import probe
+from tests.support.log_lines import logging_to_lines
 
 
 @pytest.fixture
 def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """Runs the probe in the environment of a service at a port; its exit code and what it says."""
+    """Runs the probe in the environment of a service at a port; its exit code and what it says.
+
+    The service is in this process: what it logs goes elsewhere, since it comes after its answer.
+    """
 
     def ask(port: int | str, *arguments: str) -> tuple[int, str]:
         monkeypatch.setenv("GATEHOUSE_PORT", str(port))
@@ -18,7 +22,8 @@ def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
         said = capsys.readouterr()
         return code, said.out + said.err
 
-    return ask
+    with logging_to_lines():
+        yield ask
 
 
 def test_a_service_that_is_well_is_told_by_0(ask, reader: httpx.Client):
