@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self
 
+import numpy.typing as npt
 import pyarrow as pa
 
 
@@ -26,6 +27,9 @@ class Connection(Protocol):
 
     def fetchone(self) -> tuple[Any, ...] | None:
         """The next row; None where there is none."""
+
+    def fetchnumpy(self) -> dict[str, npt.NDArray[Any]]:
+        """The rows that are left, as an array for each column; nulls are masked."""
 
     def to_arrow_reader(self, batch_size: int = ..., /) -> pa.RecordBatchReader:
         """The rows that are left as Arrow record batches of about `batch_size` rows."""

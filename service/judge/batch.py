@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import compress
 from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from service.dictionary import Table
@@ -54,9 +54,9 @@ class Batch:
     adjusted: Adjusted | None = None  # goes along with the rows of `fitting`
     warnings: dict[int, list[Violation]] = field(default_factory=dict)
 
-    def without(self, rows: Sequence[int]) -> "Batch":
+    def without(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> "Batch":
         """The same request without those rows of `fitting`, whose numbers are ascending."""
-        if not rows:
+        if not len(rows):
             return self
         left = np.ones(self.fitting.num_rows, np.bool_)
         left[rows] = False
@@ -64,7 +64,7 @@ class Batch:
         return replace(
             self,
             fitting=fitting,
-            positions=list(compress(self.positions, left)),
+            positions=list(map(self.positions.__getitem__, np.flatnonzero(left).tolist())),
             keys=KeysOf(self.table, fitting),
             sets=sets_of(self.table, fitting) if self.sets else {},
             adjusted=self.adjusted and self.adjusted.only(left),

@@ -64,9 +64,9 @@ class Columns:
         )
 
 
-def without(rows: pa.Table, left_out: Sequence[int]) -> pa.Table:
+def without(rows: pa.Table, left_out: Sequence[int] | npt.NDArray[np.int64]) -> pa.Table:
     """The other rows of an Arrow table; `left_out` are their numbers, ascending."""
-    if not left_out:
+    if not len(left_out):
         return rows
     if len(left_out) > FEW:
         return rows.take(pa.array(np.delete(np.arange(len(rows)), left_out)))

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from service.dictionary import Column
 from service.judge.batch import Batch, Broken
@@ -35,15 +36,24 @@ def values_of(batches: Sequence[Batch], column: Column) -> tuple[KeySet, int]:
 
 def rows_with(batch: Batch, column: Column, values: Collection[Any]) -> list[int]:
     """The rows of ``batch.fitting`` that have one of `values` in a column, in any order."""
+    return numbers_of_rows_with(batch, column, values).tolist()  # type: ignore[no-any-return]
+
+
+def numbers_of_rows_with(
+    batch: Batch, column: Column, values: Collection[Any]
+) -> npt.NDArray[np.int64]:
+    """As `rows_with`, as an array of shape (rows,)."""
     if not values:
-        return []
+        return np.zeros(0, np.int64)
     if column.type.is_whole and (there := batch.fitting[column.name]).null_count == 0:
         numbers = there.to_numpy()
         if len(values) <= FEW:
-            return [i for value in values for i in np.flatnonzero(numbers == value).tolist()]
+            return np.concatenate([np.flatnonzero(numbers == value) for value in values])
         wanted = np.fromiter(values, numbers.dtype, len(values))
-        return np.flatnonzero(np.isin(numbers, wanted)).tolist()
-    return [i for i, value in enumerate(batch.keys[column.name]) if value in values]
+        return np.flatnonzero(np.isin(numbers, wanted))
+    return np.array(
+        [i for i, value in enumerate(batch.keys[column.name]) if value in values], np.int64
+    )
 
 
 def values_of_broken(batch: Batch, column: Column) -> list[Any]:

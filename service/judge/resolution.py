@@ -12,18 +12,32 @@ makes of the table is judged as if each row of the batch were the row of its key
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from service.dictionary import Column, Dictionary, Table
+from service.dictionary.timestamps import Mask
 from service.judge.admission import Verdict, admit, in_order, violation_of
 from service.judge.batch import Batch, Violation
 from service.judge.columns import KeysOf
 from service.judge.key_index import KeyIndex
-from service.judge.orphans import Orphans, parent_of, rows_with, values_of
+from service.judge.orphans import Orphans, numbers_of_rows_with, parent_of, values_of
 from service.judge.owners import Owners, still_referred_to
 from service.runtime.resolutions import OnConflict
+
+Numbers: TypeAlias = npt.NDArray[np.int64]
+
+
+class There(NamedTuple):
+    """Those rows of a batch whose primary key is there: the numbers that they have in its
+    `fitting`, ascending, and whether the row that is there is the same. Both of shape (rows,).
+    """
+
+    rows: Numbers
+    are_same: Mask
 
 
 class RowsThere(Protocol):
@@ -33,8 +47,8 @@ class RowsThere(Protocol):
     def dictionary(self) -> Dictionary:
         """By which they are judged."""
 
-    def compared(self, batch: Batch, rows: Sequence[int]) -> Mapping[int, bool]:
-        """Of those `rows` of ``batch.fitting`` whose key is there: whether they are the same."""
+    def compared(self, batch: Batch, rows: Numbers) -> There:
+        """Those `rows` of ``batch.fitting``, ascending, whose key is there."""
 
     def values(self, table: Table, rows: pa.Table, names: Sequence[str]) -> Mapping[Any, Any]:
         """The values of the columns `names` of the stored rows that have the keys of `rows`, by
@@ -49,20 +63,25 @@ def admit_again(batch: Batch, keys: KeyIndex, kept: RowsThere, on_conflict: OnCo
     """As `admit`; what `on_conflict` says becomes of rows whose key is there, or came before."""
     if on_conflict == "error":
         return admit(batch, keys)
-    there = rows_there(batch, keys)
-    if not there and _is_as_ever(batch) and _has_each_key_once(batch):
+    rows = rows_there(batch, keys)
+    if not rows.size and _is_as_ever(batch) and _has_each_key_once(batch):
         return admit(batch, keys)
-    stored = kept.compared(batch, there) if there else {}
+    there = kept.compared(batch, rows)
     if on_conflict == "ignore":
-        return _ignoring(batch, keys, stored)
-    return _Merging(batch, keys, kept, stored).verdict()
+        return _ignoring(batch, keys, there)
+    return _Merging(batch, keys, kept, there).verdict()
 
 
-def rows_there(batch: Batch, keys: KeyIndex) -> list[int]:
-    """The rows of ``batch.fitting`` whose primary key is there, in any order."""
+def rows_there(batch: Batch, keys: KeyIndex) -> Numbers:
+    """The rows of ``batch.fitting`` whose primary key is there, ascending."""
     key = batch.table.key
     taken = keys.taken((batch.table.name, key.name), values_of([batch], key)[0])
-    return rows_with(batch, key, taken)
+    return np.sort(numbers_of_rows_with(batch, key, taken))
+
+
+def set_aside(batch: Batch, rows: Numbers) -> tuple[Batch, list[int]]:
+    """The batch without those `rows` of its `fitting`, ascending, and their positions."""
+    return batch.without(rows), [*map(batch.positions.__getitem__, rows.tolist())]
 
 
 def _has_each_key_once(batch: Batch) -> bool:
@@ -78,12 +97,11 @@ def _is_as_ever(batch: Batch) -> bool:
     )
 
 
-def _ignoring(batch: Batch, keys: KeyIndex, stored: Mapping[int, bool]) -> Verdict:
+def _ignoring(batch: Batch, keys: KeyIndex, there: There) -> Verdict:
     """Rows that are there are set aside; then those that repeat one which goes in."""
-    there = sorted(row for row, is_same in stored.items() if is_same)
-    verdict = admit(batch.without(there), keys)
-    verdict.batch = batch
-    verdict.present = [batch.positions[row] for row in there]
+    rest, present = set_aside(batch, there.rows[there.are_same])
+    verdict = admit(rest, keys)
+    verdict.batch, verdict.present = batch, present
     for position in _repeated(batch, verdict):
         del verdict.rejected[position]
         verdict.present.append(position)
@@ -117,18 +135,19 @@ def _are_same(rows: pa.Table, row: int, others: pa.Table, other: int) -> bool:
 
 
 class _Merging:
-    """Rows of a batch that change those that are there; `stored` as `RowsThere.compared` says."""
+    """Rows of a batch that change those that are `there`."""
 
-    def __init__(
-        self, batch: Batch, keys: KeyIndex, kept: RowsThere, stored: Mapping[int, bool]
-    ) -> None:
+    def __init__(self, batch: Batch, keys: KeyIndex, kept: RowsThere, there: There) -> None:
         # Most of what is sent again is as it is: only the others are looked at one by one.
         table, name = batch.table, batch.table.primary_key
         keys_sent = batch.keys[name]
         times = Counter(keys_sent)
-        same = sorted(r for r, is_same in stored.items() if is_same and times[keys_sent[r]] == 1)
-        self._whole, self._batch = batch, batch.without(same)
-        self._present = [batch.positions[row] for row in same]
+        stored: dict[int, bool] = dict(
+            zip(there.rows.tolist(), there.are_same.tolist(), strict=True)
+        )
+        same = [r for r, is_same in stored.items() if is_same and times[keys_sent[r]] == 1]
+        self._whole = batch
+        self._batch, self._present = set_aside(batch, np.array(same, np.int64))
         gone = set(same)
         left = (row for row in range(batch.fitting.num_rows) if row not in gone)
         # `stored` by the numbers that the rows have now.

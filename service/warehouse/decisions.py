@@ -1,6 +1,7 @@
 """What becomes of the requests of a group, in the writer's transaction, before it writes them."""
 
 from collections.abc import Sequence
+from itertools import compress
 from typing import TypeAlias
 
 from service.dictionary import Dictionary
@@ -11,7 +12,7 @@ from service.judge.batch import Batch
 from service.judge.generated_keys import with_ids
 from service.judge.kept_out import without_erased
 from service.judge.key_index import KeyIndex
-from service.judge.resolution import admit_again
+from service.judge.resolution import admit_again, set_aside
 from service.ops import records
 from service.ops.erased_rows import ErasedKeys
 from service.runtime.resolutions import OF_REQUESTS
@@ -41,23 +42,49 @@ class Decisions:
     def of(self, inserts: Sequence[Insert]) -> list[Answer]:
         """As if one came after the other; most often all that is asked for can be done at once."""
         group = self._group
-        usual = all(
+        kept, ids = KeptRows(self._connection, self._dictionary, group), group.ids.layer()
+        if all(map(self._is_usual, inserts)):
+            batches = [with_ids(each.batches[0], group.keys, ids) for each in inserts]
+            if verdicts := self._at_once(inserts, batches, kept):
+                group.ids.absorb(ids)
+                return [
+                    group.take(insert, [verdict], refused=False)
+                    for insert, verdict in zip(inserts, verdicts, strict=True)
+                ]
+        else:
+            kept.look_ahead(
+                (b for each in inserts if _resolves(each) for b in each.batches), group.keys
+            )
+        return [self._answer(insert, kept) for insert in inserts]
+
+    def _is_usual(self, insert: Insert) -> bool:
+        return (
             insert.is_usual
             and self._judges_like(insert.batches[0])
             and insert.batches[0].table.name not in self._erased.hashes
-            for insert in inserts
         )
-        ids = group.ids.layer()
-        batches = [with_ids(i.batches[0], group.keys, ids) for i in inserts] if usual else []
-        if not (usual and admit_all(batches, group.keys)):
-            kept = KeptRows(self._connection, self._dictionary, group)
-            resolving = (each for each in inserts if each.on_conflict != OF_REQUESTS)
-            kept.look_ahead((batch for each in resolving for batch in each.batches), group.keys)
-            return [self._answer(insert, kept) for insert in inserts]
-        group.ids.absorb(ids)
+
+    def _at_once(
+        self, inserts: Sequence[Insert], batches: Sequence[Batch], kept: KeptRows
+    ) -> list[Verdict]:
+        """The verdicts on the one batch of each, if all rows go in or are there as they are,
+        whichever comes first; else none.
+        """
+        keys = self._group.keys
+        if admit_all(batches, keys):
+            return [Verdict(batch, batch.fitting, {}) for batch in batches]
+        kept.look_ahead(compress(batches, map(_resolves, inserts)), keys)
+        there = [kept.seen(batch) for batch in batches]
+        if not any(each.rows.size for each in there) or not all(
+            each.are_same.all() for each in there
+        ):
+            return []
+        parts = [set_aside(batch, each.rows) for batch, each in zip(batches, there, strict=True)]
+        if not admit_all([rest for rest, _ in parts], keys):
+            return []
         return [
-            group.take(insert, [Verdict(batch, batch.fitting, {})], refused=False)
-            for insert, batch in zip(inserts, batches, strict=True)
+            Verdict(batch, rest.fitting, {}, present)
+            for batch, (rest, present) in zip(batches, parts, strict=True)
         ]
 
     def _answer(self, insert: Insert, kept: KeptRows) -> Answer:
@@ -95,3 +122,7 @@ class Decisions:
             self._group.keys.absorb(own)
             self._group.ids.absorb(ids)
         return self._group.take(insert, verdicts, refused)
+
+
+def _resolves(insert: Insert) -> bool:
+    return insert.on_conflict != OF_REQUESTS

@@ -1,11 +1,14 @@
 """The rows that are there when a batch is judged: stored ones, and those that its group brings."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from service.dictionary import Column, Dictionary, Table
+from service.dictionary.timestamps import Mask
 from service.engines.column_sql import has_same_key, is_there, listed, value_of
 from service.engines.duckdb import query_arrow
 from service.engines.engine import Connection
@@ -14,13 +17,14 @@ from service.judge.batch import Batch
 from service.judge.columns import KeysOf
 from service.judge.key_index import KeyIndex
 from service.judge.orphans import parent_of
-from service.judge.resolution import rows_there
+from service.judge.resolution import Numbers, There, rows_there
 from service.ops.row_history import SENT, keys_in
 from service.warehouse.group_rows import write_rows
 from service.warehouse.work import Group
 
 NUMBER = "number of the row"  # a column that no table has
 AT_ONCE = 1 << 16  # rows
+NONE = There(np.zeros(0, np.int64), np.zeros(0, np.bool_))
 
 
 class KeptRows:
@@ -31,7 +35,7 @@ class KeptRows:
 
     def __init__(self, connection: Connection, dictionary: Dictionary, group: Group) -> None:
         self._connection, self.dictionary, self._group = connection, dictionary, group
-        self._ahead: dict[int, dict[int, bool]] = {}  # by batch and row: whether it is the same
+        self._ahead: dict[int, tuple[Batch, There]] = {}  # by the batch's identity
 
     def _bring_in(self, table: Table, keys: Sequence[Any] | None) -> None:
         if self._group.waits_for(table, keys):
@@ -41,46 +45,49 @@ class KeptRows:
         """Compares the rows of batches that are there by now in one go: most of what a query takes
         is the same for a few rows and for many. `keys` are those that are there.
         """
-        tables: dict[str, list[tuple[Batch, list[int]]]] = {}
+        tables: dict[str, list[tuple[Batch, Numbers]]] = {}
         for batch in batches:
-            if there := rows_there(batch, keys):
+            if (there := rows_there(batch, keys)).size:
                 tables.setdefault(batch.table.name, []).append((batch, there))
         for parts in tables.values():
-            if len(parts) > 1:
-                self._look_ahead(parts)
+            rows = pa.concat_tables(batch.fitting.take(there) for batch, there in parts)
+            is_there, is_same = self._ask(parts[0][0].table, rows)
+            ends = accumulate((len(there) for _, there in parts), initial=0)
+            for (batch, there), (start, end) in zip(parts, pairwise(ends), strict=True):
+                own = is_there[start:end]
+                self._ahead[id(batch)] = batch, There(there[own], is_same[start:end][own])
 
-    def _look_ahead(self, parts: Sequence[tuple[Batch, list[int]]]) -> None:
-        places = [(batch, row) for batch, there in parts for row in there]
-        rows = pa.concat_tables(batch.fitting.take(there) for batch, there in parts)
-        for number, is_same in self._ask(parts[0][0].table, rows).items():
-            batch, row = places[number]
-            self._ahead.setdefault(id(batch), {})[row] = is_same
+    def seen(self, batch: Batch) -> There:
+        """What looking ahead has found."""
+        return self._ahead[id(batch)][1] if id(batch) in self._ahead else NONE
 
-    def compared(self, batch: Batch, rows: Sequence[int]) -> Mapping[int, bool]:
-        """Of those `rows` of ``batch.fitting`` whose key is there: whether they are the same."""
-        table = batch.table
-        own = batch.keys[table.primary_key]
-        known = self._ahead.get(id(batch), {})
-        if self._group.has_changed(table, (own[row] for row in known)):
-            known = {}  # another request of the group has changed some of them since
-        left = [row for row in rows if row not in known]
-        if not left:
+    def compared(self, batch: Batch, rows: Numbers) -> There:
+        """Those `rows` of ``batch.fitting``, ascending, whose key is there."""
+        table, known = batch.table, self.seen(batch)
+        values = batch.keys[table.primary_key]
+        own = list(map(values.__getitem__, rows.tolist()))
+        # Requests of the group have brought more of them since, or have changed some.
+        if len(rows) == len(known.rows) and not self._group.has_changed(table, own):
             return known
-        self._bring_in(table, [own[row] for row in left])
-        found = self._ask(table, batch.fitting.take(left))
-        return {**known, **{left[number]: is_same for number, is_same in found.items()}}
+        self._bring_in(table, own)
+        is_there, is_same = self._ask(table, batch.fitting.take(rows))
+        return There(rows[is_there], is_same[is_there])
 
-    def _ask(self, table: Table, rows: pa.Table) -> dict[int, bool]:
+    def _ask(self, table: Table, rows: pa.Table) -> tuple[Mask, Mask]:
+        """Which of the rows have a key that is there, and which of these are the same."""
         columns = map(quoted, table.column_names)
         same = " and ".join(f"sent.{name} is not distinct from kept.{name}" for name in columns)
-        numbered = rows.append_column(NUMBER, pa.array(range(rows.num_rows), pa.int64()))
+        numbered = rows.append_column(NUMBER, pa.array(np.arange(rows.num_rows)))
         found = query_arrow(
             self._connection,
-            f"select sent.{quoted(NUMBER)}, {same} from arrow_rows as sent"
+            f"select sent.{quoted(NUMBER)} as number, {same} as is_same from arrow_rows as sent"
             f" inner join {core(table.name)} as kept on {has_same_key(table, 'sent', 'kept')}",
             numbered,
-        )
-        return dict(found.fetchall())
+        ).fetchnumpy()
+        is_there, is_same = np.zeros((2, rows.num_rows), np.bool_)
+        is_there[found["number"]] = True
+        is_same[found["number"]] = found["is_same"]
+        return is_there, is_same
 
     def values(self, table: Table, rows: pa.Table, names: Sequence[str]) -> Mapping[Any, Any]:
         """The values of the columns `names` of the stored rows that have the keys of `rows`, by

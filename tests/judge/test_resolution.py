@@ -293,6 +293,46 @@ def test_merging_is_what_the_model_says(gate: Gate, requests: list[list[Row]]) -
         assert gate.writer.keys.taken(("badges", name), asked) == there.intersection(asked)
 
 
+SENT_AGAIN = st.sampled_from([badge(10, "ten", 100, 1), badge(11, "eleven")])
+HOWS: list[OnConflict] = ["ignore", "merge", "error"]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(HOWS),
+            st.lists(SENT_AGAIN | st.integers(20, 25).map(badge) | A_BADGE, min_size=1, max_size=4),
+        ),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_requests_of_one_commit_get_what_each_would_get_in_its_turn(
+    gate: Gate, requests: list[tuple[OnConflict, list[Row]]]
+) -> None:
+    def told(outcome: Outcome) -> tuple[Any, ...]:
+        [verdict] = outcome.verdicts
+        return (
+            verdict.present,
+            verdict.changed,
+            violations(outcome),
+            outcome.counts(verdict),
+            verdict.accepted.to_pylist(),
+        )
+
+    gate.empty()
+    one_by_one = [told(gate.send(how, *rows)) for how, rows in requests]
+    after = gate.badges()
+    gate.empty()
+    with gate.writer.lock:
+        waiting = [
+            gate.writer.insert(insert("badges", *rows, on_conflict=how)) for how, rows in requests
+        ]
+    assert [told(done(each)) for each in waiting] == one_by_one
+    assert gate.badges() == after
+
+
 @WAYS
 @pytest.mark.parametrize("count", [FEW, FEW + 1, 300])
 def test_rows_that_come_again_are_found_however_many_and_of_either_sign(
