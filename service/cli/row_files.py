@@ -5,16 +5,25 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
 from service.cli.failures import Failure, WrongSettings
+from service.errors import DamagedBackup
+from service.formats.avro.raw_records import RawRecords
 from service.runtime.decoding_errors import in_words
 
-FORMATS = ("json", "ndjson", "csv")
-EXTENSIONS = {".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson", ".csv": "csv"}
+FORMATS = ("json", "ndjson", "csv", "avro")
+EXTENSIONS = {
+    ".json": "json",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".csv": "csv",
+    ".avro": "avro",
+}
 csv.field_size_limit(2**31 - 1)  # the service limits whole bodies
 
 
@@ -119,6 +128,16 @@ def _csv_records(path: str, file: BinaryIO) -> Iterator[bytes]:
         raise Failure(f"{path}, line {reader.line_num} is not CSV: {error}") from error
 
 
+def _avro(path: str, file: BinaryIO, rows: int, size: int) -> Iterator[RowChunk]:
+    """An Avro file; each batch is one of the same schema."""
+    try:
+        records = RawRecords(BufferedReader(file))  # type: ignore[arg-type]
+        for first, part in _parts(records, rows, size):
+            yield RowChunk(first, records.file_of(part), "application/avro")
+    except DamagedBackup as error:
+        raise Failure(f"{path} is not Avro as it should be: {error.detail}") from error
+
+
 def _parts(records: Iterable[bytes], rows: int, size: int) -> Iterator[tuple[int, list[bytes]]]:
     """Lists of at most `rows` records and `size` bytes, each with the number of its first."""
     first, part, bulk = 0, list[bytes](), 0
@@ -136,4 +155,5 @@ READERS: dict[str, Callable[[str, BinaryIO, int, int], Iterator[RowChunk]]] = {
     "json": _json,
     "ndjson": _ndjson,
     "csv": _csv,
+    "avro": _avro,
 }

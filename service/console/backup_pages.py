@@ -11,8 +11,9 @@ from litestar.params import FromPath, FromQuery
 
 from service.api.http.authentication import actor_of
 from service.api.http.describing import Schema, described, described_page, described_part
+from service.api.http.negotiation import AVRO
 from service.api.http.parameters import only_known
-from service.api.v1.backup_downloads import AVRO, file_of
+from service.api.v1.backup_downloads import file_of
 from service.backups.catalogue import Entry
 from service.console.forms import Form, see_other
 from service.console.pages import page

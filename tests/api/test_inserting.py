@@ -9,6 +9,7 @@ import pytest
 from tests.support.answers import is_problem
 from tests.support.door import Door, counts, found
 from tests.support.rows import (
+    AVRO,
     BAD_HIRE,
     CSV,
     ENCODINGS,
@@ -106,7 +107,13 @@ def test_none_or_more_than_a_thousand_rows_are_refused_and_that_is_on_record(
     assert door.load(answer.json()["load_id"]) == [("departments", "refused", number, 0, number)]
 
 
-EMPTY = {JSON: b"[]", NDJSON: b"\n", CSV: b"id,department\n", MSGPACK: b"\x90"}
+EMPTY = {
+    JSON: b"[]",
+    NDJSON: b"\n",
+    CSV: b"id,department\n",
+    MSGPACK: b"\x90",
+    AVRO: FORMATS[AVRO]([]),
+}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.door import Door
 from tests.support.rows import (
+    AVRO,
     CSV,
     ENCODINGS,
     FORMATS,
@@ -109,7 +110,17 @@ VALUES: list[Any] = [
     ),
     *("1", "\u2028", "𝄞", [], {}, [[1]], {"a": {"b": None}}, "2021-02-29T00:00:00Z", "2021-07-27"),
 ]
-KINDS = [JSON, NDJSON, CSV, MSGPACK, "", "text/plain", "application/json; charset=utf-16", "\xff"]
+KINDS = [
+    JSON,
+    NDJSON,
+    CSV,
+    MSGPACK,
+    AVRO,
+    "",
+    "text/plain",
+    "application/json; charset=utf-16",
+    "\xff",
+]
 HEADERS: list[tuple[str, list[bytes]]] = [
     (
         "prefer",
@@ -205,7 +216,7 @@ def broken(random: Random, body: bytes) -> bytes:
 
 
 def request(random: Random, door: Door) -> tuple[str, bytes, list[tuple[bytes, bytes]]]:
-    path, kind = random.choice(PATHS), random.choice(KINDS[:4] * 12 + KINDS[4:])
+    path, kind = random.choice(PATHS), random.choice(KINDS[:5] * 10 + KINDS[5:])
     encode = FORMATS.get(kind, msgspec.json.encode)
     if path == "/v1/rows":
         names = random.sample(TABLES, random.randint(1, 3))

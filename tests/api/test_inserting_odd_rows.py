@@ -141,6 +141,8 @@ def test_what_only_messagepack_can_say_is_told_in_words(door: Door):
     assert counts(answer) == (6, 1, 5)
     both = [("id", "type"), ("department", "type")]
     assert [found(answer)[row] for row in range(4)] == [both] * 4
+    for each in answer.json()["rejections"]:  # nothing of it goes in when it is tried again
+        assert door.client.post(f"/v1/rejections/{each['rejection_id']}/replay").status_code == 422
     assert [rule for _, rule in found(answer)[4]] == ["not_null"] * 2 + ["unknown_field"] * 5
     assert door.kept([number]) == [number]
 

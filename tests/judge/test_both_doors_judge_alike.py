@@ -14,12 +14,14 @@ from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import fastavro
 import msgspec
 import pyarrow as pa
 import pytest
@@ -30,6 +32,7 @@ from service.dictionary.rules import KINDS
 from service.dictionary.written_values import Unreadable
 from service.engines.duckdb import Database
 from service.formats.bodies.body_rows import rows_of
+from service.formats.bodies.rows_protocol import Rows
 from service.judge.admission import admit
 from service.judge.batch import Violation
 from service.judge.findings import Findings
@@ -81,6 +84,7 @@ class Case:
     by_json: Answer
     by_ndjson: Answer
     by_msgpack: Answer
+    by_avro: Answer
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +121,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
     by_json = _requests(before, dictionary, dealt, _json_batch)
     by_ndjson = _requests(before, dictionary, dealt, _ndjson_batch)
     by_msgpack = _requests(before, dictionary, dealt, _msgpack_batch)
+    by_avro = _requests(before, dictionary, dealt, _avro_batch)
     return {
         name: Case(
             dictionary.tables[name],
@@ -127,6 +132,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
             by_json[name],
             by_ndjson[name],
             by_msgpack[name],
+            by_avro[name],
         )
         for name, lines in dealt.items()
     }
@@ -276,6 +282,86 @@ def _msgpack_batch(table: Table, lines: list[Line]) -> Any:
     return rows_of(msgspec.msgpack.encode(plain), "application/msgpack")
 
 
+class _AvroFiles:
+    """Rows of several Avro files: in one of them, all values of a field are of one type."""
+
+    from_text = drops_repeated = False
+
+    def __init__(self, places: Sequence[tuple[Rows, int]]) -> None:
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getattr__(self, name: str) -> Any:
+        def asked(position: int, *more: Any) -> Any:
+            rows, place = self._places[position]
+            return getattr(rows, name)(place, *more)
+
+        return asked
+
+    def structs(self, struct: Any) -> Any:
+        raise msgspec.ValidationError
+
+    def each(self, struct: Any) -> list[None]:
+        return [None] * len(self)
+
+
+def _avro_batch(table: Table, lines: list[Line]) -> Any:
+    records = [
+        {name: _avro_value(table, name, value) for name, value in _json_row(table, line).items()}
+        for line in lines
+    ]
+    kinds: dict[str, list[int]] = {}
+    for i, record in enumerate(records):
+        fields: Any = [
+            {"name": name, "type": ["null", kind] if kind else ["null", "string"]}
+            for name, (kind, _) in record.items()
+        ]
+        kinds.setdefault(json.dumps(fields), []).append(i)
+    places: dict[int, tuple[Rows, int]] = {}
+    for fields, of_kind in kinds.items():
+        file = BytesIO()
+        values = [{name: value for name, (_, value) in records[i].items()} for i in of_kind]
+        schema = {"type": "record", "name": "row", "fields": json.loads(fields)}
+        fastavro.writer(file, schema, values)
+        rows = rows_of(file.getvalue(), "application/avro", table)
+        places |= {i: (rows, place) for place, i in enumerate(of_kind)}
+    return _AvroFiles([places[i] for i in range(len(lines))])
+
+
+LOGICAL = {
+    "date": {"type": "int", "logicalType": "date"},
+    "time": {"type": "long", "logicalType": "time-micros"},
+    "timestamp": {"type": "long", "logicalType": "timestamp-micros"},
+    "timestamp with time zone": {"type": "long", "logicalType": "timestamp-micros"},
+}
+
+
+def _avro_value(table: Table, name: str, value: Any) -> tuple[Any, Any]:
+    """The type of a value of JSON, and the value; a logical one where the text is of it."""
+    if isinstance(value, list):  # fields that are too many
+        return "string", str(value)
+    value = _plain(value)
+    if not isinstance(value, str):
+        kind = {type(None): None, bool: "boolean", int: "long", float: "double"}[type(value)]
+        return ("double", float(value)) if kind == "long" and abs(value) >> 63 else (kind, value)
+    column = table.column(name)
+    kind = column.type.kind
+    with suppress(Unreadable):
+        if kind in LOGICAL and (
+            kind in ("date", "time") or (value[10:11] == "T" and value[-1] == "Z")
+        ):
+            array = column.type.array([column.type.from_text(value)])
+            return LOGICAL[kind], array.cast("int32" if kind == "date" else "int64")[0].as_py()
+        if kind == "decimal":
+            digits = Decimal(column.type.from_text(value))
+            scale = -int(digits.as_tuple().exponent)
+            said = {"type": "bytes", "logicalType": "decimal", "precision": 38, "scale": scale}
+            return said, digits
+    return "string", value
+
+
 def _plain(value: Any) -> Any:
     """A number that JSON has written out, as MessagePack's: a double that is the same."""
     return float(bytes(value)) if isinstance(value, msgspec.Raw) else value
@@ -355,7 +441,7 @@ def test_a_row_meets_the_same_verdict_as_history_and_in_a_json_request(
     _same(_differences(case, _without_values(case.by_json.verdicts)))
 
 
-@pytest.mark.parametrize("door", ["by_ndjson", "by_msgpack"])
+@pytest.mark.parametrize("door", ["by_ndjson", "by_msgpack", "by_avro"])
 @pytest.mark.parametrize("name", TABLES)
 def test_a_row_meets_the_same_verdict_in_other_formats_as_in_json(
     cases: dict[str, Case], name: str, door: str
@@ -374,7 +460,7 @@ def test_a_row_that_goes_in_is_told_of_with_the_same_warnings(cases: dict[str, C
     assert {rule for said in case.warned.values() for _, rule, *_ in said} == {
         *("in_range", "not_blank", "utc_datetime", "expression_is_true"),
     }
-    for answer in (case.by_json, case.by_ndjson, case.by_msgpack):
+    for answer in (case.by_json, case.by_ndjson, case.by_msgpack, case.by_avro):
         told = {i: [v[:3] for v in said] for i, said in answer.warned.items() if i in both}
         assert told == {i: [v[:3] for v in said] for i, said in case.warned.items()}
 

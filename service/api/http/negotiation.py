@@ -14,6 +14,7 @@ from service.warehouse.stored_rows import RowPage
 JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
 HTML = "text/html"  # pages for people
 MSGPACK = "application/msgpack"  # rows come in it, and do not go out
+AVRO = "application/avro"  # likewise, but for whole tables: backups
 PARQUET, ARROW = "application/vnd.apache.parquet", "application/vnd.apache.arrow.stream"
 OFFERED = (JSON, CSV, NDJSON)
 # What ``?format=`` and the ending of a path may say in place of ``Accept``.

@@ -10,10 +10,10 @@ from litestar.response import Stream
 from service.api.http.byte_ranges import asked_range
 from service.api.http.etags import is_known, not_modified
 from service.api.http.middleware import header
+from service.api.http.negotiation import AVRO
 from service.api.http.reads import wants_no_body
 from service.gate import Gate
 
-AVRO = "application/avro"
 PIECE = 1 << 18  # bytes of a file that are sent at once
 
 

@@ -15,11 +15,11 @@ from service.api.http.authentication import actor_of
 from service.api.http.bodies import json_body, media_type, streamed
 from service.api.http.describing import Link, Schema, described, lists
 from service.api.http.idempotency import answered_once
-from service.api.http.negotiation import answer_with_entries
+from service.api.http.negotiation import AVRO, answer_with_entries
 from service.api.http.paging import After, Limit, cursor, key_of, link
 from service.api.http.parameters import only_known
 from service.api.v1.answers import created
-from service.api.v1.backup_downloads import AVRO, file_of
+from service.api.v1.backup_downloads import file_of
 from service.backups.catalogue import Catalogue
 from service.backups.entry import Entry
 from service.backups.paired_places import Found, Place

@@ -13,7 +13,7 @@ from service.api.http.bodies import read_body
 from service.api.http.describing import Link, Schema, described
 from service.api.http.idempotency import again, asked_by, kept
 from service.api.http.middleware import header
-from service.api.http.negotiation import CSV, JSON, MSGPACK, NDJSON
+from service.api.http.negotiation import AVRO, CSV, JSON, MSGPACK, NDJSON
 from service.api.http.parameters import only_known
 from service.api.http.preferences import RowPreferences
 from service.api.http.problems import CONTENT_TYPE, problem
@@ -63,7 +63,13 @@ class InsertController(Controller):
                 207: InsertAnswer,
                 422: {CONTENT_TYPE: InsertProblem},
             },
-            body={JSON: Schema.ROWS, NDJSON: Schema.TEXT, CSV: Schema.TEXT, MSGPACK: Schema.ROWS},
+            body={
+                JSON: Schema.ROWS,
+                NDJSON: Schema.TEXT,
+                CSV: Schema.TEXT,
+                MSGPACK: Schema.ROWS,
+                AVRO: Schema.BYTES,
+            },
             leads_to=(LOAD, KEPT_OUT, Link("replay_rejection", FIRST, status=207)),
             **ROWS_IN,
         ),

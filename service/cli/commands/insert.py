@@ -30,7 +30,10 @@ RESERVE = 64 * 1024  # bytes of a body left free for a CSV header and brackets
     "files", nargs=-1, required=True, metavar="FILE...|-", type=click.Path(allow_dash=True)
 )
 @click.option(
-    "--format", "form", type=click.Choice(["json", "ndjson", "csv"]), help="Default: by extension."
+    "--format",
+    "form",
+    type=click.Choice(["json", "ndjson", "csv", "avro"]),
+    help="Default: by extension.",
 )
 @click.option(
     "--strict", is_flag=True, help="Of each batch all rows or none; stop at the first refused."
@@ -44,7 +47,7 @@ RESERVE = 64 * 1024  # bytes of a body left free for a CSV header and brackets
 @click.option("--again", is_flag=True, help="Also send batches that were sent before.")
 @command
 def insert(run: Run, table: str, files: tuple[str, ...], form: str | None, **how: Any) -> int:
-    """Insert rows from files (a JSON array, NDJSON, CSV with a header; "-" is stdin).
+    """Insert rows from files (a JSON array, NDJSON, CSV with a header, Avro; "-" is stdin).
 
     They are sent in batches of at most 1000. Rows are counted from 0, blank lines are not.
 

@@ -20,7 +20,7 @@ from service.dictionary import Table
 from service.errors import DamagedBackup, Unprocessable
 from service.formats.avro import container
 from service.formats.avro.avro_resolution import columns_of, resolve
-from service.formats.avro.avro_schema import fingerprint_of, read_schema, schema_of
+from service.formats.avro.avro_schema import FileSchema, fingerprint_of, read_schema, schema_of
 from service.formats.avro.decoding import Odd, Window
 from service.formats.avro.encoding import encoded
 from service.formats.avro.layouts import kept_bytes
@@ -28,7 +28,7 @@ from service.formats.avro.row_offsets import Numbers
 from service.runtime.prefetch import in_order
 from service.stores.store import Writing
 
-__all__ = ["CODECS", "DEFAULT_CODEC", "AvroFile", "Written", "schema_of", "write"]
+__all__ = ["CODECS", "DEFAULT_CODEC", "AvroFile", "RowDecoder", "Written", "schema_of", "write"]
 
 CODECS = ("deflate", "zstandard")  # that files are written with
 DEFAULT_CODEC = "deflate"  # every Avro reader knows it
@@ -105,68 +105,24 @@ def _payload(codec: str, data: bytes) -> bytes:
         raise Unprocessable("a row is larger than a block of a backup may be") from error
 
 
-class AvroFile:
-    """An open Avro file whose rows are to be read as those of a table."""
+class RowDecoder:
+    """Decodes the blocks of a file to the plain values of its fields (`avro_schema.PLAIN`)."""
 
-    def __init__(self, file: BufferedReader, table: Table) -> None:
-        """Reads the header of `file`, which the caller closes.
-
-        Raises:
-            DamagedBackup: it is no Avro file, or its schema does not resolve to the table's.
-        """
-        self._file, self._table = file, table
-        self._header = container.read_header(file)
-        schema = read_schema(self._header.schema)
-        self._fields, self._sources = schema.fields, resolve(table, schema)
+    def __init__(self, codec: str, schema: FileSchema) -> None:
+        self._codec, self._fields = codec, schema.fields
         self._layouts = None if schema.plain else (schema.layouts, schema.kept)
-        self.columns = columns_of(table, schema)  # what its fields are to the table's columns
-        self.left_out = list(self.columns.left_out)
         self._decoding = parse_schema(schema.decoding)
-        self.codec = self._header.codec
-        self.schema_fingerprint = fingerprint_of(schema.decoding)
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """All rows in the order of the file, at most BATCH_ROWS at a time; to be read once.
-
-        The values are of the columns' types; whether they follow the rules is not asked here.
-
-        Raises:
-            DamagedBackup: the file is not as Avro wants it, or a value not as the type does.
-        """
-        blocks = container.read_blocks(self._file, self._header)
-        for block in in_order(self._open, _together(blocks)):
-            yield from block
-
-    def _open(self, blocks: Sequence[Block]) -> Iterable[pa.RecordBatch]:
-        """The rows of blocks: at once if that takes little memory, else as they are asked for."""
-        if len(blocks) > 1:
-            return self._joined(blocks)
-        [(rows, payload)] = blocks
-        data = self._expanded(rows, payload)
-        batches = self._rows(memoryview(data), [(rows, len(data))])
-        return list(batches) if len(data) <= LARGEST_AT_ONCE and rows <= BATCH_ROWS else batches
-
-    def _expanded(self, rows: int, payload: bytes) -> bytes | bytearray:
+    def expanded(self, rows: int, payload: bytes) -> bytes | bytearray:
         """The bytes of a block's rows that count."""
-        data = container.expand(self.codec, payload)
+        data = container.expand(self._codec, payload)
         return kept_bytes(memoryview(data), rows, *self._layouts) if self._layouts else data
 
-    def _joined(self, blocks: Sequence[Block]) -> Iterator[pa.RecordBatch]:
-        """The rows of many small blocks: each by itself would take as long as a large one."""
-        data, ends, rows = bytearray(), list[tuple[int, int]](), 0
-        for count, payload in blocks:
-            data += self._expanded(count, payload)
-            rows += count
-            ends.append((rows, len(data)))
-            if len(data) >= WINDOW[1]:
-                yield from self._rows(memoryview(bytes(data)), ends)
-                data, ends, rows = bytearray(), [], 0
-        if ends:
-            yield from self._rows(memoryview(bytes(data)), ends)
-
-    def _rows(self, data: memoryview, ends: Sequence[tuple[int, int]]) -> Iterator[pa.RecordBatch]:
-        """The rows in `data`; of each block in it `ends` has how many rows and bytes are before
-        its end.
+    def rows(
+        self, data: memoryview, ends: Sequence[tuple[int, int]]
+    ) -> Iterator[tuple[Mapping[str, Any], int]]:
+        """The rows in `data` as columns, and how many; of each block in it `ends` has how many rows
+        and bytes are before its end.
         """
         rows, begun, at = ends[-1][0], 0, 0
         of_blocks = np.array(ends)
@@ -177,7 +133,7 @@ class AvroFile:
             columns, places = self._some_rows(data[at:], window, min(rows - begun, BATCH_ROWS))
             _check_ends(of_blocks - (begun, at), places)
             count = len(places) - 1
-            yield self._batch(columns, count)
+            yield columns, count
             begun, at = begun + count, at + int(places[-1])
         if at < len(data):
             raise DamagedBackup("a block holds more than the rows it should")
@@ -205,6 +161,64 @@ class AvroFile:
             raise DamagedBackup("a block does not hold the rows it should") from error
         names = (field.name for field in self._fields)
         return {name: [row[name] for row in records] for name in names}, np.array(places)
+
+
+class AvroFile:
+    """An open Avro file whose rows are to be read as those of a table."""
+
+    def __init__(self, file: BufferedReader, table: Table) -> None:
+        """Reads the header of `file`, which the caller closes.
+
+        Raises:
+            DamagedBackup: it is no Avro file, or its schema does not resolve to the table's.
+        """
+        self._file, self._table = file, table
+        self._header = container.read_header(file)
+        schema = read_schema(self._header.schema)
+        self._sources = resolve(table, schema)
+        self.columns = columns_of(table, schema)  # what its fields are to the table's columns
+        self.left_out = list(self.columns.left_out)
+        self.codec = self._header.codec
+        self._decoder = RowDecoder(self.codec, schema)
+        self.schema_fingerprint = fingerprint_of(schema.decoding)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All rows in the order of the file, at most BATCH_ROWS at a time; to be read once.
+
+        The values are of the columns' types; whether they follow the rules is not asked here.
+
+        Raises:
+            DamagedBackup: the file is not as Avro wants it, or a value not as the type does.
+        """
+        blocks = container.read_blocks(self._file, self._header)
+        for block in in_order(self._open, _together(blocks)):
+            yield from block
+
+    def _open(self, blocks: Sequence[Block]) -> Iterable[pa.RecordBatch]:
+        """The rows of blocks: at once if that takes little memory, else as they are asked for."""
+        if len(blocks) > 1:
+            return self._joined(blocks)
+        [(rows, payload)] = blocks
+        data = self._decoder.expanded(rows, payload)
+        batches = self._rows(memoryview(data), [(rows, len(data))])
+        return list(batches) if len(data) <= LARGEST_AT_ONCE and rows <= BATCH_ROWS else batches
+
+    def _joined(self, blocks: Sequence[Block]) -> Iterator[pa.RecordBatch]:
+        """The rows of many small blocks: each by itself would take as long as a large one."""
+        data, ends, rows = bytearray(), list[tuple[int, int]](), 0
+        for count, payload in blocks:
+            data += self._decoder.expanded(count, payload)
+            rows += count
+            ends.append((rows, len(data)))
+            if len(data) >= WINDOW[1]:
+                yield from self._rows(memoryview(bytes(data)), ends)
+                data, ends, rows = bytearray(), [], 0
+        if ends:
+            yield from self._rows(memoryview(bytes(data)), ends)
+
+    def _rows(self, data: memoryview, ends: Sequence[tuple[int, int]]) -> Iterator[pa.RecordBatch]:
+        for columns, rows in self._decoder.rows(data, ends):
+            yield self._batch(columns, rows)
 
     def _batch(self, columns: Mapping[str, Any], rows: int) -> pa.RecordBatch:
         arrays = [source.array(columns, rows) for source in self._sources]

@@ -7,6 +7,7 @@ import msgspec
 
 from service.dictionary import Table
 from service.errors import MalformedBody, UnsupportedFormat
+from service.formats.bodies.avro_rows import AvroRows
 from service.formats.bodies.csv_rows import CsvRows
 from service.formats.bodies.fields import Fields, tables_of_json, tables_of_msgpack
 from service.formats.bodies.json_rows import JsonRows, NdjsonRows
@@ -21,13 +22,18 @@ FORMATS: dict[str, Callable[[bytes], Rows]] = {
     "application/x-ndjson": NdjsonRows,
     "text/csv": CsvRows,
     "application/msgpack": MsgpackRows,
+    "application/avro": AvroRows,
 }
 
 MANY: dict[str, tuple[Callable[[bytes], Fields], Callable[[bytes], Rows]]] = {
     "application/json": (tables_of_json, JsonRows),
     "application/msgpack": (tables_of_msgpack, MsgpackRows),
 }
-BINARY = "application/msgpack"  # all others are text
+BINARY = ("application/msgpack", "application/avro")  # all others are text
+OF_A_TABLE: dict[str, Callable[[bytes, Table | None], Rows]] = {
+    "text/csv": CsvRows,
+    "application/avro": AvroRows,
+}  # by whose columns they are read
 
 
 @lru_cache(100)
@@ -46,7 +52,7 @@ def media_type(content_type: str) -> str:
 
 
 def rows_of(body: bytes, content_type: str, table: Table | None = None) -> Rows:
-    """The rows of a decompressed body; of `table`, by whose columns a CSV header is read.
+    """The rows of a decompressed body; of `table`, by whose columns CSV and Avro are read.
 
     Raises:
         UnsupportedFormat: there is no such format.
@@ -56,9 +62,8 @@ def rows_of(body: bytes, content_type: str, table: Table | None = None) -> Rows:
     if name not in FORMATS:
         raise UnsupportedFormat(f"rows come as {', '.join(FORMATS)}, not {name}")
     with decoding():
-        if name == "text/csv":
-            return CsvRows(without_mark(body), table)
-        return FORMATS[name](body if name == BINARY else without_mark(body))
+        body = body if name in BINARY else without_mark(body)
+        return OF_A_TABLE[name](body, table) if name in OF_A_TABLE else FORMATS[name](body)
 
 
 def by_table(body: bytes, content_type: str) -> dict[str, Rows]:
@@ -73,7 +78,7 @@ def by_table(body: bytes, content_type: str) -> dict[str, Rows]:
     if name not in MANY:
         raise UnsupportedFormat(f"rows of several tables come as {', '.join(MANY)}, not {name}")
     decode, rows = MANY[name]
-    body = body if name == BINARY else without_mark(body)
+    body = body if name in BINARY else without_mark(body)
     try:
         with decoding():
             tables = [(table.text, rows(bytes(raw))) for table, raw in decode(body).items()]

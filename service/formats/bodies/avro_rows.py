@@ -1,0 +1,201 @@
+"""Rows in Avro: an object container file, of primitive types with or without a logical one."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from io import BufferedReader, BytesIO
+from math import isfinite
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pyarrow as pa
+
+from service.dictionary import Table
+from service.dictionary.exact_values import document_from_text
+from service.dictionary.written_values import JsonText
+from service.errors import DamagedBackup, MalformedBody, TooLarge, shortened
+from service.formats.avro import container
+from service.formats.avro.avro_files import RowDecoder
+from service.formats.avro.avro_schema import COMPLEX, MOST_BYTES, Field, FileSchema, read_schema
+from service.formats.bodies.rows_protocol import MalformedRow, check_rows
+
+LARGEST, SMALL = 64 << 20, 1 << 20  # bytes of the rows of a body: the most, and what any may have
+RATIO = 100  # times, that the rows of a body may be larger than it is
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+WORDLESS = ("big-decimal", "duration")  # logical types of which a row can say no value
+PER_SECOND = {"millis": 1_000, "micros": 1_000_000, "nanos": 1_000_000_000}
+
+
+class AvroRows:
+    """An Avro file of rows, whose fields have the names of columns.
+
+    What has a logical type is said as JSON says it: a date, time or timestamp as text (a local
+    timestamp is one in UTC), a decimal as a number with all its digits. Text in a column of JSON is
+    a document, as in a backup. A row with a value that JSON has no word for is malformed.
+    """
+
+    from_text = False
+    drops_repeated = False
+
+    def __init__(self, body: bytes, table: Table | None = None) -> None:
+        """`table` is the one that the rows are for; without it no text is a document."""
+        try:
+            fields, self._values, self._count = _decoded(body)
+        except DamagedBackup as error:
+            raise MalformedBody(
+                f"the body is not Avro as rows come in it: {error.detail}"
+            ) from None
+        documents = {c.name for c in table.columns if c.type.name == "json"} if table else set()
+        self._said = {
+            field.name: _document
+            if field.name in documents and field.type == "string"
+            else _said_of(field)
+            for field in fields
+        }
+
+    def __len__(self) -> int:
+        return self._count
+
+    def structs(self, struct: type[msgspec.Struct]) -> list[Any]:
+        raise msgspec.ValidationError("Avro has to be read value by value")
+
+    def each(self, struct: type[msgspec.Struct]) -> list[Any]:
+        return [None] * len(self)
+
+    def colons(self, positions: Sequence[int]) -> int:
+        return 0
+
+    def repeated(self, position: int) -> list[str]:
+        return []  # a schema has each name once
+
+    def _row(self, position: int) -> dict[str, Any] | MalformedRow:
+        """With JsonText for what a decoder of JSON would round, or take apart."""
+        row = {name: values[position] for name, values in self._values.items()}
+        said: dict[str, Any] = {}
+        for name, value in row.items():
+            try:
+                said[name] = None if value is None else self._said[name](value)
+            except (ValueError, OverflowError):
+                problem = f"{shortened(name)} has a value that is not of its type"
+                return MalformedRow(repr(row), problem)
+        return said
+
+    def plain(self, position: int) -> dict[str, Any] | MalformedRow:
+        row = self._row(position)
+        if isinstance(row, MalformedRow):
+            return row
+        return {
+            name: msgspec.json.decode(value.encode()) if isinstance(value, JsonText) else value
+            for name, value in row.items()
+        }
+
+    def exact(self, position: int, names: Sequence[str]) -> Mapping[str, JsonText]:
+        row = self._row(position)
+        if isinstance(row, MalformedRow):
+            return {}
+        return {name: row[name] for name in names if isinstance(row.get(name), JsonText)}
+
+    def payload(self, position: int) -> bytes:
+        row = self._row(position)
+        if isinstance(row, MalformedRow):
+            return msgspec.json.encode(row.text)
+        return msgspec.json.encode({
+            name: msgspec.Raw(value.encode()) if isinstance(value, JsonText) else value
+            for name, value in row.items()
+        })  # fmt: skip
+
+
+def _decoded(body: bytes) -> tuple[Sequence[Field], dict[str, list[Any]], int]:
+    """The fields of a file, the values of each as they are decoded, and the number of rows.
+
+    Raises:
+        DamagedBackup: it is no Avro file, or has a field of another type.
+        TooLarge: its rows take more than they may.
+        WrongNumberOfRows: they are more than MAX_READ.
+    """
+    file: BufferedReader = BufferedReader(BytesIO(body))
+    header = container.read_header(file)
+    schema = _schema_of_rows(header.schema)
+    decoder = RowDecoder(header.codec, schema)
+    values: dict[str, list[Any]] = {field.name: [] for field in schema.fields}
+    left, count = min(max(SMALL, RATIO * len(body)), LARGEST), 0
+    for rows, payload in container.read_blocks(file, header):
+        count += rows
+        check_rows(count)
+        data = decoder.expanded(rows, payload)
+        left -= len(data)
+        if left < 0:
+            raise TooLarge(f"the rows of a body take at most {LARGEST} bytes, and {RATIO} times it")
+        for columns, _ in decoder.rows(memoryview(data), [(rows, len(data))]):
+            for name, found in columns.items():
+                values[name] += found.to_pylist() if isinstance(found, pa.Array) else found
+    return schema.fields, values, count
+
+
+def _schema_of_rows(text: bytes) -> FileSchema:
+    schema = read_schema(text)
+    for field in schema.every:
+        if field.type == COMPLEX or field.logical in WORDLESS:
+            raise DamagedBackup(f"its field {field.name} is of the type {field.said}")
+    return schema
+
+
+def _said_of(field: Field) -> Callable[[Any], Any]:
+    """How a value, as it is decoded, is said in a row; raises ValueError or OverflowError."""
+    if field.logical == "enum":
+        return field.symbols.__getitem__
+    if field.logical == "decimal":
+        return lambda digits: _decimal(digits, field.scale)
+    if field.logical == "uuid" and field.type == "bytes":
+        return lambda data: str(UUID(bytes=data))
+    if field.logical == "date":
+        return lambda days: (EPOCH + timedelta(days)).date().isoformat()
+    kind, _, unit = (field.logical or "").rpartition("-")
+    if kind == "time" and unit in PER_SECOND:
+        return lambda value: _time(value, PER_SECOND[unit])
+    if kind in ("timestamp", "local-timestamp") and unit in PER_SECOND:
+        return lambda value: _timestamp(value, PER_SECOND[unit])
+    return PLAINLY.get(field.type, _as_it_is)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _finite(number: float) -> float:
+    if not isfinite(number):
+        raise ValueError("JSON has no such number")
+    return number
+
+
+PLAINLY: Mapping[str, Callable[[Any], Any]] = {
+    "bytes": bytes.decode,
+    "float": _finite,
+    "double": _finite,
+}
+
+
+def _document(text: str) -> JsonText:
+    document_from_text(text)
+    return JsonText(text)
+
+
+def _decimal(data: bytes, scale: int) -> JsonText:
+    if not 0 < len(data) <= MOST_BYTES:
+        raise ValueError("a decimal has no digits, or too many")
+    number = int.from_bytes(data, "big", signed=True)
+    digits, point = str(abs(number)).rjust(scale + 1, "0"), "." if scale else ""
+    end = len(digits) - scale
+    return JsonText(f"{'-' if number < 0 else ''}{digits[:end]}{point}{digits[end:]}")
+
+
+def _time(value: int, per_second: int) -> str:
+    if not 0 <= value < 86_400 * per_second:
+        raise ValueError("it is no time of a day")
+    return _timestamp(value, per_second)[len("1970-01-01T") : -len("Z")]
+
+
+def _timestamp(value: int, per_second: int) -> str:
+    seconds, rest = divmod(value, per_second)
+    moment = (EPOCH + timedelta(seconds=seconds)).replace(tzinfo=None).isoformat()
+    return f"{moment}.{rest:0{len(str(per_second)) - 1}}Z" if rest else f"{moment}Z"
