@@ -52,7 +52,16 @@ ROWS = int(os.environ.get("DOORS_ROWS", "2000"))  # of each table
 BATCH = 1_000
 THERE = 60
 _is_json_number = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?").fullmatch
-TABLES = ("departments", "jobs", "hired_employees", "cities", "everything", "ruled", "exact")
+TABLES = (
+    "departments",
+    "jobs",
+    "hired_employees",
+    "cities",
+    "everything",
+    "ruled",
+    "exact",
+    "adjusted",
+)
 
 
 class Verdict(NamedTuple):
@@ -93,7 +102,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
     project = Project(tmp_path_factory.mktemp("doors"))
     ruled_tables.add_to(project)
     randoms = dict.fromkeys(TABLES, Random(SEED)) | {
-        name: Random(SEED) for name in ("ruled", "exact")
+        name: Random(SEED) for name in ("ruled", "exact", "adjusted")
     }
     project.build()
     dictionary = _dictionary(project.settings.warehouse)
@@ -308,18 +317,21 @@ class _AvroFiles:
 
 
 def _avro_batch(table: Table, lines: list[Line]) -> Any:
+    in_json = [_json_row(table, line) for line in lines]
     records = [
-        {name: _avro_value(table, name, value) for name, value in _json_row(table, line).items()}
-        for line in lines
+        {name: _avro_value(table, name, value) for name, value in row.items()} for row in in_json
     ]
     kinds: dict[str, list[int]] = {}
+    places: dict[int, tuple[Rows, int]] = {}
     for i, record in enumerate(records):
+        if any(value == NO_DOCUMENT for _, value in record.values()):  # a line that is malformed
+            places[i] = rows_of(msgspec.json.encode(in_json[i]), "application/json"), 0
+            continue
         fields: Any = [
             {"name": name, "type": ["null", kind] if kind else ["null", "string"]}
             for name, (kind, _) in record.items()
         ]
         kinds.setdefault(json.dumps(fields), []).append(i)
-    places: dict[int, tuple[Rows, int]] = {}
     for fields, of_kind in kinds.items():
         file = BytesIO()
         values = [{name: value for name, (_, value) in records[i].items()} for i in of_kind]
@@ -342,6 +354,8 @@ def _avro_value(table: Table, name: str, value: Any) -> tuple[Any, Any]:
     """The type of a value of JSON, and the value; a logical one where the text is of it."""
     if isinstance(value, list):  # fields that are too many
         return "string", str(value)
+    if name in table.column_names and table.column(name).type.name == "json":
+        return "string", NO_DOCUMENT if bytes(value) == NO_DOCUMENT else bytes(value).decode()
     value = _plain(value)
     if not isinstance(value, str):
         kind = {type(None): None, bool: "boolean", int: "long", float: "double"}[type(value)]
@@ -364,7 +378,15 @@ def _avro_value(table: Table, name: str, value: Any) -> tuple[Any, Any]:
 
 def _plain(value: Any) -> Any:
     """A number that JSON has written out, as MessagePack's: a double that is the same."""
-    return float(bytes(value)) if isinstance(value, msgspec.Raw) else value
+    if not isinstance(value, msgspec.Raw):
+        return value
+    if bytes(value) == NO_DOCUMENT:
+        return NO_DOCUMENT
+    return json.loads(bytes(value), parse_int=_double, parse_float=_double)
+
+
+def _double(digits: str) -> float:
+    return min(max(float(digits), -1e308), 1e308)
 
 
 def _json_row(table: Table, line: Line) -> dict[str, Any]:
@@ -377,12 +399,20 @@ def _json_row(table: Table, line: Line) -> dict[str, Any]:
     return row | {"_rest": line[len(row) :]} if len(line) > len(table.columns) else row
 
 
+NO_DOCUMENT = b'{"a":1,"a":1}'
+
+
 def _json_value(column: Column, text: str) -> Any:
+    if column.type.name == "json":  # text that is no document would be one, of text
+        with suppress(Unreadable):
+            column.type.from_text(text)
+            return msgspec.Raw(text.strip().encode())  # as NDJSON, too, has it
+        return msgspec.Raw(NO_DOCUMENT)
     if column.type.name in ("tinyint", "smallint", "integer", "bigint", "double", "boolean"):
         with suppress(Unreadable):
             return column.type.from_text(text)
         if _is_json_number(text) and Decimal(text) == Decimal(float(text)):
-            return msgspec.Raw(text.encode())
+            return msgspec.Raw(text.strip().encode())  # as NDJSON, too, has it
     return text or None
 
 
@@ -449,7 +479,8 @@ def test_a_row_meets_the_same_verdict_in_other_formats_as_in_json(
     case, answer = cases[name], getattr(cases[name], door)
     case = replace(case, history=_without_values(case.by_json.verdicts))
     _same(_differences(case, _without_values(answer.verdicts)))
-    assert answer.accepted == case.by_json.accepted
+    if (name, door) != ("adjusted", "by_msgpack"):  # whose documents have binary numbers
+        assert answer.accepted == case.by_json.accepted
 
 
 def test_a_row_that_goes_in_is_told_of_with_the_same_warnings(cases: dict[str, Case]) -> None:
@@ -474,7 +505,7 @@ def test_rows_of_a_backup_break_the_rules_that_lines_break(
         unread = {"type", "unknown_field", "malformed_line"} & {v[1] for v in verdict.violations}
         if verdict.state != "already_present" and not unread and len(line) == len(table.columns):
             texts = zip(table.columns, line, strict=True)
-            values = [c.type.from_text(text) if text else None for c, text in texts]
+            values = [c.adjusted(c.type.from_text(text) if text else None) for c, text in texts]
             readable.append((values, verdict))
     arrays = [
         column.type.array([values[i] for values, _ in readable])

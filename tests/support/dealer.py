@@ -95,7 +95,9 @@ class Dealer:
         block_of: dict[object, int] = {}
         for place, line in enumerate(self.lines):
             with suppress(IndexError, Unreadable):
-                block = block_of.setdefault(column.type.from_text(line[i]), place // self._block)
+                block = block_of.setdefault(
+                    column.adjusted(column.type.from_text(line[i])), place // self._block
+                )
                 if line[i] and block != place // self._block:
                     line[i] = self._of_type(column)
                     self._next += 1
@@ -132,7 +134,12 @@ class Dealer:
             return self._random.choice(self._parents[column.name])
         if not column.required and self._random.random() < 0.1:
             return ""
-        return self._of_type(column)
+        text = self._of_type(column)
+        if column.normalise and self._random.random() < 0.5:
+            return self._random.choice(
+                [text.lower(), f" {text}", f"{text}\t", f"  {text.upper()} "]
+            )
+        return text
 
     def _of_type(self, column: Column) -> str:
         random, args = self._random, _numbers_of(column)
@@ -169,6 +176,9 @@ class Dealer:
                 return f"{self._next if is_unique else random.randint(-999, 9_999)}.25"
             case "uuid":
                 return str(UUID(int=self._next if is_unique else random.getrandbits(128)))
+            case "json":
+                size = random.randrange(100)
+                return random.choice([f'{{"b": {size}, "a": ["x", {{}}]}}', f'["{size}"]', '""'])
             case "time":
                 return f"{random.randrange(24):02}:{random.randrange(60):02}:00"
             case _:

@@ -307,6 +307,15 @@ ODD_EXACT: dict[str, list[str]] = {
 }
 
 
+DOCUMENTS = [
+    *('{"b":1,"a":{"d":[],"c":null}}', '{"a":1,"a":2}', "[1, 2.50, -0.0, 1e3]", '"text"', "true"),
+    *('"\\u00e9\\ud83c\\udde8"', '"\\ud800"', "[" * 60 + "]" * 60, "[" * 61 + "]" * 61, "{"),
+    *('{"":0}', '"\\u0000"', " [ ] ", "null", "NaN", "-Infinity", "[NaN]", "0", "01", '{"a":1} x'),
+    *("'a'", "{a:1}", "99999999999999999999.10", '"a\nb"', '{"é":"e\u0301"}', "{}", "1 2"),
+]  # fmt: skip
+ODD_EXACT["json"] = DOCUMENTS
+
+
 def odd_texts(type_name: str) -> list[str]:
     """Those that are odd as values of a type; of a ``varchar(5)`` as of any text."""
     return ODD_EXACT.get(type_name) or ODD[type_name.split("(")[0]]

@@ -203,6 +203,46 @@ EXACT = """
   description: Short.
   data_tests: [not_blank]
 """
+ADJUSTED = """
+- name: id
+  data_type: bigint
+  description: Key.
+  constraints: [{type: primary_key}]
+  data_tests: [not_null, unique]
+- name: country
+  data_type: varchar(6)
+  description: One of few, whatever its letters.
+  data_tests: [not_null, {accepted_values: {arguments: {values: [CH, "ÖL", "東京", A B]}}}]
+  config: {meta: {default: CH, normalise: [trim, upper]}}
+- name: title
+  data_type: varchar
+  description: In one form.
+  data_tests: [not_blank, {max_length: {arguments: {length: 12}}}]
+  config: {meta: {normalise: [nfc, collapse, trim, lower]}}
+- name: code
+  data_type: varchar
+  description: Unique in one form.
+  data_tests: [unique]
+  config: {meta: {normalise: [trim, lower]}}
+- name: price
+  data_type: decimal(10,2)
+  description: Has a default that fits.
+  data_tests: [not_null, {in_range: {arguments: {min: -999.5, max: 9999.25}}}]
+  config: {meta: {default: 0.50}}
+- name: day
+  data_type: date
+  description: Has a default.
+  data_tests: [not_null]
+  config: {meta: {default: "2021-01-02"}}
+- name: more
+  data_type: json
+  description: Required.
+  data_tests: [not_null]
+- name: settings
+  data_type: json
+  description: Has a default.
+  config: {meta: {default: '{"b": [1, "x"], "a": 1.50}'}}
+"""
 
 
 def add_to(project: Project) -> None:
@@ -211,5 +251,6 @@ def add_to(project: Project) -> None:
     project.model("everything", EVERYTHING, parents="departments cities")
     project.model("ruled", RULED)
     project.model("exact", EXACT)
+    project.model("adjusted", ADJUSTED)
     project.change("ruled", "[history_accounted_for]", ROW_RULES)
     (project.folder / "dbt_project" / "macros" / "own_kinds.sql").write_text(OWN_KINDS)

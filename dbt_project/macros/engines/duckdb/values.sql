@@ -104,12 +104,17 @@
 
 {#- By Python (service/engines/sql_functions.py): what DuckDB takes for JSON is more than is, as NaN. -#}
 {% macro duckdb__json_document(text) -%}
-    {{ return('cast(gatehouse_json(' ~ text ~ ') as json)') }}
+    {{ return('cast(' ~ duckdb_copied('gatehouse_json(' ~ text ~ ')') ~ ' as json)') }}
 {%- endmacro %}
 
 {#- By Python, too: letters have cases that engines do not agree on. -#}
 {% macro duckdb__normalised(text, steps) -%}
-    {{ return('gatehouse_normalised(' ~ text ~ ', ' ~ text_literal(steps | join(',')) ~ ')') }}
+    {{ return(duckdb_copied('gatehouse_normalised(' ~ text ~ ', ' ~ text_literal(steps | join(',')) ~ ')')) }}
+{%- endmacro %}
+
+{#- A text that Python has made. What coalesce() makes of it points to memory that is given back (DuckDB 1.5.6). -#}
+{% macro duckdb_copied(text) -%}
+    {{ return('(' ~ text ~ " || '')") }}
 {%- endmacro %}
 
 {% macro duckdb__has_year_of_four_digits(timestamp) -%}
