@@ -6,7 +6,9 @@ given is never given again.
 
 import csv
 import io
+import os
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -23,6 +25,7 @@ from service.runtime.settings import Settings
 from service.warehouse.salvage import go_on
 from tests.support.contract import Contract
 from tests.support.door import Door, found
+from tests.support.processes import Service
 from tests.support.projects import Project
 from tests.support.rows import CSV, FORMATS
 from tests.support.services import serving, serving_by
@@ -64,6 +67,7 @@ NOTES = """
 IGNORE = {"Prefer": "resolution=ignore-duplicates"}
 MERGE = {"Prefer": "resolution=merge-duplicates"}
 ROWS = "/v1/tables/visits/rows"
+KILLS = int(os.environ.pop("GATEHOUSE_IDS_KILLS", "") or 2)
 HISTORY = "name,place_id\nAda,1\nBob,2\nAda,1\n ,1\nEve,9\n"
 
 
@@ -491,3 +495,49 @@ def test_a_history_that_is_built_again_gives_no_second_copy(project: Project) ->
         (4, "Eve"),
         (901, "Fay"),
     ]
+
+
+def test_ids_are_given_once_whenever_it_is_killed(project: Project, tmp_path: Path) -> None:
+    """What was answered is there under the ids that were told; what was not is sent again."""
+    settings, random = copied(project, tmp_path), Random(7)
+    told: dict[int, str] = {}
+    sent = 0
+    unanswered: tuple[str, list[dict[str, Any]]] | None = None
+
+    def send_on(client: httpx.Client, moments: threading.Event) -> None:
+        nonlocal sent, unanswered
+        while True:
+            key, rows = unanswered or (
+                f"batch-{sent}",
+                [visit(f"{sent}-{i}") for i in range(random.randint(1, 9))],
+            )
+            sent += unanswered is None
+            unanswered = key, rows
+            try:
+                answer = client.post(ROWS, json=rows, headers={"idempotency-key": key})
+            except httpx.TransportError:
+                return
+            ids = given(answer)
+            assert told.keys().isdisjoint(ids)
+            told.update(zip(ids, (row["name"] for row in rows), strict=True))
+            unanswered = None
+            moments.set()
+
+    for _ in range(KILLS):
+        service, moments = Service(settings), threading.Event()
+        worker = threading.Thread(target=send_on, args=(service.client, moments))
+        worker.start()
+        assert moments.wait(60)
+        worker.join(random.random() / 20)  # it goes on until it is killed
+        service.process.kill()
+        worker.join(60)
+        service.kill()
+    with serving(settings) as client:
+        if unanswered:
+            key, rows = unanswered
+            ids = given(client.post(ROWS, json=rows, headers={"idempotency-key": key}))
+            told.update(zip(ids, (row["name"] for row in rows), strict=True))
+        assert client.get("/v1/audit").json()["ok"]
+        there = Door(client, settings).ask("select id, name from core.visits where name like '%-%'")
+    assert dict(there) == told
+    assert len(there) == len({name for _, name in there})
