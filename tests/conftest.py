@@ -12,10 +12,12 @@ import pytest
 pytest.register_assert_rewrite("tests.support")
 
 from tests.support import CHECKOUT, chance, nursery, parsed  # noqa: E402
+from tests.support.log_lines import log_plainly  # noqa: E402
 from tests.support.memory_disk import keep_files_in_memory  # noqa: E402
 
 sys.path.insert(0, str(CHECKOUT / "seeds"))
 keep_files_in_memory(os.environ)
+log_plainly()
 pytest_plugins = [
     "tests.support.backups",
     "tests.support.browser",
