@@ -196,19 +196,18 @@
     }, 'from ' ~ current_load()) }}{% endif %}
 {%- endmacro %}
 
-{#- received, accepted, changed, rejected and already_present of the lines behind line `behind`: by name, a subquery each. -#}
+{#- received, accepted, changed, rejected and already_present of the lines behind line `behind`: by name, a number each. -#}
 {% macro counts_of_load(behind) -%}
-    {% set lines = '(select count(*) from ' ~ landed_lines() ~ ' where line > ' ~ behind ~ ')' %}
-    {% set found = {} %}
-    {% for state in ['changed', 'rejected', 'already_present'] %}
-        {% do found.update({state:
-            '(select count(*) from ' ~ exceptions_of_lines() ~ " where state = '" ~ state ~ "' and line > " ~ behind ~ ')'
-        }) %}
-    {% endfor %}
+    {% set counted = [] %}
+    {% for state in ['changed', 'rejected', 'already_present'] %}{% do counted.append("count(*) filter (where state = '" ~ state ~ "')") %}{% endfor %}
+    {% set received = run_query('select count(*) from ' ~ landed_lines() ~ ' where line > ' ~ behind).rows[0][0] | int %}
+    {% set row = run_query(
+        'select ' ~ counted | join(', ') ~ ', ' ~ cells_adjusted('default', behind) ~ ', ' ~ cells_adjusted('normalise', behind)
+        ~ ' from ' ~ exceptions_of_lines() ~ ' where line > ' ~ behind
+    ).rows[0] | map('int') | list %}
     {{ return({
-        'received': lines, 'accepted': [lines, found.changed, found.rejected, found.already_present] | join(' - '),
-        'changed': found.changed, 'rejected': found.rejected, 'already_present': found.already_present,
-        'defaulted': cells_adjusted('default', behind), 'normalised': cells_adjusted('normalise', behind)
+        'received': received, 'accepted': received - row[:3] | sum, 'changed': row[0], 'rejected': row[1], 'already_present': row[2],
+        'defaulted': row[3], 'normalised': row[4]
     }) }}
 {%- endmacro %}
 
