@@ -12,10 +12,13 @@ import pytest
 pytest.register_assert_rewrite("tests.support")
 
 from tests.support import CHECKOUT, chance, nursery, parsed  # noqa: E402
+from tests.support.log_lines import log_plainly  # noqa: E402
 from tests.support.memory_disk import keep_files_in_memory  # noqa: E402
+from tests.support.rewriting import rewrite_share  # noqa: E402
 
 sys.path.insert(0, str(CHECKOUT / "seeds"))
 keep_files_in_memory(os.environ)
+log_plainly()
 pytest_plugins = [
     "tests.support.backups",
     "tests.support.browser",
@@ -155,6 +158,8 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         nursery.address = given["nursery"]
         chance.SEED, chance.TIMES = given["chance"]
+        if len(config.args) == 1 and (config.rootpath / config.args[0]) == CHECKOUT / "tests":
+            rewrite_share(config, int(given["workerid"][2:]), given["workercount"])
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -15,7 +15,13 @@ from dbt_common.exceptions import DbtRuntimeError
 
 from service.dbt.history_files import WrongHistory, history_file, largest_file, strange_files
 from service.dbt.landing import CsvSource
-from service.dbt.run_context import allowed_by_run, landing, open_file, show_dictionary
+from service.dbt.run_context import (
+    allowed_by_run,
+    landing,
+    open_file,
+    prepared_by_run,
+    show_dictionary,
+)
 from service.dictionary.file_options import WrongOption, read_files, read_options
 from service.engines.predicates import BadPredicate, checked
 from service.engines.sql_functions import add_functions
@@ -60,7 +66,14 @@ class Plugin(BasePlugin):
             )
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        """Keeps the connection that files are landed by; in a service its memory is set already."""
+        """Keeps the connection that files are landed by, and prepares the warehouse once in a run.
+
+        In a service its memory is set already.
+        """
+        assert self.creds is not None
+        self._connection, prepared = conn, prepared_by_run()
+        if (warehouse := Path(self.creds.path)) in prepared:
+            return
         if not self._in_service:  # before anything is asked, which may need more than is set
             conn.execute(f"set global memory_limit = '{memory_for(conn)} bytes'")
         try:
@@ -68,7 +81,7 @@ class Plugin(BasePlugin):
         except duckdb.Error:
             conn.close()  # dbt does not know of it yet, and would leave the file open
             raise
-        self._connection = conn
+        prepared.add(warehouse)
 
     def store(self, target_config: TargetConfig) -> None:
         """Does what a macro of engines/duckdb/ asks for; the answer goes into its `config`."""

@@ -7,6 +7,7 @@ its own. So the current run is kept here. There is one at a time in a process.
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar, Self
 
 from service.dbt.cancelling import Cancel
@@ -17,7 +18,8 @@ from service.engines.engine import Connection
 @dataclass(frozen=True)
 class RunContext:
     """One run of dbt: what may end it, the files that are open for it, by load id, and what may be
-    lost by it where the dictionary has changed. `shown` are texts that it hands back.
+    lost by it where the dictionary has changed. `shown` are texts that it hands back; `prepared`
+    the warehouses that it has prepared, which whoever runs dbt here keeps open until it has ended.
 
     A file comes into a table by this way: doors/files.py opens it and hands it to runner.run, which
     puts it here; dbt's macro land_lines calls plugin.py, which takes it from here.
@@ -29,6 +31,7 @@ class RunContext:
     files: Mapping[str, CsvSource] = field(default_factory=dict)
     allowed: Collection[str] = ()
     shown: list[str] = field(default_factory=list)
+    prepared: set[Path] = field(default_factory=set)
 
     @contextmanager
     def in_progress(self) -> Iterator[Self]:
@@ -48,6 +51,13 @@ def open_file(load_id: str) -> CsvSource | None:
 def allowed_by_run() -> Collection[str]:
     """What may be lost by the current run: ``drop:table`` and ``drop:table.column``."""
     return RunContext.current.allowed if RunContext.current else ()
+
+
+def prepared_by_run() -> set[Path]:
+    """The warehouses that the current run has prepared, to be added to; none by dbt's own command,
+    where each node may open the file anew.
+    """
+    return RunContext.current.prepared if RunContext.current else set()
 
 
 def show_dictionary(content: str) -> None:

@@ -4,14 +4,21 @@ Each stands in for a piece of dbt and gives what that gives. dbt's own commands 
 so does a dbt whose pieces may be others.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, lru_cache
 from importlib.metadata import version
+from types import FrameType, SimpleNamespace
 from typing import Any
 
+from dbt.adapters.clients import jinja as jinja_of_adapters
 from dbt.clients.jinja import MacroGenerator
+from dbt.compilation import Linker
+from dbt.context import providers
 from dbt.context.macros import MacroNamespace, MacroNamespaceBuilder
 from dbt.plugins.manager import PluginManager
+from dbt.utils.utils import args_to_dict
+from dbt_common.behavior_flags import BehaviorFlagRendered
 from dbt_common.clients import agate_helper, jinja
 from dbt_common.events.base_types import BaseEvent, EventLevel
 from dbt_common.events.event_manager import EventManager
@@ -32,11 +39,16 @@ def install() -> None:
     """Puts them into dbt, once in a process, if they are made for it."""
     if not are_for_this_dbt():
         return
-    testers, environments = agate_helper.build_type_tester, jinja.get_environment
+    testers, environments = agate_helper.build_type_tester, _environments(jinja.get_environment)
     pieces: list[tuple[Any, str, Any]] = [
         (MacroNamespaceBuilder, "build_namespace", _build_namespace),
-        (jinja, "get_environment", _environments(environments)),
+        (jinja, "get_environment", environments),
+        (jinja_of_adapters, "get_environment", environments),
         (agate_helper, "build_type_tester", _type_testers(testers)),
+        (agate_helper, "empty_table", cache(agate_helper.empty_table)),
+        (providers, "args_to_dict", _of_the_last(args_to_dict)),
+        (Linker, "get_graph_summary", _graph_summary),
+        (BehaviorFlagRendered, "_default_source", staticmethod(_flags_source)),
         (PluginManager, "get_prefixed_modules", cache(PluginManager.get_prefixed_modules)),
         (BaseEvent, "pb_msg", _Message(BaseEvent.__init__)),
         (BaseEvent, "__init__", _remember),
@@ -76,21 +88,12 @@ class _Macro(MacroGenerator):
         return self._function
 
 
-class _Macros(MacroNamespace):
-    """As dbt's, with all names in one dictionary: who has a name first, has it."""
+class _Macros(dict[str, Any], MacroNamespace):
+    """As dbt's, as one dictionary, which a context soon takes in: who has a name first, has it."""
 
     def __init__(self, own: Any, roots: Any, internal: Any, packages: Any) -> None:
-        super().__init__(roots, own, internal, packages)
-        self._all = {**internal, "dbt": internal, **packages, **roots, **own}
-
-    def __getitem__(self, key: str) -> Any:
-        return self._all[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._all)
-
-    def __len__(self) -> int:
-        return len(self._all)
+        MacroNamespace.__init__(self, roots, own, internal, packages)
+        self.update({**internal, "dbt": internal, **packages, **roots, **own})
 
 
 def _build_namespace(
@@ -122,6 +125,41 @@ def _environments(make: Callable[..., Any]) -> Callable[..., Any]:
         return make(node, capture_macros, native) if capture_macros else kept(native)
 
     return environment
+
+
+# Contexts: each has the arguments of the run.
+
+
+def _of_the_last(make: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+    kept: list[Any] = [None, {}]
+
+    def arguments(given: Any) -> dict[str, Any]:
+        if kept[0] is not given:
+            kept[:] = given, make(given)
+        return dict(kept[1])
+
+    return arguments
+
+
+# Diagnostics: of the graph, for which dbt would write out each node, twice; and of whose a flag is,
+# for which it would read the source of all callers.
+
+
+def _graph_summary(linker: Linker, manifest: Any) -> dict[int, dict[str, Any]]:
+    numbers = {name: number for number, name in enumerate(linker.graph)}
+    nodes = {}
+    for name, number in numbers.items():
+        nodes[number] = {"name": name, "type": str(manifest.expect(name).resource_type)}
+        if after := [numbers[each] for each in linker.graph.successors(name)]:
+            nodes[number]["succ"] = after
+    return nodes
+
+
+def _flags_source() -> str:
+    frame: FrameType | None = sys._getframe(1)
+    while frame and frame.f_globals["__name__"] == BehaviorFlagRendered.__module__:
+        frame = frame.f_back
+    return frame.f_globals["__name__"] if frame else "Unknown"
 
 
 # Answers of the engine: a tester of types is made of texts that are read by 400 patterns.
@@ -173,7 +211,15 @@ class _Teller(EventManager):
         node: Any = None,
         force_warn_or_error_handling: bool = False,
     ) -> None:
-        """Does nothing where no one would hear it; a warning may be made an error."""
+        """Does nothing where no one would hear it; a warning may be made an error.
+
+        Listeners are told the name and the data, without what stands around them in a log.
+        """
         warns = force_warn_or_error_handling or (level or e.level_tag()) == EventLevel.WARN
-        if warns or self.loggers or type(e).__name__ in self._names:
+        name = type(e).__name__
+        if warns or self.loggers:
             super().fire_event(e, level, node, force_warn_or_error_handling)
+        elif name in self._names:
+            told: Any = SimpleNamespace(info=SimpleNamespace(name=name), data=e.pb_msg)
+            for tell in self.callbacks:
+                tell(told)

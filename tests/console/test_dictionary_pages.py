@@ -17,7 +17,7 @@ from tests.support.answers import is_problem
 from tests.support.contract import Contract
 from tests.support.html_pages import Page
 from tests.support.projects import Project
-from tests.support.services import serving
+from tests.support.services import client_of, serving
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 SLOW = "/dictionary/dbt"  # made when it is first asked for
@@ -300,6 +300,7 @@ def test_every_link_within_the_pages_leads_somewhere(
     client: httpx.Client, pages: dict[str, Page]
 ) -> None:
     links = {(path, link) for path, page in pages.items() for tag, link in page.links if tag == "a"}
+    elsewhere = {}  # each is asked for once, however many pages lead there
     for path, link in links:
         target, _, place = link.partition("#")
         if target.startswith("/dictionary/") and target.rstrip("/") in pages:
@@ -307,8 +308,10 @@ def test_every_link_within_the_pages_leads_somewhere(
         if place:
             assert place in pages[target or path].ids, (path, link)
         elif link.startswith("/") and link not in pages and not link.startswith(SLOW):
-            answer = httpx.get(f"{client.base_url}{link}", headers=HTML)
-            assert answer.status_code == 200, (path, link)
+            elsewhere[link] = path
+    with client_of(client.base_url) as browser:
+        for link, path in elsewhere.items():
+            assert browser.get(link, headers=HTML).status_code == 200, (path, link)
 
 
 def test_the_places_of_a_page_are_there_once_and_headings_go_down_by_one(

@@ -1,15 +1,20 @@
 """What stands in for pieces of dbt gives what they give."""
 
+import json
 from datetime import date
 from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from dbt import compilation
 from dbt.adapters.events.types import SQLQuery, SQLQueryStatus
 from dbt.clients import jinja as jinja_of_dbt
 from dbt.context import macros as macros_of_dbt
+from dbt.context import providers
 from dbt.events.types import JinjaLogInfo, JinjaLogWarning, LogStartLine
+from dbt.utils import utils as utils_of_dbt
+from dbt_common import behavior_flags
 from dbt_common.clients import agate_helper, jinja
 from dbt_common.events import base_types
 from dbt_common.events.event_manager_client import get_event_manager
@@ -179,3 +184,52 @@ def test_an_event_that_no_one_hears_costs_nothing(heard, monkeypatch):
     monkeypatch.delattr(base_types.BaseEvent, "pb_msg")
     fire_event(SQLQuery(conn_name="master", sql=object()))
     assert heard == []
+
+
+def test_listeners_are_told_the_same_data_as_by_dbt():
+    told: list[Any] = []
+    shortcuts.listen_to(HEARD)
+    get_event_manager().add_callback(told.append)
+    for kind, said in EVENTS:
+        fire_event(kind(**said))
+    heard = [kind(**said) for kind, said in EVENTS if kind.__name__ in HEARD]
+    wanted = [base_types.msg_from_base_event(event) for event in heard]
+    shortcuts.listen_to(())
+    assert [each.info.name for each in told] == [each.info.name for each in wanted]
+    assert [each.data for each in told] == [each.data for each in wanted]
+
+
+def test_the_summary_of_a_graph_says_what_dbt_says(built):
+    manifest = parse(built)
+    found = []
+    for module in (as_shipped(compilation), compilation):
+        linker = module.Linker()
+        linker.link_graph(manifest)
+        found.append(json.dumps(linker.get_graph_summary(manifest)))
+    assert found[0] == found[1]
+    assert '"succ"' in found[0]
+
+
+def test_a_flag_is_its_callers():
+    flag: Any = {"name": "a", "default": True, "docs_url": "b"}
+    shipped = as_shipped(behavior_flags)
+    shipped.__name__ = behavior_flags.__name__  # as which it knows itself
+    found = [
+        module.BehaviorFlagRendered(flag, {})._behavior_change_event.flag_source
+        for module in (shipped, behavior_flags)
+    ]
+    assert found == [__name__, __name__]
+
+
+def test_the_arguments_of_a_run_are_those_of_that_run():
+    runs = [SimpleNamespace(which="build", select=[each], vars={}) for each in "ab"]
+    for run in (runs[0], runs[0], runs[1], runs[0]):
+        said = vars(providers)["args_to_dict"](run)
+        assert said == utils_of_dbt.args_to_dict(run)
+        said.clear()  # it is the caller's own
+
+
+def test_an_empty_answer_is_empty():
+    theirs, ours = as_shipped(agate_helper).empty_table(), agate_helper.empty_table()
+    assert (len(ours.rows), ours.column_names) == (len(theirs.rows), theirs.column_names) == (0, ())
+    assert agate_helper.empty_table() is ours

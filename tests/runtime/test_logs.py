@@ -97,3 +97,14 @@ def test_what_an_exception_that_carries_data_says_is_left_out(logged):
     said = "\n".join(lines())
     assert "Zacharias" not in said
     assert said.count("what it says may have data in it") == 3
+
+
+def test_what_tests_log_of_an_exception_has_no_variables(capsys):
+    variable = " ".join(["a", "value", "to", "draw"])
+    try:
+        raise ValueError(len(variable))
+    except ValueError:
+        logs.get_logger("gate").exception("failed")
+    said = capsys.readouterr().out
+    assert f"ValueError: {len(variable)}" in said
+    assert variable not in said

@@ -35,6 +35,17 @@ class Lines(io.TextIOBase):
         return [self._lines.get_nowait() for _ in range(self._lines.qsize())]
 
 
+def log_plainly() -> None:
+    """Has this process log as structlog does by itself, but for the variables of a traceback.
+
+    To draw those of one exception takes seconds, where dbt's manifest is among them.
+    """
+    structlog.reset_defaults()
+    *others, _ = structlog.get_config()["processors"]
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*others, plain])
+
+
 @contextlib.contextmanager
 def logging_to_lines(**settings: Any) -> Iterator[Lines]:
     """Within it, this process logs into what it gives, by these settings."""
@@ -49,4 +60,4 @@ def logging_to_lines(**settings: Any) -> Iterator[Lines]:
         yield lines
     finally:
         root.handlers[:], root.level = handlers, level
-        structlog.reset_defaults()
+        log_plainly()

@@ -95,8 +95,10 @@ def _books() -> str:
     adapter = SimpleNamespace(
         quote=quoted, dispatch=lambda name: getattr(macros, f"duckdb__{name}")
     )
+    notes: dict[str, Any] = {}
     known = {
         "adapter": adapter,
+        "notes_of_run": lambda: notes,
         "return": lambda text: text,
         "execute": True,
         "run_query": lambda query: SimpleNamespace(rows=[]),  # of an empty file

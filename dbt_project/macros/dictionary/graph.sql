@@ -18,14 +18,14 @@
 {% macro rules_of(model) -%}
     {% set notes, note = notes_of_run(), 'rules of ' ~ model.unique_id %}
     {% if note not in notes %}
-        {% set rules = [] %}
+        {% set rules, tests = [], rule_tests_of(model.unique_id) %}
         {% for column in model.columns.values() %}
-            {% for test in rule_tests_of(model.unique_id) if test.column_name == column.name %}
+            {% for test in tests if test.column_name == column.name %}
                 {% do rules.append(rule_of(model, column, test)) %}
             {% endfor %}
             {% do add_rule_of_length(model, column, rules) %}
         {% endfor %}
-        {% for test in rule_tests_of(model.unique_id) if not test.column_name and test.test_metadata.name not in tests_of_tables() %}
+        {% for test in tests if not test.column_name and test.test_metadata.name not in tests_of_tables() %}
             {% if test.test_metadata.name in tests_of_several_columns() %}
                 {% do rules.append(combined_rule(model, test)) %}
             {% else %}
@@ -144,13 +144,13 @@
 {#- The columns beside its own that a rule looks at. Fails the build where what it says is not about one row. -#}
 {% macro columns_looked_at(model, rule, place) -%}
     {% set said, seen, columns = [], [], {} %}
-    {% for column in model.columns.values() %}{% do columns.update({column.name: type_said(column.data_type, place).name}) %}{% endfor %}
     {% if rule.predicate is defined %}
         {% do said.append((place, rule.predicate)) %}
     {% elif rule.kind in kinds_by_literals() %}
         {% do said.append((place, 'not (' ~ judged_by_kind(rule).violated ~ ')')) %}
     {% endif %}
     {% if rule.where %}{% do said.append((place ~ ': where', rule.where)) %}{% endif %}
+    {% for column in model.columns.values() if said %}{% do columns.update({column.name: type_said(column.data_type, place).name}) %}{% endfor %}
     {% for name, predicate in said %}
         {% set asked = look_at_predicate(predicate, columns) %}
         {% if asked.problem %}

@@ -89,24 +89,21 @@
 {% macro whole_kinds() %}{{ return(['integer', 'bigint', 'smallint', 'tinyint']) }}{% endmacro %}
 
 {% macro type_aliases() %}
-    {% set aliases = {} %}
-    {% for kind, names in {
-        'tinyint': ['int1'],
-        'smallint': ['int2', 'int16', 'short'],
-        'integer': ['int', 'int4', 'int32', 'integral', 'signed'],
-        'bigint': ['int8', 'int64', 'long'],
-        'double': ['float8', 'double precision'],
-        'decimal': ['numeric', 'dec'],
-        'boolean': ['bool', 'logical'],
-        'varchar': ['text', 'string', 'char', 'character', 'bpchar', 'nvarchar', 'character varying'],
-        'uuid': ['guid'],
-        'time': ['time without time zone'],
-        'timestamp': ['datetime', 'timestamp_us', 'timestamp without time zone'],
-        'timestamp with time zone': ['timestamptz']
-    }.items() %}
-        {% for name in names %}{% do aliases.update({name: kind}) %}{% endfor %}
-    {% endfor %}
-    {{ return(aliases) }}
+    {{ return({
+        'int1': 'tinyint',
+        'int2': 'smallint', 'int16': 'smallint', 'short': 'smallint',
+        'int': 'integer', 'int4': 'integer', 'int32': 'integer', 'integral': 'integer', 'signed': 'integer',
+        'int8': 'bigint', 'int64': 'bigint', 'long': 'bigint',
+        'float8': 'double', 'double precision': 'double',
+        'numeric': 'decimal', 'dec': 'decimal',
+        'bool': 'boolean', 'logical': 'boolean',
+        'text': 'varchar', 'string': 'varchar', 'char': 'varchar', 'character': 'varchar', 'bpchar': 'varchar',
+        'nvarchar': 'varchar', 'character varying': 'varchar',
+        'guid': 'uuid',
+        'time without time zone': 'time',
+        'datetime': 'timestamp', 'timestamp_us': 'timestamp', 'timestamp without time zone': 'timestamp',
+        'timestamptz': 'timestamp with time zone'
+    }) }}
 {% endmacro %}
 
 {% macro read_as(data_type, text, where) -%}

@@ -1,19 +1,21 @@
 {#- The last hook, in the transaction of the rows: what was kept out and why, and the count of it all. -#}
 {% macro record_history() -%}
 {% if execute %}
-    {% set load = run_query('select is_trial, delimiter, columns from ' ~ current_load()).rows | first %}
+    {% set load = run_query('select is_trial, delimiter, columns, kind, behind from ' ~ current_load()).rows | first %}
+    {% set kind = load[3] if load else none %}
+    {% set behind = load[4] | int if load and load[4] is not none else 'null' %}
     {% set body %}
     {% if has_generated_key() and not (load and load[0]) %}{{ note_highest_id() }};{% endif %}
     {{ add_primary_key(this, key_columns()) }}
     {% if load and load[0] %}
-        {{ record_trial() }}
+        {{ record_trial(behind) }}
     {% elif load %}
         {% if on_conflict() == 'merge' %}{{ change_rows_of_lines() }}{% endif %}
         {{ accept_rejections() }};
         {{ record_rejections(line_as_written(load[1], fromjson(load[2]))) }};
         {% if static_warnings() %}{{ record_warnings() }};{% endif %}
-        {{ record_counts() }};
-        {{ record_state() }}
+        {{ record_counts(kind, behind) }};
+        {{ record_state(kind) }}
         {% if has_erased() %};
         {{ blank_erased_lines() }}
         {% endif %}
@@ -150,8 +152,8 @@
 {%- endmacro %}
 
 {#- Of history one record; a file's has been there since it was taken in, and is told when its last part is in. -#}
-{% macro record_counts() -%}
-    {% set counts, added = counts_of_load(), {} %}
+{% macro record_counts(kind, behind) -%}
+    {% set counts, added = counts_of_load(behind), {} %}
     {% for name, count in counts.items() %}
         {% do added.update({name: 'coalesce(loads.' ~ name ~ ', 0) + ' ~ count}) %}
     {% endfor %}
@@ -167,17 +169,17 @@
     {% do record.update(counts) %}
     {% do record.update({'on_conflict': "nullif(on_conflict, 'ignore')"}) %}
     {% for name in line_accounts() %}{% do record.update({name: name}) %}{% endfor %}
-    {{ upsert('ops.loads', ['load_id', 'table_name'], record, 'from ' ~ current_load() ~ " as load where kind = 'history'") }};
-
-    {% if takes_files() %}{{ update_from(
-        'ops.loads', added, current_load() ~ ' as load', "loads.load_id = load.load_id and load.kind = 'file'"
-    ) }}{% endif %}
+    {% if kind == 'history' %}
+        {{ upsert('ops.loads', ['load_id', 'table_name'], record, 'from ' ~ current_load() ~ ' as load') }}
+    {% else %}
+        {{ update_from('ops.loads', added, current_load() ~ ' as load', 'loads.load_id = load.load_id') }}
+    {% endif %}
 {%- endmacro %}
 
 {#- Where the next part of a file begins; what history it was that was judged, and what its lines wait for. -#}
-{% macro record_state() -%}
+{% macro record_state(kind) -%}
     {% set waits = 'select 1 from ' ~ exceptions_of_lines() ~ ' where violations like \'%"rule":"relationships"%\'' %}
-    {% if takes_files() %}{{ update_from(
+    {% if kind == 'file' %}{{ update_from(
         'ops.files', {'behind': 'load.last_line'}, current_load() ~ ' as load', 'files.load_id = load.load_id'
     ) }};{% endif %}
 
@@ -186,32 +188,31 @@
         'ops.landed', {'load_id': 'load.load_id'}, current_load() ~ ' as load', "landed.table_name = '" ~ model.name ~ "'"
     ) }};
 
-    {{ upsert('ops.history', 'table_name', {
+    {% if kind == 'history' %}{{ upsert('ops.history', 'table_name', {
         'table_name': text_literal(model.name),
         'state': 'state',
         'parents': 'case when exists (' ~ waits ~ ') then ' ~ sizes_of_parents() ~ " else '' end",
         'load_id': 'load_id'
-    }, 'from ' ~ current_load() ~ " where kind = 'history'") }}
+    }, 'from ' ~ current_load()) }}{% endif %}
 {%- endmacro %}
 
-{#- received, accepted, changed, rejected and already_present of the lines behind `load.behind`: by name, a subquery each. -#}
-{% macro counts_of_load() -%}
-    {% set lines = '(select count(*) from ' ~ landed_lines() ~ ' where line > load.behind)' %}
-    {% set found = {} %}
-    {% for state in ['changed', 'rejected', 'already_present'] %}
-        {% do found.update({state:
-            '(select count(*) from ' ~ exceptions_of_lines() ~ " where state = '" ~ state ~ "' and line > load.behind)"
-        }) %}
-    {% endfor %}
+{#- received, accepted, changed, rejected and already_present of the lines behind line `behind`: by name, a number each. -#}
+{% macro counts_of_load(behind) -%}
+    {% set counted = [] %}
+    {% for state in ['changed', 'rejected', 'already_present'] %}{% do counted.append("count(*) filter (where state = '" ~ state ~ "')") %}{% endfor %}
+    {% set received = run_query('select count(*) from ' ~ landed_lines() ~ ' where line > ' ~ behind).rows[0][0] | int %}
+    {% set row = run_query(
+        'select ' ~ counted | join(', ') ~ ', ' ~ cells_adjusted('default', behind) ~ ', ' ~ cells_adjusted('normalise', behind)
+        ~ ' from ' ~ exceptions_of_lines() ~ ' where line > ' ~ behind
+    ).rows[0] | map('int') | list %}
     {{ return({
-        'received': lines, 'accepted': [lines, found.changed, found.rejected, found.already_present] | join(' - '),
-        'changed': found.changed, 'rejected': found.rejected, 'already_present': found.already_present,
-        'defaulted': cells_adjusted('default'), 'normalised': cells_adjusted('normalise')
+        'received': received, 'accepted': received - row[:3] | sum, 'changed': row[0], 'rejected': row[1], 'already_present': row[2],
+        'defaulted': row[3], 'normalised': row[4]
     }) }}
 {%- endmacro %}
 
 {#- Of the lines that are accepted, how many values are not what was written: defaults, or normalised. -#}
-{% macro cells_adjusted(asked) -%}
+{% macro cells_adjusted(asked, behind) -%}
     {% set changed = [] %}
     {% for column in model.columns.values() if meta_of(column).get(asked) is not none %}
         {% set text = 'lines.' ~ adapter.quote(column.name) %}
@@ -221,7 +222,7 @@
         ) ~ ')') %}
     {% endfor %}
     {{ return('0' if not changed else
-        '(select ' ~ changed | join(' + ') ~ ' from ' ~ landed_lines() ~ ' as lines where line > load.behind'
+        '(select ' ~ changed | join(' + ') ~ ' from ' ~ landed_lines() ~ ' as lines where line > ' ~ behind
         ~ ' and not exists (select 1 from ' ~ exceptions_of_lines() ~ ' as gone where gone.line = lines.line'
         ~ " and gone.state != 'changed'))"
     ) }}
@@ -238,7 +239,7 @@
 {%- endmacro %}
 
 {#- What a load would do, for the service to tell. -#}
-{% macro record_trial() -%}
+{% macro record_trial(behind) -%}
     {% set rejections %}
             (
                 select {{ list_of(struct({'line': 'line', 'violations': json_value('violations')})) }}
@@ -248,7 +249,7 @@
                 ) as first
             )
     {%- endset %}
-    {% set told = dict(counts_of_load(), rejections=rejections, first_rows=first_rows_as_read()) %}
+    {% set told = dict(counts_of_load(behind), rejections=rejections, first_rows=first_rows_as_read()) %}
     {% if static_warnings() %}{% do told.update({'warned': '(select count(*) from (' ~ lines_with_warnings() ~ ') as warned)'}) %}{% endif %}
     {% for name in line_accounts() %}{% do told.update({name: name}) %}{% endfor %}
     update ops.files set result = (

@@ -49,5 +49,12 @@ where
 {#- A trial leaves the lines of the last load alone. -#}
 {% macro trial() -%}
     {% set asked = "select 1 from ops.files where is_current and is_trial and table_name = '" ~ model.name ~ "'" %}
-    {{ return('__trial' if execute and takes_files() and run_query(asked).rows else '') }}
+    {% set notes, note = notes_of_run(), 'trial of ' ~ model.name %}
+    {% if execute and note not in notes %}
+        {% set suffix = '__trial' if takes_files() and run_query(asked).rows else '' %}
+        {#- Before the run is prepared, one that was killed may have left a trial. -#}
+        {% if not is_done('prepare') %}{{ return(suffix) }}{% endif %}
+        {% do notes.update({note: suffix}) %}
+    {% endif %}
+    {{ return(notes[note] if execute else '') }}
 {%- endmacro %}

@@ -62,9 +62,14 @@
 {#- A default that is there already is left alone: to set it again would fail those who are just inserting. It is set
     last, so that what a killed build has left is done again. Numbers of before lie below 0, by the time. -#}
 {% macro duckdb__number_rows(table, moment) -%}
-    {% set numbered = "select 1 from duckdb_columns() where column_name = 'number' and column_default is not null"
-        ~ " and database_name = current_database() and schema_name || '.' || table_name = '" ~ table ~ "'" %}
-    {%- if not run_query(numbered).rows %}
+    {% set notes = notes_of_run() %}
+    {% if 'numbered' not in notes %}
+        {% do notes.update({'numbered': run_query(
+            "select schema_name || '.' || table_name from duckdb_columns()"
+            ~ " where column_name = 'number' and column_default is not null and database_name = current_database()"
+        ).rows | map('first') | list}) %}
+    {% endif %}
+    {%- if table not in notes.numbered %}
     create sequence if not exists ops.numbers;
     alter table {{ table }} add column if not exists number bigint;
     update {{ table }} set number = epoch_us({{ moment }}) - 4000000000000000000 where number is null;
