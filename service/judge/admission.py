@@ -64,15 +64,17 @@ def admit_all(batches: Sequence[Batch], keys: KeyIndex) -> bool:
     table = batches[0].table
     if any(batch.broken or batch.table is not table for batch in batches):
         return False
-    together = [(column, *values_of(batches, column)) for column in table.key_columns]
-    for column, values, count in together:
+    together: list[tuple[Column, KeySet]] = []
+    for column in table.key_columns:
+        values, count = values_of(batches, column)
+        together.append((column, values))
         if column.reference and not keys.all_known(parent_of(column), values):
             return False
         if column.is_unique and not (
             len(values) == count and keys.all_new((table.name, column.name), values)
         ):
             return False
-    for column, values, _ in together:
+    for column, values in together:
         if column.is_unique:
             keys.add((table.name, column.name), values)
     return True

@@ -70,15 +70,15 @@ class Batch:
             adjusted=self.adjusted and self.adjusted.only(left),
         )
 
-    def sums_adjusted(self, left_out: Collection[int]) -> tuple[int, int]:
+    def sums_adjusted(self, *left_out: Collection[int]) -> tuple[int, int]:
         """How many values of the rows are defaults, and how many normalised; those at the positions
         `left_out` do not count.
         """
         kept = self.adjusted
         if kept is None:
             return 0, 0
-        if left_out:
-            kept = kept.only(np.array([i not in left_out for i in self.positions], np.bool_))
+        if gone := set().union(*left_out):
+            kept = kept.only(np.array([i not in gone for i in self.positions], np.bool_))
         return int(kept.defaulted.sum()), int(kept.normalised.sum())
 
     def payload(self, position: int) -> str:

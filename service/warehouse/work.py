@@ -112,7 +112,7 @@ class Outcome:
         """Of the rows that go in: how many values are defaults, and how many were normalised."""
         if self.refused or not (verdict.accepted.num_rows or verdict.changed):
             return 0, 0
-        return verdict.batch.sums_adjusted({*verdict.rejected, *verdict.present})
+        return verdict.batch.sums_adjusted(verdict.rejected, verdict.present)
 
 
 @dataclass
