@@ -79,40 +79,20 @@ SAID_TEXTS = """
 AB-12 Straße STRASSE straẞe ſs \u212a i I ı İ abc_ a1 é αβγ a x xé x_ é! !? && ab ]a b
 [a x{ xx aa a.b a.b' A it's ٣ ǅ 日本
 """
+SAID_EXPRESSIONS = """
+abs(-2); ceil(1.2); floor(-1.2); cast(sign(-3) as int); coalesce(null, 7); nullif(1, 1); 7 % 2
+greatest(1, null, 3); least('b', 'a'); isnan(cast('NaN' as double)); md5('ü'); length('aüb'); -7 % 2
+left('aüb', 2); right('aüb', 2); substr('aüb', 2); substring('aüb', 2, 1); replace('aab', 'a', 'x')
+instr('aüb', 'b'); 7 / 2
+"""
+PARTS = ("year", "quarter", "month", "day", "hour", "minute", "second")
 FORMS = SAID_FORMS.split()
-TEXTS = [
-    *SAID_TEXTS.split(),
-    "",
-    "a\n",
-    "x ",
-    " \t",
-    " \t\v",
-    "\v",
-    " 12",
-    "a\nb",
-    "a\rb",
-    "\u2028",
+WHITE_TEXTS = """|a\n|x | \t| \t\v|\v| 12|a\nb|a\rb|\u2028"""
+TEXTS = [*SAID_TEXTS.split(), *WHITE_TEXTS.split("|")]
+EXPRESSIONS = [
+    *SAID_EXPRESSIONS.strip().replace("\n", "; ").split("; "),
+    *(f"{part}(timestamp '2021-12-31 23:59:58')" for part in PARTS),
 ]
-EXPRESSIONS = (
-    *(
-        "abs(-2)",
-        "ceil(1.2)",
-        "floor(-1.2)",
-        "cast(sign(-3) as int)",
-        "coalesce(null, 7)",
-        "nullif(1, 1)",
-    ),
-    *(
-        "greatest(1, null, 3)",
-        "least('b', 'a')",
-        "instr('aüb', 'b')",
-        "isnan(cast('NaN' as double))",
-    ),
-    *("left('aüb', 2)", "right('aüb', 2)", "substr('aüb', 2)", "substring('aüb', 2, 1)"),
-    *("length('aüb')", "md5('ü')", "replace('aab', 'a', 'x')", "7 % 2", "-7 % 2", "7 / 2"),
-    *(f"{part}(timestamp '2021-12-31 23:59:58')" for part in ("year", "quarter", "month", "day")),
-    *(f"{part}(timestamp '2021-12-31 23:59:58')" for part in ("hour", "minute", "second")),
-)
 
 
 def further_fields(random: Random, number: int, owners: Sequence[str]) -> Line:
@@ -329,16 +309,14 @@ def test_live_rows_and_their_rejections_are_those_of_the_gate(live: Both, table:
 
 
 def test_rows_that_came_live_are_among_them(live: Both) -> None:
-    (here,) = live.project.query(
-        "select doc, clock, spot from core.exact where id::text like '%01'"
-    )
     for table, least in (("typed", 50), ("exact", 3)):
         query = f"select count(*) from core.{table} where _sequence > 1"
-        assert int(str(live.spark.rows(query)[0][0])) >= least, here
+        assert int(str(live.spark.rows(query)[0][0])) >= least
     assert not live.spark.rows("select 1 from core.exact where id like '%-000000000005'")
 
 
 def test_a_column_that_is_gone_takes_its_values_only_where_that_is_allowed(live: Both) -> None:
+    (live.project.seeds / "exact.csv").unlink()  # its header would be refused before
     page = live.project.core / "exact.yml"
     before, _, spot = page.read_text().partition("      - name: spot\n")
     page.write_text(before + "      - name: owner\n" + spot.partition("- name: owner\n")[2])
