@@ -104,7 +104,7 @@
     {% set asked = 'explain select 1 from (select ' ~ row | join(', ') ~ ') as row where coalesce((\n' ~ predicate ~ '\n), true)' %}
     {% if execute and asked not in notes %}
         {% set said = run_query('/* ' ~ place ~ ': Spark does not understand the predicate */ ' ~ asked).rows[0][0] %}
-        {% set problem = modules.re.search('Error occurred during query planning: *\\n(.*?)(;|\\n|$)', said) %}
+        {% set problem = modules.re.search('AnalysisException: (.*?)[.]?(?:; line [0-9]|\\n|$)', said) %}
         {% do notes.update({asked: 'cannot be evaluated by Spark: ' ~ problem.group(1) if problem else none}) %}
     {% endif %}
     {{ return({'columns': seen, 'problem': notes.get(asked)}) }}
