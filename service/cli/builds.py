@@ -48,7 +48,7 @@ def build_and_tell(run: Run, allowed: Sequence[str] = ()) -> Result:
     return result
 
 
-def build_on_spark_and_tell(run: Run) -> Result:
+def build_on_spark_and_tell(run: Run, allowed: Sequence[str] = ()) -> Result:
     """Builds on Spark in this process; shows what is landed, and each node as it finishes.
 
     Raises:
@@ -70,7 +70,11 @@ def build_on_spark_and_tell(run: Run) -> Result:
         passed_on(lambda: cancel.ask("cancelled: it was interrupted")),
     ):
         done = build_on_spark(
-            run.settings, lambda node: tell(msgspec.to_builtins(node)), say, cancel
+            run.settings,
+            lambda node: tell(msgspec.to_builtins(node)),
+            say,
+            cancel,
+            allowed=allowed,
         )
     result: Result = msgspec.to_builtins(done)
     if result["status"] != "done":

@@ -77,13 +77,15 @@ def build_on_spark(
     tell: Callable[[str], None] = lambda text: None,
     cancel: Cancel | None = None,
     what: Sequence[str] = BUILD,
+    allowed: Sequence[str] = (),
 ) -> BuildResult:
     """Builds; what it ends with is in the result, and never raised.
 
-    `tell` is told in words what is done before dbt begins. The process is Spark's from then on: a
+    `tell` is told in words what is done before dbt begins. What is `allowed` may be lost where the
+    dictionary has changed: ``drop:table.column``. The process is Spark's from then on: a
     build of DuckDB belongs into another one.
     """
-    build = BuildResult(str(uuid4()), "running", utc_now())
+    build = BuildResult(str(uuid4()), "running", utc_now(), allowed=tuple(allowed))
     try:
         check(settings)
         with _alone(settings):
@@ -136,7 +138,9 @@ def _build(
     tables = dictionary_of(manifest).tables.values()
     list_backups(store, backups, spark_path(settings.backups), tables)
     tell(f"changes of the gate: up to {last}" if last else "no changes of a gate are on the lake")
-    run(own, build, NoWarehouse(), on_node, what=what, project=manifest, cancel=cancel)
+    variables = ("--vars", msgspec.json.encode({"allow": build.allowed}).decode())
+    said = (*what, *variables)  # a macro there cannot ask Python
+    run(own, build, NoWarehouse(), on_node, what=said, project=manifest, cancel=cancel)
     if build.status == "done":
         done_file(settings).write_text(str(last))
         forget_others(store, landed)  # Spark has taken over all of them

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pyarrow as pa
 
-from service.dictionary import Table
+from service.dictionary import Column, Table
 from service.dictionary.file_options import read_options
+from service.dictionary.written_values import Unreadable
 from service.formats.csv.detection import detect_dialect
 from service.formats.csv.dialect import (
     Dialect,
@@ -38,6 +39,7 @@ PART_BYTES = 128 << 20  # of text in memory; a tenth of that as Parquet
 NO_LIMIT = 1 << 62  # bytes; what is in the folder of the history was put there by its owner
 WHOLE = 64_000_000  # bytes up to which a file is told by what is in it
 THREADS = 2
+KEPT = "__kept"  # behind a column's name: what Python makes of its texts
 
 
 class LandedHistory(msgspec.Struct):
@@ -87,13 +89,19 @@ class HistoryFile:
         )
 
     @property
+    def kept_apart(self) -> list[Column]:
+        """The columns whose texts Python reads; is_kept_apart() says the same in SQL."""
+        return [each for each in self.table.columns if each.normalise or each.type.name == "json"]
+
+    @property
     def folder(self) -> str:
         """The folder of the lake that it comes into."""
         return f"{FOLDER}/{self.table.name}"
 
     def name(self, state: str) -> str:
         """What the names of its objects begin with, read in this way."""
-        said = msgspec.json.encode([state, str(self.path), self.options, self.expected])
+        made = [(each.name, each.normalise, each.default) for each in self.kept_apart]
+        said = msgspec.json.encode([state, str(self.path), self.options, self.expected, *made])
         return f"{self.folder}/{hashlib.sha256(said).hexdigest()[:16]}"
 
 
@@ -166,6 +174,9 @@ def _land_parts(
         first = next(blocks)
         for number, part in enumerate(_parts(chain([first], blocks))):
             lines = pa.Table.from_batches([block.records for block in part])
+            for column in file.kept_apart:
+                texts = [_kept(column, text) for text in lines[column.name].to_pylist()]
+                lines = lines.append_column(f"{column.name}{KEPT}", pa.array(texts, pa.string()))
             with store.writing(f"{name}-{number:05d}.parquet") as target:
                 target.write(parquet(lines))
             for block in part:
@@ -174,6 +185,15 @@ def _land_parts(
     finally:
         blocks.close()
     return counts, last_line
+
+
+def _kept(column: Column, text: str | None) -> str | None:
+    """A text as it is kept, normalised or a document in its one form; None of what is none."""
+    try:
+        read = None if text is None else column.type.from_text(text)
+    except Unreadable:
+        return None
+    return cast(str | None, column.adjusted(read))
 
 
 def _parts(blocks: Iterable[Block]) -> Iterator[list[Block]]:

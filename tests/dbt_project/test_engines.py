@@ -14,7 +14,7 @@ OF_DBT = {  # dbt dispatches them
     "get_where_subquery",
     "persist_docs",
 }
-OF_DBT_FOR_SPARK = {"get_empty_schema_sql", "persist_docs"}
+OF_DBT_FOR_SPARK = {"get_empty_schema_sql", "get_where_subquery", "persist_docs"}
 
 # Where another engine writes something else, or knows no such thing.
 ONLY_DUCKDB = re.compile(

@@ -4,7 +4,6 @@ Two builds on Spark, and one of one table, serve all these tests: they take most
 """
 
 import json
-import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -22,7 +21,7 @@ from service.stores.kinds import open_store
 from tests.support import CHECKOUT, world
 from tests.support.challenge import CHALLENGE
 from tests.support.projects import Project
-from tests.support.spark import SparkProcess, differences, jars
+from tests.support.spark import SparkProcess, differences, said
 
 pytestmark = pytest.mark.slow
 TABLES = ("departments", "jobs", "hired_employees")
@@ -60,20 +59,7 @@ class Both:
 
     def build(self, *select: str) -> dict[str, str]:
         """Builds on Spark, all or what is selected; the statuses of the nodes."""
-        settings = self.project.settings
-        result = self.spark.build(
-            {
-                "GATEHOUSE_PROJECT": str(settings.project),
-                "GATEHOUSE_WAREHOUSE": str(settings.warehouse),
-                "GATEHOUSE_SEEDS": str(settings.seeds),
-                "GATEHOUSE_LAKE": str(self.lake),
-                "GATEHOUSE_BACKUPS": str(settings.backups),
-                "GATEHOUSE_SPARK_JARS": str(jars()),
-                "GATEHOUSE_SPARK_MASTER": os.environ.get("SPARK_MASTER", "local[2]"),
-                "GATEHOUSE_SPARK_PARTITIONS": "1",
-            },
-            *select,
-        )
+        result = self.spark.build(said(self.project.settings, self.lake), *select)
         assert result["status"] == "done", result["message"]
         nodes: dict[str, str] = result["nodes"]
         return nodes

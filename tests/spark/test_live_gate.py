@@ -18,7 +18,7 @@ from service.runtime.locations import Location
 from service.runtime.settings import Settings
 from tests.support.live_gate import live
 from tests.support.services import copied, serving
-from tests.support.spark import SparkProcess, cluster, differences, jars
+from tests.support.spark import SparkProcess, cluster, differences, said
 
 ROWS = int(os.environ.get("LIVE_ROWS", "") or 0)
 WORKERS = int(os.environ.get("WORKERS", "") or 0)
@@ -57,7 +57,7 @@ def pair(
         assert client.get("/v1/audit").json()["ok"]
     with cluster(WORKERS) as master:
         began = time.monotonic()
-        result = spark.build(_said(own, master))
+        result = spark.build(said(own, folder / "lake", master, WORKERS or 1))
         seconds = time.monotonic() - began
         assert result["status"] == "done", result["message"]
         assert {*result["nodes"].values()} == {"success", "pass"}
@@ -66,19 +66,6 @@ def pair(
             f" {ROWS:,} live rows, {shipped['shipped']:,} changes"
         )
         yield Pair(own.warehouse, spark)
-
-
-def _said(settings: Settings, master: str) -> dict[str, str]:
-    return {
-        "GATEHOUSE_PROJECT": str(settings.project),
-        "GATEHOUSE_WAREHOUSE": str(settings.warehouse),
-        "GATEHOUSE_SEEDS": str(settings.seeds),
-        "GATEHOUSE_LAKE": str(settings.lake),
-        "GATEHOUSE_BACKUPS": str(settings.backups),
-        "GATEHOUSE_SPARK_JARS": str(jars()),
-        "GATEHOUSE_SPARK_MASTER": master,
-        "GATEHOUSE_SPARK_PARTITIONS": str(WORKERS or 1),
-    }
 
 
 @pytest.mark.parametrize("table", ["departments", "jobs", "hired_employees"])

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -45,9 +45,12 @@ class SparkProcess:
             text=True,
         )
 
-    def build(self, settings: Mapping[str, str], *select: str) -> dict[str, Any]:
+    def build(
+        self, settings: Mapping[str, str], *select: str, allowed: Sequence[str] = ()
+    ) -> dict[str, Any]:
         """Builds; {status, message, nodes}, where nodes are statuses by name."""
-        return cast(dict[str, Any], self._ask({"build": dict(settings), "select": select}))
+        asked = {"build": dict(settings), "select": select, "allowed": allowed}
+        return cast(dict[str, Any], self._ask(asked))
 
     def rows(self, sql: str) -> list[tuple[str | None, ...]]:
         """What a query answers, as text."""
@@ -77,6 +80,20 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkProcess]:
     process = SparkProcess(tmp_path_factory.mktemp("spark") / "log.txt")
     yield process
     process.close()
+
+
+def said(settings: Settings, lake: Path, master: str = "", partitions: int = 1) -> dict[str, str]:
+    """What a build on Spark of a project is told, by the names of the environment."""
+    return {
+        "GATEHOUSE_PROJECT": str(settings.project),
+        "GATEHOUSE_WAREHOUSE": str(settings.warehouse),
+        "GATEHOUSE_SEEDS": str(settings.seeds),
+        "GATEHOUSE_LAKE": str(lake),
+        "GATEHOUSE_BACKUPS": str(settings.backups),
+        "GATEHOUSE_SPARK_JARS": str(jars()),
+        "GATEHOUSE_SPARK_MASTER": master or os.environ.get("SPARK_MASTER", "local[2]"),
+        "GATEHOUSE_SPARK_PARTITIONS": str(partitions),
+    }
 
 
 def differences(

@@ -21,6 +21,7 @@ def answer(asked: dict[str, Any]) -> Any:
             load_settings(asked["build"]),
             lambda node: print(node, file=sys.stderr, flush=True),
             what=(*BUILD, *asked["select"]),
+            allowed=asked["allowed"],
         )
         return {
             "status": build.status,

@@ -89,8 +89,6 @@
         {{ exceptions.raise_compiler_error(where ~ ' stands twice') }}
     {% elif rule.args.parent == table.name and rule.args.field != primary_key(table) %}
         {{ exceptions.raise_compiler_error(where ~ ' needs the primary key ' ~ primary_key(table) ~ ', as it is in its own table') }}
-    {% elif rule.args.parent == table.name and not changes_rows() %}
-        {{ exceptions.raise_compiler_error(where ~ ' is to its own table, which ' ~ target.type ~ ' does not judge yet') }}
     {% endif %}
 {%- endmacro %}
 

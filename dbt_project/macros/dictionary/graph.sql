@@ -75,6 +75,8 @@
     {% else %}
         {% do rule.update(predicate_of_own(rule, test)) %}
     {% endif %}
+    {% set problem = problem_of_rule(rule) %}
+    {% if problem %}{{ exceptions.raise_compiler_error(place ~ ': ' ~ problem) }}{% endif %}
     {% do rule.update({'others': columns_looked_at(model, rule, place)}) %}
     {{ return(rule) }}
 {%- endmacro %}
@@ -145,14 +147,14 @@
 {% macro columns_looked_at(model, rule, place) -%}
     {% set said, seen, columns = [], [], {} %}
     {% if rule.predicate is defined %}
-        {% do said.append((place, rule.predicate)) %}
+        {% do said.append((place, in_dialect(rule.predicate))) %}
     {% elif rule.kind in kinds_by_literals() %}
         {% do said.append((place, 'not (' ~ judged_by_kind(rule).violated ~ ')')) %}
     {% endif %}
-    {% if rule.where %}{% do said.append((place ~ ': where', rule.where)) %}{% endif %}
+    {% if rule.where %}{% do said.append((place ~ ': where', in_dialect(rule.where))) %}{% endif %}
     {% for column in model.columns.values() if said %}{% do columns.update({column.name: type_said(column.data_type, place).name}) %}{% endfor %}
     {% for name, predicate in said %}
-        {% set asked = look_at_predicate(predicate, columns) %}
+        {% set asked = look_at_predicate(predicate, columns, name) %}
         {% if asked.problem %}
             {{ exceptions.raise_compiler_error(name ~ ' ' ~ asked.problem ~ ': ' ~ predicate) }}
         {% endif %}
@@ -174,7 +176,7 @@
     {% set key = key_columns(table) %}
     {% for name, type, is_key in columns_of_table(table.schema, table.name) if name in table.columns %}
         {% set declared = table.columns[name].data_type %}
-        {% if type | lower != type_said(declared, table.name ~ '.' ~ name).name or is_key != (name in key) %}
+        {% if type_name(type | lower) != type_name(type_said(declared, table.name ~ '.' ~ name).name) or is_key != (name in key) %}
             {{ exceptions.raise_compiler_error(
                 table.name ~ '.' ~ name ~ ' is ' ~ type ~ (' primary key' if is_key else '') ~ ' in the warehouse and '
                 ~ declared ~ (' primary key' if name in key else '')

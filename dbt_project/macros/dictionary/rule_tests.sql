@@ -43,6 +43,7 @@ select * from {{ model }} where {{ rule_not_in_future(column_name, type=type_of_
 {#- A query: the rows of which a predicate over one row is not true, and not NULL. For tests of one's own kinds; `column`
     is that of a rule on one, which is not asked of a missing value. -#}
 {% macro rows_that_break(model, predicate, column=none) -%}
+    {% set predicate = in_dialect(predicate) %}
     {% set violated = fails(predicate) %}
     {#- There is such a row where the rule is new, or of severity warn. -#}
     {% if execute and predicates_that_fail([predicate], model) %}
@@ -51,13 +52,24 @@ select * from {{ model }} where {{ rule_not_in_future(column_name, type=type_of_
     select * from {{ model }} where {{ column ~ ' is not null and ' if column }}{{ violated }}
 {%- endmacro %}
 
+{#- dbt asks for it, by get_where_subquery: a relation, or its rows of which a data test's `where` is true. One that
+    cannot be evaluated for some rows is so of them, as when they came. -#}
+{% macro rows_where(relation) -%}
+    {% if not config.get('where') %}{{ return(relation) }}{% endif %}
+    {% set where = in_dialect(config.get('where')) %}
+    {% if execute and predicates_that_fail([where], relation) %}
+        {% set where = 'coalesce(' ~ evaluated(where, types_tested(where), false) ~ ', true)' %}
+    {% endif %}
+    {{ return('(select * from ' ~ relation ~ ' where ' ~ where ~ ') dbt_subquery') }}
+{%- endmacro %}
+
 {#- Of the columns that a predicate looks at, by name, of the model that the data test is of. -#}
 {% macro types_tested(predicate) -%}
     {% set types, found = {}, {} %}
     {% for column in graph.nodes[model.attached_node].columns.values() if column.data_type %}
         {% do types.update({column.name: type_said(column.data_type, column.name).name}) %}
     {% endfor %}
-    {% for name in look_at_predicate(predicate, types).columns %}{% do found.update({name: types[name]}) %}{% endfor %}
+    {% for name in look_at_predicate(predicate, types, model.name).columns %}{% do found.update({name: types[name]}) %}{% endfor %}
     {{ return(found) }}
 {%- endmacro %}
 

@@ -93,10 +93,8 @@
 {% macro value_literal(value, type) -%}
     {% if value is string and type == 'decimal' %}
         {{ return(value) }}
-    {% elif value is string and type == 'json' %}
-        {{ return('cast(' ~ text_literal(one_form(value)) ~ ' as ' ~ type_name(type) ~ ')') }}
     {% elif value is string and type != 'varchar' %}
-        {{ return('cast(' ~ text_literal(value) ~ ' as ' ~ type_name(type) ~ ')') }}
+        {{ return(typed_literal(one_form(value) if type == 'json' else value, type)) }}
     {% endif %}
     {{ return(text_literal(value) if value is string else value | string | lower) }}
 {%- endmacro %}

@@ -29,11 +29,20 @@
 {#- A decimal as varchar with all its digits, and one at least before the point. -#}
 {% macro decimal_text(value) -%}{{ return(adapter.dispatch('decimal_text')(value)) }}{%- endmacro %}
 
+{#- A value of a type that a text says, as a literal. -#}
+{% macro typed_literal(text, type) -%}{{ return(adapter.dispatch('typed_literal')(text, type)) }}{%- endmacro %}
+
 {#- A text as a type; NULL, and no error, where it cannot be. -#}
 {% macro cast_or_null(text, type) -%}{{ return(adapter.dispatch('cast_or_null')(text, type)) }}{%- endmacro %}
 
 {#- Whether the whole of a text, and no line of it, has a form: a regular expression of RE2, as it is. -#}
 {% macro full_match(text, form) -%}{{ return(adapter.dispatch('full_match')(text, form)) }}{%- endmacro %}
+
+{#- A predicate over one row as YAML says it, in DuckDB's SQL, in the engine's: its texts and quoted names. -#}
+{% macro in_dialect(predicate) -%}{{ return(adapter.dispatch('in_dialect')(predicate)) }}{%- endmacro %}
+
+{#- Why the engine does not judge by a rule as DuckDB does, in words; none where it does. -#}
+{% macro problem_of_rule(rule) -%}{{ return(adapter.dispatch('problem_of_rule')(rule)) }}{%- endmacro %}
 
 {#- Whether a predicate over one row is not true of it, and not NULL. Never NULL. -#}
 {% macro fails(predicate) -%}{{ return(adapter.dispatch('fails')(predicate)) }}{%- endmacro %}
@@ -54,8 +63,10 @@
 {%- endmacro %}
 
 {#- What a predicate looks at: {columns, problem}. `columns` are names of those given (names mapped to types); `problem`
-    says in words why it is no predicate over one row, or none. -#}
-{% macro look_at_predicate(predicate, columns) -%}{{ return(adapter.dispatch('look_at_predicate')(predicate, columns)) }}{%- endmacro %}
+    says in words why it is no predicate over one row, or none. `place` is where it stands, in words. -#}
+{% macro look_at_predicate(predicate, columns, place) -%}
+    {{ return(adapter.dispatch('look_at_predicate')(predicate, columns, place)) }}
+{%- endmacro %}
 
 {#- Whether a text has the character NUL; never where the engine keeps no such text. -#}
 {% macro has_nul(text) -%}{{ return(adapter.dispatch('has_nul')(text)) }}{%- endmacro %}
@@ -79,11 +90,16 @@
 {#- A timestamp in UTC as rows show it, 2021-07-27T16:02:08.5Z, as varchar. -#}
 {% macro shown_moment(timestamp) -%}{{ return(adapter.dispatch('shown_moment')(timestamp)) }}{%- endmacro %}
 
+{#- Names of columns that raw has beside those of a table, given by its node: what Python has made of their texts, normalised
+    or as documents, where the engine cannot ask it to. A list. -#}
+{% macro names_kept_apart(table) -%}{{ return(adapter.dispatch('names_kept_apart')(table)) }}{%- endmacro %}
+
 {#- A text as a JSON document in its canonical form, of type json; NULL where it is none. -#}
 {% macro json_document(text) -%}{{ return(adapter.dispatch('json_document')(text)) }}{%- endmacro %}
 
-{#- A text after the steps of a column's meta.normalise, a list of names. -#}
-{% macro normalised(text, steps) -%}{{ return(adapter.dispatch('normalised')(text, steps)) }}{%- endmacro %}
+{#- What a text of a column of raw, given by its node in a table, becomes before it is read, where the YAML asks for it:
+    meta.normalise and meta.default. `alias` ends with a dot, or is none. -#}
+{% macro as_kept(column, alias='') -%}{{ return(adapter.dispatch('as_kept')(column, alias)) }}{%- endmacro %}
 
 {#- Whether a timestamp is in the years 0001 to 9999. -#}
 {% macro has_year_of_four_digits(timestamp) -%}
@@ -213,6 +229,11 @@
     {{ return(adapter.dispatch('insert_or_change')(table, key, columns, query, changes, only_where)) }}
 {%- endmacro %}
 
+{#- Inserts what a query answers, by `columns` (names), in the order of `key` (names), but for rows whose key is there. -#}
+{% macro insert_missing(table, key, columns, query) -%}
+    {{ return(adapter.dispatch('insert_missing')(table, key, columns, query)) }}
+{%- endmacro %}
+
 {#- Changes the rows of a table, by `changes` (name to value), for which `source`, a table with an alias, has the
     row that `condition` says; both may name columns of it, and those of the table by the table's name. -#}
 {% macro update_from(table, changes, source, condition) -%}
@@ -222,6 +243,10 @@
 {#- The rows of a table of record that did not come by a load, given by the table with its record: all where rows and
     record are committed together. -#}
 {% macro rows_of_others(table, load) -%}{{ return(adapter.dispatch('rows_of_others')(table, load)) }}{%- endmacro %}
+
+{#- Before anything of a run, once: stops it where the engine cannot build some table as its dictionary says, whatever is
+    selected. Answers nothing. -#}
+{% macro check_run() -%}{{ return(adapter.dispatch('check_run')()) }}{%- endmacro %}
 
 {#- Brings loads, rejections and replays that others have recorded into the books, once in a run. Answers nothing. -#}
 {% macro take_in_books() -%}{{ return(adapter.dispatch('take_in_books')()) }}{%- endmacro %}
@@ -250,9 +275,6 @@
 
 {#- Whether a service loads files into it, one that is sent, or only tried, before a history: plain true or false. -#}
 {% macro takes_files() -%}{{ return(adapter.dispatch('takes_files')()) }}{%- endmacro %}
-
-{#- Whether lines can change rows that are there, as ops.changes tells: plain true or false. -#}
-{% macro changes_rows() -%}{{ return(adapter.dispatch('changes_rows')()) }}{%- endmacro %}
 
 {#- Whether the service that runs dbt has opened the file of a load, given by its id, for this run. -#}
 {% macro is_open(load_id) -%}{{ return(adapter.dispatch('is_open')(load_id)) }}{%- endmacro %}

@@ -26,7 +26,7 @@ from (
     select
         line,
         {%- for key in names %}
-        {{ read_as(table.columns[key].data_type, as_kept(table.columns[key], adapter.quote(key)), name) }}
+        {{ read_as(table.columns[key].data_type, as_kept(table.columns[key]), name) }}
             as {{ adapter.quote(key) }}{{ ',' if not loop.last }}
         {%- endfor %}
     from raw.{{ adapter.quote(name) }}

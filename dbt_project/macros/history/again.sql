@@ -15,10 +15,6 @@
         {{ exceptions.raise_compiler_error(
             table.name ~ ": on_conflict: '" ~ said ~ "' is none of error, ignore, merge"
         ) }}
-    {% elif said == 'merge' and not changes_rows() %}
-        {{ exceptions.raise_compiler_error(
-            table.name ~ ': on_conflict: merge is done by DuckDB alone: ' ~ target.type ~ ' takes in its changes by the lake'
-        ) }}
     {% endif %}
     {{ return(said or 'ignore') }}
 {%- endmacro %}

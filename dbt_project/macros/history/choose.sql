@@ -21,11 +21,6 @@
         {% call statement('gone', auto_begin=false) %}
             delete from ops.landed where table_name = '{{ table.name }}' and kind = 'history'
         {% endcall %}
-    {% elif has_generated_key(table) and not takes_files() %}
-        {{ exceptions.raise_compiler_error(
-            table.name ~ ': key: generated: the gate gives the lines of ' ~ path ~ ' their ids, and ' ~ target.type
-            ~ ' cannot: take the file away; the rows come from the gate, as its changes'
-        ) }}
     {% elif history_is_to_land(table, state_of_history(table, file)) %}
         {{ return({
             'load_id': run_query('select ' ~ new_id()).rows[0][0], 'kind': 'history', 'path': path, 'source': path,

@@ -66,7 +66,7 @@
 {% macro lines_of(name) -%}{{ return('raw.' ~ adapter.quote(name)) }}{%- endmacro %}
 
 {% macro landed_names(table) -%}
-    {{ return(table.columns.keys() | list + ['_rest', '_problem', '_text']) }}
+    {{ return(table.columns.keys() | list + names_kept_apart(table) + ['_rest', '_problem', '_text']) }}
 {%- endmacro %}
 
 {% macro as_text(value) -%}

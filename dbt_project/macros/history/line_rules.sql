@@ -72,8 +72,9 @@
 {#- A predicate that a rule says; `if_null` stands for NULL. It is NULL itself where it cannot be evaluated for some of
     the lines: then it is asked of each by itself. -#}
 {% macro holds(rule, predicate, if_null) -%}
-    {% if is_failing(predicate) %}{{ return(evaluated(predicate, types_looked_at(rule), if_null)) }}{% endif %}
-    {{ return(applies(predicate) if if_null is false else '(not ' ~ fails(predicate) ~ ')') }}
+    {% set asked = in_dialect(predicate) %}
+    {% if is_failing(predicate) %}{{ return(evaluated(asked, types_looked_at(rule), if_null)) }}{% endif %}
+    {{ return(applies(asked) if if_null is false else '(not ' ~ fails(asked) ~ ')') }}
 {%- endmacro %}
 
 {#- Of the columns that a rule looks at, by name. -#}
@@ -90,14 +91,14 @@
 
 {#- Whether a predicate cannot be evaluated for some of the lines that are judged. -#}
 {% macro is_failing(predicate) -%}
-    {{ return(predicate in notes_of_run().get('failing ' ~ model.unique_id, [])) }}
+    {{ return(predicate and in_dialect(predicate) in notes_of_run().get('failing ' ~ model.unique_id, [])) }}
 {%- endmacro %}
 
 {#- Finds those out, of the lines that a load brings. -#}
 {% macro note_failing_predicates(load) -%}
     {% set said = [] %}
     {% for rule in rules_of(model) %}
-        {% for text in (rule.predicate, rule.where) if text and text not in said %}{% do said.append(text) %}{% endfor %}
+        {% for text in (rule.predicate, rule.where) if text and in_dialect(text) not in said %}{% do said.append(in_dialect(text)) %}{% endfor %}
     {% endfor %}
     {% set lines = '(select * from (' ~ read_lines() ~ ') as lines where line > ' ~ load.behind ~ ' and _problem is null)' %}
     {% do notes_of_run().update({

@@ -109,24 +109,23 @@
         _text,
         {%- for column in model.columns.values() %}
         {{ adapter.quote(column.name) }} as {{ adapter.quote(column.name ~ '__text') }},
-        {{ read_as(column.data_type, as_kept(column, adapter.quote(column.name)), model.name ~ '.' ~ column.name) }}
+        {{ read_as(column.data_type, as_kept(column), model.name ~ '.' ~ column.name) }}
             as {{ adapter.quote(column.name) }}{{ ',' if not loop.last }}
         {%- endfor %}
     from (
         select
-            line, _rest, _problem, _text,
-            {%- for column in model.columns.values() %}
-            {{ adapter.quote(column.name) }}{{ ',' if not loop.last }}
+            line,
+            {%- for name in landed_names(model) %}
+            {{ adapter.quote(name) }}{{ ',' if not loop.last }}
             {%- endfor %}
         from {{ landed_lines() }}
     ) as landed
 {%- endmacro %}
 
-{#- What a text of a column becomes before it is read, where the YAML asks for it: meta.normalise and meta.default. -#}
-{% macro as_kept(column, text) -%}
-    {%- set steps, default = meta_of(column).get('normalise'), meta_of(column).get('default') -%}
-    {%- set kept = normalised(text, steps) if steps else text -%}
-    {{ return(kept if default is none else 'coalesce(' ~ kept ~ ', ' ~ text_literal(default | string) ~ ')') }}
+{#- A text of a column, or what the YAML has in place of one that is not there: meta.default. -#}
+{% macro or_default(column, text) -%}
+    {%- set default = meta_of(column).get('default') -%}
+    {{ return(text if default is none else 'coalesce(' ~ text ~ ', ' ~ text_literal(default | string) ~ ')') }}
 {%- endmacro %}
 
 {#- Its lines, and the tables that it refers to, come by nodes of their own. -#}

@@ -5,7 +5,7 @@
     {% set kind = load[3] if load else none %}
     {% set behind = load[4] | int if load and load[4] is not none else 'null' %}
     {% set body %}
-    {% if has_generated_key() and not (load and load[0]) %}{{ note_highest_id() }};{% endif %}
+    {% if has_generated_key() and takes_files() and not (load and load[0]) %}{{ note_highest_id() }};{% endif %}
     {{ add_primary_key(this, key_columns()) }}
     {% if load and load[0] %}
         {{ record_trial(behind) }}
@@ -77,7 +77,7 @@
 
 {#- Of the lines that go in, those that break rules of severity `warn`; once a load, however often it is judged. -#}
 {% macro record_warnings() -%}
-    insert into ops.warnings (load_id, table_name, source, position, row_key, warnings, warned_at)
+    {%- set told -%}
     select load._load_id, '{{ model.name }}', load._source, told.line, told.row_key, told.warnings, {{ utc_now() }}
     from (
         select warned.line, {{ as_varchar(shown_value(key_columns(), 'typed.')) }} as row_key, warned.warnings
@@ -85,7 +85,11 @@
         inner join {{ typed_lines() }} as typed on warned.line = typed.line
     ) as told
     cross join (select load_id as _load_id, source as _source from {{ current_load() }}) as load
-    order by told.line
+    {%- endset -%}
+    {{ insert_missing(
+        'ops.warnings', ['load_id', 'table_name', 'position'],
+        ['load_id', 'table_name', 'source', 'position', 'row_key', 'warnings', 'warned_at'], told
+    ) }}
 {%- endmacro %}
 
 {#- A query: (line, warnings) of them. -#}
@@ -218,7 +222,7 @@
         {% set text = 'lines.' ~ adapter.quote(column.name) %}
         {% do changed.append('count(*) filter (where ' ~ (
             text ~ ' is null' if asked == 'default'
-            else text ~ ' <> ' ~ normalised(text, meta_of(column).normalise)
+            else text ~ ' <> ' ~ as_kept(column, 'lines.')
         ) ~ ')') %}
     {% endfor %}
     {{ return('0' if not changed else

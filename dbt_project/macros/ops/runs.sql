@@ -5,6 +5,10 @@
 
 {#- Called by each node; the first one of a run does it. -#}
 {% macro prepare_run() -%}
+{% if execute and not is_done('checked') %}
+    {% do check_run() %}
+    {% do is_first('checked') %}
+{% endif %}
 {% if execute and is_first('prepare') %}
     {% do run_statements(create_ops_tables()) %}
     {% do take_in_books() %}

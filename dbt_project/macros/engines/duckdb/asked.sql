@@ -1,6 +1,9 @@
 {#- DuckDB: what is asked of it, and of Python, while dbt compiles, and what Python does for a model: by the project's plugin of
     dbt-duckdb (service/dbt/plugin.py), which profiles.yml names. -#}
 
+{#- Each table says for itself what is wrong with its page. -#}
+{% macro duckdb__check_run() -%}{%- endmacro %}
+
 {#- The service writes them itself. -#}
 {% macro duckdb__take_in_books() -%}{%- endmacro %}
 

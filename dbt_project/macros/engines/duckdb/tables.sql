@@ -99,6 +99,13 @@
     where {{ holds | join(' and ') }}
 {%- endmacro %}
 
+{% macro duckdb__insert_missing(table, key, columns, query) -%}
+    insert into {{ table }} ({{ columns | join(', ') }})
+    select * from ({{ query }}) as come({{ columns | join(', ') }})
+    where not exists (select 1 from {{ table }} as there where {{ equal_in(key, 'there.', 'come.') }})
+    order by {{ listed(key) }}
+{%- endmacro %}
+
 {% macro duckdb__update_from(table, changes, source, condition) -%}
     {% set changed = [] %}
     {% for name, value in changes.items() %}{% do changed.append(name ~ ' = ' ~ value) %}{% endfor %}

@@ -1,4 +1,4 @@
-{#- DuckDB, for one machine. engines/_dispatch.sql says what each macro is for. Here: values, JSON, and predicates. -#}
+{#- DuckDB, for one machine. engines/_dispatch.sql says what each macro is for. Here: values and JSON. -#}
 
 {% macro duckdb__text_literal(text) -%}
     {{ return("'" ~ text | replace("'", "''") ~ "'") }}
@@ -20,52 +20,16 @@
     {{ return('cast(' ~ value ~ ' as varchar)') }}
 {%- endmacro %}
 
+{% macro duckdb__typed_literal(text, type) -%}
+    {{ return('cast(' ~ text_literal(text) ~ ' as ' ~ type ~ ')') }}
+{%- endmacro %}
+
 {% macro duckdb__cast_or_null(text, type) -%}
     {{ return('try_cast(' ~ text ~ ' as ' ~ type ~ ')') }}
 {%- endmacro %}
 
 {% macro duckdb__full_match(text, form) -%}
     {{ return("regexp_full_match(" ~ text ~ ", " ~ text_literal(form) ~ ")") }}
-{%- endmacro %}
-
-{% macro duckdb__fails(predicate) -%}
-    {{ return('(not coalesce((\n' ~ predicate ~ '\n), true))') }}
-{%- endmacro %}
-
-{% macro duckdb__applies(condition) -%}
-    {{ return('coalesce((\n' ~ condition ~ '\n), false)') }}
-{%- endmacro %}
-
-{#- Python, as in asked.sql: service/dbt/plugin.py. -#}
-{% macro duckdb__predicates_that_fail(predicates, rows) -%}
-    {% set asked = {'predicates': predicates, 'rows': rows} %}
-    {% do adapter.store_relation('gatehouse', this or 'predicate', [], '', 'predicate', asked) %}
-    {{ return(asked.failing) }}
-{%- endmacro %}
-
-{#- service/engines/sql_functions.py. DuckDB's try() gives wrong answers for other rows of the same chunk (1.5.6). -#}
-{% macro duckdb__evaluated(predicate, types, if_null) -%}
-    {% set asked, values = tojson({'predicate': predicate, 'types': types, 'if_null': if_null}), {} %}
-    {% for name in types %}{% do values.update({name: adapter.quote(name)}) %}{% endfor %}
-    {{ return('gatehouse_holds(' ~ text_literal(asked) ~ ', ' ~ struct(values or {'none': 'true'}) ~ ')') }}
-{%- endmacro %}
-
-{#- dbt asks for it: a relation, or its rows of which a data test's `where` is true. One that cannot be evaluated for some
-    rows is so of them, as when they came. -#}
-{% macro duckdb__get_where_subquery(relation) -%}
-    {% set where = config.get('where') %}
-    {% if not where %}{{ return(relation) }}{% endif %}
-    {% if execute and predicates_that_fail([where], relation) %}
-        {% set where = 'coalesce(' ~ evaluated(where, types_tested(where), false) ~ ', true)' %}
-    {% endif %}
-    {{ return('(select * from ' ~ relation ~ ' where ' ~ where ~ ') dbt_subquery') }}
-{%- endmacro %}
-
-{#- service/engines/predicates.py. -#}
-{% macro duckdb__look_at_predicate(predicate, columns) -%}
-    {% set asked = {'predicate': predicate, 'of': columns} %}
-    {% do adapter.store_relation('gatehouse', this or 'predicate', [], '', 'predicate', asked) %}
-    {{ return(asked) }}
 {%- endmacro %}
 
 {% macro duckdb__has_nul(text) -%}
@@ -107,9 +71,13 @@
     {{ return('cast(' ~ duckdb_copied('gatehouse_json(' ~ text ~ ')') ~ ' as json)') }}
 {%- endmacro %}
 
+{% macro duckdb__names_kept_apart(table) -%}{{ return([]) }}{%- endmacro %}
+
 {#- By Python, too: letters have cases that engines do not agree on. -#}
-{% macro duckdb__normalised(text, steps) -%}
-    {{ return(duckdb_copied('gatehouse_normalised(' ~ text ~ ', ' ~ text_literal(steps | join(',')) ~ ')')) }}
+{% macro duckdb__as_kept(column, alias) -%}
+    {% set text, steps = alias ~ adapter.quote(column.name), meta_of(column).get('normalise') %}
+    {% set normalised = 'gatehouse_normalised(' ~ text ~ ', ' ~ text_literal(steps | join(',')) ~ ')' if steps %}
+    {{ return(or_default(column, duckdb_copied(normalised) if steps else text)) }}
 {%- endmacro %}
 
 {#- A text that Python has made. What coalesce() makes of it points to memory that is given back (DuckDB 1.5.6). -#}
@@ -132,10 +100,6 @@
         {{ return("regexp_replace(" ~ text ~ ", '^(-?)\\.', '\\10.')") }}
     {% endif %}
     {{ return(text if type in ('uuid', 'time') else value) }}
-{%- endmacro %}
-
-{% macro duckdb__changes_rows() -%}
-    {{ return(true) }}
 {%- endmacro %}
 
 {% macro duckdb__utc_now() -%}

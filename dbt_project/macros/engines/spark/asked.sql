@@ -40,6 +40,29 @@
     {{ return(columns) }}
 {%- endmacro %}
 
+{#- A statement takes long there, and a build that dies is no build that was undone: what cannot be done is told before. -#}
+{% macro spark__check_run() -%}
+    {% do spark_fails_aloud() %}
+    {% for node in graph.nodes.values() if in_core(node) %}
+        {% do check_dictionary(node) %}
+        {% if node.name in spark_landed_histories() %}{% do check_history_can_be_judged(node) %}{% endif %}
+    {% endfor %}
+    {% do spark_alter_columns() %}
+{%- endmacro %}
+
+{#- What it cannot judge, a gate can, and ships the rows. What a history changes, ops.changes could not tell there. -#}
+{% macro check_history_can_be_judged(table) -%}
+    {% set problems = [] %}
+    {% if has_generated_key(table) %}{% do problems.append(': key: generated: Spark gives no ids') %}{% endif %}
+    {% if on_conflict_of(table) == 'merge' %}{% do problems.append(': on_conflict: merge: Spark changes no rows by a history') %}{% endif %}
+    {% for rule in rules_of(table) if rule.kind == 'relationships' and rule.args.parent == table.name %}
+        {% do problems.append('.' ~ rule.column ~ ': rule relationships to its own table: Spark does not judge it') %}
+    {% endfor %}
+    {% for problem in problems %}
+        {{ exceptions.raise_compiler_error(table.name ~ problem ~ '; take the history away: the rows come from a gate, as its changes') }}
+    {% endfor %}
+{%- endmacro %}
+
 {#- What was landed of the tables' histories, by table: rows of service/spark/landed_history.py. Where a gate ships its
     changes, it has judged all that there is, and they say what came of it. -#}
 {% macro spark_landed_histories() -%}
@@ -85,7 +108,7 @@
     {% set landed, counted = spark_landed_histories()[name], {} %}
     {% do run_query('delete from ops.landed where table_name = ' ~ text_literal(name)) %}
     {% for each in load.before if each %}{% do run_query(each) %}{% endfor %}
-    {% set columns = ['line', '_lines'] + load.wanted | map(attribute='name') | list + ['_rest', '_problem', '_text'] %}
+    {% set columns = ['line', '_lines'] + landed_names(graph.nodes['model.' ~ project_name ~ '.' ~ name]) %}
     {% set quoted = [] %}
     {% for column in columns %}{% do quoted.append(adapter.quote(column)) %}{% endfor %}
     {% do run_query(

@@ -134,6 +134,12 @@
     when not matched then insert ({{ columns | join(', ') }}) values (come.{{ columns | join(', come.') }})
 {%- endmacro %}
 
+{% macro spark__insert_missing(table, key, columns, query) -%}
+    merge into {{ table }} as there
+    using (select * from ({{ query }}) as found({{ columns | join(', ') }})) as come on {{ equal_in(key, 'there.', 'come.') }}
+    when not matched then insert ({{ columns | join(', ') }}) values (come.{{ columns | join(', come.') }})
+{%- endmacro %}
+
 {% macro spark__update_from(table, changes, source, condition) -%}
     {% set changed = [] %}
     {% set name = table.split('.') | last %}
@@ -143,7 +149,35 @@
     when matched then update set {{ changed | join(', ') }}
 {%- endmacro %}
 
-{#- No table is altered there but by columns that are added: what was built there is built anew from the lake. -#}
+{#- Columns of the tables that this run builds are renamed, and dropped if no row has a value there, or `allow` says so. All are
+    looked at before one is changed. -#}
+{% macro spark_alter_columns() -%}
+    {% set statements, refused, hints = [], [], [] %}
+    {% for node in graph.nodes.values() if in_core(node) and node.unique_id in selected_resources %}
+        {% set there, kept = columns_of_table('core', node.name) | map(attribute=0) | list, ['_load_id', '_sequence'] %}
+        {% set core = 'core.' ~ adapter.quote(node.name) %}
+        {% for column in node.columns.values() %}
+            {% set was = former_names(column) | select('in', there) | reject('in', node.columns) | first %}
+            {% if was and column.name not in there %}{% do statements.append(rename_column(core, was, column.name)) %}{% endif %}
+            {% do kept.extend([column.name] + ([was] if was and column.name not in there else [])) %}
+        {% endfor %}
+        {% for name in there if name not in kept %}
+            {% set place = node.name ~ '.' ~ name %}
+            {% set values = number_of_rows(core ~ ' where ' ~ adapter.quote(name) ~ ' is not null') %}
+            {% if values and 'drop:' ~ place not in var('allow', []) %}
+                {% do refused.append(place ~ ' dropped: ' ~ values ~ (' value' if values == 1 else ' values') ~ ' would be lost') %}
+                {% do hints.append(' --allow drop:' ~ place) %}
+            {% endif %}
+            {% do statements.append('alter table ' ~ core ~ ' drop column ' ~ adapter.quote(name)) %}
+        {% endfor %}
+    {% endfor %}
+    {% if refused %}
+        {{ exceptions.raise_compiler_error(refused | join('\n') ~ '\nHINT:' ~ hints | join) }}
+    {% endif %}
+    {% for statement in statements %}{% do run_query(statement) %}{% endfor %}
+{%- endmacro %}
+
+{#- Before the first statement, spark_alter_columns() does. -#}
 {% macro spark__altering_changes(content) -%}
     {{ return([]) }}
 {%- endmacro %}

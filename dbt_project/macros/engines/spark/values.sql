@@ -10,11 +10,13 @@
     {{ return('cast(null as string)') }}
 {%- endmacro %}
 
+{#- Iceberg has no whole number of less than 32 bits; a moment is one in UTC. What is text there is so in one form. -#}
 {% macro spark__type_name(type) -%}
-    {% if type | lower in ('uuid', 'time', 'json', 'timestamp with time zone') %}
-        {{ exceptions.raise_compiler_error('Spark builds no column of type ' ~ type) }}
-    {% endif %}
-    {{ return({'varchar': 'string', 'integer': 'int', 'blob': 'binary'}.get(type | lower, type | lower)) }}
+    {% set type = type_aliases().get(type | lower, type | lower) %}
+    {{ return({
+        'varchar': 'string', 'uuid': 'string', 'time': 'string', 'json': 'string', 'blob': 'binary',
+        'integer': 'int', 'smallint': 'int', 'tinyint': 'int', 'timestamp with time zone': 'timestamp'
+    }.get(type, type)) }}
 {%- endmacro %}
 
 {% macro spark__decimal_text(value) -%}{{ return(as_varchar(value)) }}{%- endmacro %}
@@ -23,37 +25,17 @@
     {{ return('cast(' ~ value ~ ' as string)') }}
 {%- endmacro %}
 
+{% macro spark__typed_literal(text, type) -%}
+    {% if type_name(type) == 'string' %}{{ return(spark__cast_or_null(text_literal(text), type)) }}{% endif %}
+    {{ return('cast(' ~ text_literal(text) ~ ' as ' ~ type_name(type) ~ ')') }}
+{%- endmacro %}
+
 {% macro spark__cast_or_null(text, type) -%}
+    {% if type == 'uuid' %}{{ return('lower(' ~ text ~ ')') }}
+    {% elif type == 'time' %}{{ return('regexp_replace(' ~ text ~ ", r'([.]0+|([.][0-9]*[1-9])0+)$', '$2')") }}
+    {% elif type in ('smallint', 'tinyint') %}{{ return('cast(try_cast(' ~ text ~ ' as ' ~ type ~ ') as int)') }}
+    {% endif %}
     {{ return('try_cast(' ~ text ~ ' as ' ~ type_name(type) ~ ')') }}
-{%- endmacro %}
-
-{#- Java's; (?d): a point stands for all but a line feed, as RE2 has it. -#}
-{% macro spark__full_match(text, form) -%}
-    {#- A quote cannot stand in it; (?i) is of ASCII alone there, without u. -#}
-    {%- set form = form | replace("'", '\\x27') | replace('(?i)', '(?iu)') -%}
-    {{ return('(' ~ text ~ " rlike r'(?d)\\A(?:" ~ form ~ ")\\z')") }}
-{%- endmacro %}
-
-{% macro spark__fails(predicate) -%}
-    {{ return('(not coalesce((\n' ~ predicate ~ '\n), true))') }}
-{%- endmacro %}
-
-{% macro spark__applies(condition) -%}
-    {{ return('coalesce((\n' ~ condition ~ '\n), false)') }}
-{%- endmacro %}
-
-{#- Spark has no try() of a whole expression: such a predicate ends the build. -#}
-{% macro spark__predicates_that_fail(predicates, rows) -%}{{ return([]) }}{%- endmacro %}
-
-{% macro spark__evaluated(predicate, types, if_null) -%}
-    {{ return('coalesce((\n' ~ predicate ~ '\n), ' ~ if_null ~ ')') }}
-{%- endmacro %}
-
-{#- DuckDB's build refuses what is no predicate over one row. Here those columns are meant whose names stand in it. -#}
-{% macro spark__look_at_predicate(predicate, columns) -%}
-    {% set seen = [] %}
-    {% for name in columns if modules.re.search('\\b' ~ name ~ '\\b', predicate) %}{% do seen.append(name) %}{% endfor %}
-    {{ return({'columns': seen, 'problem': none}) }}
 {%- endmacro %}
 
 {% macro spark__has_nul(text) -%}
@@ -73,8 +55,8 @@
     {%- set offset = "r'([+-])([0-9]{2}):([0-9]{2})$'" -%}
     {%- set local = "try_cast(regexp_replace(regexp_replace(upper(" ~ text ~ "), r'(Z|[+-][0-9]{2}:[0-9]{2})$', ''),"
         ~ " r'([.][0-9]{6})0+$', '$1') as timestamp)" -%}
-    {%- set minutes = "(cast(regexp_extract(" ~ text ~ ", " ~ offset ~ ", 2) as int) * 60"
-        ~ " + cast(regexp_extract(" ~ text ~ ", " ~ offset ~ ", 3) as int))" -%}
+    {%- set minutes = "(try_cast(regexp_extract(" ~ text ~ ", " ~ offset ~ ", 2) as int) * 60"
+        ~ " + try_cast(regexp_extract(" ~ text ~ ", " ~ offset ~ ", 3) as int))" -%}
     {%- set in_utc = local ~ " - make_dt_interval(0, 0, coalesce(" ~ minutes
         ~ " * case regexp_extract(" ~ text ~ ", " ~ offset ~ ", 1) when '-' then -1 else 1 end, 0))" -%}
     case
@@ -84,17 +66,30 @@
     end
 {%- endmacro %}
 
-{#- No column of these types is built there; see type_name. -#}
 {% macro spark__moment_in_utc(timestamp) -%}{{ return(timestamp) }}{%- endmacro %}
 {% macro spark__wall_clock_in_utc(moment) -%}{{ return(moment) }}{%- endmacro %}
-{% macro spark__json_document(text) -%}{{ return(type_name('json')) }}{%- endmacro %}
+
+{#- service/spark/landed_history.py makes them, as the history is landed, with the columns' defaults. -#}
+{% macro spark__names_kept_apart(table) -%}
+    {% set names = [] %}
+    {% for column in table.columns.values() if is_kept_apart(column) %}{% do names.append(column.name ~ '__kept') %}{% endfor %}
+    {{ return(names) }}
+{%- endmacro %}
+
+{% macro is_kept_apart(column) -%}
+    {{ return(meta_of(column).get('normalise') or type_said(column.data_type, column.name).kind == 'json') }}
+{%- endmacro %}
+
+{% macro spark__as_kept(column, alias) -%}
+    {% if is_kept_apart(column) %}{{ return(alias ~ adapter.quote(column.name ~ '__kept')) }}{% endif %}
+    {{ return(or_default(column, alias ~ adapter.quote(column.name))) }}
+{%- endmacro %}
+
+{#- It comes as one. -#}
+{% macro spark__json_document(text) -%}{{ return(text) }}{%- endmacro %}
 
 {% macro spark__shown_moment(timestamp) -%}
     {{ return("concat(replace(" ~ as_varchar(timestamp) ~ ", ' ', 'T'), 'Z')") }}
-{%- endmacro %}
-
-{% macro spark__normalised(text, steps) -%}
-    {{ exceptions.raise_compiler_error('Spark normalises no texts (meta.normalise: ' ~ steps | join(', ') ~ ')') }}
 {%- endmacro %}
 
 {% macro spark__has_year_of_four_digits(timestamp) -%}
@@ -103,11 +98,6 @@
 
 {% macro spark__value_as_shown(value, type) -%}
     {{ return("concat(replace(cast(" ~ value ~ " as string), ' ', 'T'), 'Z')" if type.startswith('timestamp') else value) }}
-{%- endmacro %}
-
-{#- What history changes there, ops.changes could not tell in the same commit. -#}
-{% macro spark__changes_rows() -%}
-    {{ return(false) }}
 {%- endmacro %}
 
 {% macro spark__utc_now() -%}
