@@ -17,6 +17,7 @@ from service.errors import DamagedBackup, MalformedBody, TooLarge, shortened
 from service.formats.avro import container
 from service.formats.avro.avro_files import RowDecoder
 from service.formats.avro.avro_schema import COMPLEX, MOST_BYTES, Field, FileSchema, read_schema
+from service.formats.bodies.fields import plain_from_json
 from service.formats.bodies.rows_protocol import MalformedRow, check_rows
 
 LARGEST, SMALL = 64 << 20, 1 << 20  # bytes of the rows of a body: the most, and what any may have
@@ -85,7 +86,9 @@ class AvroRows:
         if isinstance(row, MalformedRow):
             return row
         return {
-            name: msgspec.json.decode(value.encode()) if isinstance(value, JsonText) else value
+            name: plain_from_json(msgspec.Raw(value.encode()))
+            if isinstance(value, JsonText)
+            else value
             for name, value in row.items()
         }
 

@@ -96,6 +96,8 @@ FITTING = [
     ("note", "string", None, None),
     ("more", "string", '{"b": 1.10, "a": "x"}', '{"a":"x","b":1.10}'),
     ("more", "string", '"text"', '"text"'),
+    ("more", "string", "[1e400]", "[1e400]"),
+    ("more", "string", "[" * 60 + "]" * 60, "[" * 60 + "]" * 60),
     ("more", "long", 5, "5"),
 ]  # fmt: skip
 
