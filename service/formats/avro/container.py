@@ -154,10 +154,12 @@ def _read_block(file: BinaryIO, sync: bytes) -> tuple[int, bytes]:
 
 @dataclass(frozen=True)
 class Codec:
-    """How the payload of a block is compressed; `expand` gives at most LARGEST_BLOCK bytes."""
+    """How the payload of a block is compressed; `expand` does no more than tell that its bytes are
+    more than the number it is given.
+    """
 
     compress: Callable[[bytes], bytes]
-    expand: Callable[[bytes], bytes]
+    expand: Callable[[bytes, int], bytes]
 
 
 def compress(codec: str, data: bytes) -> bytes:
@@ -171,14 +173,18 @@ def compress(codec: str, data: bytes) -> bytes:
     return CODECS[codec].compress(data)
 
 
-def expand(codec: str, payload: bytes) -> bytes:
-    """The bytes of a block."""
+class LargeBlock(DamagedBackup):
+    """A block expands to more bytes than it may."""
+
+
+def expand(codec: str, payload: bytes, limit: int = LARGEST_BLOCK) -> bytes:
+    """The bytes of a block; raises LargeBlock where they are more than `limit`."""
     try:
-        data = CODECS[codec].expand(payload)
+        data = CODECS[codec].expand(payload, limit)
     except (zlib.error, OSError, ValueError, EOFError, zstandard.ZstdError) as error:
         raise DamagedBackup(f"a block cannot be decompressed as {codec}") from error
-    if len(data) > LARGEST_BLOCK:
-        raise DamagedBackup("a block expands to more than 64 MiB")
+    if len(data) > limit:
+        raise LargeBlock(f"a block expands to more than {limit / (1 << 20):g} MiB")
     return data
 
 
@@ -189,22 +195,22 @@ def _deflate(data: bytes) -> bytes:
     return press.compress(data) + press.flush()
 
 
-def _inflate(payload: bytes) -> bytes:
+def _inflate(payload: bytes, limit: int) -> bytes:
     press = zlib.decompressobj(-zlib.MAX_WBITS)
-    data = press.decompress(payload, LARGEST_BLOCK + 1)
+    data = press.decompress(payload, limit + 1)
     # Apache's Python library leaves three bytes of zlib's checksum at the end.
     checksum = zlib.adler32(data).to_bytes(4, "big")
-    return _ended(data, press.eof and checksum.startswith(press.unused_data))
+    return _ended(data, limit, press.eof and checksum.startswith(press.unused_data))
 
 
-def _unbzip2(payload: bytes) -> bytes:
+def _unbzip2(payload: bytes, limit: int) -> bytes:
     press = bz2.BZ2Decompressor()
-    data = press.decompress(payload, LARGEST_BLOCK + 1)
-    return _ended(data, press.eof and not press.unused_data)
+    data = press.decompress(payload, limit + 1)
+    return _ended(data, limit, press.eof and not press.unused_data)
 
 
-def _ended(data: bytes, at_the_end: bool) -> bytes:
-    if not at_the_end and len(data) <= LARGEST_BLOCK:
+def _ended(data: bytes, limit: int, at_the_end: bool) -> bytes:
+    if not at_the_end and len(data) <= limit:
         raise EOFError
     return data
 
@@ -213,12 +219,12 @@ def _zstandard(data: bytes) -> bytes:
     return zstandard.ZstdCompressor(level=3, write_checksum=True).compress(data)
 
 
-def _unzstandard(payload: bytes) -> bytes:
+def _unzstandard(payload: bytes, limit: int) -> bytes:
     # By pieces: what a frame says of its size is not believed.
     press = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
     pieces, size = [], 0
     with press.stream_reader(payload, read_across_frames=True) as reader:
-        while size <= LARGEST_BLOCK and (piece := reader.read(_PIECE)):
+        while size <= limit and (piece := reader.read(_PIECE)):
             pieces.append(piece)
             size += len(piece)
     return b"".join(pieces)
@@ -228,5 +234,5 @@ CODECS = {
     "deflate": Codec(_deflate, _inflate),
     "zstandard": Codec(_zstandard, _unzstandard),
     "bzip2": Codec(bz2.compress, _unbzip2),
-    "null": Codec(bytes, bytes),
+    "null": Codec(bytes, lambda payload, _: payload),
 }
