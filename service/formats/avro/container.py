@@ -5,12 +5,14 @@ is decompressed no further than its limit. Every defect raises DamagedBackup.
 """
 
 import bz2
+import lzma
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BufferedReader, BytesIO
 from typing import BinaryIO
 
+import pyarrow as pa
 import zstandard
 
 from service.errors import DamagedBackup
@@ -21,7 +23,9 @@ LARGEST_HEADER = 1 << 20  # bytes
 LARGEST_BLOCK = 64 << 20  # bytes, both as it is stored and decompressed
 _LONGEST_VARINT = 10  # bytes of a 64-bit number
 _ZSTD_WINDOW = 8 << 20  # bytes of memory that a frame may ask for
+_XZ_MEMORY = 80 << 20  # bytes; the highest preset takes 65 MiB
 _PIECE = 1 << 20  # bytes
+_NOT_COMPRESSED = (zlib.error, lzma.LZMAError, zstandard.ZstdError, OSError, ValueError, EOFError)
 
 
 @dataclass(frozen=True)
@@ -181,7 +185,7 @@ def expand(codec: str, payload: bytes, limit: int = LARGEST_BLOCK) -> bytes:
     """The bytes of a block; raises LargeBlock where they are more than `limit`."""
     try:
         data = CODECS[codec].expand(payload, limit)
-    except (zlib.error, OSError, ValueError, EOFError, zstandard.ZstdError) as error:
+    except _NOT_COMPRESSED as error:
         raise DamagedBackup(f"a block cannot be decompressed as {codec}") from error
     if len(data) > limit:
         raise LargeBlock(f"a block expands to more than {limit / (1 << 20):g} MiB")
@@ -230,9 +234,40 @@ def _unzstandard(payload: bytes, limit: int) -> bytes:
     return b"".join(pieces)
 
 
+def _xz(data: bytes) -> bytes:
+    return lzma.compress(data, preset=1)
+
+
+def _unxz(payload: bytes, limit: int) -> bytes:
+    press = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+    data = press.decompress(payload, limit + 1)
+    return _ended(data, limit, press.eof and not press.unused_data)
+
+
+def _snappy(data: bytes) -> bytes:
+    return bytes(pa.compress(data, "snappy", asbytes=True)) + zlib.crc32(data).to_bytes(4, "big")
+
+
+def _unsnappy(payload: bytes, limit: int) -> bytes:
+    packed, checksum = payload[:-4], payload[-4:]
+    size = 0
+    for place, byte in enumerate(packed[:5]):  # it begins with the number of its bytes
+        size |= (byte & 0x7F) << (7 * place)
+        if byte < 0x80:
+            break
+    if size > limit:
+        raise LargeBlock(f"a block says that it expands to {size} bytes")
+    data: bytes = pa.decompress(packed, size, "snappy", asbytes=True)
+    if zlib.crc32(data).to_bytes(4, "big") != checksum:
+        raise ValueError("its checksum is another")
+    return data
+
+
 CODECS = {
     "deflate": Codec(_deflate, _inflate),
     "zstandard": Codec(_zstandard, _unzstandard),
     "bzip2": Codec(bz2.compress, _unbzip2),
+    "snappy": Codec(_snappy, _unsnappy),
+    "xz": Codec(_xz, _unxz),
     "null": Codec(bytes, lambda payload, _: payload),
 }

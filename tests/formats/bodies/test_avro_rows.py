@@ -267,7 +267,7 @@ def test_rows_in_small_blocks_are_read_together() -> None:
             plainly({"id": "long"}, *blocks)
 
 
-@pytest.mark.parametrize("codec", ["deflate", "zstandard", "bzip2"])
+@pytest.mark.parametrize("codec", ["deflate", "zstandard", "bzip2", "xz"])
 def test_a_bomb_is_expanded_no_further_than_a_body_may_be(codec: str) -> None:
     body = in_blocks({"note": "string"}, (1, bytes(container.LARGEST_BLOCK)), codec=codec)
     tracemalloc.start()
