@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from service.engines.engine import Connection
 from service.errors import Problem, UnknownTable, WrongNumberOfRows
-from service.formats.bodies.body_rows import by_table, rows_of
+from service.formats.bodies.body_rows import PACKED, by_table, media_type, rows_of
 from service.judge.batch import Batch
 from service.judge.judge import check_number
 from service.judge.process.process_client import WorkerProcess
@@ -107,7 +107,9 @@ class Inserts:
             rows = partial(rows_of, body, content_type, judge.table)
             return [await self._in_thread(lambda: judge.judge(rows(), max_rows))]
         batch = await self._worker.judge(rulebook.judges, table, body, content_type, max_rows)
-        if batch is None and judge.table.asks_sql:  # so that no predicate holds the event loop up
+        # So that neither a predicate nor many rows in few bytes hold the event loop up.
+        apart = judge.table.asks_sql or media_type(content_type) in PACKED
+        if batch is None and apart:
             rows = partial(rows_of, body, content_type, judge.table)
             batch = await self._in_thread(lambda: judge.judge(rows(), max_rows))
         if batch is None:

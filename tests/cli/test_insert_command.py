@@ -59,6 +59,10 @@ def test_avro_is_cut_into_files_of_the_same_schema(asking, tmp_path):
     said = asking("insert", "jobs", path, "--json").json
     assert (said["received"], said["accepted"], said["rejected"]) == (2501, 2500, 1)
     assert [(each["row"], len(each["violations"])) for each in said["rejections"]] == [(2500, 2)]
+    # So much of the same is no body where it is compressed; here each row is judged, and too long.
+    path.write_bytes(in_avro([job(20_000 + i, job="x" * 2000) for i in range(600)]))
+    said = asking("insert", "jobs", path, "--json").json
+    assert (said["received"], said["rejected"]) == (600, 600)
     path.write_bytes(path.read_bytes()[:-1])
     answer = asking("insert", "jobs", path)
     assert answer.code == 1

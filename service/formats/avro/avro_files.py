@@ -115,7 +115,10 @@ class RowDecoder:
 
     def expanded(self, rows: int, payload: bytes) -> bytes | bytearray:
         """The bytes of a block's rows that count."""
-        data = container.expand(self._codec, payload)
+        return self.kept(rows, container.expand(self._codec, payload))
+
+    def kept(self, rows: int, data: bytes) -> bytes | bytearray:
+        """Those bytes of a block that count."""
         return kept_bytes(memoryview(data), rows, *self._layouts) if self._layouts else data
 
     def rows(

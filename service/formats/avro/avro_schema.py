@@ -18,11 +18,21 @@ from service.formats.avro.layouts import Layout, Layouts, has_fixed
 
 Schema: TypeAlias = dict[str, Any]
 NAMESPACE = "gatehouse"
-# Logical types that change what a value means; others are ignored, as the specification says.
-MEANINGFUL = frozenset({"date", "decimal", "big-decimal", "duration"}) | {
-    f"{kind}-{unit}"
-    for kind in ("time", "timestamp", "local-timestamp")
-    for unit in ("millis", "micros", "nanos")
+# Logical types that change what a value means, and of which types: others, and these of another
+# type, are ignored, as the specification says.
+MEANINGFUL: Mapping[str, tuple[str, ...]] = {
+    "date": ("int",),
+    "decimal": ("bytes", "fixed"),
+    "big-decimal": ("bytes",),
+    "duration": ("fixed",),
+    "time-millis": ("int",),
+    "time-micros": ("long",),
+    "time-nanos": ("long",),
+    **{
+        f"{kind}-{unit}": ("long",)
+        for kind in ("timestamp", "local-timestamp")
+        for unit in ("millis", "micros", "nanos")
+    },
 }
 # Values as they are decoded, before a column reads them.
 PLAIN: Mapping[str, pa.DataType] = {
@@ -201,7 +211,7 @@ def _read_type(said: Any) -> _SaidType | None:
     """None for a type that no column can be read of."""
     plain = said.get("type") if isinstance(said, dict) else said
     logical = said.get("logicalType") if isinstance(said, dict) else None
-    known = logical if isinstance(logical, str) and logical in MEANINGFUL else None
+    known = logical if isinstance(logical, str) and plain in MEANINGFUL.get(logical, ()) else None
     scale = said.get("scale", 0) if isinstance(said, dict) else 0
     if known == "decimal" and not (type(scale) is int and 0 <= scale <= MOST_DIGITS):
         return None

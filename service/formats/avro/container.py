@@ -5,12 +5,14 @@ is decompressed no further than its limit. Every defect raises DamagedBackup.
 """
 
 import bz2
+import lzma
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BufferedReader, BytesIO
 from typing import BinaryIO
 
+import pyarrow as pa
 import zstandard
 
 from service.errors import DamagedBackup
@@ -21,7 +23,9 @@ LARGEST_HEADER = 1 << 20  # bytes
 LARGEST_BLOCK = 64 << 20  # bytes, both as it is stored and decompressed
 _LONGEST_VARINT = 10  # bytes of a 64-bit number
 _ZSTD_WINDOW = 8 << 20  # bytes of memory that a frame may ask for
+_XZ_MEMORY = 80 << 20  # bytes; the highest preset takes 65 MiB
 _PIECE = 1 << 20  # bytes
+_NOT_COMPRESSED = (zlib.error, lzma.LZMAError, zstandard.ZstdError, OSError, ValueError, EOFError)
 
 
 @dataclass(frozen=True)
@@ -154,10 +158,12 @@ def _read_block(file: BinaryIO, sync: bytes) -> tuple[int, bytes]:
 
 @dataclass(frozen=True)
 class Codec:
-    """How the payload of a block is compressed; `expand` gives at most LARGEST_BLOCK bytes."""
+    """How the payload of a block is compressed; `expand` does no more than tell that its bytes are
+    more than the number it is given.
+    """
 
     compress: Callable[[bytes], bytes]
-    expand: Callable[[bytes], bytes]
+    expand: Callable[[bytes, int], bytes]
 
 
 def compress(codec: str, data: bytes) -> bytes:
@@ -171,14 +177,18 @@ def compress(codec: str, data: bytes) -> bytes:
     return CODECS[codec].compress(data)
 
 
-def expand(codec: str, payload: bytes) -> bytes:
-    """The bytes of a block."""
+class LargeBlock(DamagedBackup):
+    """A block expands to more bytes than it may."""
+
+
+def expand(codec: str, payload: bytes, limit: int = LARGEST_BLOCK) -> bytes:
+    """The bytes of a block; raises LargeBlock where they are more than `limit`."""
     try:
-        data = CODECS[codec].expand(payload)
-    except (zlib.error, OSError, ValueError, EOFError, zstandard.ZstdError) as error:
+        data = CODECS[codec].expand(payload, limit)
+    except _NOT_COMPRESSED as error:
         raise DamagedBackup(f"a block cannot be decompressed as {codec}") from error
-    if len(data) > LARGEST_BLOCK:
-        raise DamagedBackup("a block expands to more than 64 MiB")
+    if len(data) > limit:
+        raise LargeBlock(f"a block expands to more than {limit / (1 << 20):g} MiB")
     return data
 
 
@@ -189,22 +199,22 @@ def _deflate(data: bytes) -> bytes:
     return press.compress(data) + press.flush()
 
 
-def _inflate(payload: bytes) -> bytes:
+def _inflate(payload: bytes, limit: int) -> bytes:
     press = zlib.decompressobj(-zlib.MAX_WBITS)
-    data = press.decompress(payload, LARGEST_BLOCK + 1)
+    data = press.decompress(payload, limit + 1)
     # Apache's Python library leaves three bytes of zlib's checksum at the end.
     checksum = zlib.adler32(data).to_bytes(4, "big")
-    return _ended(data, press.eof and checksum.startswith(press.unused_data))
+    return _ended(data, limit, press.eof and checksum.startswith(press.unused_data))
 
 
-def _unbzip2(payload: bytes) -> bytes:
+def _unbzip2(payload: bytes, limit: int) -> bytes:
     press = bz2.BZ2Decompressor()
-    data = press.decompress(payload, LARGEST_BLOCK + 1)
-    return _ended(data, press.eof and not press.unused_data)
+    data = press.decompress(payload, limit + 1)
+    return _ended(data, limit, press.eof and not press.unused_data)
 
 
-def _ended(data: bytes, at_the_end: bool) -> bytes:
-    if not at_the_end and len(data) <= LARGEST_BLOCK:
+def _ended(data: bytes, limit: int, at_the_end: bool) -> bytes:
+    if not at_the_end and len(data) <= limit:
         raise EOFError
     return data
 
@@ -213,20 +223,51 @@ def _zstandard(data: bytes) -> bytes:
     return zstandard.ZstdCompressor(level=3, write_checksum=True).compress(data)
 
 
-def _unzstandard(payload: bytes) -> bytes:
+def _unzstandard(payload: bytes, limit: int) -> bytes:
     # By pieces: what a frame says of its size is not believed.
     press = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
     pieces, size = [], 0
     with press.stream_reader(payload, read_across_frames=True) as reader:
-        while size <= LARGEST_BLOCK and (piece := reader.read(_PIECE)):
+        while size <= limit and (piece := reader.read(_PIECE)):
             pieces.append(piece)
             size += len(piece)
     return b"".join(pieces)
+
+
+def _xz(data: bytes) -> bytes:
+    return lzma.compress(data, preset=1)
+
+
+def _unxz(payload: bytes, limit: int) -> bytes:
+    press = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+    data = press.decompress(payload, limit + 1)
+    return _ended(data, limit, press.eof and not press.unused_data)
+
+
+def _snappy(data: bytes) -> bytes:
+    return bytes(pa.compress(data, "snappy", asbytes=True)) + zlib.crc32(data).to_bytes(4, "big")
+
+
+def _unsnappy(payload: bytes, limit: int) -> bytes:
+    packed, checksum = payload[:-4], payload[-4:]
+    size = 0
+    for place, byte in enumerate(packed[:5]):  # it begins with the number of its bytes
+        size |= (byte & 0x7F) << (7 * place)
+        if byte < 0x80:
+            break
+    if size > limit:
+        raise LargeBlock(f"a block says that it expands to {size} bytes")
+    data: bytes = pa.decompress(packed, size, "snappy", asbytes=True)
+    if zlib.crc32(data).to_bytes(4, "big") != checksum:
+        raise ValueError("its checksum is another")
+    return data
 
 
 CODECS = {
     "deflate": Codec(_deflate, _inflate),
     "zstandard": Codec(_zstandard, _unzstandard),
     "bzip2": Codec(bz2.compress, _unbzip2),
-    "null": Codec(bytes, bytes),
+    "snappy": Codec(_snappy, _unsnappy),
+    "xz": Codec(_xz, _unxz),
+    "null": Codec(bytes, lambda payload, _: payload),
 }

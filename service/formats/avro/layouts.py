@@ -96,7 +96,8 @@ class Layouts:
     """The layouts of a schema's types; those that have a name are known from then on."""
 
     def __init__(self) -> None:
-        self._named: dict[str, Layout] = {}
+        self._full_names: set[str] = set()
+        self._named: dict[str, Layout | None] = {}  # by full or short name; None: of many
 
     def of(self, said: Any, where: str, depth: int = 0) -> Layout:
         """The layout of a type, as a schema says it; `where` is for the message.
@@ -113,11 +114,11 @@ class Layouts:
             raise DamagedBackup(f"{where} is of no type that Avro knows")
         if kind in PRIMITIVES:
             return Layout(kind)
-        if kind in self._named and not isinstance(said, dict):
-            return self._named[kind]
-        if not isinstance(said, dict):
+        if isinstance(said, dict):
+            return self._complex(kind, said, where, depth)
+        if (named := self._named.get(kind)) is None:
             raise DamagedBackup(f"{where} is of no type that Avro knows")
-        return self._complex(kind, said, where, depth)
+        return named
 
     def _union(self, said: list[Any], where: str, depth: int) -> Layout:
         plain = [each for each in said if isinstance(each, str)]
@@ -148,12 +149,13 @@ class Layouts:
 
     def _register(self, said: Mapping[str, Any], where: str, layout: Layout) -> Layout:
         name, space = said.get("name"), said.get("namespace")
-        if not isinstance(name, str) or not name or name in self._named or name in PRIMITIVES:
+        spaced = isinstance(name, str) and isinstance(space, str) and space and "." not in name
+        full = f"{space}.{name}" if spaced else name
+        if not isinstance(full, str) or not full or full in {*self._full_names, *PRIMITIVES}:
             raise DamagedBackup(f"{where} has a type without a name of its own")
-        self._named[name] = layout
-        if isinstance(space, str) and space and "." not in name:
-            self._named.setdefault(f"{space}.{name}", layout)
-        self._named.setdefault(name.rpartition(".")[2], layout)
+        self._full_names.add(full)
+        for known in {full, full.rpartition(".")[2]}:
+            self._named[known] = None if known in self._named else layout
         return layout
 
 
@@ -173,7 +175,7 @@ def kept_bytes(
                 start, place = place, layout.end(data, place)
                 if not keep:
                     continue
-                if fixed is not None and place - start >= fixed.size:
+                if fixed is not None and place - start >= fixed.size + (fixed is not layout):
                     found += data[start : place - fixed.size]
                     found += _size(fixed.size)
                     start = place - fixed.size
@@ -186,7 +188,7 @@ def kept_bytes(
 
 
 def fixed_of(layout: Layout) -> Layout | None:
-    """The fixed that a field is, or may be; one is always longer than the byte of a union."""
+    """The fixed that a field is, or may be; in a union its branch stands before it."""
     among = [layout, *(layout.parts if layout.kind == "union" else ())]
     return next((each for each in among if each.kind == "fixed"), None)
 

@@ -1,7 +1,9 @@
 """Rows in Avro: an object container file, of primitive types with or without a logical one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from io import BufferedReader, BytesIO
 from math import isfinite
 from typing import Any
@@ -15,13 +17,15 @@ from service.dictionary.exact_values import document_from_text
 from service.dictionary.written_values import JsonText
 from service.errors import DamagedBackup, MalformedBody, TooLarge, shortened
 from service.formats.avro import container
-from service.formats.avro.avro_files import RowDecoder
+from service.formats.avro.avro_files import Block, RowDecoder
 from service.formats.avro.avro_schema import COMPLEX, MOST_BYTES, Field, FileSchema, read_schema
+from service.formats.avro.container import Header
 from service.formats.bodies.fields import plain_from_json
 from service.formats.bodies.rows_protocol import MalformedRow, check_rows
 
 LARGEST, SMALL = 64 << 20, 1 << 20  # bytes of the rows of a body: the most, and what any may have
 RATIO = 100  # times, that the rows of a body may be larger than it is
+MOST_VALUES = 2_000_000  # of a body: as many as the largest in JSON may have
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WORDLESS = ("big-decimal", "duration")  # logical types of which a row can say no value
 PER_SECOND = {"millis": 1_000, "micros": 1_000_000, "nanos": 1_000_000_000}
@@ -40,19 +44,28 @@ class AvroRows:
 
     def __init__(self, body: bytes, table: Table | None = None) -> None:
         """`table` is the one that the rows are for; without it no text is a document."""
-        try:
-            fields, self._values, self._count = _decoded(body)
-        except DamagedBackup as error:
-            raise MalformedBody(
-                f"the body is not Avro as rows come in it: {error.detail}"
-            ) from None
+        file: BufferedReader = BufferedReader(BytesIO(body))
+        with _as_malformed():
+            self._header = container.read_header(file)
+            self._schema = _schema_of_rows(self._header.schema)
+            self._blocks = _expanded(body, file, self._header)
+        self._count = sum(rows for rows, _ in self._blocks)
         documents = {c.name for c in table.columns if c.type.name == "json"} if table else set()
         self._said = {
             field.name: _document
             if field.name in documents and field.type == "string"
             else _said_of(field)
-            for field in fields
+            for field in self._schema.fields
         }
+
+    @cached_property
+    def _values(self) -> Mapping[str, Sequence[Any]]:
+        """By field. Not before it is known that the rows are not too many."""
+        if len(self) * len(self._schema.fields) > MOST_VALUES:
+            raise TooLarge(f"a body has at most {MOST_VALUES:,} values")
+        blocks, self._blocks = self._blocks, []
+        with _as_malformed():
+            return _decoded(self._header, self._schema, blocks)
 
     def __len__(self) -> int:
         return self._count
@@ -76,7 +89,7 @@ class AvroRows:
         for name, value in row.items():
             try:
                 said[name] = None if value is None else self._said[name](value)
-            except (ValueError, OverflowError):
+            except (ValueError, OverflowError, KeyError):  # KeyError: an enum has no such symbol
                 problem = f"{shortened(name)} has a value that is not of its type"
                 return MalformedRow(repr(row), problem)
         return said
@@ -108,31 +121,55 @@ class AvroRows:
         })  # fmt: skip
 
 
-def _decoded(body: bytes) -> tuple[Sequence[Field], dict[str, list[Any]], int]:
-    """The fields of a file, the values of each as they are decoded, and the number of rows.
+@contextmanager
+def _as_malformed() -> Iterator[None]:
+    try:
+        yield
+    except DamagedBackup as error:
+        raise MalformedBody(f"the body is not Avro as rows come in it: {error.detail}") from None
+
+
+def _expanded(body: bytes, file: BufferedReader, header: Header) -> list[Block]:
+    """The blocks of a body, with their rows.
 
     Raises:
-        DamagedBackup: it is no Avro file, or has a field of another type.
+        DamagedBackup: it is no Avro file, or has fewer bytes than rows.
         TooLarge: its rows take more than they may.
         WrongNumberOfRows: they are more than MAX_READ.
     """
-    file: BufferedReader = BufferedReader(BytesIO(body))
-    header = container.read_header(file)
-    schema = _schema_of_rows(header.schema)
-    decoder = RowDecoder(header.codec, schema)
-    values: dict[str, list[Any]] = {field.name: [] for field in schema.fields}
-    left, count = min(max(SMALL, RATIO * len(body)), LARGEST), 0
+    left, count, blocks = min(max(SMALL, RATIO * len(body)), LARGEST), 0, list[Block]()
     for rows, payload in container.read_blocks(file, header):
         count += rows
         check_rows(count)
-        data = decoder.expanded(rows, payload)
+        try:
+            data = container.expand(header.codec, payload, left)
+        except container.LargeBlock as error:
+            message = f"the rows of a body take at most {LARGEST} bytes, and {RATIO} times it"
+            raise TooLarge(message) from error
+        if rows > len(data):
+            raise DamagedBackup("a block does not hold the rows it should")
         left -= len(data)
-        if left < 0:
-            raise TooLarge(f"the rows of a body take at most {LARGEST} bytes, and {RATIO} times it")
-        for columns, _ in decoder.rows(memoryview(data), [(rows, len(data))]):
-            for name, found in columns.items():
-                values[name] += found.to_pylist() if isinstance(found, pa.Array) else found
-    return schema.fields, values, count
+        blocks.append((rows, data))
+    return blocks
+
+
+def _decoded(
+    header: Header, schema: FileSchema, blocks: Sequence[Block]
+) -> Mapping[str, Sequence[Any]]:
+    """The values of each field; raises DamagedBackup. In one piece: of small blocks there may be as
+    many as rows.
+    """
+    decoder = RowDecoder(header.codec, schema)
+    data, ends, count = bytearray(), [(0, 0)], 0
+    for rows, expanded in blocks:
+        data += decoder.kept(rows, expanded)
+        count += rows
+        ends.append((count, len(data)))
+    values: dict[str, list[Any]] = {field.name: [] for field in schema.fields}
+    for columns, _ in decoder.rows(memoryview(data), ends):
+        for name, found in columns.items():
+            values[name] += found.to_pylist() if isinstance(found, pa.Array) else found
+    return values
 
 
 def _schema_of_rows(text: bytes) -> FileSchema:
@@ -144,9 +181,12 @@ def _schema_of_rows(text: bytes) -> FileSchema:
 
 
 def _said_of(field: Field) -> Callable[[Any], Any]:
-    """How a value, as it is decoded, is said in a row; raises ValueError or OverflowError."""
+    """How a value, as it is decoded, is said in a row.
+
+    It raises ValueError, OverflowError or KeyError for what is not of the type.
+    """
     if field.logical == "enum":
-        return field.symbols.__getitem__
+        return dict(enumerate(field.symbols)).__getitem__
     if field.logical == "decimal":
         return lambda digits: _decimal(digits, field.scale)
     if field.logical == "uuid" and field.type == "bytes":

@@ -30,6 +30,7 @@ MANY: dict[str, tuple[Callable[[bytes], Fields], Callable[[bytes], Rows]]] = {
     "application/msgpack": (tables_of_msgpack, MsgpackRows),
 }
 BINARY = ("application/msgpack", "application/avro")  # all others are text
+PACKED = ("application/avro",)  # a few bytes of it may be many rows
 OF_A_TABLE: dict[str, Callable[[bytes, Table | None], Rows]] = {
     "text/csv": CsvRows,
     "application/avro": AvroRows,

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import fastavro
 import pytest
 import zstandard
 
@@ -64,7 +65,7 @@ def test_a_good_file_of_these_tests_is_read(path: Path):
         (header(SCHEMA).replace(b"avro.codec", b"avro.\xffodec"), "not UTF-8"),
         (header(SCHEMA)[:-1], "cut off"),
         (header(b" " * (1 << 20) + b"{}"), "longer than 1 MiB"),
-        (header(SCHEMA, "snappy"), "codec 'snappy' is not one of deflate"),
+        (header(SCHEMA, "lz4"), "codec 'lz4' is not one of deflate"),
         (header(SCHEMA, "x" * 1000), "codec 'xxx"),
     ],
 )
@@ -268,6 +269,21 @@ def test_a_payload_that_is_not_of_its_codec_is_refused(path: Path, codec: str, p
 def test_files_of_every_codec_are_read(path: Path, codec: str):
     foreign_file(path, FIELDS, [{"id": 1, "department": "Maths"}], codec)
     assert read(path) == [{"id": 1, "department": "Maths"}]
+
+
+def test_blocks_that_others_have_compressed_are_read(path: Path):
+    rows = [{"id": 1, "department": "Maths"}]
+    with path.open("wb") as file:
+        fastavro.writer(file, SCHEMA, rows, codec="xz")
+    assert read(path) == rows
+    data = encoded(FIELDS, rows)
+    literal = bytes([len(data), len(data) - 1 << 2]) + data  # as snappy writes what does not repeat
+    checksum = zlib.crc32(data).to_bytes(4, "big")
+    path.write_bytes(header(SCHEMA, "snappy") + block(1, literal + checksum))
+    assert read(path) == rows
+    assert "block" in refused(path, header(SCHEMA, "snappy") + block(1, literal + bytes(4)))
+    large = b"\xff" * 4 + b"\x0f" + literal[1:] + checksum  # it says, of 4 GB
+    assert "expands" in refused(path, header(SCHEMA, "snappy") + block(1, large))
 
 
 def test_a_frame_that_wants_a_huge_window_is_refused(path: Path):

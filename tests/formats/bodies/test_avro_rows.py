@@ -1,6 +1,9 @@
 """Rows in Avro: values of each type are read as JSON has them, and nothing is guessed."""
 
 import json
+import sys
+import tracemalloc
+from collections import Counter
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from io import BytesIO
@@ -12,7 +15,8 @@ import pytest
 
 from service.errors import MalformedBody, Problem, TooLarge, WrongNumberOfRows
 from service.formats.avro import container
-from service.formats.bodies.avro_rows import LARGEST, SMALL
+from service.formats.avro.avro_schema import MEANINGFUL
+from service.formats.bodies.avro_rows import LARGEST, RATIO, SMALL
 from service.formats.bodies.body_rows import rows_of
 from service.formats.bodies.rows_protocol import MAX_READ
 from service.judge.judge import Judge
@@ -42,6 +46,7 @@ MOMENT = datetime(2021, 7, 27, 16, 2, 8, 1, UTC)
 EARLY = datetime.fromisoformat("1969-12-31T23:59:59.999999")
 EARLY_NANOS = -1_000
 UUID_1 = UUID(int=1)
+SYNC = bytes(container.SYNC_BYTES)
 
 
 def logical(kind: str, name: str, **more: Any) -> dict[str, Any]:
@@ -188,6 +193,104 @@ def test_no_more_is_read_than_a_body_may_hold() -> None:
     with pytest.raises(TooLarge):
         rows_of(large, AVRO, THINGS)
     assert LARGEST == container.LARGEST_BLOCK
+
+
+def in_blocks(fields: dict[str, Any], *blocks: tuple[int, bytes], codec: str = "null") -> bytes:
+    """A file of blocks as they are given, with the number of rows that each says it has."""
+    said = [{"name": name, "type": kind} for name, kind in fields.items()]
+    schema = json.dumps({"type": "record", "name": "row", "fields": said}).encode()
+    head = container.written_header(schema, codec, {}, SYNC)
+    written = (container.written_block(n, container.compress(codec, b), SYNC) for n, b in blocks)
+    return head + b"".join(written)
+
+
+def plainly(fields: dict[str, Any], *blocks: tuple[int, bytes]) -> list[Any]:
+    rows = rows_of(in_blocks(fields, *blocks), AVRO)
+    return [rows.plain(position) for position in range(len(rows))]
+
+
+@pytest.mark.parametrize("symbol", [-1, 2])
+def test_a_symbol_that_an_enum_has_not_keeps_its_row_out(symbol: int) -> None:
+    kind = {"type": "enum", "name": "e", "symbols": ["A", "B"]}
+    body = in_blocks({"id": "long", "note": kind}, (1, container.long(1) + container.long(symbol)))
+    [broken] = judged(body).broken.values()
+    assert [each.rule for each in broken.violations] == [LINE]
+
+
+@pytest.mark.parametrize("name", MEANINGFUL)
+def test_a_logical_type_of_another_type_is_ignored(name: str) -> None:
+    values = {"boolean": (b"\1", True), "double": (bytes(8), 0.0), "string": (b"\2a", "a"),
+              "bytes": (b"\2a", "a"), "int": (b"\2", 1), "long": (b"\2", 1)}  # fmt: skip
+    for kind in values.keys() - MEANINGFUL[name]:
+        data, value = values[kind]
+        assert plainly({"a": logical(kind, name, precision=4)}, (1, data)) == [{"a": value}]
+
+
+@pytest.mark.parametrize("size", [1, 2, 16])
+@pytest.mark.parametrize("null", [0, 1, None])
+def test_a_fixed_of_any_size_may_be_null(size: int, null: int | None) -> None:
+    fixed = {**logical("fixed", "decimal", precision=2), "name": "f", "size": size}
+    of_five = (5).to_bytes(size, "big")
+    if null is None:
+        assert plainly({"a": fixed}, (2, of_five * 2)) == [{"a": 5}] * 2
+        return
+    union: list[Any] = [fixed]
+    union.insert(null, "null")
+    data = container.long(null) + container.long(1 - null) + of_five + container.long(null)
+    assert plainly({"a": union}, (3, data)) == [{"a": None}, {"a": 5}, {"a": None}]
+
+
+def test_types_of_one_name_are_told_apart_by_their_namespaces() -> None:
+    """Spark names each decimal `fixed`, in a namespace of its field."""
+    decimal = {**logical("fixed", "decimal", precision=2), "name": "fixed"}
+    sizes = {"a": 1, "b": 2}
+    fields = {name: {**decimal, "namespace": f"r.{name}", "size": sizes[name]} for name in sizes}
+    assert plainly(fields, (1, b"\5\0\6")) == [{"a": 5, "b": 6}]
+    with pytest.raises(MalformedBody):  # which of the two?
+        plainly({**fields, "c": {"type": "array", "items": "fixed"}}, (1, b""))
+    with pytest.raises(MalformedBody, match="without a name of its own"):
+        plainly({"a": fields["a"], "b": fields["a"]}, (1, b"\5\6"))
+
+
+def test_rows_in_small_blocks_are_read_together() -> None:
+    """Each by itself would take a hundred times as long."""
+    calls: Counter[str] = Counter()
+    body = in_blocks({"id": "long"}, *[(1, container.long(n)) for n in range(1000)])
+    sys.setprofile(lambda frame, event, _: calls.update([frame.f_code.co_qualname]))
+    try:
+        rows = rows_of(body, AVRO)
+        assert rows.plain(999) == {"id": 999}
+    finally:
+        sys.setprofile(None)
+    assert calls["Window.__init__"] < 10
+    two = b"".join(map(container.long, (1, 2)))
+    for blocks in ([(1, two), (1, b"")], [(0, two[:1]), (1, two[1:])], [(2, two), (1, b"")]):
+        with pytest.raises(MalformedBody):
+            plainly({"id": "long"}, *blocks)
+
+
+@pytest.mark.parametrize("codec", ["deflate", "zstandard", "bzip2", "xz"])
+def test_a_bomb_is_expanded_no_further_than_a_body_may_be(codec: str) -> None:
+    body = in_blocks({"note": "string"}, (1, bytes(container.LARGEST_BLOCK)), codec=codec)
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLarge):
+            rows_of(body, AVRO)
+        limit = max(SMALL, RATIO * len(body))
+        assert tracemalloc.get_traced_memory()[1] < 3 * limit + (2 << 20)
+    finally:
+        tracemalloc.stop()
+
+
+def test_no_row_is_decoded_before_they_are_counted() -> None:
+    wide = {f"a{n}": "int" for n in range(201)}
+    body = in_blocks(wide, (10_000, bytes(201) * 10_000))
+    with pytest.raises(WrongNumberOfRows):
+        Judge(THINGS).judge(rows_of(body, AVRO, THINGS), 1000)
+    with pytest.raises(TooLarge, match="values"):
+        rows_of(body, AVRO).plain(0)
+    with pytest.raises(MalformedBody):  # fewer bytes than rows
+        rows_of(in_blocks({"id": "long"}, (10_000, b"\2")), AVRO)
 
 
 def test_a_file_of_which_a_byte_is_another_is_read_or_refused() -> None:
