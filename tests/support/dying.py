@@ -34,7 +34,7 @@ STATEMENTS = {
     "judging": r'delete from raw\."\w+__exceptions"',
     "judged": r'(insert into|create or replace table) raw\."\w+__exceptions"',
     "inserted": r'(?i)insert into "\w+"\."core"\."\w+"',
-    "recorded": r"update ops\.files set behind|insert or replace into ops\.history",
+    "recorded": r"update ops\.files set\s+behind|insert or replace into ops\.history",
 }
 # And behind which functions.
 FUNCTIONS = {"landing": (CsvSource, "land"), "landed": (Plugin, "_land")}
