@@ -38,6 +38,7 @@ LONGEST = (
     "hostile/test_every_call.py",
     "hostile/test_damaged_avro_files.py",
     "formats/avro/test_whole_columns.py",
+    "spark/test_types_and_rules.py",
     "doors/test_builds_under_load.py",
     "doors/test_builds_that_fail.py",
     "faults/test_killed_in_the_middle.py",

@@ -171,7 +171,6 @@ def test_each_tables_rows_are_shown_with_descriptions_and_limits(document, reade
             "application/x-ndjson",
             "text/csv",
             "application/msgpack",
-            "application/avro",
         ]
         many, one = body["application/json"]["schema"]["anyOf"]
         assert (many["minItems"], many["maxItems"], many["items"]) == (1, 1000, one)

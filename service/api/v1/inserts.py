@@ -13,7 +13,7 @@ from service.api.http.bodies import read_body
 from service.api.http.describing import Link, Schema, described
 from service.api.http.idempotency import again, asked_by, kept
 from service.api.http.middleware import header
-from service.api.http.negotiation import AVRO, CSV, JSON, MSGPACK, NDJSON
+from service.api.http.negotiation import CSV, JSON, MSGPACK, NDJSON
 from service.api.http.parameters import only_known
 from service.api.http.preferences import RowPreferences
 from service.api.http.problems import CONTENT_TYPE, problem
@@ -63,13 +63,7 @@ class InsertController(Controller):
                 207: InsertAnswer,
                 422: {CONTENT_TYPE: InsertProblem},
             },
-            body={
-                JSON: Schema.ROWS,
-                NDJSON: Schema.TEXT,
-                CSV: Schema.TEXT,
-                MSGPACK: Schema.ROWS,
-                AVRO: Schema.BYTES,
-            },
+            body={JSON: Schema.ROWS, NDJSON: Schema.TEXT, CSV: Schema.TEXT, MSGPACK: Schema.ROWS},
             leads_to=(LOAD, KEPT_OUT, Link("replay_rejection", FIRST, status=207)),
             **ROWS_IN,
         ),
@@ -80,7 +74,10 @@ class InsertController(Controller):
         table: FromPath[str],
         dry_run: FromQuery[bool] = False,
     ) -> Response[bytes]:
-        """Inserts 1 to 1000 rows; each that does not fit is kept out, with every reason."""
+        """Inserts 1 to 1000 rows; each that does not fit is kept out, with every reason.
+
+        An Avro file is taken, too, as `application/avro`.
+        """
         gate = gate_of(request.app.state)  # a dependency takes longer than to judge a row
         await only_known(request, request.route_handler)  # a guard costs a copy of the handler
         gate.table(table)  # before the body is read

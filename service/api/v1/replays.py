@@ -10,10 +10,10 @@ from litestar.params import FromPath, FromQuery
 
 from service.api.http.authentication import actor_of
 from service.api.http.bodies import read_body
-from service.api.http.describing import Link, Schema, described
+from service.api.http.describing import Link, described
 from service.api.http.idempotency import again, answered_once, asked_by, kept
 from service.api.http.middleware import header
-from service.api.http.negotiation import AVRO, CSV, JSON, MSGPACK, NDJSON
+from service.api.http.negotiation import CSV, JSON, MSGPACK, NDJSON
 from service.api.http.parameters import only_known
 from service.api.http.problems import CONTENT_TYPE
 from service.api.http.scopes import check_tables, may_do, tables_of_rejections
@@ -59,7 +59,7 @@ class ReplayController(Controller):
                 200: ReplayAnswer,
                 422: {CONTENT_TYPE: InsertProblem},
             },
-            body={JSON: Any, NDJSON: Any, CSV: str, MSGPACK: Any, AVRO: Schema.BYTES},
+            body={JSON: Any, NDJSON: Any, CSV: str, MSGPACK: Any},
             leads_to=(Link("show_load", {"load_id": "/load_id"}),),
             body_required=False,
             problems=(400, 404, 409, 413, 415, 507),
