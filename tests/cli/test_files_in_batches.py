@@ -103,7 +103,7 @@ def test_a_file_that_is_not_of_its_format_is_named(file, name, content, said):
 def test_a_format_that_is_not_known_is_asked_for(file):
     with pytest.raises(WrongSettings) as failure:
         list(batches(file("rows.txt", b"id\n1\n"), None, 10, MANY))
-    assert failure.value.hint == "--format json|ndjson|csv"
+    assert failure.value.hint == "--format json|ndjson|csv|avro"
     assert len(list(batches(file("rows.txt", b"id\n1\n"), "csv", 10, MANY))) == 1
 
 
