@@ -23,7 +23,7 @@ from service.judge.process.process_client import WORTH, WorkerProcess, cores
 from service.runtime.settings import Settings
 from tests.support.door import counts
 from tests.support.processes import NEEDS_PROC, Service
-from tests.support.rows import CSV, FORMATS, JSON, hire
+from tests.support.rows import AVRO, CSV, FORMATS, JSON, hire
 from tests.support.world import column, key, table
 
 pytestmark = pytest.mark.skipif(cores() < 2, reason="there is one core")
@@ -104,9 +104,10 @@ def told(batch: Batch | None) -> dict[str, Any]:
 
 
 def test_it_finds_what_the_service_finds():
-    known, kinds = judges(), [kind for kind in FORMATS if kind != CSV]
+    known, of_columns = judges(), (CSV, AVRO)
+    kinds = [kind for kind in FORMATS if kind not in of_columns]
     sent = [(FORMATS[kind](rows), kind) for kind in kinds for rows in (SOUND, ODD, ["no"] * 9000)]
-    sent.append((FORMATS[CSV]([*SOUND, note("x", parent="1.5")]), CSV))
+    sent += [(FORMATS[kind]([*SOUND, note("x", parent="1.5")]), kind) for kind in of_columns]
 
     async def all_of_them(process: WorkerProcess) -> list[Batch | None]:
         return [await ask(process, known, body, kind, 9000) for body, kind in sent]
