@@ -65,11 +65,12 @@ class KeptRows:
         """Those `rows` of ``batch.fitting``, ascending, whose key is there."""
         table, known = batch.table, self.seen(batch)
         values = batch.keys[table.primary_key]
-        own = list(map(values.__getitem__, rows.tolist()))
-        # Requests of the group have brought more of them since, or have changed some.
-        if len(rows) == len(known.rows) and not self._group.has_changed(table, own):
+        # Requests of the group may have brought more of them since, or have changed some.
+        if len(rows) == len(known.rows) and not self._group.has_changed(
+            table, map(values.__getitem__, rows.tolist())
+        ):
             return known
-        self._bring_in(table, own)
+        self._bring_in(table, [values[row] for row in rows.tolist()])
         is_there, is_same = self._ask(table, batch.fitting.take(rows))
         return There(rows[is_there], is_same[is_there])
 

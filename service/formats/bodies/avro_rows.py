@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from io import BufferedReader, BytesIO
 from math import isfinite
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -17,7 +17,7 @@ from service.dictionary.exact_values import document_from_text
 from service.dictionary.written_values import JsonText
 from service.errors import DamagedBackup, MalformedBody, TooLarge, shortened
 from service.formats.avro import container
-from service.formats.avro.avro_files import Block, RowDecoder
+from service.formats.avro.avro_files import RowDecoder
 from service.formats.avro.avro_schema import COMPLEX, MOST_BYTES, Field, FileSchema, read_schema
 from service.formats.avro.container import Header
 from service.formats.bodies.fields import plain_from_json
@@ -29,6 +29,8 @@ MOST_VALUES = 2_000_000  # of a body: as many as the largest in JSON may have
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WORDLESS = ("big-decimal", "duration")  # logical types of which a row can say no value
 PER_SECOND = {"millis": 1_000, "micros": 1_000_000, "nanos": 1_000_000_000}
+
+Expanded: TypeAlias = tuple[int, bytes]  # of a block: how many rows, and their bytes
 
 
 class AvroRows:
@@ -59,13 +61,30 @@ class AvroRows:
         }
 
     @cached_property
-    def _values(self) -> Mapping[str, Sequence[Any]]:
-        """By field. Not before it is known that the rows are not too many."""
+    def _rows(self) -> list[dict[str, Any] | MalformedRow]:
+        """With JsonText for what a decoder of JSON would round, or take apart.
+
+        They are not made before it is known that they are not too many.
+        """
         if len(self) * len(self._schema.fields) > MOST_VALUES:
             raise TooLarge(f"a body has at most {MOST_VALUES:,} values")
         blocks, self._blocks = self._blocks, []
         with _as_malformed():
-            return _decoded(self._header, self._schema, blocks)
+            columns = _decoded(self._header, self._schema, blocks)
+        return [
+            self._row(dict(zip(columns, values, strict=True)))
+            for values in zip(*columns.values(), strict=True)
+        ]
+
+    def _row(self, decoded: Mapping[str, Any]) -> dict[str, Any] | MalformedRow:
+        row: dict[str, Any] = {}
+        for name, value in decoded.items():
+            try:
+                row[name] = None if value is None else self._said[name](value)
+            except (ValueError, OverflowError, KeyError):  # KeyError: an enum has no such symbol
+                problem = f"{shortened(name)} has a value that is not of its type"
+                return MalformedRow(repr(decoded), problem)
+        return row
 
     def __len__(self) -> int:
         return self._count
@@ -82,20 +101,8 @@ class AvroRows:
     def repeated(self, position: int) -> list[str]:
         return []  # a schema has each name once
 
-    def _row(self, position: int) -> dict[str, Any] | MalformedRow:
-        """With JsonText for what a decoder of JSON would round, or take apart."""
-        row = {name: values[position] for name, values in self._values.items()}
-        said: dict[str, Any] = {}
-        for name, value in row.items():
-            try:
-                said[name] = None if value is None else self._said[name](value)
-            except (ValueError, OverflowError, KeyError):  # KeyError: an enum has no such symbol
-                problem = f"{shortened(name)} has a value that is not of its type"
-                return MalformedRow(repr(row), problem)
-        return said
-
     def plain(self, position: int) -> dict[str, Any] | MalformedRow:
-        row = self._row(position)
+        row = self._rows[position]
         if isinstance(row, MalformedRow):
             return row
         return {
@@ -106,13 +113,13 @@ class AvroRows:
         }
 
     def exact(self, position: int, names: Sequence[str]) -> Mapping[str, JsonText]:
-        row = self._row(position)
+        row = self._rows[position]
         if isinstance(row, MalformedRow):
             return {}
         return {name: row[name] for name in names if isinstance(row.get(name), JsonText)}
 
     def payload(self, position: int) -> bytes:
-        row = self._row(position)
+        row = self._rows[position]
         if isinstance(row, MalformedRow):
             return msgspec.json.encode(row.text)
         return msgspec.json.encode({
@@ -129,15 +136,15 @@ def _as_malformed() -> Iterator[None]:
         raise MalformedBody(f"the body is not Avro as rows come in it: {error.detail}") from None
 
 
-def _expanded(body: bytes, file: BufferedReader, header: Header) -> list[Block]:
-    """The blocks of a body, with their rows.
+def _expanded(body: bytes, file: BufferedReader, header: Header) -> list[Expanded]:
+    """The blocks of a body.
 
     Raises:
         DamagedBackup: it is no Avro file, or has fewer bytes than rows.
         TooLarge: its rows take more than they may.
         WrongNumberOfRows: they are more than MAX_READ.
     """
-    left, count, blocks = min(max(SMALL, RATIO * len(body)), LARGEST), 0, list[Block]()
+    left, count, blocks = min(max(SMALL, RATIO * len(body)), LARGEST), 0, list[Expanded]()
     for rows, payload in container.read_blocks(file, header):
         count += rows
         check_rows(count)
@@ -154,7 +161,7 @@ def _expanded(body: bytes, file: BufferedReader, header: Header) -> list[Block]:
 
 
 def _decoded(
-    header: Header, schema: FileSchema, blocks: Sequence[Block]
+    header: Header, schema: FileSchema, blocks: Sequence[Expanded]
 ) -> Mapping[str, Sequence[Any]]:
     """The values of each field; raises DamagedBackup. In one piece: of small blocks there may be as
     many as rows.
