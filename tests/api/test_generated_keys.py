@@ -524,14 +524,7 @@ def test_ids_are_given_once_whenever_it_is_killed(project: Project, tmp_path: Pa
             moments.set()
 
     for _ in range(KILLS):
-        service, moments = Service(settings), threading.Event()
-        worker = threading.Thread(target=send_on, args=(service.client, moments))
-        worker.start()
-        assert moments.wait(60)
-        worker.join(random.random() / 20)  # it goes on until it is killed
-        service.process.kill()
-        worker.join(60)
-        service.kill()
+        Service(settings).kill_while(send_on, random.random() / 20)
     with serving(settings) as client:
         if unanswered:
             key, rows = unanswered

@@ -108,14 +108,7 @@ def test_a_change_is_there_with_its_trace_or_neither_is(settings: Settings) -> N
             assert service.client.put(f"{PATH}/{KEY}", json=first).status_code == 201
         else:
             changer.check(service.client)
-        moments = threading.Event()
-        worker = threading.Thread(target=changer.work, args=(service.client, moments))
-        worker.start()
-        assert moments.wait(60)
-        worker.join(random.random() / 2)  # it goes on until it is killed
-        service.process.kill()
-        worker.join(60)
-        service.kill()
+        service.kill_while(changer.work, random.random() / 2)
     service = Service(settings)
     changer.check(service.client)
     audit = service.client.get("/v1/audit").json()

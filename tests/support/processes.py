@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, TypeAlias
 
+import httpx
 import pytest
 
 from service.runtime.settings import Settings
@@ -50,6 +51,21 @@ class Service:
         found = re.search(r"VmHWM:\s+(\d+) kB", status)
         assert found
         return int(found[1]) * 1024
+
+    def kill_while(
+        self, work: Callable[[httpx.Client, threading.Event], None], seconds: float
+    ) -> None:
+        """Kills it so many seconds behind the moment when `work`, which goes on in a thread of its
+        own until then, has set its event for the first time.
+        """
+        moments = threading.Event()
+        worker = threading.Thread(target=work, args=(self.client, moments))
+        worker.start()
+        assert moments.wait(60)
+        worker.join(seconds)
+        self.process.kill()
+        worker.join(60)
+        self.kill()
 
     def kill(self) -> None:
         """Ends it as a power cut would; once is enough."""
