@@ -5,21 +5,20 @@ text in sets, or as words where there are many (stored_keys.py). They change onl
 the primary key in DuckDB is the backstop.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from service.dictionary import Column, Dictionary
-from service.engines.column_sql import is_there, shown_column_value
 from service.engines.engine import Connection
-from service.engines.sql import core, count_rows
+from service.engines.sql import count_rows
 from service.judge.confirmed_keys import confirmed
+from service.judge.key_reading import Beside, KeyColumn, KeyReading, read_keys
 from service.judge.key_sets import KeySet, key_set, signed
 from service.judge.key_words import BITS
 from service.judge.stored_keys import MOST, StoredKeys
 
 Place = tuple[str, str]  # table and column
-READ_ROWS = 1 << 15  # at a time: the interpreter is held meanwhile, some milliseconds
 
 
 class KeyIndex:
@@ -43,6 +42,7 @@ class KeyIndex:
         self._bits, self._most = bits, most
         self._connection: Connection | None = None
         self._stored: dict[Place, StoredKeys] = {}  # where there is no base
+        self._readings: list[KeyReading] = []
         self._sets: dict[Place, KeySet] = {}  # where there is one
         self._gone: dict[Place, KeySet] = {}  # values that are in layers below, and no more
 
@@ -126,16 +126,43 @@ class KeyIndex:
         for place, values in layer._sets.items():
             self.add(place, values)
 
-    def load(self, connection: Connection, tables: Iterable[str]) -> None:
+    def load(
+        self, connection: Connection, tables: Iterable[str], beside: Beside | None = None
+    ) -> None:
         """Reads the keys of `tables` as they are in the warehouse, which `connection` is asked from
         now on, in whatever transaction it is, for what cannot be told without.
+
+        Large tables are read `beside` the work, as they are committed; `take_in` what was read.
         """
         self._connection = connection
+        later = []
         for name in tables:
+            rows = count_rows(connection, name)
             for column in self._dictionary.tables[name].unique_columns:
-                stored = self._new_at((name, column.name))
-                stored.fill(count_rows(connection, name), _read(connection, name, column))
-                self._stored[name, column.name] = stored
+                place = (name, column.name)
+                if (before := self._stored.get(place)) is not None:
+                    before.is_replaced = True
+                stored = self._stored[place] = self._new_at(place)
+                if beside and rows > beside.at_once:
+                    read = self._new_at(place)
+                    later.append(KeyColumn(name, column, stored, read))
+                else:
+                    stored.fill(rows, read_keys(connection, name, column))
+        if beside and later:
+            self._readings.append(KeyReading(later, beside))
+
+    def take_in(self) -> None:
+        """Takes in the keys that were read beside the work."""
+        for reading in self._readings:
+            while reading.done:
+                each = reading.done.popleft()
+                each.stored.take_in(each.read)
+        self._readings = [each for each in self._readings if not each.has_ended or each.done]
+
+    def stop(self) -> None:
+        """Reads no further; to be called when no one asks any more."""
+        for reading in self._readings:
+            reading.stop()
 
     def _stored_at(self, place: Place) -> StoredKeys:
         if place not in self._stored:
@@ -163,14 +190,3 @@ class KeyIndex:
         """The number of rows of each table, by its primary key."""
         tables = self._dictionary.tables.values()
         return {t.name: len(self._stored.get((t.name, t.primary_key), ())) for t in tables}
-
-
-def _read(connection: Connection, table: str, column: Column) -> Iterator[Collection[Any]]:
-    """The values of a column, some at a time."""
-    kind = column.type
-    found = connection.execute(
-        f"select {shown_column_value(column)} as key from {core(table)} where {is_there(column)}"
-    )
-    for batch in found.to_arrow_reader(READ_ROWS):
-        values = batch.column(0)
-        yield values.to_numpy() if kind.is_whole else kind.texts(values)

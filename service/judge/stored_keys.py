@@ -4,7 +4,7 @@ A word tells that a value may be there; the table says whether it is.
 """
 
 from collections.abc import Callable, Collection, Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from pyroaring import BitMap, BitMap64
@@ -18,6 +18,7 @@ SMALLER = 8  # times, that later words may be fewer than earlier ones and stay b
 
 # Those of some values that the table has.
 Confirm = Callable[[Collection[Any]], Iterable[Any]]
+Values: TypeAlias = Collection[Any]  # what `words_of` takes
 
 
 class StoredKeys:
@@ -26,7 +27,8 @@ class StoredKeys:
     before them are words, of which those of values that were removed are left behind.
 
     `confirm` is asked where a word is there. It may see what is not committed yet: `forget` after a
-    transaction that was rolled back.
+    transaction that was rolled back. It is asked for all that is not known where the values of the
+    table are only expected: they are being read meanwhile, by another that is then taken in.
     """
 
     def __init__(
@@ -38,6 +40,10 @@ class StoredKeys:
         self._parts: list[SortedWords] = []
         self._packed = self._left_behind = 0  # values that became words; those of them that went
         self._checked = most  # how many whole numbers there were when last looked at
+        self._expected: int | None = None  # values that are being read
+        self._gone = self._none()  # of those that were expected
+        self.is_unreadable = False  # and could not be
+        self.is_replaced = False  # no one asks any more
 
     def _none(self) -> KeySet:
         return key_set(self._type, ())
@@ -53,12 +59,17 @@ class StoredKeys:
     @property
     def is_worn(self) -> bool:
         """Whether so many words are left behind that the table is better read anew."""
-        return self._left_behind > max(self._most, self._packed // 4)
+        return self.is_unreadable or self._left_behind > max(self._most, self._packed // 4)
+
+    @property
+    def _is_exact(self) -> bool:
+        """Whether the table never has to be asked."""
+        return not self._parts and self._expected is None
 
     def there(self, wanted: KeySet) -> KeySet:
         """Those of `wanted` that are there."""
         found = wanted & self._late
-        if not self._parts:
+        if self._is_exact:
             return found
         found |= wanted & self._confirmed
         left = wanted - found
@@ -71,6 +82,8 @@ class StoredKeys:
         return found
 
     def _suspects(self, values: KeySet) -> list[Any]:
+        if self._expected is not None:
+            return list(signed(self._type, values))
         words = words_of(values, self._bits)
         may_be = np.logical_or.reduce([part.has(words) for part in self._parts])
         if not may_be.any():
@@ -86,9 +99,12 @@ class StoredKeys:
 
     def remove(self, values: KeySet) -> None:
         """Takes out values that are there; the words of those that became words stay."""
-        if self._parts:
+        if not self._is_exact:
             self._confirmed -= values
-            self._left_behind += len(values - self._late)
+            before = values - self._late
+            self._left_behind += len(before)
+            if self._expected is not None:
+                self._gone |= before
         self._late -= values
 
     def forget(self) -> None:
@@ -118,10 +134,22 @@ class StoredKeys:
             both = np.concatenate([before.words, last.words])
             self._parts.append(SortedWords(both, are_two=True))
 
-    def fill(self, rows: int, batches: Iterable[Collection[Any]]) -> None:
-        """Takes in the values of a table, each once, of which there are about as many as `rows`:
-        what `words_of` takes, some at a time.
-        """
+    def expect(self, rows: int) -> None:
+        """Has the table asked for its values, as many as `rows`, until they are taken in."""
+        self._expected = rows
+        self._packed += rows
+
+    def take_in(self, read: "StoredKeys") -> None:
+        """Takes over the values of `read`, that were expected."""
+        assert self._expected is not None
+        self._packed += read._packed - self._expected
+        self._parts = [*read._parts, *self._parts]
+        self._left_behind -= len(read._late & self._gone)
+        self._expected, gone, self._gone = None, self._gone, self._none()
+        self.add(read._late - gone)
+
+    def fill(self, rows: int, batches: Iterable[Values]) -> None:
+        """Takes in the values of a table, each once, of which there are about as many as `rows`."""
         words, filled = np.empty(0, np.uint64), 0
         for batch in batches:
             if not filled:

@@ -31,6 +31,7 @@ from service.engines.sql import count_rows
 from service.errors import KeyReused, Problem, Unavailable
 from service.judge.generated_keys import Ids
 from service.judge.key_index import KeyIndex
+from service.judge.key_reading import Beside
 from service.judge.micro_batches import SMALL
 from service.ops import records
 from service.ops.erased_rows import ErasedKeys
@@ -101,6 +102,7 @@ class Writer:
         self.lock = threading.Lock()
         self.dictionary = dictionary
         self.keys = KeyIndex(dictionary)
+        self._beside = Beside(database.connect)
         self._ids = Ids({})  # of generated keys
         self._ids_outdated = False  # a build may have given some, whether it failed or not
         # How often each table of record may have changed since the start: what was read while the
@@ -113,7 +115,7 @@ class Writer:
         if self.losses is None:
             self.journal.begin(self._connection)
         with self._database.all_cores():
-            self.keys.load(self._connection, self.dictionary.tables)
+            self.keys.load(self._connection, self.dictionary.tables, self._beside)
             self._load_ids()
         self._thread.start()
 
@@ -123,6 +125,7 @@ class Writer:
             self._stopping = True
         self._queue.put(None)
         self._thread.join()
+        self.keys.stop()
         self._connection.close()
         self.journal.close()
 
@@ -231,10 +234,11 @@ class Writer:
     def _taking_up(self, dictionary: Dictionary) -> Callable[[Connection], None]:
         def take_up(connection: Connection) -> None:
             keys = KeyIndex(dictionary)
-            keys.load(connection, dictionary.tables)
+            keys.load(connection, dictionary.tables, self._beside)
             ids = Ids(last_ids(connection, dictionary.tables.values()))
             if self.outbox:
                 self.outbox.take_dictionary(connection, dictionary)
+            self.keys.stop()
             self.dictionary, self.keys, self._ids = dictionary, keys, ids
 
         return take_up
@@ -383,9 +387,10 @@ class Writer:
                 if count_rows(self._connection, name) != known[name] or self._may_change(name)
             }
             self._grown.clear()
+        self.keys.take_in()
         self._stale |= self.keys.worn()
         if self._stale:
-            self.keys.load(self._connection, self._stale)
+            self.keys.load(self._connection, self._stale, self._beside)
         if self._stale or self._ids_outdated:
             self._load_ids()
             self._stale.clear()

@@ -1,6 +1,6 @@
 """Committed keys in few bytes: exact where they are few, else words which the table confirms."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from service.engines.duckdb import open_bare
 from service.engines.engine import Connection
 from service.engines.sql import core, quoted
 from service.judge.key_index import KeyIndex, Place
+from service.judge.key_reading import Beside
 from service.judge.key_sets import key_set
 from service.judge.key_words import SortedWords, words_of
 from service.judge.stored_keys import StoredKeys
@@ -80,6 +81,7 @@ class World:
         connection.execute(f"delete from {core(self._name)}")
         self.keys = KeyIndex(DICTIONARY, bits=BITS, most=FIRST)
         self.keys.load(connection, [self._name])
+        self.to_read: list[Callable[[], None]] = []
 
     def transaction(self, steps: list[tuple[str, list[Any]]], commits: bool) -> None:
         """Adds and removes in turn, looks each time, and then keeps all of it or nothing."""
@@ -122,9 +124,10 @@ class World:
         for value in every:
             assert keys.has(self.place, value) == (value in known)
 
-    def read_anew(self) -> None:
-        """As after a restore, a build, or a start."""
-        self.keys.load(self._connection, [self._name])
+    def read_anew(self, beside: bool = False) -> None:
+        """As after a restore, a build, or a start; what is read beside waits `to_read`."""
+        how = Beside(self._connection.cursor, at_once=-1, begin=self.to_read.append)
+        self.keys.load(self._connection, [self._name], how if beside else None)
         assert len(self.keys._stored[self.place]) == len(self.committed)
         self.look(self.keys, self.committed)
 
@@ -136,10 +139,20 @@ def test_keys_say_what_a_set_of_python_says(kind, data, connection):
     world = World(connection, kind)
     some = st.lists(st.sampled_from(VALUES[kind]), min_size=1)
     acts = st.lists(st.tuples(st.sampled_from(["add", "add", "remove"]), some), max_size=3)
-    for _ in range(data.draw(st.integers(1, 3))):
+    for _ in range(data.draw(st.integers(1, 4))):
         world.transaction(data.draw(acts), commits=data.draw(st.booleans()))
         if data.draw(st.booleans()):
-            world.read_anew()
+            world.read_anew(data.draw(st.booleans()))
+        while world.to_read and data.draw(st.booleans()):
+            world.to_read.pop()()
+        if data.draw(st.booleans()):
+            world.keys.take_in()
+            world.look(world.keys, world.committed)
+    for read in world.to_read:
+        read()
+    world.keys.take_in()
+    assert not world.keys._readings
+    world.look(world.keys, world.committed)
     assert len(world.keys._stored[world.place]) == len(world.committed)
 
 
@@ -194,6 +207,31 @@ def test_keys_of_which_many_have_gone_are_to_be_read_anew(connection):
     assert world.keys.worn() == {"of uuid"}
     world.read_anew()
     assert world.keys.worn() == set()
+
+
+def test_keys_that_could_not_be_read_are_read_anew_and_the_table_is_asked_meanwhile(connection):
+    world = World(connection, "varchar")
+    world.transaction([("add", VALUES["varchar"])], commits=True)
+    cursor = connection.cursor()
+    world.keys.load(connection, [world.place[0]], Beside(lambda: cursor, -1, world.to_read.append))
+    cursor.close()
+    world.to_read.pop()()
+    assert world.keys.worn() == {"of varchar"}
+    world.keys.take_in()
+    world.look(world.keys, world.committed)
+    world.read_anew(beside=True)
+    assert world.keys.worn() == set()
+
+
+def test_keys_that_are_read_once_more_are_not_read_twice(connection):
+    world = World(connection, "varchar")
+    world.transaction([("add", VALUES["varchar"])], commits=True)
+    world.read_anew(beside=True)
+    world.read_anew()
+    [reading] = world.keys._readings
+    world.to_read.pop()()
+    assert reading.has_ended
+    assert not reading.done
 
 
 @pytest.mark.parametrize("lookups", [0, 1000])
