@@ -44,7 +44,8 @@ class KeyIndex:
         self._stored: dict[Place, StoredKeys] = {}  # where there is no base
         self._readings: list[KeyReading] = []
         self._sets: dict[Place, KeySet] = {}  # where there is one
-        self._gone: dict[Place, KeySet] = {}  # values that are in layers below, and no more
+        self._gone: dict[Place, KeySet] = {}  # values that are there no more
+        self._undone: dict[Place, KeySet] = {}  # of those, what layers below never had
 
     def _column(self, place: Place) -> Column:
         return self._dictionary.tables[place[0]].column(place[1])
@@ -109,20 +110,33 @@ class KeyIndex:
             self._sets[place] = self._set(place) | new
 
     def remove(self, place: Place, values: Iterable[Any]) -> None:
-        """Takes values away, whichever layer has them; they can be added again."""
+        """Takes values away that are there, in whichever layer; they can be added again."""
         gone = self._set(place, values)
         if self._base is None:
             self._stored_at(place).remove(gone)
             return
-        if (own := self._sets.get(place)) is not None:
+        if own := self._sets.get(place):
+            self._undo(place, gone & own)
             own -= gone
-        kept = self._gone.setdefault(place, self._set(place))
-        kept |= gone
+        every = self._gone_at(place)
+        every |= gone
+
+    def _undo(self, place: Place, values: KeySet) -> None:
+        """Values go that came in this layer, or on top of it."""
+        gone, undone = self._gone_at(place), self._undone.setdefault(place, self._set(place))
+        undone |= values - gone
+        gone |= values
+
+    def _gone_at(self, place: Place) -> KeySet:
+        return self._gone.setdefault(place, self._set(place))
 
     def absorb(self, layer: "KeyIndex") -> None:
         """Takes over all that `layer`, which is on top of this one, has added and removed."""
         for place, values in layer._gone.items():
-            self.remove(place, values)
+            undone = layer._undone.get(place, self._set(place))
+            self.remove(place, values - undone)
+            if self._base is not None:
+                self._undo(place, undone)
         for place, values in layer._sets.items():
             self.add(place, values)
 

@@ -53,8 +53,9 @@ def test_layers_add_and_remove_as_sets_do(place, data):
     for _ in range(3):
         added, removed, more = data.draw(some), data.draw(some), data.draw(some)
         for act, values in (("add", added), ("remove", removed), ("add", more)):
-            getattr(indexes[-1], act)(place, values)
-            sets[-1] = sets[-1] | {*values} if act == "add" else sets[-1] - {*values}
+            those = {*values} - sets[-1] if act == "add" else {*values} & sets[-1]
+            getattr(indexes[-1], act)(place, those)
+            sets[-1] = sets[-1] ^ those
         indexes.append(KeyIndex(DICTIONARY, base=indexes[-1]))
         sets.append(set(sets[-1]))
     for index, known in zip(indexes, sets, strict=True):
@@ -67,6 +68,7 @@ def test_layers_add_and_remove_as_sets_do(place, data):
     while len(indexes) > 1:
         indexes[-2].absorb(indexes.pop())
     assert indexes[0].taken(place, EDGES[place]) == sets[-1]
+    assert len(indexes[0]._stored.get(place, ())) == len(sets[-1])
 
 
 def test_no_values_are_all_new_and_all_known():
