@@ -20,7 +20,7 @@ from tests.support.projects import Project
 from tests.support.services import client_of, serving
 
 ROWS = "/v1/tables/{}/rows"
-LINES, EMPLOYEES, TAGS = map(ROWS.format, ("order_lines", "employees", "tags"))
+LINES, EMPLOYEES, TAGS, SEATS = map(ROWS.format, ("order_lines", "employees", "tags", "seats"))
 KEY = "order_id,line_no"
 
 
@@ -98,6 +98,7 @@ def test_history_is_judged_by_several_columns_and_by_later_lines(client: httpx.C
         "orders": (3, 0),
         "order_lines": (4, 1),
         "shipments": (3, 0),
+        "seats": (5, 1),
         "tags": (2, 1),
         "employees": (4, 0),
     }
@@ -415,6 +416,56 @@ def test_a_file_of_another_tool_need_not_be_in_the_order_of_the_key(client: http
     assert (refused.status_code, refused.json()["first_ids"]) == (409, [4])
     client.post("/v1/tables/order_lines/restore", json={"backup_id": other})
     client.post("/v1/tables/shipments/restore", json={"backup_id": orphan})
+
+
+def seat(number: int, room: str | None, place: int | None) -> Any:
+    return {"id": number, "room": room, "place": place}
+
+
+def test_columns_besides_the_key_are_unique_together_at_every_door(client: httpx.Client) -> None:
+    def taken(answer: httpx.Response) -> dict[int, str]:
+        found = violations(answer)
+        assert all(each == [("room,place", "unique", each[0][2])] for each in found.values())
+        return {row: each[0][2] for row, each in found.items()}
+
+    def seats() -> dict[int, tuple[str | None, int | None]]:
+        rows = client.get(SEATS, params={"limit": 100}).json()["rows"]
+        return {row["id"]: (row["room"], row["place"]) for row in rows}
+
+    ignore, merge = ({"Prefer": f"resolution={each}-duplicates"} for each in ("ignore", "merge"))
+    assert kept_out(client, "seats") == {(4, "room,place", "unique", "a,1")}
+    assert seats() == {1: ("a", 1), 2: ("a", 2), 4: ("a", None), 5: (None, 1), 6: ("a", None)}
+    rows = [seat(10, "a", 1), seat(11, "b", 1), seat(12, "b", 1), seat(13, "b", None)]
+    assert taken(client.post(SEATS, json=rows)) == {0: "a,1", 2: "b,1"}
+    assert taken(client.post(SEATS, json=rows[:2], headers=ignore)) == {0: "a,1"}
+    # A place is free for the next request, as a value of one column is.
+    rows = [seat(11, "c", 1), seat(13, "b", 1), seat(2, "a", 1)]
+    assert taken(client.post(SEATS, json=rows, headers=merge)) == {1: "b,1", 2: "a,1"}
+    assert taken(client.post(SEATS, json=rows, headers=merge)) == {2: "a,1"}
+    assert taken(client.patch(f"{SEATS}/4", json={"place": 2})) == {0: "a,2"}
+    assert client.patch(f"{SEATS}/2", json={"place": None}).status_code == 200
+    assert client.patch(f"{SEATS}/4", json={"place": 2}).status_code == 200
+    assert client.put(f"{SEATS}/14", json=seat(14, "a", 2)).status_code == 422
+    # What was kept out goes in when its place is free, and once.
+    answer = client.post(SEATS, json=[seat(20, "a", 1), seat(21, "a", 1)])
+    assert taken(answer) == {0: "a,1", 1: "a,1"}
+    backup = client.post("/v1/tables/seats/backups").json()["backup_id"]
+    before = seats()
+    assert client.delete(f"{SEATS}/1").status_code == 200
+    load_id = answer.json()["load_id"]
+    again = client.post("/v1/rejections/replay", params={"load_id": load_id}).json()
+    assert (again["accepted"], again["rejected"]) == (1, 1)
+    text = "id,room,place\n30,a,1\n31,d,1\n32,d,1\n33,d,\n34,d,\n"
+    load = loaded(client, "seats", text)
+    assert kept_out(client, "seats", load_id=load["load_id"]) == {
+        (2, "room,place", "unique", "a,1"),
+        (4, "room,place", "unique", "d,1"),
+    }
+    load = loaded(client, "seats", "id,room,place\n31,e,1\n32,d,1\n33,e,1\n", merge["Prefer"])
+    assert (load["changed"], load["accepted"], load["rejected"]) == (1, 0, 2)
+    assert client.post("/v1/tables/seats/restore", json={"backup_id": backup}).is_success
+    assert seats() == before
+    assert taken(client.post(SEATS, json=[seat(40, "a", 1), seat(41, "e", 1)])) == {0: "a,1"}
 
 
 def test_what_is_erased_by_its_key_stays_out_of_every_door(client: httpx.Client) -> None:

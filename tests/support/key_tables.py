@@ -71,6 +71,19 @@ EMPLOYEES = f"""
   data_tests:
     - relationships: {{arguments: {{to: ref('employees'), field: id}}}}
 """
+SEATS = f"""
+- name: id
+  data_type: integer
+  description: Number of the seat.
+  {KEY}
+  data_tests: [not_null, unique]
+- name: room
+  data_type: varchar
+  description: The room it stands in.
+- name: place
+  data_type: smallint
+  description: Its place there.
+"""
 OF_SHIPMENTS = (
     "relationships_of_columns: {arguments: {columns: [order_id, line_no],"
     " to: ref('order_lines'), fields: [order_id, line_no]}}"
@@ -90,6 +103,7 @@ HISTORY = {
     ),
     "shipments": 'id,order_id,line_no\n1,A-1,1\n2,A-1,9\n3,A-1,\n4,"B,2",1\n',
     "tags": "order_id,day\nA-1,2021-07-27\nA-1,2021-07-28\nA-1,2021-07-27\n",
+    "seats": "id,room,place\n1,a,1\n2,a,2\n3,a,1\n4,a,\n5,,1\n6,a,\n2,a,2\n",
     "employees": (
         "id,email,manager_id\n"
         "1,a@x,2\n"  # a later line
@@ -118,18 +132,24 @@ def key_project(folder: Path) -> Project:
     project.model("tags", TAGS, "orders")
     together(project, "tags", "order_id", "day")
     project.model("employees", EMPLOYEES)
+    project.model("seats", SEATS)
+    project.change("seats", f"{tests}]", f"{tests}, {{{unique_together('room', 'place')}}}]")
     for name, text in HISTORY.items():
         project.write(name, text)
     return project
 
 
+def unique_together(*names: str) -> str:
+    """The rule of a table whose rows differ in some of these columns."""
+    columns = f"[{', '.join(names)}]"
+    return f"unique_combination_of_columns: {{arguments: {{combination_of_columns: {columns}}}}}"
+
+
 def together(project: Project, table: str, *names: str) -> None:
     """Makes columns the primary key of a table."""
-    columns = f"[{', '.join(names)}]"
-    unique = f"unique_combination_of_columns: {{arguments: {{combination_of_columns: {columns}}}}}"
     project.change(
         table,
         "    data_tests: [history_accounted_for]",
-        f"    constraints: [{{type: primary_key, columns: {columns}}}]\n"
-        f"    data_tests: [history_accounted_for, {{{unique}}}]",
+        f"    constraints: [{{type: primary_key, columns: [{', '.join(names)}]}}]\n"
+        f"    data_tests: [history_accounted_for, {{{unique_together(*names)}}}]",
     )
