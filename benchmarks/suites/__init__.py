@@ -14,6 +14,7 @@ from benchmarks.suites import (
     pollock,
     reading,
     server,
+    spark,
     start,
 )
 
@@ -29,4 +30,5 @@ SUITES: dict[str, Callable[[Bench], None]] = {
     "onlookers": onlookers.run,
     "pollock": pollock.run,
     "keys": keys.run,
+    "spark": spark.run,
 }
