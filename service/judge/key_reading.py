@@ -5,7 +5,7 @@ the table is asked: a service takes rows at once, however many it has.
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -54,11 +54,11 @@ def in_a_thread(work: Callable[[], None]) -> None:
 
 @dataclass(frozen=True)
 class Beside:
-    """How keys are read beside the work: by a connection of their own, where a table has more than
+    """How keys are read beside the work: in a snapshot of their own, where a table has more than
     `at_once` rows.
     """
 
-    connect: Callable[[], Connection]
+    reading: Callable[[], AbstractContextManager[Connection]]
     at_once: int = AT_ONCE
     begin: Begin = in_a_thread
 
@@ -71,15 +71,16 @@ class KeyReading:
         self._columns = columns
         self._is_stopped = False
         self._ended = threading.Event()
-        self._connection = beside.connect()
-        self._connection.begin()
-        for each in columns:  # what is asked for first decides which commits are seen
-            each.stored.expect(count_rows(self._connection, each.table))
+        with ExitStack() as opened:
+            self._connection = opened.enter_context(beside.reading())
+            for each in columns:  # the first question decides which commits are seen
+                each.stored.expect(count_rows(self._connection, each.table))
+            self._opened = opened.pop_all()
         beside.begin(self._read)
 
     def _read(self) -> None:
         try:
-            with closing(self._connection):
+            with self._opened:
                 for each in self._columns:
                     if not each.stored.is_replaced:
                         each.read.fill(len(each.stored), self._values(each))

@@ -102,7 +102,7 @@ class Writer:
         self.lock = threading.Lock()
         self.dictionary = dictionary
         self.keys = KeyIndex(dictionary)
-        self._beside = Beside(database.connect)
+        self._beside = Beside(database.reading)
         self._ids = Ids({})  # of generated keys
         self._ids_outdated = False  # a build may have given some, whether it failed or not
         # How often each table of record may have changed since the start: what was read while the

@@ -1,6 +1,7 @@
 """Committed keys in few bytes: exact where they are few, else words which the table confirms."""
 
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -124,9 +125,16 @@ class World:
         for value in every:
             assert keys.has(self.place, value) == (value in known)
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """What is committed now."""
+        with self._connection.cursor() as cursor:
+            cursor.begin()
+            yield cursor
+
     def read_anew(self, beside: bool = False) -> None:
         """As after a restore, a build, or a start; what is read beside waits `to_read`."""
-        how = Beside(self._connection.cursor, at_once=-1, begin=self.to_read.append)
+        how = Beside(self.snapshot, at_once=-1, begin=self.to_read.append)
         self.keys.load(self._connection, [self._name], how if beside else None)
         assert len(self.keys._stored[self.place]) == len(self.committed)
         self.look(self.keys, self.committed)
@@ -212,9 +220,8 @@ def test_keys_of_which_many_have_gone_are_to_be_read_anew(connection):
 def test_keys_that_could_not_be_read_are_read_anew_and_the_table_is_asked_meanwhile(connection):
     world = World(connection, "varchar")
     world.transaction([("add", VALUES["varchar"])], commits=True)
-    cursor = connection.cursor()
-    world.keys.load(connection, [world.place[0]], Beside(lambda: cursor, -1, world.to_read.append))
-    cursor.close()
+    world.read_anew(beside=True)
+    world.keys._readings[0]._connection.close()
     world.to_read.pop()()
     assert world.keys.worn() == {"of varchar"}
     world.keys.take_in()
