@@ -18,6 +18,7 @@ from tests.support.world import (
     Take,
     change,
     column,
+    contents,
     key,
     rows,
     snapshot,
@@ -219,23 +220,28 @@ def large(warehouse: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     return warehouse
 
 
+def hires(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+    """How many there are, and the sum of their hashes."""
+    return contents(connection, ("core", "hired_employees"))["core.hired_employees"]
+
+
 def test_a_hundred_thousand_rows_are_restored_after_commits_of_every_kind(
     large: duckdb.DuckDBPyConnection, take: Take, put: Put
 ):
-    before = rows(large, "hired_employees")
+    before = hires(large)
     (entry,) = take("hired_employees")
     with snapshot(large) as old:
-        assert len(rows(old, "hired_employees")) == 100_004
+        assert hires(old)[0] == 100_004
         for _ in range(2):
             large.execute("delete from core.hired_employees where id % 5 = 0")
             large.execute("update core.hired_employees set name = 'x' where id % 3 = 0")
             large.execute("update core.hired_employees set id = id + 1000000 where id % 7 = 1")
             with snapshot(large) as between:
-                assert len(rows(between, "hired_employees")) < 100_004
+                assert hires(between)[0] < 100_004
                 (result,) = put(entry)
-            assert rows(large, "hired_employees") == before
+            assert hires(large) == before
             assert result.rows_after == result.rows_before - result.removed + result.added
-        assert len(rows(old, "hired_employees")) == 100_004
+        assert hires(old)[0] == 100_004
     found = large.execute("select name from core.hired_employees where id = 77777").fetchall()
     assert found == [("name 77777",)]
 
@@ -243,12 +249,12 @@ def test_a_hundred_thousand_rows_are_restored_after_commits_of_every_kind(
 def test_files_of_several_blocks_stay_restorable_after_the_warehouse_is_opened_again(
     large: duckdb.DuckDBPyConnection, take: Take, put: Put, tmp_path: Path
 ):
-    before = rows(large, "hired_employees")
+    before = hires(large)
     (entry,) = take("hired_employees")
     large.execute("delete from core.hired_employees where id % 2 = 0")
     put(entry)
     large.close()
     with duckdb.connect(tmp_path / "warehouse.duckdb") as again:
-        assert rows(again, "hired_employees") == before
+        assert hires(again) == before
         with pytest.raises(duckdb.ConstraintException):
             again.execute("insert into core.hired_employees values (20, 'x', '2021-01-01', 1, 1)")

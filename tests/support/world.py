@@ -148,6 +148,13 @@ def everything(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, in
     names = connection.execute(
         "select schema_name, table_name from duckdb_tables() where schema_name in ('core', 'ops')"
     ).fetchall()
+    return contents(connection, *names)
+
+
+def contents(
+    connection: duckdb.DuckDBPyConnection, *names: tuple[str, str]
+) -> dict[str, tuple[int, int]]:
+    """Of tables by schema and name, the number of rows and the sum of their hashes."""
     each = (
         f"select '{schema}.{name}', count(*), coalesce(sum(hash(this_row)), 0)"
         f' from {schema}."{name}" as this_row'
