@@ -123,7 +123,7 @@ def _avro_value(table: Table, name: str, value: Any) -> tuple[Any, Any]:
             kind in ("date", "time") or (value[10:11] == "T" and value[-1] == "Z")
         ):
             array = column.type.array([column.type.from_text(value)])
-            return LOGICAL[kind], array.cast("int32" if kind == "date" else "int64")[0].as_py()
+            return LOGICAL[kind], array.view("int32" if kind == "date" else "int64")[0].as_py()
         if kind == "decimal":
             digits = Decimal(column.type.from_text(value))
             scale = -int(digits.as_tuple().exponent)
