@@ -46,7 +46,7 @@ def values(array: pa.Array, doubted: Any) -> list[Any]:
     return pc.if_else(pa.array(doubted), None, array).to_pylist()  # type: ignore[no-any-return]
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=150)
 @given(texts)
 @example(["2021-07-27T16:02:08", "Z2021-07-27T16:02:08Z"])  # together as long as two
 @example(["000000000\x80\x80\u0800\U00010000"])  # twenty bytes, and fewer characters
@@ -71,7 +71,7 @@ def test_the_pattern_that_is_told_takes_what_the_rule_takes(ruling):
     assert bool(re.fullmatch(RFC3339_UTC, ruling.text)) == fits
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 @given(
     st.from_regex(re.compile(RFC3339_UTC, re.ASCII), fullmatch=True)
     | st.from_regex(re.compile(DATE + r"[Tt ][0-9:.]{0,20}([Zz]|[+-]0[0-9]:00)?"), fullmatch=True)
@@ -93,7 +93,7 @@ def test_a_missing_one_is_not_for_the_quick_way():
     assert read_seconds(["2021-07-27T16:02:08Z", None]) is None
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(st.lists(st.none() | moments | slips | st.text(max_size=30), max_size=6))
 def test_a_value_that_is_not_doubted_is_what_it_reads_as(written):
     array, doubted = TIMESTAMP.decoded(written)

@@ -283,7 +283,7 @@ TEXTS = {
 @pytest.mark.parametrize("type_name", TEXTS)
 def test_no_text_is_read_in_two_ways(type_name: str, read_by_sql: Read) -> None:
     @settings(
-        max_examples=60,
+        max_examples=30,
         deadline=None,
         database=None,
         derandomize="DOORS_SEED" not in os.environ,

@@ -157,7 +157,7 @@ ROWS = st.lists(
 
 
 @WAYS
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 @given(rows=ROWS)
 def test_the_fast_way_and_the_slow_one_say_what_the_rules_say_row_by_row(rows, way):
     batch, keys = way(judged("badges", *rows)), known()
@@ -182,7 +182,7 @@ def test_the_fast_way_and_the_slow_one_say_what_the_rules_say_row_by_row(rows, w
     assert {position: sorted(found, key=str) for position, found in said.items()} == expected
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 @given(data=st.data())
 def test_all_are_admitted_at_once_when_and_only_when_each_would_be(data):
     ids, codes = st.sampled_from([1, 2, 3, 4, 5, -1, 10]), st.sampled_from(["a", "b", "ten"])

@@ -262,7 +262,7 @@ A_BADGE = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.lists(A_BADGE, min_size=1, max_size=6), min_size=1, max_size=3))
 def test_merging_is_what_the_model_says(gate: Gate, requests: list[list[Row]]) -> None:
     gate.empty()

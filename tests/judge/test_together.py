@@ -82,13 +82,13 @@ def each_alone(body: bytes) -> tuple[Any, ...]:
     return fitting, broken
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 @given(st.lists(bodies, min_size=1, max_size=5))
 def test_a_request_gets_what_it_would_get_alone(sent):
     assert [said(batch) for batch in together(*sent)] == [said(alone(body)) for body in sent]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 @given(bodies)
 def test_a_row_gets_what_it_would_get_alone(body):
     _, fitting, _, _, broken = said(alone(body))

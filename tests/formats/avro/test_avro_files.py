@@ -122,7 +122,7 @@ ANY_ROW = st.tuples(
 
 
 @given(st.lists(ANY_ROW, max_size=30), st.sampled_from(avro_files.CODECS))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=50)
 def test_any_rows_come_back_exactly(rows: list[tuple[Any, ...]], codec: str):
     with TemporaryDirectory() as folder:
         path = Path(folder) / "x.avro"

@@ -69,7 +69,7 @@ def test_it_does_not_matter_where_a_block_ends(
     size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "file"
-    some = random.Random(size).sample(list(all_traits()), 60)
+    some = random.Random(size).sample(list(all_traits()), chance.cases(25))
     for traits in some:
         rows = [row for _ in range(4) for row in ROWS]
         path.write_bytes(traits.file(rows))
