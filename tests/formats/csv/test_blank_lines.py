@@ -77,26 +77,23 @@ def test_lines_that_say_nothing_are_counted_wherever_they_stand(tmp_path, line):
 
 
 def seconds(path: Path, line: bytes, size: int = BYTES) -> float:
-    """CPU seconds that so many bytes of a line take, compressed; the least of two times."""
+    """CPU seconds that so many bytes of a line take, compressed."""
     text = b"id,department\n1,a\n2,b\n" + line * (size // len(line))
     compressed = gzip.compress(text, 1)
-    took = []
-    for _ in range(2):
-        began = time.process_time()
-        read(path, compressed)
-        took.append(time.process_time() - began)
-    return min(took)
+    began = time.process_time()
+    read(path, compressed)
+    return time.process_time() - began
 
 
 def test_no_line_takes_much_more_than_a_plain_one(tmp_path):
     path = tmp_path / "x.csv"
-    plain = seconds(path, PLAIN)
+    plain = min(seconds(path, PLAIN) for _ in range(2))
     of_a_line = plain / (BYTES // len(PLAIN))
     for line in set(BLANK) - {*SAYING.values()}:
-        assert seconds(path, line) < 6 * plain, line
+        assert any(seconds(path, line) < 6 * plain for _ in range(2)), line
     for name, line in SAYING.items():
         most = 3 * plain + 60 * of_a_line * (BYTES // 4 // len(line))
-        assert seconds(path, line, BYTES // 4) < most, name
+        assert any(seconds(path, line, BYTES // 4) < most for _ in range(2)), name
 
 
 def test_whatever_way_a_line_is_read_it_says_the_same(tmp_path, monkeypatch):
