@@ -93,7 +93,8 @@ lake-compare: install-dev install-spark ## compare what a live gate and Spark be
 fuzz: install-dev ## hostile input by a new seed, 25 times as much (more: make fuzz CASES=100)
 	@GATEHOUSE_FUZZ_SEED=$(SEED) GATEHOUSE_FUZZ_CASES=$(CASES) \
 	  $(TESTS) -n auto --dist load --timeout 0 tests/hostile \
-	    tests/formats/csv/test_polluted_files.py tests/formats/csv/test_shapes.py $(ARGS)
+	    tests/formats/csv/test_polluted_files.py tests/formats/csv/test_shapes.py \
+	    tests/formats/csv/test_blank_lines.py $(ARGS)
 
 soak: install-dev ## kill the service at random moments, and tell what was found (shorter: make soak ROUNDS=100)
 	@GATEHOUSE_FAULTS_ROUNDS=$(ROUNDS) $(TESTS) -s tests/faults $(ARGS)

@@ -18,7 +18,7 @@ from service.formats.csv.lines import Lines
 from service.formats.csv.opening import SMALL_FILE, limit_of
 from service.formats.csv.reader import blocks_of
 from service.formats.csv.record_reader import Records
-from tests.support.chance import chance
+from tests.support.chance import cases, chance
 
 EXPECTED = (ExpectedColumn("id", "integer", True), ExpectedColumn("department", "varchar", True))
 BLANK = [
@@ -102,7 +102,7 @@ def test_whatever_way_a_line_is_read_it_says_the_same(tmp_path, monkeypatch):
         b"id,department\n1,a\n2,b\n3,c\n"
         + "".join(random_.choices(marks, k=random_.randint(1, 60))).encode()
         for marks in ('"",,\n\n \t\r1aé\'\\', '"""",,\n\n ')
-        for _ in range(200)
+        for _ in range(cases(60))
     ]
     for kind, options in enumerate((DialectOptions(), DialectOptions(quote='"', nulls=("a",)))):
         with monkeypatch.context() as one_by_one:
