@@ -103,9 +103,13 @@ def _named(
         if known * 2 < there and all(each.type == TEXT for each in expected):
             return None
         return HeaderLine(place, fields, known)
+    if len(expected) < 2 or len(sample.records) <= ROWS:
+        return None
     for other in DELIMITERS:
+        if line.text.count(other) != len(expected) - 1:
+            continue
         fields = [each.strip("\"' \t") for each in line.text.split(other)]
-        if len(fields) == names.known(fields) == len(expected) > 1 and len(sample.records) > ROWS:
+        if names.known(fields) == len(expected):
             return HeaderLine(
                 place, fields, len(expected), f"its header has the delimiter {other!r}"
             )

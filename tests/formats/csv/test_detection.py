@@ -113,6 +113,20 @@ def test_a_line_that_says_the_delimiter_is_believed(path: Path) -> None:
     assert [(row["line"], row["name"]) for row in rows] == [(3, "A, B, C")]
 
 
+@pytest.mark.parametrize("mark", [";", "\t", "|", "^", " "])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_header_may_have_another_delimiter_than_its_rows(
+    path: Path, mark: str, quote: str
+) -> None:
+    """Where enough rows say so, and it names every column."""
+    header = mark.join(f"{quote}{name}{quote}" for name in NAMES)
+    shape = detect(path, f"{header}\n" + ROW * 3)
+    assert (shape.delimiter, shape.header_line, shape.rows) == (",", 1, 3)
+    assert f"its header has the delimiter {mark!r}" in shape.reasons
+    for other in (f"{header}\n{ROW}{ROW}", f"{header}{mark}more\n" + ROW * 3):
+        assert not detect(path, other, delimiter=",").header
+
+
 def test_blank_lines_before_the_header_are_passed_over(path: Path) -> None:
     shape = detect(path, "\n ,,,\nid,name,datetime,department_id\n\n1,A,,2\n")
     rows = rows_of(path, shape, NAMES, LIMIT).read_all().to_pylist()
