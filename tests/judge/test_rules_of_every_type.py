@@ -434,4 +434,5 @@ def test_a_file_is_not_judged_by_a_macro_that_no_build_has_compiled(
     assert (load["status"], load["accepted"]) == ("failed", 0)
     assert "rule differs of booked has changed since the last build; build first" in load["detail"]
     macros.write_text(OWN_KINDS)
-    assert (loaded(9001)["status"], loaded(9002)["accepted"]) == ("done", 1)
+    load = loaded(9001)
+    assert (load["status"], load["accepted"]) == ("done", 1)
