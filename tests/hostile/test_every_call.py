@@ -11,7 +11,7 @@ import pytest
 from tests.support import CHECKOUT, chance
 from tests.support.chance import cases, done, repeat
 
-EXAMPLES = 8  # of each call, besides those at the limits of its parameters
+EXAMPLES = 4  # of each call, besides those at the limits of its parameters
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
@@ -50,7 +50,7 @@ def test_no_call_is_answered_otherwise_than_the_document_says(door, tmp_path):
     assert report["exit_code"] == 0, f"{said}\n{repeat()}"
     assert report["operations"]["tested"] == report["operations"]["selected"] > 40
     assert report["phases"]["stateful"]["status"] == "success"
-    assert report["test_cases"]["generated"] > 1000
+    assert report["test_cases"]["generated"] > 5000
 
 
 def tried(url: str, key: str, folder: Path) -> dict[str, Any]:
