@@ -31,7 +31,8 @@ NOT_HERE = (
     "seeds/raw_",  # locations and <table>
     "benchmarks/.venv",
     "benchmarks/results",
-    "spark.sql",  # settings of Spark
+    "spark.sql",  # settings and classes of Spark
+    "org.apache.spark.sql",
     "spec.md",  # of MessagePack
     "dbt_project/tests",  # data tests that are no part of a model: none so far
 )

@@ -19,7 +19,7 @@ from service.dbt.runner import dictionary_of, parse
 from service.dictionary import Table
 from service.dictionary.rule_arguments import whole_of
 from service.runtime.locations import Location
-from tests.support import ruled_tables
+from tests.support import gate_tables, ruled_tables
 from tests.support.dealer import Dealer, Line, as_csv
 from tests.support.macros import macros_of
 from tests.support.projects import Project
@@ -126,6 +126,7 @@ class Both:
             self.project.remove(name)
         self.project.model("typed", TYPED)
         self.project.model("exact", ruled_tables.EXACT + FURTHER.lstrip("\n"), parents="ruled")
+        gate_tables.add_to(self.project)
         for change in PORTABLE:
             self.project.change(*change)
         self._deal()
@@ -152,12 +153,12 @@ class Both:
         nodes: Mapping[str, str] = result["nodes"]
         return nodes
 
-    def refused(self) -> str:
-        """What a build on Spark says that is refused; it has built nothing."""
-        result = self.spark.build(said(self.project.settings, self.lake), *MODELS)
-        assert {*result["nodes"].values()} == {"error", "skipped"}
-        first = result["message"].partition("raw_")[2].partition("\n")[2]
-        lines = [line.strip() for line in first.partition("\nraw_")[0].splitlines()]
+    def refused(self, *select: str) -> str:
+        """What `dbt build` says on Spark that is refused; it has built nothing."""
+        nodes = self.spark.dbt(self.project.settings, "build", *(select or MODELS))["nodes"]
+        assert {status for status, _ in nodes.values()} <= {"error", "skipped"}
+        ((_, said), *_) = [node for node in nodes.values() if node[0] == "error"]
+        lines = [line.strip() for line in said.splitlines()[1:]]
         return "\n".join(line for line in lines if line and not line.startswith(">"))
 
     def is_equal(self, name: str, columns: str = "", where: str = "true") -> int:
@@ -277,6 +278,7 @@ def change_rows(client: httpx.Client) -> None:
     _done(client.patch(row.format(1), json=changed), 200)
     _done(client.patch(row.format(3), json={"spot": "2022-01-01T00:00:00.1-02:30"}), 200)
     _done(client.delete(row.format(5)), 200)
+    gate_tables.live(client)
 
 
 def exact_rows() -> Iterator[dict[str, object]]:
@@ -300,7 +302,7 @@ def _done(answer: httpx.Response, status: int) -> None:
     assert answer.status_code == status, answer.text
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", [*TABLES, "staff", "stock"])
 def test_live_rows_and_their_rejections_are_those_of_the_gate(live: Both, table: str) -> None:
     assert live.is_equal(f"core.{table}")
     of_table = f"table_name = '{table}'"
@@ -315,27 +317,48 @@ def test_rows_that_came_live_are_among_them(live: Both) -> None:
     assert not live.spark.rows("select 1 from core.exact where id like '%-000000000005'")
 
 
-def test_a_column_that_is_gone_takes_its_values_only_where_that_is_allowed(live: Both) -> None:
+def test_what_is_renamed_stays_and_what_is_gone_goes_only_where_that_is_allowed(live: Both) -> None:
     (live.project.seeds / "exact.csv").unlink()  # its header would be refused before
     page = live.project.core / "exact.yml"
     before, _, spot = page.read_text().partition("      - name: spot\n")
     page.write_text(before + "      - name: owner\n" + spot.partition("- name: owner\n")[2])
+    for name in ("staff", "stock"):
+        live.project.remove(name)
+    renamed = "- name: amount\n  config: {meta: {renamed_from: level}}"
+    goods = gate_tables.STOCK.replace("- name: level", renamed).replace("ref('stock", "ref('goods")
+    live.project.model("goods", goods, renamed_from="stock")
+    kept = live.spark.rows("select code, level, _load_id from core.stock order by code")
     (values,) = live.spark.rows("select count(spot) from core.exact")
+    column, table = f"exact.spot dropped: {values[0]} values", "staff removed: 5 rows"
+    lost = " would be lost"
+    assert live.refused("--select", "exact") == f"{column}{lost}\nHINT: --allow drop:exact.spot"
     assert live.refused() == (
-        f"exact.spot dropped: {values[0]} values would be lost\nHINT: --allow drop:exact.spot"
+        f"{column}{lost}\n{table}{lost}\nHINT: --allow drop:exact.spot --allow drop:staff"
     )
     assert live.spark.rows("select count(spot) from core.exact") == [values]
-    live.build(*MODELS, allowed=["drop:exact.spot"])
+    live.build(*MODELS, allowed=["drop:exact.spot", "drop:staff"])
     columns = [row[0] for row in live.spark.rows("describe table core.exact")]
     assert "spot" not in columns
     assert "owner" in columns
+    there = {row[1] for row in live.spark.rows("show tables in core") if row[0]}
+    assert there == {model.stem for model in live.project.core.glob("*.sql")}
+    assert live.spark.rows("select code, amount, _load_id from core.goods order by code") == kept
+    books = "select distinct table_name, status from ops.rejections where table_name in {}"
+    assert live.spark.rows(books.format("('stock', 'goods')")) == [("goods", "open")]
+    statuses = {status for _, status in live.spark.rows(books.format("('staff')"))}
+    assert statuses == {"accepted", "dismissed"}
 
 
-def test_a_predicate_that_spark_cannot_evaluate_is_refused_before_anything_is_built(
+def test_a_predicate_that_spark_cannot_parse_or_evaluate_is_refused_before_anything_is_built(
     live: Both,
 ) -> None:
-    said = "cast(day as double) > 0"
-    live.project.change("ruled", "code is not null or day is null", said)
-    problem = live.refused()
-    assert problem.startswith("ruled: rule expression_is_true cannot be evaluated by Spark: ")
-    assert problem.endswith(f": {said}")
+    before, place = "code is not null or day is null", "ruled: rule expression_is_true cannot be"
+    for text, problem in (
+        ("day is not or", f"{place} parsed by Spark: day is not or"),
+        ("true) or (day is null", f"{place} parsed by Spark: true) or (day is null"),
+        ("cast(day as double) > 0", f"{place} evaluated by Spark: "),
+    ):
+        live.project.change("ruled", before, text)
+        before, told = text, live.refused("--select", "ruled")
+        assert told.startswith(problem)
+        assert told.endswith(f": {text}")

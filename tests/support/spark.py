@@ -52,6 +52,12 @@ class SparkProcess:
         asked = {"build": dict(settings), "select": select, "allowed": allowed}
         return cast(dict[str, Any], self._ask(asked))
 
+    def dbt(self, settings: Settings, *words: str) -> dict[str, Any]:
+        """Runs dbt itself; {success, exception, nodes}: nodes are (status, message) by name."""
+        folder = str(settings.project)
+        own = ("--project-dir", folder, "--profiles-dir", folder, "--target", "spark", "--quiet")
+        return cast(dict[str, Any], self._ask({"dbt": [*words, *own]}))
+
     def rows(self, sql: str) -> list[tuple[str | None, ...]]:
         """What a query answers, as text."""
         return [tuple(row) for row in self._ask({"sql": sql})]

@@ -314,6 +314,9 @@
 {#- Hands a dictionary's text to the service that has asked for it. -#}
 {% macro show_dictionary(content) -%}{{ return(adapter.dispatch('show_dictionary')(content)) }}{%- endmacro %}
 
+{#- A statement that drops a table, with its rows, if it is there. -#}
+{% macro drop_table(table) -%}{{ return(adapter.dispatch('drop_table')(table)) }}{%- endmacro %}
+
 {#- A statement that gives a table another name, a plain one; it stays in its schema. -#}
 {% macro rename_table(table, name) -%}{{ return(adapter.dispatch('rename_table')(table, name)) }}{%- endmacro %}
 

@@ -88,12 +88,10 @@
     {{ return(statements + alter_columns(graph.nodes['model.' ~ project_name ~ '.' ~ table], was, changes)) }}
 {%- endmacro %}
 
-{#- Its rejections stay on record, and can no longer be tried. -#}
+{#- Its rejections stay on record, and can no longer be tried. The table itself comes last: where there is no transaction, that is the
+    commit point. -#}
 {% macro statements_of_removal(table) -%}
-    {% set statements = ['drop table core.' ~ adapter.quote(table)] %}
-    {% for name in (lines_of(table), lines_of(table ~ '__exceptions'), lines_of(table ~ '__ids')) %}
-        {% do statements.append('drop table if exists ' ~ name) %}
-    {% endfor %}
+    {% set statements = [] %}
     {% for book in ('landed', 'history', 'files') %}
         {% do statements.append('delete from ops.' ~ book ~ ' where table_name = ' ~ text_literal(table)) %}
     {% endfor %}
@@ -101,21 +99,26 @@
         "update ops.rejections set status = 'dismissed', resolution = 'its table was removed', resolved_at = " ~ utc_now()
         ~ " where status = 'open' and table_name = " ~ text_literal(table)
     ) %}
+    {% for name in (lines_of(table), lines_of(table ~ '__exceptions'), lines_of(table ~ '__ids'), 'core.' ~ adapter.quote(table)) %}
+        {% do statements.append(drop_table(name)) %}
+    {% endfor %}
     {{ return(statements) }}
 {%- endmacro %}
 
-{#- All that is on record of it is then of the table of now. -#}
+{#- All that is on record of it is then of the table of now, which comes last, as above. -#}
 {% macro statements_of_renaming(was, table) -%}
-    {% set statements, there = [rename_table('core.' ~ adapter.quote(was), table)], names_of_tables() | list %}
+    {% set statements, there = [], names_of_tables() | list %}
     {% for ending in ('', '__exceptions', '__ids') if 'raw.' ~ was ~ ending in there %}
-        {% do statements.append('drop table if exists ' ~ lines_of(table ~ ending)) %}
+        {% do statements.append(drop_table(lines_of(table ~ ending))) %}
         {% do statements.append(rename_table(lines_of(was ~ ending), table ~ ending)) %}
     {% endfor %}
-    {% for book in ('loads', 'rejections', 'replays', 'warnings', 'changes', 'files', 'landed', 'history', 'sequences', 'line_ids', 'file_ids') %}
+    {% for book in ('loads', 'rejections', 'replays', 'warnings', 'changes', 'files', 'landed', 'history', 'sequences', 'line_ids', 'file_ids')
+        if 'ops.' ~ book in there %}
         {% do statements.append(
             'update ops.' ~ book ~ ' set table_name = ' ~ text_literal(table) ~ ' where table_name = ' ~ text_literal(was)
         ) %}
     {% endfor %}
+    {% do statements.append(rename_table('core.' ~ adapter.quote(was), table)) %}
     {{ return(statements) }}
 {%- endmacro %}
 

@@ -135,6 +135,10 @@
     {% do adapter.store_relation('gatehouse', this or 'dictionary', [], '', 'dictionary', {'content': content}) %}
 {%- endmacro %}
 
+{% macro duckdb__drop_table(table) -%}
+    {{ return('drop table if exists ' ~ table) }}
+{%- endmacro %}
+
 {% macro duckdb__rename_table(table, name) -%}
     {{ return('alter table ' ~ table ~ ' rename to ' ~ adapter.quote(name)) }}
 {%- endmacro %}

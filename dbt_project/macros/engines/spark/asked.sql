@@ -6,11 +6,11 @@
     {{ return('parquet.`' ~ env_var('GATEHOUSE_LAKE', 'warehouse/gatehouse.duckdb.lake') ~ '/' ~ place ~ '`') }}
 {%- endmacro %}
 
-{#- The names of a schema's tables, asked for once in a run; what is made in it, is noted here. -#}
+{#- The names of a schema's tables, asked for once in a run; what is made in it, is noted here. Views of the session stand in no schema. -#}
 {% macro spark_tables_in(schema) -%}
     {% set notes, names = notes_of_run(), [] %}
     {% if 'tables in ' ~ schema not in notes %}
-        {% for row in run_query('show tables in ' ~ schema).rows %}{% do names.append(row[1]) %}{% endfor %}
+        {% for row in run_query('show tables in ' ~ schema).rows if row[0] %}{% do names.append(row[1]) %}{% endfor %}
         {% do notes.update({'tables in ' ~ schema: names}) %}
     {% endif %}
     {{ return(notes['tables in ' ~ schema]) }}
@@ -47,7 +47,7 @@
         {% do check_dictionary(node) %}
         {% if node.name in spark_landed_histories() %}{% do check_history_can_be_judged(node) %}{% endif %}
     {% endfor %}
-    {% do spark_alter_columns() %}
+    {% do spark_alter_tables() %}
 {%- endmacro %}
 
 {#- What it cannot judge, a gate can, and ships the rows. What a history changes, ops.changes could not tell there. -#}
@@ -106,12 +106,12 @@
 {% macro spark__land_file(load) -%}
     {% set name = load.target.split('.')[1].replace('`', '') %}
     {% set landed, counted = spark_landed_histories()[name], {} %}
-    {% do run_query('delete from ops.landed where table_name = ' ~ text_literal(name)) %}
-    {% for each in load.before if each %}{% do run_query(each) %}{% endfor %}
+    {% do spark_execute('delete from ops.landed where table_name = ' ~ text_literal(name)) %}
+    {% for each in load.before if each %}{% do spark_execute(each) %}{% endfor %}
     {% set columns = ['line', '_lines'] + landed_names(graph.nodes['model.' ~ project_name ~ '.' ~ name]) %}
     {% set quoted = [] %}
     {% for column in columns %}{% do quoted.append(adapter.quote(column)) %}{% endfor %}
-    {% do run_query(
+    {% do spark_execute(
         'insert into ' ~ load.target ~ ' (' ~ quoted | join(', ') ~ ') select ' ~ quoted | join(', ')
         ~ ' from ' ~ on_lake(landed['parts'])
     ) %}
@@ -121,6 +121,6 @@
     {% for account, value in found.items() | sort(attribute='0', reverse=true) %}
         {% do load.update({'after': load.after.replace('$' ~ account, 'null' if value is none else value | string)}) %}
     {% endfor %}
-    {% do run_query(load.after) %}
+    {% do spark_execute(load.after) %}
     {% do load.update({'counted': counted, 'described': landed['described']}) %}
 {%- endmacro %}

@@ -2,7 +2,7 @@
     service/spark/verified_backups.py says which. -#}
 {% macro spark_show_backups() -%}
     {% for row in run_query('select * from ' ~ on_lake('spark/backups.parquet')).rows %}
-        {% do run_query(
+        {% do spark_execute(
             'create or replace view backup.' ~ adapter.quote(row['table_name'])
             ~ ' comment ' ~ text_literal('Backup ' ~ row['backup_id'] ~ ', taken at ' ~ row['created_at'])
             ~ ' as select * from avro.`' ~ row['path'] ~ '`'

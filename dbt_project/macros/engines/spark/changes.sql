@@ -77,14 +77,14 @@
                           'replays': ['load_id', 'rejection_id']}.items() %}
         {% set after = changes_taken_in('_' ~ name) %}
         {% if last > after %}
-            {% do run_query(spark_merge_books(name, keys, after, last)) %}
+            {% do spark_execute(spark_merge_books(name, keys, after, last)) %}
             {% do note_changes('_' ~ name, last) %}
         {% endif %}
     {% endfor %}
 {%- endmacro %}
 
 {% macro note_changes(name, last) -%}
-    {% do run_query(upsert('ops.changes', 'table_name', {'table_name': text_literal(name), 'last_sequence': last})) %}
+    {% do spark_execute(upsert('ops.changes', 'table_name', {'table_name': text_literal(name), 'last_sequence': last})) %}
 {%- endmacro %}
 
 {% macro spark_merge_books(name, keys, after, last) -%}

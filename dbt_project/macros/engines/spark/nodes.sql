@@ -44,11 +44,11 @@
     {% if not there %}
         {% set own = ["_load_id string comment 'The load that brought the row.'",
             "_sequence bigint comment 'The change that wrote it; 0: it was judged here.'"] %}
-        {% do run_query('create table if not exists ' ~ table ~ ' (' ~ (columns + own) | join(', ') ~ ') using iceberg'
+        {% do spark_execute('create table if not exists ' ~ table ~ ' (' ~ (columns + own) | join(', ') ~ ') using iceberg'
             ~ ' comment ' ~ text_literal(model.description)) %}
         {% do spark_note(table.schema, table.identifier) %}
     {% elif columns %}
-        {% do run_query('alter table ' ~ table ~ ' add columns (' ~ columns | join(', ') ~ ')') %}
+        {% do spark_execute('alter table ' ~ table ~ ' add columns (' ~ columns | join(', ') ~ ')') %}
     {% endif %}
 {%- endmacro %}
 

@@ -87,14 +87,13 @@
 {% macro spark_fails_aloud() -%}
     {% if execute and is_first('fails aloud') %}
         {% do adapter.config.credentials.server_side_parameters.update({'spark.sql.ansi.enabled': 'true'}) %}
-        {% do run_query('set spark.sql.ansi.enabled = true') %}
+        {% do spark_execute('set spark.sql.ansi.enabled = true') %}
     {% endif %}
 {%- endmacro %}
 
 {% macro spark__get_where_subquery(relation) -%}{{ return(rows_where(relation)) }}{%- endmacro %}
 
-{#- To explain a query is to answer what is wrong with it; what cannot even be parsed ends the run, with the comment in its
-    message. Those columns are meant whose names stand in it. -#}
+{#- To explain a query is to answer what is wrong with it, if it can be parsed. Those columns are meant whose names stand in it. -#}
 {% macro spark__look_at_predicate(predicate, columns, place) -%}
     {% set seen, row, notes = [], [], notes_of_run() %}
     {% for name, type in columns.items() %}
@@ -103,9 +102,20 @@
     {% endfor %}
     {% set asked = 'explain select 1 from (select ' ~ row | join(', ') ~ ') as row where coalesce((\n' ~ predicate ~ '\n), true)' %}
     {% if execute and asked not in notes %}
-        {% set said = run_query('/* ' ~ place ~ ': Spark does not understand the predicate */ ' ~ asked).rows[0][0] %}
+        {% if not spark_parses(predicate) %}{{ return({'columns': seen, 'problem': 'cannot be parsed by Spark'}) }}{% endif %}
+        {% set said = run_query(asked).rows[0][0] %}
         {% set problem = modules.re.search('AnalysisException: (.*?)[.]?(?:; line [0-9]|\\n|$)', said) %}
         {% do notes.update({asked: 'cannot be evaluated by Spark: ' ~ problem.group(1) if problem else none}) %}
     {% endif %}
     {{ return({'columns': seen, 'problem': notes.get(asked)}) }}
+{%- endmacro %}
+
+{#- Whether it is an expression by itself, and in parentheses. Spark's parser of expressions is called as a function of Java, and what it throws is
+    caught as in spark__evaluated(): no statement of SQL catches what cannot be parsed. -#}
+{% macro spark_parses(predicate) -%}
+    {% set parsed = [] %}
+    {% for said in (predicate, '(\n' ~ predicate ~ '\n)') %}
+        {% do parsed.append("java_method('org.apache.spark.sql.functions', 'expr', " ~ text_literal(said) ~ ')') %}
+    {% endfor %}
+    {{ return(run_query('select 1 where try_to_binary(' ~ parsed | join(' || ') ~ ", 'utf-8') is not null").rows | length > 0) }}
 {%- endmacro %}

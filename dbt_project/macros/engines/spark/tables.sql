@@ -1,11 +1,16 @@
 {#- Spark: tables, made and changed. It takes one statement at a time, and knows no transaction over several tables. What
     tables and columns are wanted is noted, and made before the next statements. -#}
 
+{#- A statement that answers nothing: a server of Thrift has no result of it, not even an empty one. -#}
+{% macro spark_execute(said) -%}
+    {% call statement('spark', auto_begin=false) %}{{ said }}{% endcall %}
+{%- endmacro %}
+
 {% macro spark__run_statements(body) -%}
     {% do spark_make_wanted() %}
     {% for each in modules.re.split(';\\s*\\n', body ~ '\n') %}
         {% set bare = modules.re.sub('(?m)^\\s*--.*$', '', each) | trim %}
-        {% if bare %}{% do run_query(bare.rstrip(';')) %}{% endif %}
+        {% if bare %}{% do spark_execute(bare.rstrip(';')) %}{% endif %}
     {% endfor %}
 {%- endmacro %}
 
@@ -15,7 +20,7 @@
 {%- endmacro %}
 
 {% macro spark__make_schemas(names) -%}
-    {% for name in names + ['marts', 'work', 'backup'] %}{% do run_query('create schema if not exists ' ~ name) %}{% endfor %}
+    {% for name in names + ['marts', 'work', 'backup'] %}{% do spark_execute('create schema if not exists ' ~ name) %}{% endfor %}
     {{ return('') }}
 {%- endmacro %}
 
@@ -38,10 +43,10 @@
         {% for column, type in columns.items() if column not in there %}{% do missing.update({column: type}) %}{% endfor %}
         {% set written = schema ~ '.' ~ adapter.quote(name) %}
         {% if not there %}
-            {% do run_query('create table if not exists ' ~ written ~ ' (' ~ spark_columns(columns) ~ ') using iceberg') %}
+            {% do spark_execute('create table if not exists ' ~ written ~ ' (' ~ spark_columns(columns) ~ ') using iceberg') %}
             {% do spark_note(schema, name) %}
         {% elif missing %}
-            {% do run_query('alter table ' ~ written ~ ' add columns (' ~ spark_columns(missing) ~ ')') %}
+            {% do spark_execute('alter table ' ~ written ~ ' add columns (' ~ spark_columns(missing) ~ ')') %}
         {% endif %}
     {% endfor %}
 {%- endmacro %}
@@ -70,7 +75,7 @@
     {% for name in numbers %}{% do typed.update({name: 'bigint'}) %}{% endfor %}
     {% for name in columns %}{% do typed.update({name: 'varchar'}) %}{% endfor %}
     {% if anew %}
-        {% do run_query('create or replace table ' ~ table ~ ' (' ~ spark_columns(typed) ~ ') using iceberg') %}
+        {% do spark_execute('create or replace table ' ~ table ~ ' (' ~ spark_columns(typed) ~ ') using iceberg') %}
         {% do spark_note(*table.replace('`', '').split('.')) %}
     {% else %}
         {% do spark_want(table, typed) %}
@@ -86,8 +91,8 @@
 {#- It would put each step into all that use it. -#}
 {% macro spark__query_in_steps(steps, last) -%}
     {% for name, query in steps.items() %}
-        {% do run_query('drop view if exists ' ~ name) %}
-        {% do run_query('cache table ' ~ name ~ ' as ' ~ query) %}
+        {% do spark_execute('drop view if exists ' ~ name) %}
+        {% do spark_execute('cache table ' ~ name ~ ' as ' ~ query) %}
     {% endfor %}
     {{ return(last) }}
 {%- endmacro %}
@@ -149,35 +154,7 @@
     when matched then update set {{ changed | join(', ') }}
 {%- endmacro %}
 
-{#- Columns of the tables that this run builds are renamed, and dropped if no row has a value there, or `allow` says so. All are
-    looked at before one is changed. -#}
-{% macro spark_alter_columns() -%}
-    {% set statements, refused, hints = [], [], [] %}
-    {% for node in graph.nodes.values() if in_core(node) and node.unique_id in selected_resources %}
-        {% set there, kept = columns_of_table('core', node.name) | map(attribute=0) | list, ['_load_id', '_sequence'] %}
-        {% set core = 'core.' ~ adapter.quote(node.name) %}
-        {% for column in node.columns.values() %}
-            {% set was = former_names(column) | select('in', there) | reject('in', node.columns) | first %}
-            {% if was and column.name not in there %}{% do statements.append(rename_column(core, was, column.name)) %}{% endif %}
-            {% do kept.extend([column.name] + ([was] if was and column.name not in there else [])) %}
-        {% endfor %}
-        {% for name in there if name not in kept %}
-            {% set place = node.name ~ '.' ~ name %}
-            {% set values = number_of_rows(core ~ ' where ' ~ adapter.quote(name) ~ ' is not null') %}
-            {% if values and 'drop:' ~ place not in var('allow', []) %}
-                {% do refused.append(place ~ ' dropped: ' ~ values ~ (' value' if values == 1 else ' values') ~ ' would be lost') %}
-                {% do hints.append(' --allow drop:' ~ place) %}
-            {% endif %}
-            {% do statements.append('alter table ' ~ core ~ ' drop column ' ~ adapter.quote(name)) %}
-        {% endfor %}
-    {% endfor %}
-    {% if refused %}
-        {{ exceptions.raise_compiler_error(refused | join('\n') ~ '\nHINT:' ~ hints | join) }}
-    {% endif %}
-    {% for statement in statements %}{% do run_query(statement) %}{% endfor %}
-{%- endmacro %}
-
-{#- Before the first statement, spark_alter_columns() does. -#}
+{#- Before the first statement, spark_alter_tables() does. -#}
 {% macro spark__altering_changes(content) -%}
     {{ return([]) }}
 {%- endmacro %}
@@ -185,6 +162,11 @@
 {% macro spark__altered(asked) -%}{{ return('tables are not altered on Spark') }}{%- endmacro %}
 
 {% macro spark__show_dictionary(content) -%}{%- endmacro %}
+
+{#- Without purge its files would stay on the lake. -#}
+{% macro spark__drop_table(table) -%}
+    {{ return('drop table if exists ' ~ table ~ ' purge') }}
+{%- endmacro %}
 
 {% macro spark__rename_table(table, name) -%}
     {{ return('alter table ' ~ table ~ ' rename to ' ~ adapter.quote(name)) }}
