@@ -7,6 +7,7 @@ import fcntl
 import importlib.util
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -43,13 +44,17 @@ from service.stores.kinds import open_store
 from service.stores.store import Store
 
 LOGGING = "log4j2.properties"
-
+# dbt-spark asks for Hive with each statement; a server of Connect has it, or has not.
+STATIC = "Cannot modify the value of a static config"
 
 # Packages that a target of profiles.yml needs, and what brings them.
 NEEDED = {
     "spark": (("dbt.adapters.spark", "gatehouse[spark]"), ("pyspark", "gatehouse[spark]")),
     "spark_thrift": (("pyhive", "dbt-spark[PyHive]"),),
-    "spark_connect": (("grpc", "pyspark[connect]==3.5.7"),),
+    "spark_connect": (
+        ("grpc", "pyspark[connect]==3.5.7"),
+        ("pandas", "pyspark[connect]==3.5.7"),
+    ),
 }
 
 
@@ -140,7 +145,9 @@ def _build(
     tell(f"changes of the gate: up to {last}" if last else "no changes of a gate are on the lake")
     variables = ("--vars", msgspec.json.encode({"allow": build.allowed}).decode())
     said = (*what, *variables)  # a macro there cannot ask Python
-    run(own, build, NoWarehouse(), on_node, what=said, project=manifest, cancel=cancel)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", STATIC)
+        run(own, build, NoWarehouse(), on_node, what=said, project=manifest, cancel=cancel)
     if build.status == "done":
         done_file(settings).write_text(str(last))
         forget_others(store, landed)  # Spark has taken over all of them

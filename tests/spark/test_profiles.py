@@ -67,3 +67,11 @@ def test_what_a_server_needs_and_is_not_there_is_named(
         pytest.skip(f"{package} is installed")
     with pytest.raises(CannotBuild, match=f"{package} is not installed.*{wanted}"):
         check(Settings(spark_master=master))
+
+
+def test_no_rows_are_fetched_of_a_statement_that_answers_none() -> None:
+    """By Thrift there are none, not even no rows: PyHive breaks."""
+    engine = PROFILES.parent / "dbt_project" / "macros" / "engines" / "spark"
+    said = {path.name: path.read_text() for path in engine.glob("*.sql")}
+    assert said
+    assert not [name for name, text in said.items() if "do run_query(" in text]
