@@ -28,7 +28,8 @@ from tests.support.spark import SparkProcess, said
 from tests.support.typed_rows import TYPED, as_json, typed_rows
 from tests.support.typed_rows import as_csv as typed_csv
 
-pytestmark = pytest.mark.slow
+# A build there takes a minute; on a machine that does much else, ten.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 TABLES = ("typed", "ruled", "exact")
 COUNTS = "kind, status, received, accepted, rejected, already_present, lines, record_lines"
 BOOKS = {
