@@ -33,7 +33,8 @@ NOT_TRIED = "dictionary"
 TEMPORARY_BYTES = 1 << 50  # as many as there is room for
 
 DatabaseError = duckdb.Error
-FatalError = duckdb.FatalException  # the file was given up; it has to be opened anew
+# The file was given up, and has to be opened anew; or it was, which closes all older connections.
+FatalError = (duckdb.FatalException, duckdb.ConnectionException)
 InUseError = duckdb.IOException  # as an error of opening: another process has the file
 MISSING = (duckdb.CatalogException, duckdb.BinderException)  # a table or column is not there
 # What may be over soon: a full disk, too little memory, an interruption, a file that was given up.
@@ -149,6 +150,7 @@ class Database:
             return connection
 
     def _open_anew(self) -> None:
+        self.interrupt()  # DuckDB waits, at full speed, for rows that are read from the old one
         with suppress(duckdb.Error):
             self._root.close()
         try:

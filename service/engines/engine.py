@@ -68,8 +68,8 @@ class Engine(Protocol):
         """Whatever the engine raises."""
 
     @property
-    def FatalError(self) -> type[Exception]:
-        """The file has to be opened anew."""
+    def FatalError(self) -> tuple[type[Exception], ...]:
+        """The file has to be opened anew, or was, and the connection is of the one before."""
 
     @property
     def InUseError(self) -> type[Exception]:

@@ -1,5 +1,8 @@
 """How DuckDB is set: one core for batches, all of them for what is large."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
 import duckdb
 import pytest
 
@@ -47,6 +50,22 @@ def test_a_failure_within_the_block_gives_the_cores_back(database):
             raise KeyError
     except KeyError:
         assert threads(database) == 1
+
+
+def test_who_reads_many_rows_does_not_keep_the_file_from_being_opened_anew(database):
+    begun = Event()
+
+    def read() -> None:
+        with database.reading() as connection:
+            for _ in connection.execute("from range(100_000_000)").to_arrow_reader(1 << 11):
+                begun.set()
+
+    with ThreadPoolExecutor(1) as thread:
+        reading = thread.submit(read)
+        begun.wait()
+        database.has_failed(duckdb.FatalException("a full disk"))
+        database.connect().close()
+        assert "Interrupted" in str(reading.exception())
 
 
 def test_a_warehouse_of_an_older_version_is_to_be_built_and_then_goes_on(settings: Settings):

@@ -3,6 +3,7 @@
 from concurrent.futures import wait as wait_for
 from typing import Any
 
+import duckdb
 import pytest
 
 from service.dictionary import Dictionary
@@ -188,4 +189,13 @@ def test_the_same_key_gets_the_first_answer_in_one_group_and_later(writer, books
     assert books.count("ops.loads") == books.count("ops.idempotency_keys") == 1
 
 
-# Changes of other kinds
+# A file that was given up
+
+
+def test_a_writer_goes_on_when_another_has_had_the_file_opened_anew(database, writer, books):
+    database.has_failed(duckdb.FatalException("as a build's checkpoint on a full disk"))
+    assert books.count("core.departments") == 2  # whoever asks next has it opened anew
+    with pytest.raises(Unavailable):
+        done(writer.insert(insert("departments", department(100))))
+    assert done(writer.insert(insert("departments", department(100)))).load_id
+    assert books.count("core.departments") == 3
