@@ -1,7 +1,6 @@
 """The same long, dirty history built on DuckDB and on Spark, and what both have then compared."""
 
 import json
-import os
 import resource
 from pathlib import Path
 from sys import executable
@@ -61,7 +60,7 @@ def _on_spark(folder: Path) -> list[dict[str, Any]]:
     settings = {
         "GATEHOUSE_LAKE": str(folder / "lake"),
         "GATEHOUSE_SPARK_MASTER": MASTER,
-        "GATEHOUSE_SPARK_MEMORY": os.environ.get("SPARK_MEMORY", "2g"),
+        "GATEHOUSE_SPARK_MEMORY": "2g",
         "GATEHOUSE_SPARK_PARTITIONS": "2",
         "GATEHOUSE_SPARK_JARS": str(CHECKOUT / "jars"),
     }

@@ -158,8 +158,8 @@ class KeyIndex:
                     before.is_replaced = True
                 stored = self._stored[place] = self._new_at(place)
                 if beside and rows > beside.at_once:
-                    read = self._new_at(place)
-                    later.append(KeyColumn(name, column, stored, read))
+                    stored.expect(rows)
+                    later.append(KeyColumn(name, column, stored, self._new_at(place)))
                 else:
                     stored.fill(rows, read_keys(connection, name, column))
         if beside and later:

@@ -36,7 +36,7 @@ def read_keys(connection: Connection, table: str, column: Column) -> Iterator[Va
 
 @dataclass(frozen=True)
 class KeyColumn:
-    """A column whose keys are to be read: into `read`, for `stored`, which is in use already."""
+    """A column whose keys are to be read: into `read`, for `stored`, which expects them."""
 
     table: str
     column: Column
@@ -73,8 +73,7 @@ class KeyReading:
         self._ended = threading.Event()
         with ExitStack() as opened:
             self._connection = opened.enter_context(beside.reading())
-            for each in columns:  # the first question decides which commits are seen
-                each.stored.expect(count_rows(self._connection, each.table))
+            count_rows(self._connection, columns[0].table)  # from now on it sees no later commit
             self._opened = opened.pop_all()
         beside.begin(self._read)
 
