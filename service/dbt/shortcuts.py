@@ -12,7 +12,6 @@ from types import FrameType, SimpleNamespace
 from typing import Any
 
 from dbt.adapters.clients import jinja as jinja_of_adapters
-from dbt.clients.jinja import MacroGenerator
 from dbt.compilation import Linker
 from dbt.context import providers
 from dbt.context.macros import MacroNamespace, MacroNamespaceBuilder
@@ -23,7 +22,11 @@ from dbt_common.clients import agate_helper, jinja
 from dbt_common.events.base_types import BaseEvent, EventLevel
 from dbt_common.events.event_manager import EventManager
 from dbt_common.events.event_manager_client import ctx_set_event_manager
+from dbt_common.exceptions import CompilationError
+from dbt_common.exceptions.macros import CaughtMacroErrorWithNodeError, MacroReturn
 from dbt_common.utils.jinja import get_dbt_macro_name
+from jinja2.exceptions import TemplateRuntimeError
+from msgspec import Struct
 
 MADE_FOR = "1.11."  # versions of dbt-core
 TEMPLATES = 2000  # a project of ours has some 700 macros and 100 tests
@@ -42,6 +45,7 @@ def install() -> None:
     testers, environments = agate_helper.build_type_tester, _environments(jinja.get_environment)
     pieces: list[tuple[Any, str, Any]] = [
         (MacroNamespaceBuilder, "build_namespace", _build_namespace),
+        (jinja.MacroFuzzTemplate, "new_context", _new_context),
         (jinja, "get_environment", environments),
         (jinja_of_adapters, "get_environment", environments),
         (agate_helper, "build_type_tester", _type_testers(testers)),
@@ -69,23 +73,48 @@ def listen_to(names: tuple[str, ...]) -> None:
 # Macros: a context has each, and is made for each node, test and hook.
 
 
-class _Macro(MacroGenerator):
-    """As dbt's, made without asking two other classes; Jinja makes its function once, not per call.
+class _Macro(Struct, eq=False):
+    """As dbt's MacroGenerator, of a kind that is quickly made: a build makes 70,000 of them.
 
-    The function looks names up in the context when it is called, as dbt's does.
+    Jinja makes its function once, not per call. The function looks names up in the context when it
+    is called, as dbt's does.
     """
 
-    _function: Callable[..., Any] | None = None
-
-    def __init__(self, macro: Any, context: Any, node: Any, stack: Any) -> None:
-        self.macro, self.context, self.node, self.stack = macro, context, node, stack
+    macro: Any
+    context: Any
+    node: Any
+    stack: Any
+    function: Callable[..., Any] | None = None
 
     def get_macro(self) -> Callable[..., Any]:
         """The macro as Jinja calls it."""
-        if self._function is None:
-            module = self.get_template().make_module(vars=self.context)
-            self._function = module.__dict__[get_dbt_macro_name(self.get_name())]
-        return self._function
+        if self.function is None:
+            template = jinja.template_cache.get_node_template(self.macro)
+            module = template.make_module(vars=self.context)
+            self.function = module.__dict__[get_dbt_macro_name(self.macro.name)]
+        return self.function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What it returns; dbt is told that it was called, as by dbt's own."""
+        stack, name = self.stack, self.macro.unique_id
+        if stack is not None:
+            if self.node and stack.depth == 0:
+                self.node.depends_on.add_macro(name)
+            stack.push(name)
+        try:
+            macro = self.get_macro()
+            try:
+                return macro(*args, **kwargs)
+            except MacroReturn as returned:
+                return returned.value
+            except (TypeError, TemplateRuntimeError) as error:
+                raise CaughtMacroErrorWithNodeError(exc=error, node=self.macro)  # noqa: B904
+            except CompilationError as error:
+                error.stack.append(self.macro)
+                raise
+        finally:
+            if stack is not None:
+                stack.pop(name)
 
 
 class _Macros(dict[str, Any], MacroNamespace):
@@ -111,7 +140,19 @@ def _build_namespace(
     return _Macros(own, roots, internal, made)
 
 
-# Templates: dbt renders the same few texts for each test and hook.
+# Templates: dbt renders the same few texts for each test and hook, and looks each name up in two
+# dictionaries, one of which has a few names of Jinja's.
+
+
+def _new_context(template: Any, names: dict[str, Any] | None = None, *_: object) -> Any:
+    names = {} if names is None else names
+    for more in template.globals.maps:
+        if more is not names:
+            for name, value in more.items():
+                names.setdefault(name, value)
+    return template.environment.context_class(
+        template.environment, names, template.name, template.blocks
+    )
 
 
 def _environments(make: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,6 +12,7 @@ from dbt.adapters.events.types import SQLQuery, SQLQueryStatus
 from dbt.clients import jinja as jinja_of_dbt
 from dbt.context import macros as macros_of_dbt
 from dbt.context import providers
+from dbt.context.base import BaseContext
 from dbt.events.types import JinjaLogInfo, JinjaLogWarning, LogStartLine
 from dbt.utils import utils as utils_of_dbt
 from dbt_common import behavior_flags
@@ -124,6 +125,42 @@ def test_a_macro_is_made_once_and_sees_its_context_as_it_is_when_it_is_called():
     with pytest.raises(DbtRuntimeError) as told:
         ours(1, 2, 3)
     assert "takes not more than 1 argument" in str(told.value)
+
+
+def fail():
+    raise DbtRuntimeError("no")
+
+
+BODIES = """other() return([1,2]) a.b.c other(1) 1//0 fail()"""
+
+
+@pytest.mark.parametrize("body", [f"{{{{ {each} }}}}" for each in BODIES.split()])
+def test_a_call_of_a_macro_is_told_of_and_ends_as_in_dbt(body):
+    node: Any = SimpleNamespace(depends_on=SimpleNamespace(add_macro=None))
+    macros: dict[str, Any] = {
+        name: SimpleNamespace(name=name, package_name="own", unique_id=name, macro_sql=sql)
+        for name, sql in (
+            ("same", f"{{% macro same() %}}{body}{{% endmacro %}}"),
+            ("other", "{% macro other() %}{{ seen(stack.call_stack) }}{% endmacro %}"),
+        )
+    }
+    found = []
+    for module in (as_shipped(macros_of_dbt), macros_of_dbt):
+        told: list[Any] = []
+        stack = jinja_of_dbt.MacroStack()
+        seen = lambda calls, told=told: told.append([*calls])  # noqa: E731
+        context = {"stack": stack, "seen": seen, "return": BaseContext._return, "fail": fail}
+        node.depends_on.add_macro = told.append
+        builder = module.MacroNamespaceBuilder("root", "own", stack, INTERNAL, node)
+        built = builder.build_namespace({"own": macros}, context)
+        context.update(built)
+        try:
+            told.append(built["same"]())
+        except (DbtRuntimeError, ArithmeticError) as error:
+            told.append((type(error), str(error)))
+        found.append((told, [*stack.call_stack]))
+    assert found[0] == found[1]
+    assert found[0][0][0] == "same"
 
 
 @pytest.mark.parametrize("texts", [(), ("a",), ("a", "b")])

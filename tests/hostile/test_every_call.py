@@ -12,6 +12,8 @@ from tests.support import CHECKOUT, chance
 from tests.support.chance import cases, done, repeat
 
 EXAMPLES = 4  # of each call, besides those at the limits of its parameters
+# Calls like those of departments, but for names; `make fuzz` makes them too.
+ALIKE = () if chance.TIMES > 1 else ("--exclude-path-regex", "^/v1/tables/jobs/")
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
@@ -50,7 +52,7 @@ def test_no_call_is_answered_otherwise_than_the_document_says(door, tmp_path):
     assert report["exit_code"] == 0, f"{said}\n{repeat()}"
     assert report["operations"]["tested"] == report["operations"]["selected"] > 40
     assert report["phases"]["stateful"]["status"] == "success"
-    assert report["test_cases"]["generated"] > 5000
+    assert report["test_cases"]["generated"] > 4000
 
 
 def tried(url: str, key: str, folder: Path) -> dict[str, Any]:
@@ -67,7 +69,7 @@ def tried(url: str, key: str, folder: Path) -> dict[str, Any]:
     none = ("--generation-database", "none", "--suppress-health-check", "all", "--warnings", "off")
     with (folder / "said").open("wb") as said:
         subprocess.run(
-            (*command, "--continue-on-failure", *amount, *patience, *access, *kept, *none),
+            (*command, "--continue-on-failure", *amount, *patience, *access, *ALIKE, *kept, *none),
             cwd=folder,
             stdout=said,
             stderr=said,
