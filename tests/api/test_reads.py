@@ -140,19 +140,21 @@ def test_options_and_405_name_every_method_of_a_path(made: Made):
 
 
 def test_who_has_an_answer_already_is_told_so(made: Made):
-    for url in made.gets():
+    for turn, url in enumerate(made.gets()):
         if url in COUNTS:
             continue
         got = made.client.get(url)
         tag = got.headers["etag"]
-        for known in (tag, f'"other", {tag}', "*", tag.removeprefix("W/")):
+        same = (tag, f'"other", {tag}', "*", tag.removeprefix("W/"))
+        others = ('"other"', tag[:-1], "", tag.strip('W/"'), '"' * 99)
+        for known in {tag, same[turn % len(same)]}:
             again = made.client.get(url, headers={"If-None-Match": known})
             assert (again.status_code, again.content) == (304, b""), url
             assert headers_of(again, WITHOUT_ANSWER) == headers_of(got, WITHOUT_ANSWER), url
             head = made.client.head(url, headers={"If-None-Match": known})
             assert (head.status_code, headers_of(head)) == (304, headers_of(again)), url
-        for other in ('"other"', tag[:-1], "", tag.strip('W/"'), '"' * 99):
-            assert made.client.get(url, headers={"If-None-Match": other}).status_code == 200, url
+        other = others[turn % len(others)]
+        assert made.client.get(url, headers={"If-None-Match": other}).status_code == 200, url
 
 
 def test_the_tag_of_a_page_changes_with_its_table_and_no_other(made: Made):

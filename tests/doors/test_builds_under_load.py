@@ -24,7 +24,7 @@ from tests.support.inserting import (
     rules,
 )
 from tests.support.locks import ShutToBuilds
-from tests.support.projects import Project
+from tests.support.projects import CORE, Project
 from tests.support.rows import hire
 from tests.support.services import serving
 
@@ -139,7 +139,8 @@ class Noted:
 def tables_that_inserts_wait_for(project: Project) -> list[str]:
     """Those for which a build takes the writer's lock."""
     said, lock = BuildResult("a build", "queued"), Noted()
-    run(project.settings, said, lock, lambda node: None)
+    what = ("build", "--select", *CORE, "--exclude-resource-type", "test")
+    run(project.settings, said, lock, lambda node: None, what=what)
     assert said.status == "done", said.message
     assert lock.taken == len(lock.written)
     return lock.written
