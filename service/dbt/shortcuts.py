@@ -12,6 +12,7 @@ from types import FrameType, SimpleNamespace
 from typing import Any
 
 from dbt.adapters.clients import jinja as jinja_of_adapters
+from dbt.clients.jinja import MacroGenerator
 from dbt.compilation import Linker
 from dbt.context import providers
 from dbt.context.macros import MacroNamespace, MacroNamespaceBuilder
@@ -22,10 +23,8 @@ from dbt_common.clients import agate_helper, jinja
 from dbt_common.events.base_types import BaseEvent, EventLevel
 from dbt_common.events.event_manager import EventManager
 from dbt_common.events.event_manager_client import ctx_set_event_manager
-from dbt_common.exceptions import CompilationError
-from dbt_common.exceptions.macros import CaughtMacroErrorWithNodeError, MacroReturn
+from dbt_common.exceptions.macros import MacroReturn
 from dbt_common.utils.jinja import get_dbt_macro_name
-from jinja2.exceptions import TemplateRuntimeError
 from msgspec import Struct
 
 MADE_FOR = "1.11."  # versions of dbt-core
@@ -107,11 +106,9 @@ class _Macro(Struct, eq=False):
                 return macro(*args, **kwargs)
             except MacroReturn as returned:
                 return returned.value
-            except (TypeError, TemplateRuntimeError) as error:
-                raise CaughtMacroErrorWithNodeError(exc=error, node=self.macro)  # noqa: B904
-            except CompilationError as error:
-                error.stack.append(self.macro)
-                raise
+            except Exception:
+                with MacroGenerator(self.macro).exception_handler():  # which says where it was
+                    raise
         finally:
             if stack is not None:
                 stack.pop(name)
