@@ -44,7 +44,7 @@ def install() -> None:
     testers, environments = agate_helper.build_type_tester, _environments(jinja.get_environment)
     pieces: list[tuple[Any, str, Any]] = [
         (MacroNamespaceBuilder, "build_namespace", _build_namespace),
-        (jinja.MacroFuzzTemplate, "new_context", _new_context),
+        (jinja.MacroFuzzTemplate, "new_context", _contexts(jinja.MacroFuzzTemplate.new_context)),
         (jinja, "get_environment", environments),
         (jinja_of_adapters, "get_environment", environments),
         (agate_helper, "build_type_tester", _type_testers(testers)),
@@ -141,15 +141,17 @@ def _build_namespace(
 # dictionaries, one of which has a few names of Jinja's.
 
 
-def _new_context(template: Any, names: dict[str, Any] | None = None, *_: object) -> Any:
-    names = {} if names is None else names
-    for more in template.globals.maps:
-        if more is not names:
-            for name, value in more.items():
-                names.setdefault(name, value)
-    return template.environment.context_class(
-        template.environment, names, template.name, template.blocks
-    )
+def _contexts(make: Callable[..., Any]) -> Callable[..., Any]:
+    def new_context(template: Any, names: dict[str, Any] | None = None, *others: object) -> Any:
+        given, of_jinja = template.globals.maps
+        if names is None or (given and given is not names):
+            return make(template, names, *others)
+        for name, value in of_jinja.items():
+            names.setdefault(name, value)
+        environment = template.environment
+        return environment.context_class(environment, names, template.name, template.blocks)
+
+    return new_context
 
 
 def _environments(make: Callable[..., Any]) -> Callable[..., Any]:

@@ -191,6 +191,15 @@ def test_a_text_is_compiled_once_and_rendered_with_what_it_is_given():
     assert jinja.get_template(text, {}).root_render_func.__code__ is once
 
 
+@pytest.mark.parametrize("names", [None, {"a": 1}])
+def test_a_name_that_a_template_is_told_of_later_is_known(names):
+    text, known = "{% macro say() %}{{ a }}{{ b }}{{ range(2) | list }}{% endmacro %}", {"a": 0}
+    template = jinja.get_environment().from_string(text, globals=known)
+    module: Any = template.make_module(names)
+    known |= {"a": 2, "b": 3}
+    assert module.dbt_macro__say() == f"{1 if names else 2}3[0, 1]"
+
+
 @pytest.mark.parametrize(("kind", "said"), EVENTS)
 def test_the_message_of_an_event_says_what_dbt_says(kind, said):
     event = kind(**said)
