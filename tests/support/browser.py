@@ -21,7 +21,7 @@ REQUIRED = "BROWSER_REQUIRED"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 # A machine of tests has no sandbox for root, and little shared memory.
 FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--force-color-profile=srgb")
-TIMEOUT = 20_000  # milliseconds
+TIMEOUT = 60_000  # milliseconds; on a machine that does much else a page took over 20,000
 
 
 @pytest.fixture(scope="module")
