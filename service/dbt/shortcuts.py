@@ -144,7 +144,7 @@ def _build_namespace(
 def _contexts(make: Callable[..., Any]) -> Callable[..., Any]:
     def new_context(template: Any, names: dict[str, Any] | None = None, *others: object) -> Any:
         given, of_jinja = template.globals.maps
-        if names is None or (given and given is not names):
+        if names is None or any(others) or (given and given is not names):
             return make(template, names, *others)
         for name, value in of_jinja.items():
             names.setdefault(name, value)

@@ -198,6 +198,8 @@ def test_a_name_that_a_template_is_told_of_later_is_known(names):
     module: Any = template.make_module(names)
     known |= {"a": 2, "b": 3}
     assert module.dbt_macro__say() == f"{1 if names else 2}3[0, 1]"
+    with pytest.raises(Exception, match="cannot use the shared or locals parameters"):
+        jinja.get_environment().from_string("").new_context({}, True)
 
 
 @pytest.mark.parametrize(("kind", "said"), EVENTS)
