@@ -194,9 +194,11 @@ $(VENV)/.installed-lake: requirements/lake.txt $(VENV)/.installed
 	@$(PIP) check
 	@touch $@
 
-# PySpark is no wheel on PyPI: it is built with what `make install` has put there.
+# PySpark is no wheel on PyPI: it is built with what `make install` has put there. It is jars, which
+# are compressed: to compress them again takes most of a minute.
 $(VENV)/.installed-spark: requirements/spark.txt $(VENV)/.installed
-	@$(PIP) install --no-deps --require-hashes --no-build-isolation -r requirements/spark.txt
+	@$(PIP) install --no-deps --require-hashes --no-build-isolation \
+	  --config-settings=--build-option=--compression=stored -r requirements/spark.txt
 	@$(PIP) check
 	@touch $@
 

@@ -24,7 +24,9 @@ from tests.support import CHECKOUT
 
 CONF = CHECKOUT / "tests" / "spark" / "conf"
 PLACE = ("--host", "127.0.0.1", "--webui-port", "0")
-QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # Java for what runs for a minute
+# Java for what runs for a minute. With one compiler it keeps 48 MB for what it compiles: too little
+# for Spark, which then is compiled again and again.
+QUICK = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC"
 
 
 class SparkProcess:
