@@ -14,7 +14,6 @@ import msgspec
 import pytest
 
 from service.runtime.settings import Settings
-from tests.support import parsed
 from tests.support.answers import ended, is_problem
 from tests.support.contract import Contract
 from tests.support.services import serving_by, settings_in
@@ -31,7 +30,6 @@ def client(
     own = settings_in(tmp_path_factory.mktemp("docs"))
     shutil.copytree(built.seeds, own.seeds)
     shutil.copy(built.warehouse, own.warehouse)
-    parsed.take_over(own)
     with serving_by(contract, own) as client:
         client.post("/v1/tables/jobs/rows", json=[{"id": 9001, "job": " "}])
         yield client

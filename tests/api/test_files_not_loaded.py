@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from service.runtime.settings import Settings
-from tests.support import parsed
 from tests.support.answers import files_in, is_problem
 from tests.support.contract import Contract
 from tests.support.services import serving_by, settings_in
@@ -21,7 +20,6 @@ def settings(built: Settings, tmp_path_factory: pytest.TempPathFactory) -> Setti
     own = settings_in(tmp_path_factory.mktemp("not_loaded"))
     shutil.copytree(built.seeds, own.seeds)
     shutil.copy(built.warehouse, own.warehouse)
-    parsed.take_over(own)
     return own
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from tests.support import parsed
 from tests.support.browser import fits, serious, watched
 from tests.support.services import serving, settings_in
 from tests.support.uploads import MOMENT
@@ -36,7 +35,6 @@ def url(built, tmp_path_factory) -> Iterator[str]:
     own = settings_in(tmp_path_factory.mktemp("grid"))
     shutil.copytree(built.seeds, own.seeds)
     shutil.copy(built.warehouse, own.warehouse)
-    parsed.take_over(own)
     with serving(own) as client:
         yield str(client.base_url).rstrip("/")
 

@@ -8,7 +8,6 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support import parsed
 from tests.support.answers import looks
 from tests.support.pages import HTML, checked, links_with, seen, sent, token_of
 from tests.support.services import serving, settings_in
@@ -30,7 +29,6 @@ def client(built, tmp_path_factory) -> Iterator[httpx.Client]:
     own = settings_in(tmp_path_factory.mktemp("insert"))
     shutil.copytree(built.seeds, own.seeds)
     shutil.copy(built.warehouse, own.warehouse)
-    parsed.take_over(own)
     with serving(own) as client:
         client.spool = own.spool  # type: ignore[attr-defined]
         yield client

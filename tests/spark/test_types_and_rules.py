@@ -121,9 +121,9 @@ class Both:
 
     def __init__(self, folder: Path, spark: SparkProcess) -> None:
         self.project, self.spark, self.lake = Project(folder), spark, folder / "lake"
-        self.project.leave_out_marts()
+        self.project.leave_out_tables()
         ruled_tables.add_to(self.project)
-        for name in ("everything", "cities", "hired_employees", "jobs", "departments"):
+        for name in ("everything", "cities"):
             self.project.remove(name)
         self.project.model("typed", TYPED)
         self.project.model("exact", ruled_tables.EXACT + FURTHER.lstrip("\n"), parents="ruled")

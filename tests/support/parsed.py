@@ -1,8 +1,9 @@
-"""What dbt has read of the project, kept for every other warehouse of a test run.
+"""What dbt has read of a project, kept for every other warehouse of a test run.
 
 dbt reads everything anew when its connection is not the one of the last time, as with each test's
 own warehouse: 4 seconds in a new process, where it takes 0.2 to see that no file has changed.
-What it reads does not depend on where the warehouse is.
+What it reads does not depend on where the warehouse is. Two projects are kept: the one that is
+shipped, and BARE.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ import msgspec
 from service.runtime.settings import Settings
 
 STATE = "partial_parse.msgpack"
+SHIPPED, BARE = "parsed", "parsed_bare"  # BARE is it without tables
 
 folder: Path | None = None  # shared by all processes of the run
 
@@ -37,28 +39,28 @@ class Kept(msgspec.Struct):
         return hashlib.sha256(pprint.pformat(said).encode()).hexdigest().encode()
 
 
-def keep(settings: Settings) -> None:
+def keep(settings: Settings, name: str = SHIPPED) -> None:
     """Keeps what dbt has just read in this process, if nothing is kept yet."""
     from dbt.config.runtime import load_profile
 
-    if folder is None or _file(folder).exists():
+    if folder is None or (folder / name).exists():
         return
     said = load_profile(str(settings.project), {}).credentials.connection_info()
     state = (settings.target / STATE).read_bytes()
     kept = Kept(state, sorted(said), str(settings.warehouse))
-    new = folder / f"parsed.{os.getpid()}"
+    new = folder / f"{name}.{os.getpid()}"
     new.write_bytes(msgspec.msgpack.encode(kept))
-    new.replace(_file(folder))
+    new.replace(folder / name)
 
 
-def take_over(settings: Settings) -> None:
-    """Has the next build of a warehouse begin with it; dbt still finds each file that differs."""
-    if folder is None or not _file(folder).exists():
-        return
-    kept = msgspec.msgpack.decode(_file(folder).read_bytes(), type=Kept)
+def take_over(settings: Settings, name: str = SHIPPED) -> bool:
+    """Has the next build of a warehouse begin with it; dbt still finds each file that differs.
+
+    Whether it is kept.
+    """
+    if folder is None or not (folder / name).exists():
+        return False
+    kept = msgspec.msgpack.decode((folder / name).read_bytes(), type=Kept)
     settings.target.mkdir(exist_ok=True)
     (settings.target / STATE).write_bytes(kept.for_warehouse(str(settings.warehouse)))
-
-
-def _file(folder: Path) -> Path:
-    return folder / "parsed"
+    return True

@@ -39,14 +39,13 @@ def copied(built: Settings, folder: Path) -> Settings:
     own = settings_in(folder)
     shutil.copytree(built.seeds, own.seeds)
     shutil.copy(built.warehouse, own.warehouse)
-    parsed.take_over(own)
     return own
 
 
 def settings_in(folder: Path, **other: object) -> Settings:
     """Settings with everything inside `folder`."""
     (folder / "backups").mkdir(exist_ok=True)
-    return Settings(
+    settings = Settings(
         project=CHECKOUT,
         warehouse=folder / "gatehouse.duckdb",
         backups=Location(folder / "backups"),
@@ -55,6 +54,8 @@ def settings_in(folder: Path, **other: object) -> Settings:
         verify_schedule="never",
         **other,  # type: ignore[arg-type]
     )
+    parsed.take_over(settings)
+    return settings
 
 
 @contextmanager
