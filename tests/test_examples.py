@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from service.cli.dictionary_texts import of_table
-from tests.support import CHECKOUT
+from tests.support import CHECKOUT, parsed
 from tests.support.projects import Project
 from tests.support.services import serving
 
@@ -134,6 +134,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         shutil.copytree(EXAMPLES / name / "seeds", project.seeds, dirs_exist_ok=True)
         for table in tables:
             (project.folder / "seeds" / f"raw_{table}.csv").touch()
+    (project.settings.target / parsed.STATE).unlink()  # dbt reads them all together
     project.build()
     return project
 

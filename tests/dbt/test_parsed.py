@@ -5,7 +5,7 @@ import json
 import pytest
 
 from service.dbt.runner import BuildFailed, build_offline, parse
-from tests.support.projects import Project
+from tests.support.projects import SITES, Project
 
 
 def test_nothing_is_read_anew_for_a_warehouse_elsewhere(settings):
@@ -23,6 +23,14 @@ def test_of_a_project_that_was_changed_only_that_is_read(built, tmp_path):
     project.write("hired_employees", "id,name,datetime,department_id,job_id\n")
     assert build_offline(project.settings).status == "done"
     assert project.rejections("jobs") == [(2, "id", "in_range")]
+
+
+def test_of_a_project_of_own_tables_only_those_are_read(tmp_path):
+    project = Project(tmp_path)
+    project.leave_out_tables()
+    project.model("sites", SITES)
+    parse(project.settings)
+    assert 0 < _read(project.settings) < 15
 
 
 def test_what_was_read_is_kept_until_a_file_or_a_variable_changes(tmp_path, monkeypatch):

@@ -48,9 +48,7 @@ def keep(settings: Settings, name: str = SHIPPED) -> None:
     said = load_profile(str(settings.project), {}).credentials.connection_info()
     state = (settings.target / STATE).read_bytes()
     kept = Kept(state, sorted(said), str(settings.warehouse))
-    new = folder / f"{name}.{os.getpid()}"
-    new.write_bytes(msgspec.msgpack.encode(kept))
-    new.replace(folder / name)
+    _write(folder / name, msgspec.msgpack.encode(kept))
 
 
 def take_over(settings: Settings, name: str = SHIPPED) -> bool:
@@ -62,5 +60,12 @@ def take_over(settings: Settings, name: str = SHIPPED) -> bool:
         return False
     kept = msgspec.msgpack.decode((folder / name).read_bytes(), type=Kept)
     settings.target.mkdir(exist_ok=True)
-    (settings.target / STATE).write_bytes(kept.for_warehouse(str(settings.warehouse)))
+    _write(settings.target / STATE, kept.for_warehouse(str(settings.warehouse)))
     return True
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Writes it whole: another process may do so, or read it."""
+    new = path.with_name(f"{path.name}.{os.getpid()}")
+    new.write_bytes(content)
+    new.replace(path)

@@ -137,8 +137,8 @@ class Project:
     def leave_out_tables(self) -> None:
         """Those that are shipped, for tests of tables of their own, which come after this.
 
-        dbt cannot see by itself that two tables are gone of which one refers to the other: it reads
-        everything anew, once in a run of the tests.
+        dbt cannot see by itself that two tables are gone of which one refers to the other, and
+        reads everything anew: that is kept for the next project.
         """
         self.leave_out_marts()
         for model in self.core.glob("*.sql"):
